@@ -1,0 +1,56 @@
+"""Files that are either whole or absent: written under a temporary name, then renamed."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["part_path", "write_bytes", "write_text", "writing"]
+
+PART_SUFFIX = ".part"
+
+
+def part_path(path: Path) -> Path:
+    """Return a fresh temporary name beside `path`, on the same file system so a rename is atomic.
+
+    The suffix of `path` is kept last, because Keras and NumPy choose a format by it.
+    """
+    return path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{PART_SUFFIX}{path.suffix}")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write a file or a folder to; rename it to `path` on success.
+
+    Args:
+        path: the final name. An existing file is replaced; an existing folder must be moved away
+            by the caller first. Missing parent folders are made.
+
+    Yields:
+        The temporary path, which does not exist yet. On any error it is removed and `path` is
+        left as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_path(path)
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file, or leave what was there."""
+    with writing(path) as part:
+        part.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole UTF-8 text file, or leave what was there."""
+    write_bytes(path, text.encode())

@@ -1,0 +1,32 @@
+"""The errors a person can act on, each with the exit code it ends a command with."""
+
+__all__ = ["CheckError", "InputError", "TfcnnError"]
+
+
+class TfcnnError(Exception):
+    """Something tfcnn can explain in one line.
+
+    Args:
+        subject: the file, option or key that is wrong.
+        expected: what would have been right.
+        received: what was there instead.
+        hint: what to do about it; follows the word "try".
+    """
+
+    exit_code = 1
+
+    def __init__(self, subject: object, expected: str, received: str, hint: str) -> None:
+        message = f"{subject}: expected {expected}; received {received}; try {hint}"
+        super().__init__(" ".join(message.split()))  # one line, whatever a file name holds
+
+
+class InputError(TfcnnError):
+    """The input or the usage is wrong: exit code 2."""
+
+    exit_code = 2
+
+
+class CheckError(TfcnnError):
+    """The input can be read, but a check that guards the result failed: exit code 3."""
+
+    exit_code = 3
