@@ -1,1 +1,169 @@
-"""datasets."""
+"""Where images come from: one file per data set, found by its name without being imported.
+
+A data set's file offers `download(folder, *, mirror, progress)`, which makes `folder` complete,
+and `open_source(folder) -> Source`, which lists what is in it.
+"""
+
+import ast
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+import numpy as np
+
+from tfcnn.decode import Content, Pixels
+from tfcnn.errors import InputError
+
+__all__ = [
+    "ArraySource",
+    "Item",
+    "Progress",
+    "Source",
+    "data_home",
+    "describe",
+    "download",
+    "find",
+    "names",
+    "open_named",
+]
+
+Official = Literal["", "train", "val", "test"]
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a source: where it is, what it shows, and its official split, if any."""
+
+    path: str  # relative to the source's root, with forward slashes
+    label: str
+    official: Official = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A listing of labelled images in files.
+
+    Attributes:
+        name: what the data set or folder is called.
+        root: the folder that `Item.path` is relative to.
+        items: all images, sorted by path.
+        group_regex: how a group (patient, slide) is read from a file name, if it can be.
+        positive: the class that a test looks for, if there is one.
+        ignored: number of files passed over (`Thumbs.db`, hidden, no image suffix).
+        notes: what a reader of any result must know about this copy of the data.
+        store: where the manifest is kept.
+        is_benchmark: whether the official test set is kept whatever it holds; training images
+            with the pixels of a test image are then left out, where a user's own split that
+            does this is refused.
+    """
+
+    name: str
+    root: Path
+    items: tuple[Item, ...]
+    group_regex: str | None = None
+    positive: str | None = None
+    ignored: int = 0
+    notes: tuple[str, ...] = ()
+    store: Path = field(default=Path())
+    is_benchmark: bool = False
+
+    def read(self, path: str) -> Content:
+        """Return the bytes of one image file."""
+        return (self.root / path).read_bytes()
+
+    def stat(self, path: str) -> tuple[int, int]:
+        """Return `(size in bytes, modification time in ns)`, by which a hash is remembered."""
+        status = (self.root / path).stat()
+        return status.st_size, status.st_mtime_ns
+
+    def size(self, path: str) -> tuple[int, int] | None:
+        """Return `(height, width)` in px, or None for a file without an image header."""
+        from tfcnn.decode import read_size
+
+        return read_size(self.root / path)
+
+
+@dataclass(frozen=True)
+class ArraySource(Source):
+    """A listing of labelled images in arrays; a path is `<part>/<index>`, such as `train/00042`."""
+
+    arrays: dict[str, Pixels] = field(default_factory=dict)
+
+    def _pixels(self, path: str) -> Pixels:
+        part, index = path.split("/")
+        return self.arrays[part][int(index)]
+
+    def read(self, path: str) -> Content:
+        """Return the pixels of one image."""
+        return np.ascontiguousarray(self._pixels(path))
+
+    def stat(self, path: str) -> tuple[int, int]:
+        """Return size and modification time of the arrays' file: an image in it has none."""
+        status = self.root.stat()
+        return status.st_size, status.st_mtime_ns
+
+    def size(self, path: str) -> tuple[int, int] | None:
+        """Return `(height, width)` in px."""
+        height, width = self._pixels(path).shape[:2]
+        return height, width
+
+
+def data_home() -> Path:
+    """Return the `data` folder of `TFCNN_HOME`, or of the working folder."""
+    return Path(os.environ.get("TFCNN_HOME", ".")) / "data"
+
+
+def names() -> list[str]:
+    """Return the named data sets, as they are written on the command line."""
+    files = Path(__file__).parent.glob("*.py")
+    return sorted(
+        file.stem.replace("_", "-")
+        for file in files
+        if not file.stem.startswith("_") and file.stem != "folder"
+    )
+
+
+def describe(name: str) -> str:
+    """Return the first line of a data set's file, without importing it."""
+    text = (Path(__file__).parent / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+
+
+def find(name: str) -> ModuleType:
+    """Import the file of a named data set.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
+    if name.replace("_", "-") not in names():
+        raise InputError(name, "a data set's name", "an unknown one", f"one of {', '.join(names())}")
+    return importlib.import_module(f"tfcnn.datasets.{name.replace('-', '_')}")
+
+
+def download(name: str, *, mirror: str | None = None, progress: Progress | None = None) -> Path:
+    """Make a named data set complete in `data/<name>` and return that folder."""
+    folder = data_home() / name
+    find(name).download(folder, mirror=mirror, progress=progress)
+    return folder
+
+
+def open_named(name: str, *, progress: Progress | None = None) -> Source:
+    """Open a named data set that has been downloaded; one that needs no network is made.
+
+    Raises:
+        InputError: if it has not.
+    """
+    module, folder = find(name), data_home() / name
+    if not folder.is_dir() and getattr(module, "IS_LOCAL", False):
+        module.download(folder, mirror=None, progress=progress)
+    if not folder.is_dir():
+        raise InputError(
+            folder, f"the data set {name}", "no such folder", f"`tfcnn download {name}` first"
+        )
+    source: Source = module.open_source(folder)
+    return replace(source, store=folder)

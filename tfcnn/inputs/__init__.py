@@ -1,1 +1,1 @@
-"""inputs."""
+"""How files become batches: decoded once, then shuffled and augmented from memory."""

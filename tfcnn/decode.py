@@ -1,0 +1,153 @@
+"""THE decoder: every image, in training, evaluation, prediction and service, passes through here.
+
+One function means one answer: Pillow and `tf.image.resize` differ by up to 112 of 255 when an
+image shrinks, so a model served through another decoder is another model.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from tfcnn.errors import InputError
+
+__all__ = ["Decoder", "Pixels", "UnreadableImageError", "open_image", "read_size"]
+
+Pixels = npt.NDArray[np.uint8]
+Content = bytes | Pixels
+Fit = Literal["stretch", "pad", "crop"]
+
+
+class UnreadableImageError(InputError):
+    """A file that is not an image Pillow can read whole; `reason` says why."""
+
+    def __init__(self, name: object, reason: str) -> None:
+        self.reason = " ".join(reason.split())
+        super().__init__(
+            name, "an image that can be read", self.reason, "opening it in a viewer, or removing it"
+        )
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How an image file becomes the pixels a model sees; stored with every model.
+
+    Attributes:
+        image_size: `(height, width)` in px.
+        channels: 1 for grey (ITU-R 601 luma), 3 for RGB.
+        fit: `stretch` to the size whatever the shape, `pad` with black to keep the shape, or
+            `crop` the middle.
+    """
+
+    image_size: tuple[int, int]
+    channels: int = 3
+    fit: Fit = "stretch"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)` of a decoded image."""
+        return (*self.image_size, self.channels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-ready values."""
+        return {**asdict(self), "image_size": list(self.image_size)}
+
+    @staticmethod
+    def from_dict(settings: dict[str, Any]) -> "Decoder":
+        """Rebuild the decoder that `to_dict` described."""
+        height, width = settings["image_size"]
+        return Decoder((int(height), int(width)), int(settings["channels"]), settings["fit"])
+
+    def decode(self, content: Content, name: object = "image") -> Pixels:
+        """Decode one image.
+
+        Args:
+            content: the bytes of an image file, or its pixels, uint8 of shape `(height, width)`
+                or `(height, width, 1 | 3 | 4)` in [0, 255].
+            name: what to call the image in an error.
+
+        Returns:
+            uint8 array of shape `(height, width, channels)` in [0, 255].
+
+        Raises:
+            UnreadableImageError: if the content is not a whole image.
+        """
+        with _named_errors(name):
+            image = open_image(content, name).convert("L" if self.channels == 1 else "RGB")
+            pixels = np.asarray(self._resize(image))
+        return pixels.reshape(self.shape)
+
+    def _resize(self, image: Image.Image) -> Image.Image:
+        size = self.image_size[::-1]  # Pillow counts (width, height)
+        if image.size == size:
+            return image
+        bilinear = Image.Resampling.BILINEAR  # antialiased in Pillow when it shrinks
+        if self.fit == "stretch":
+            return image.resize(size, bilinear)
+        return (ImageOps.pad if self.fit == "pad" else ImageOps.fit)(image, size, bilinear)
+
+
+def open_image(content: Content, name: object = "image") -> Image.Image:
+    """Return an image at its native size, upright, in mode `L` or `RGB`.
+
+    EXIF orientation is applied, transparency is laid over black, 16-bit grey is scaled to 8 bits
+    (not clipped), of an animation the first frame is taken.
+
+    Raises:
+        UnreadableImageError: if the content is not a whole image.
+    """
+    with _named_errors(name):
+        if isinstance(content, np.ndarray):
+            image = Image.fromarray(content[..., 0] if content.shape[2:] == (1,) else content)
+        elif not content:
+            raise ValueError("an empty file (0 bytes)")
+        else:
+            image = Image.open(io.BytesIO(content))
+        image.load()
+        if image.getexif().get(0x0112, 1) != 1:
+            image = ImageOps.exif_transpose(image)
+        return _eight_bits(image)
+
+
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Return `(height, width)` of an image file from its header, or None where it has none."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except Exception:  # any broken header: the decoder will name the file
+        return None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGB", "L"):
+        return image
+    if image.mode.startswith("I"):  # 16-bit PNG and TIFF; 65535 / 257 = 255
+        values = np.asarray(image)
+        if values.size and (values.min() < 0 or values.max() > 65535):
+            raise ValueError(f"{image.mode} pixels outside the 16-bit range 0..65535")
+        return Image.fromarray(np.round(values / 257.0).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is not known")
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+        return Image.alpha_composite(black, rgba).convert("RGB")
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+@contextlib.contextmanager
+def _named_errors(name: object) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableImageError:
+        raise
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plug-ins raise nearly every type on a broken file
+        raise UnreadableImageError(name, f"{error or type(error).__name__}") from error

@@ -1,0 +1,117 @@
+"""`tf.data` batches from the decoded array: training (shuffled, augmented) and in order."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcnn.decode import Pixels
+from tfcnn.inputs import augment
+from tfcnn.recipe import Augment
+
+__all__ = ["in_order", "steps_per_epoch", "training"]
+
+PREFETCH_BATCHES = 4
+
+
+def steps_per_epoch(count: int, batch_size: int) -> int:
+    """Return the batches of an epoch; the images left over go first in no epoch twice running.
+
+    A last, smaller batch is dropped in training only: it gives NaN on several GPUs, and a noisier
+    step on one. With fewer images than a batch, the batch is all of them.
+    """
+    return max(1, count // batch_size)
+
+
+def training(
+    images: Pixels,
+    labels: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    settings: Augment,
+    *,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+) -> Any:
+    """Return all training batches from `first_epoch` on, one epoch after the other.
+
+    One dataset covers every epoch, so nothing is torn down or started between two of them; which
+    images a batch holds and how they are changed follows from its number alone.
+
+    Args:
+        images: uint8 `(images, height, width, channels)` in [0, 255], of the whole manifest.
+        labels: int32 `(images,)`.
+        rows: int64 `(count,)`, which of them are trained on.
+        settings: how images are changed.
+        batch_size: images per step, over all devices.
+        seed: with the epoch and the image's number it fixes every draw.
+        first_epoch: 0, or the epoch a resume starts with.
+        epochs: the epoch to stop before.
+
+    Returns:
+        A dataset of `(float32 (batch, height, width, channels) in [0, 255], int32 (batch,))`.
+    """
+    shape = images.shape[1:]
+    augment.check(settings, shape[:2])
+    size = min(batch_size, len(rows))
+    steps = steps_per_epoch(len(rows), size)
+
+    @lru_cache(maxsize=2)
+    def order(epoch: int) -> npt.NDArray[np.int64]:
+        return rows[augment.permutation(seed, epoch, len(rows))]
+
+    def gather(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
+        epoch, number = divmod(int(step), steps)
+        indices = order(epoch)[number * size : (number + 1) * size]
+        drawn = augment.draw(settings, shape, seed, epoch, indices)
+        batch = np.empty((size, *shape), np.uint8)
+        for i, index in enumerate(indices):
+            batch[i] = augment.dihedral(images[index], drawn.turns[i], *drawn.mirrored[i])
+        return batch, labels[indices], drawn.matrices, drawn.colours
+
+    def load(step: Any) -> tuple[Any, Any]:
+        types = (tf.uint8, tf.int32, tf.float32, tf.float32)
+        batch, batch_labels, matrices, colours = tf.numpy_function(gather, [step], types)
+        batch = tf.ensure_shape(batch, (size, *shape))
+        matrices = tf.ensure_shape(matrices, (size, 8))
+        colours = tf.ensure_shape(colours, (size, 3, shape[2]))
+        changed = augment.change(batch, matrices, colours, settings)
+        return changed, tf.ensure_shape(batch_labels, (size,))
+
+    numbers = tf.data.Dataset.range(first_epoch * steps, epochs * steps)
+    batches = numbers.map(load, num_parallel_calls=2, deterministic=True)
+    return _with_options(batches.prefetch(PREFETCH_BATCHES))
+
+
+def in_order(
+    images: Pixels,
+    labels: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    batch_size: int,
+) -> Any:
+    """Return the batches of `rows` in manifest order, none dropped; see `training` for types."""
+    shape = images.shape[1:]
+
+    def gather(start: npt.NDArray[np.int64]) -> tuple[Any, ...]:
+        indices = rows[int(start) : int(start) + batch_size]
+        return images[indices], labels[indices]
+
+    def load(start: Any) -> tuple[Any, Any]:
+        batch, batch_labels = tf.numpy_function(gather, [start], (tf.uint8, tf.int32))
+        batch = tf.cast(tf.ensure_shape(batch, (None, *shape)), tf.float32)
+        return batch, tf.ensure_shape(batch_labels, (None,))
+
+    starts = tf.data.Dataset.range(0, len(rows), batch_size)
+    return _with_options(starts.map(load, deterministic=True).prefetch(PREFETCH_BATCHES))
+
+
+def _with_options(dataset: Any) -> Any:
+    options = tf.data.Options()
+    options.autotune.enabled = False  # with it, leaving a loop can idle for seconds
+    options.deterministic = True
+    # every replica's share is cut from the global batch; the source is ours and not split again
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.with_options(options)

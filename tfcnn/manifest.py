@@ -1,0 +1,219 @@
+"""Who is in the data: one row per image, with its label, its group and its hashes."""
+
+import csv
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+
+from tfcnn import atomic
+from tfcnn.datasets import Item, Progress, Source
+from tfcnn.decode import Content, UnreadableImageError, open_image
+from tfcnn.errors import InputError
+
+__all__ = ["Manifest", "Row", "build", "hash_pixels"]
+
+FILE = "manifest.csv"
+# a hash fits the file it was made from: same path, size and modification time
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image. `unreadable` holds the reason where it could not be decoded."""
+
+    path: str
+    label: str
+    group: str
+    official: str
+    sha256: str
+    pixels_sha256: str
+    size_bytes: int
+    mtime_ns: int
+    unreadable: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All readable images of a source, sorted by path, and those set aside.
+
+    Attributes:
+        source: the listing the rows came from.
+        rows: one per readable image.
+        quarantined: one per unreadable image, with the reason.
+        notes: what a reader of any result must know.
+    """
+
+    source: Source
+    rows: tuple[Row, ...]
+    quarantined: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, sorted by name; a label is an index into them."""
+        return tuple(sorted({row.label for row in self.rows}))
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether images are known to belong together (patients, slides)."""
+        return any(row.group for row in self.rows)
+
+    def summary(self) -> str:
+        """Say how much there is: "9,065 images of 140 groups in 2 classes"."""
+        groups = len({row.group for row in self.rows if row.group})
+        of_groups = f" of {groups:,} groups" if groups else ""
+        return f"{len(self.rows):,} images{of_groups} in {len(self.class_names)} classes"
+
+
+def build(
+    source: Source,
+    *,
+    group_regex: str | None = None,
+    group_csv: str | None = None,
+    progress: Progress | None = None,
+    verify: bool = False,
+) -> Manifest:
+    """Read every image once, remember its hashes, and set the unreadable ones aside.
+
+    Args:
+        source: what to list.
+        group_regex: overrides the source's own; searched in the file name, its first bracket
+            (or the whole match) is the group.
+        group_csv: a CSV with columns `path, group`, instead of a regex.
+        progress: called with (images done, of how many).
+        verify: hash again even where size and modification time are unchanged.
+
+    Raises:
+        InputError: if a group cannot be read for every image, or so many images are unreadable
+            that a result would not be of this data.
+    """
+    groups = _groups(source, group_regex or source.group_regex, group_csv)
+    known = {} if verify else _remembered(source.store / FILE)
+    rows: list[Row] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        hashed = pool.map(lambda item: _hash(source, item, known.get(item.path)), source.items)
+        for row in hashed:
+            rows.append(replace(row, group=groups.get(row.path, "")))
+            if progress:
+                progress(len(rows), len(source.items))
+    _write(rows, source.store / FILE)
+    manifest = Manifest(
+        source,
+        tuple(row for row in rows if not row.unreadable),
+        tuple(row for row in rows if row.unreadable),
+        source.notes,
+    )
+    _check_losses(manifest)
+    return manifest
+
+
+def hash_pixels(content: Content, name: object) -> str:
+    """Return the sha256 of an image's own pixels, whatever file format holds them."""
+    image = open_image(content, name).convert("RGB")  # grey saved as RGB is the same picture
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+
+
+def _hash(source: Source, item: Item, known: Row | None) -> Row:
+    size_bytes, mtime_ns = source.stat(item.path)
+    if known and (known.size_bytes, known.mtime_ns) == (size_bytes, mtime_ns):
+        return replace(known, label=item.label, official=item.official)
+    row = Row(item.path, item.label, "", item.official, "", "", size_bytes, mtime_ns)
+    try:
+        content = source.read(item.path)
+        row = replace(row, sha256=hashlib.sha256(content).hexdigest())
+        return replace(row, pixels_sha256=hash_pixels(content, item.path))
+    except UnreadableImageError as error:
+        return replace(row, unreadable=error.reason)
+    except OSError as error:
+        return replace(row, unreadable=error.strerror or str(error))
+
+
+def _groups(source: Source, regex: str | None, group_csv: str | None) -> dict[str, str]:
+    if group_csv is not None:
+        return _groups_from_csv(source, Path(group_csv))
+    if not regex:
+        return {}
+    try:
+        pattern = re.compile(regex)
+    except re.error as error:
+        raise InputError(
+            f"data.group_regex {regex!r}", "a regular expression", str(error), r"^(C\d+)"
+        ) from error
+    groups = {}
+    for item in source.items:
+        match = pattern.search(Path(item.path).name)
+        if not match or not match.group(pattern.groups and 1):
+            raise InputError(
+                item.path,
+                f"a file name that the group regex {regex!r} matches",
+                "one that it does not",
+                "another data.group_regex, or data.group_csv with columns path,group",
+            )
+        groups[item.path] = match.group(pattern.groups and 1)
+    return groups
+
+
+def _groups_from_csv(source: Source, path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise InputError(path, "a CSV with columns path,group", "no such file", "another path")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"path", "group"} <= set(reader.fieldnames or ()):
+            raise InputError(
+                path, "columns path,group", f"{reader.fieldnames}", "adding a header line"
+            )
+        groups = {row["path"]: row["group"] for row in reader}
+    missing = [item.path for item in source.items if not groups.get(item.path)]
+    if missing:
+        raise InputError(
+            path,
+            "a group for every image",
+            f"none for {len(missing)} images, first {missing[0]}",
+            "paths relative to the data folder, with forward slashes",
+        )
+    return groups
+
+
+def _check_losses(manifest: Manifest) -> None:
+    """Refuse where what is left is no longer the data that was given."""
+    lost = manifest.quarantined
+    if not lost:
+        return
+    allowed = max(len(manifest.source.items) // 100, 5)
+    first = f"{lost[0].path} ({lost[0].unreadable})"
+    gone = sorted({row.label for row in lost} - {row.label for row in manifest.rows})
+    if gone:
+        received = f"no readable image of class {gone[0]}, first {first}"
+        raise InputError(manifest.source.root, "readable images", received, "mending the files")
+    if len(lost) > allowed:
+        raise InputError(
+            manifest.source.root,
+            f"at most {allowed} unreadable images",
+            f"{len(lost)}, first {first}",
+            "`tfcnn check` for the whole list",
+        )
+
+
+def _remembered(path: Path) -> dict[str, Row]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [
+                Row(**{**row, "size_bytes": int(row["size_bytes"]), "mtime_ns": int(row["mtime_ns"])})
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, TypeError, ValueError):
+        return {}  # absent, or of another version: everything is hashed again
+    return {row.path: row for row in rows}
+
+
+def _write(rows: Iterable[Row], path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Row))
+    writer.writerows(astuple(row) for row in rows)
+    if not path.exists() or path.read_text(encoding="utf-8") != text.getvalue():
+        atomic.write_text(path, text.getvalue())

@@ -1,0 +1,264 @@
+"""Who is in which split: grouped, stratified, seeded, and refused where it leaks."""
+
+import csv
+import io
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfcnn import atomic
+from tfcnn.errors import CheckError, InputError
+from tfcnn.manifest import Manifest, Row
+from tfcnn.recipe import SplitSettings
+
+__all__ = ["NAMES", "assign", "components", "gate", "read", "select", "write"]
+
+NAMES = ("train", "val", "test")
+COLUMNS = ("path", "label", "group", "sha256", "pixels_sha256", "split")
+FOLDS = 20  # 3 test + 3 val + 14 train: shares of 15, 15 and 70 %
+SHARE = 0.15
+OFFICIAL_VAL_SHARE = 0.1
+
+
+def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
+    """Give every row of a manifest a split; the same seed gives the same one anywhere.
+
+    Where the source has an official test set it is kept, and val is carved from the rest. Else
+    whole groups are drawn (`StratifiedGroupKFold`); images with the same pixels count as one group.
+
+    Returns:
+        One of `train`, `val`, `test` per row, or "" for a training image whose pixels are also in
+        the official test set.
+
+    Raises:
+        InputError: if there are too few groups or images to split.
+    """
+    rows = manifest.rows
+    units = components(rows, with_groups=settings.unit == "group")
+    if any(row.official for row in rows):
+        return _around_official(manifest, units, settings)
+    fractions = {"test": 0.0 if settings.test == "none" else SHARE, "val": SHARE}
+    return _draw(rows, units, fractions, settings.seed, range(len(rows)))
+
+
+def components(rows: Sequence[Row], *, with_groups: bool = True) -> list[int]:
+    """Number the sets of images that must stay together: same group, or same pixels.
+
+    Returns:
+        For each row the number of its set, counted from 0 in the order of first appearance.
+    """
+    parent = list(range(len(rows)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first: dict[tuple[str, str], int] = {}
+    for i, row in enumerate(rows):
+        keys = [("pixels", row.pixels_sha256)]
+        if with_groups and row.group:
+            keys.append(("group", row.group))
+        for key in keys:
+            other = root(first.setdefault(key, i))
+            mine = root(i)
+            parent[max(other, mine)] = min(other, mine)
+    number: dict[int, int] = {}
+    return [number.setdefault(root(i), len(number)) for i in range(len(rows))]
+
+
+def gate(manifest: Manifest, splits: Sequence[str], *, unit: str = "group") -> None:
+    """Refuse a split that leaks: a group, or the same pixels, on two sides.
+
+    Raises:
+        CheckError: naming the first group or pair of files that crosses.
+        InputError: if train or val is empty, or train lacks a class.
+    """
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for row, split in zip(manifest.rows, splits, strict=True):
+        if not split:
+            continue
+        keys = [("the same pixels", row.pixels_sha256)]
+        if unit == "group" and row.group:
+            keys.insert(0, (f"group {row.group}", row.group))
+        for what, key in keys:
+            other_path, other_split = seen.setdefault((what, key), (row.path, split))
+            if other_split != split:
+                raise CheckError(
+                    manifest.source.name,
+                    "every group and every picture in one split only",
+                    f"{what} in {other_split} ({other_path}) and in {split} ({row.path})",
+                    "`--resplit` to ignore the given split, or moving one of them",
+                )
+    _check_filled(manifest, splits)
+
+
+def _check_filled(manifest: Manifest, splits: Sequence[str]) -> None:
+    counts = Counter(
+        (split, row.label) for row, split in zip(manifest.rows, splits, strict=True) if split
+    )
+    for split in ("train", "val"):
+        present = {label for (name, label) in counts if name == split}
+        if not present or (split == "train" and len(present) < len(manifest.class_names)):
+            missing = sorted(set(manifest.class_names) - present)
+            raise InputError(
+                manifest.source.name,
+                f"images of every class in {split}",
+                f"none of {', '.join(missing)}",
+                "more images or groups of it, or another data.split.seed",
+            )
+
+
+def select(splits: Sequence[str], split: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the row numbers of one split, int64 of shape `(count,)`, in manifest order."""
+    return np.flatnonzero(np.asarray(splits) == split)
+
+
+def write(manifest: Manifest, splits: Sequence[str], path: Path) -> None:
+    """Write `split.csv`: the manifest plus `split`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row, split in zip(manifest.rows, splits, strict=True):
+        writer.writerow([*(getattr(row, column) for column in COLUMNS[:-1]), split])
+    atomic.write_text(path, text.getvalue())
+
+
+def read(path: Path, manifest: Manifest) -> list[str]:
+    """Read a split made before, or by hand; rows are found by `path`.
+
+    Returns:
+        A split per manifest row; "" for a row that the file does not name.
+
+    Raises:
+        InputError: if the file is no split, or names an image that is not in the data.
+        CheckError: if an image changed since the split was made.
+    """
+    if not path.is_file():
+        raise InputError(path, "a split.csv", "no such file", "another path")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"path", "split"} <= set(reader.fieldnames or ()):
+            received = ", ".join(reader.fieldnames or ["an empty file"])
+            raise InputError(path, "columns path,split", received, "the split.csv of a run")
+        given = {row["path"]: row for row in reader}
+    rows = {row.path: row for row in manifest.rows}
+    for name, row in given.items():
+        _check_given(path, name, row, rows)
+    return [given[row.path]["split"] if row.path in given else "" for row in manifest.rows]
+
+
+def _check_given(path: Path, name: str, given: dict[str, str], rows: dict[str, Row]) -> None:
+    if name not in rows:
+        raise InputError(path, "images that are in the data", name, "the data it was made from")
+    if given["split"] not in ("", *NAMES):
+        raise InputError(f"{path}: {name}", "train, val or test", given["split"], "one of them")
+    if given.get("sha256") and given["sha256"] != rows[name].sha256:
+        raise CheckError(
+            f"{path}: {name}",
+            "the image that was split",
+            "one with another sha256",
+            "the data of that run, or a new split",
+        )
+
+
+def _around_official(manifest: Manifest, units: list[int], settings: SplitSettings) -> list[str]:
+    rows = manifest.rows
+    splits: list[str] = [row.official for row in rows]
+    if settings.test == "none":
+        splits = ["train" if split == "test" else split for split in splits]
+    if manifest.source.is_benchmark:  # the official sets themselves hold a few such doubles
+        tested = {row.pixels_sha256 for row, split in zip(rows, splits, strict=True) if split == "test"}
+        splits = [
+            "" if split == "train" and row.pixels_sha256 in tested else split
+            for row, split in zip(rows, splits, strict=True)
+        ]
+    fractions = {} if "val" in splits else {"val": OFFICIAL_VAL_SHARE}
+    if "test" not in splits and settings.test != "none":
+        fractions["test"] = SHARE
+    pool = [i for i, split in enumerate(splits) if split == "train"]
+    for i, split in zip(pool, _draw(rows, units, fractions, settings.seed, pool), strict=True):
+        splits[i] = split
+    return splits
+
+
+def _draw(
+    rows: Sequence[Row],
+    units: list[int],
+    fractions: dict[str, float],
+    seed: int,
+    pool: Sequence[int],
+) -> list[str]:
+    """Split the rows in `pool` by unit; returns one split per element of `pool`."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for position, i in enumerate(pool):
+        members[units[i]].append(position)
+    grouped = any(rows[i].group for i in pool)
+    labels = np.array([rows[i].label for i in pool])
+    splits = np.full(len(pool), "train", dtype=object)
+    if grouped and len(members) < 3:
+        raise InputError(
+            "data.split", "at least 3 groups", str(len(members)), "data of more patients"
+        )
+    drawn = _by_groups if grouped else _by_images
+    for split, positions in drawn(labels, list(members.values()), fractions, seed).items():
+        splits[positions] = split
+    return list(splits)
+
+
+def _by_groups(
+    labels: np.ndarray[Any, Any],
+    members: list[list[int]],
+    fractions: dict[str, float],
+    seed: int,
+) -> dict[str, list[int]]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = np.empty(len(labels), dtype=np.int64)
+    for number, positions in enumerate(members):
+        groups[positions] = number
+    num_folds = min(FOLDS, len(members))
+    rarest = min(Counter(labels.tolist()).values())
+    if rarest < 2:
+        raise InputError("data", "at least 2 images of every class", "1", "more images of it")
+    folds = StratifiedGroupKFold(min(num_folds, max(2, rarest)), shuffle=True, random_state=seed)
+    parts = [test for _, test in folds.split(labels, labels, groups)]
+    chosen: dict[str, list[int]] = {}
+    for split, fraction in fractions.items():
+        if fraction:
+            count = max(1, round(fraction * len(parts)))
+            chosen[split] = np.concatenate(parts[:count]).tolist()
+            parts = parts[count:]
+    return chosen
+
+
+def _by_images(
+    labels: np.ndarray[Any, Any],
+    members: list[list[int]],
+    fractions: dict[str, float],
+    seed: int,
+) -> dict[str, list[int]]:
+    """`StratifiedShuffleSplit` of the pictures; copies of one picture go where it goes."""
+    from sklearn.model_selection import train_test_split
+
+    left = np.arange(len(members))
+    heads = np.array([labels[positions[0]] for positions in members])
+    chosen: dict[str, list[int]] = {}
+    for split, fraction in fractions.items():
+        if not fraction:
+            continue
+        count = max(round(fraction * len(members)), len(set(heads)))
+        try:
+            left, taken = train_test_split(
+                left, test_size=count, stratify=heads[left], random_state=seed
+            )
+        except ValueError as error:
+            raise InputError(
+                "data", "at least 3 different images of every class", str(error), "more images"
+            ) from error
+        chosen[split] = [position for unit in taken for position in members[unit]]
+    return chosen
