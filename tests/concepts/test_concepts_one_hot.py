@@ -1,0 +1,27 @@
+"""One-hot rows against Keras, and the slides' label of a 4."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfcnn.concepts.one_hot import one_hot
+
+
+def test_slide_label():
+    assert one_hot(4, 10).tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+
+
+@given(labels=st.lists(st.integers(0, 9), min_size=1, max_size=20), more=st.integers(1, 3))
+def test_equals_keras(labels, more):
+    num_classes = max(labels) + more
+    rows = one_hot(labels, num_classes)
+    np.testing.assert_array_equal(rows, keras.utils.to_categorical(labels, num_classes))
+    assert rows.argmax(axis=1).tolist() == labels
+
+
+@pytest.mark.parametrize("labels", [10, -1, [0, 11], 1.0, "4"])
+def test_labels_outside_the_classes_are_refused(labels):
+    with pytest.raises(ValueError, match=r"expected .* from 0 to 9; received .*; try "):
+        one_hot(labels, 10)

@@ -1,0 +1,40 @@
+"""One-hot labels: a class is a place in a row of zeros."""
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn.concepts.windows import Array
+
+__all__ = ["one_hot"]
+
+
+def one_hot(labels: npt.ArrayLike, num_classes: int) -> Array:
+    """Write each label as a row with a 1 at its place: `out[n, c] = 1 if labels[n] == c else 0`.
+
+    Args:
+        labels: whole numbers in [0, num_classes), one, or an array of shape `(images,)`.
+        num_classes: length of a row.
+
+    Returns:
+        int64 array, shape `(num_classes,)` or `(images, num_classes)`.
+
+    Raises:
+        ValueError: if a label is not a whole number in the range.
+
+    Example:
+        The slides' label of a 4:
+
+        >>> one_hot(4, 10)
+        array([0, 0, 0, 0, 1, 0, 0, 0, 0, 0])
+
+    Reference:
+        Goodfellow, Bengio, Courville, Deep Learning (2016), section 5.8.2 (one-hot code).
+    """
+    index = np.asarray(labels)
+    wrong = index.dtype.kind not in "iu" or bool(np.any((index < 0) | (index >= num_classes)))
+    if wrong:
+        raise ValueError(
+            f"labels: expected whole numbers from 0 to {num_classes - 1}; received {labels!r}; "
+            "try num_classes = the largest label + 1"
+        )
+    return np.asarray(np.eye(num_classes, dtype=np.int64)[index])
