@@ -52,7 +52,8 @@ def test_only_numpy_and_the_standard_library_are_imported(name):
 
 
 def test_importing_loads_no_framework():
-    heavy = "{'tensorflow', 'keras', 'sklearn', 'scipy', 'PIL', 'pydantic', 'tfcnn.errors'}"
+    # That `import tfcnn` itself stays light is tested elsewhere; here, what a lesson would wait for.
+    heavy = "{'tensorflow', 'keras', 'sklearn', 'scipy', 'matplotlib'}"
     program = f"import sys, {', '.join(MODULES)}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
