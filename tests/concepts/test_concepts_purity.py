@@ -52,7 +52,7 @@ def test_only_numpy_and_the_standard_library_are_imported(name):
 
 
 def test_importing_loads_no_framework():
-    # That `import tfcnn` itself stays light is tested elsewhere; here, what a lesson would wait for.
+    # What else `import tfcnn` loads is tested elsewhere; these are what a lesson would wait for.
     heavy = "{'tensorflow', 'keras', 'sklearn', 'scipy', 'matplotlib'}"
     program = f"import sys, {', '.join(MODULES)}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
