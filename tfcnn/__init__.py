@@ -1,1 +1,15 @@
-"""tfcnn."""
+"""tfcnn: the shortest honest way from a folder of images to a CNN that can be trusted.
+
+    import tfcnn
+    run = tfcnn.train("cells/")            # or tfcnn.load("malaria")
+    tfcnn.predict(run, "cell.png")         # -> [Prediction(path, predicted, probs, ...)]
+    tfcnn.evaluate(run)                    # -> Report
+
+Importing it does not import TensorFlow.
+"""
+
+from tfcnn.api import evaluate, load, predict, train
+from tfcnn.errors import CheckError, InputError, TfcnnError
+
+__all__ = ["CheckError", "InputError", "TfcnnError", "evaluate", "load", "predict", "train"]
+__version__ = "0.1.0"

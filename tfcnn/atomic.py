@@ -1,7 +1,6 @@
 """Files that are either whole or absent: written under a temporary name, then renamed."""
 
 import contextlib
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -36,7 +35,7 @@ def writing(path: Path) -> Iterator[Path]:
     part = part_path(path)
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     except BaseException:
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)

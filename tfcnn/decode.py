@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfcnn.errors import InputError
 
@@ -149,5 +149,7 @@ def _named_errors(name: object) -> Iterator[None]:
         raise
     except MemoryError:
         raise
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(name, "no image format that Pillow knows") from error
     except Exception as error:  # Pillow's plug-ins raise nearly every type on a broken file
         raise UnreadableImageError(name, f"{error or type(error).__name__}") from error

@@ -63,10 +63,10 @@ class Manifest:
         return any(row.group for row in self.rows)
 
     def summary(self) -> str:
-        """Say how much there is: "9,065 images of 140 groups in 2 classes"."""
-        groups = len({row.group for row in self.rows if row.group})
-        of_groups = f" of {groups:,} groups" if groups else ""
-        return f"{len(self.rows):,} images{of_groups} in {len(self.class_names)} classes"
+        """Say how much there is: "9,065 cells of 140 patients"."""
+        images, groups = self.source.nouns
+        count = len({row.group for row in self.rows if row.group})
+        return f"{len(self.rows):,} {images}" + (f" of {count:,} {groups}" if count else "")
 
 
 def build(
@@ -202,7 +202,13 @@ def _remembered(path: Path) -> dict[str, Row]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [
-                Row(**{**row, "size_bytes": int(row["size_bytes"]), "mtime_ns": int(row["mtime_ns"])})
+                Row(
+                    **{
+                        **row,
+                        "size_bytes": int(row["size_bytes"]),
+                        "mtime_ns": int(row["mtime_ns"]),
+                    }
+                )
                 for row in csv.DictReader(file)
             ]
     except (OSError, KeyError, TypeError, ValueError):

@@ -172,7 +172,9 @@ def _around_official(manifest: Manifest, units: list[int], settings: SplitSettin
     if settings.test == "none":
         splits = ["train" if split == "test" else split for split in splits]
     if manifest.source.is_benchmark:  # the official sets themselves hold a few such doubles
-        tested = {row.pixels_sha256 for row, split in zip(rows, splits, strict=True) if split == "test"}
+        tested = {
+            row.pixels_sha256 for row, split in zip(rows, splits, strict=True) if split == "test"
+        }
         splits = [
             "" if split == "train" and row.pixels_sha256 in tested else split
             for row, split in zip(rows, splits, strict=True)

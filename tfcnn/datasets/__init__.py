@@ -60,6 +60,7 @@ class Source:
         is_benchmark: whether the official test set is kept whatever it holds; training images
             with the pixels of a test image are then left out, where a user's own split that
             does this is refused.
+        nouns: what one calls the images and the groups: cells and patients, say.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Source:
     notes: tuple[str, ...] = ()
     store: Path = field(default=Path())
     is_benchmark: bool = False
+    nouns: tuple[str, str] = ("images", "groups")
 
     def read(self, path: str) -> Content:
         """Return the bytes of one image file."""
@@ -96,7 +98,8 @@ class ArraySource(Source):
 
     def _pixels(self, path: str) -> Pixels:
         part, index = path.split("/")
-        return self.arrays[part][int(index)]
+        pixels: Pixels = self.arrays[part][int(index)]
+        return pixels
 
     def read(self, path: str) -> Content:
         """Return the pixels of one image."""
@@ -141,7 +144,8 @@ def find(name: str) -> ModuleType:
         InputError: if there is none of that name.
     """
     if name.replace("_", "-") not in names():
-        raise InputError(name, "a data set's name", "an unknown one", f"one of {', '.join(names())}")
+        known = ", ".join(names())
+        raise InputError(name, "a data set's name", "an unknown one", f"one of {known}")
     return importlib.import_module(f"tfcnn.datasets.{name.replace('-', '_')}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tfcnn.datasets import Item, Official, Source, data_home
 from tfcnn.errors import InputError
 
-__all__ = ["IMAGE_SUFFIXES", "image_files", "open_folder", "open_source", "typical_size"]
+__all__ = ["IMAGE_SUFFIXES", "image_files", "is_image_name", "open_folder", "open_source", "typical_size"]
 
 IMAGE_SUFFIXES = frozenset(
     ".png .jpg .jpeg .jpe .jfif .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .jp2 .avif".split()
@@ -48,6 +48,7 @@ def open_source(
     positive: str | None = None,
     notes: tuple[str, ...] = (),
     store: Path | None = None,
+    nouns: tuple[str, str] = ("images", "groups"),
 ) -> Source:
     """List a folder of class folders.
 
@@ -91,6 +92,7 @@ def open_source(
         ignored=ignored,
         notes=notes,
         store=store or folder,
+        nouns=nouns,
     )
 
 
@@ -104,7 +106,7 @@ def image_files(folder: Path) -> tuple[list[Path], int]:
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         for name in files:
-            if _is_image_name(name):
+            if is_image_name(name):
                 found.append(Path(parent, name))
             else:
                 ignored += 1
@@ -121,7 +123,8 @@ def typical_size(source: Source) -> tuple[int, int]:
     return side, side
 
 
-def _is_image_name(name: str) -> bool:
+def is_image_name(name: str) -> bool:
+    """Say whether a file's name is that of an image: an image suffix, and not hidden."""
     return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
@@ -149,7 +152,7 @@ def _class_root(folder: Path) -> tuple[Path, Path | None]:
 
 
 def _has_images(folder: Path) -> bool:
-    return any(_is_image_name(child.name) for child in folder.iterdir() if child.is_file())
+    return any(is_image_name(child.name) for child in folder.iterdir() if child.is_file())
 
 
 def _split_folders(root: Path) -> list[tuple[Official, Path]]:

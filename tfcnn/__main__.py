@@ -1,0 +1,62 @@
+"""The entry point: runs the command line and turns every error into one line and an exit code."""
+
+import errno
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from tfcnn.errors import TfcnnError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line: exit 0 done, 1 internal fault, 2 bad input, 3 a check failed."""
+    from tfcnn.cli import app
+
+    try:
+        app(standalone_mode=True)
+    except TfcnnError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail(f"interrupted; to continue: {_continuation()}", 130)
+    except BrokenPipeError:  # `tfcnn predict ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _fail(f"{error.filename or 'disk'}: expected free space; received a full disk; "
+                  "try removing files, or TFCNN_HOME on another disk", 2)  # fmt: skip
+        if error.filename is None:
+            _internal(error)
+        _fail(f"{error.filename}: expected a file to read or write; received {error.strerror}; "
+              "try its permissions, or another path", 2)  # fmt: skip
+    except Exception as error:
+        _internal(error)
+
+
+def _continuation() -> str:
+    words = [word for word in sys.argv[1:] if word != "--fresh"]
+    if words[:1] == ["train"] and "--resume" not in words:
+        words.append("--resume")
+    return " ".join(["tfcnn", *words])
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
+
+
+def _internal(error: Exception) -> None:
+    if os.environ.get("TFCNN_DEBUG"):
+        raise error
+    path = Path(tempfile.gettempdir()) / f"tfcnn-{os.getuid()}-traceback.txt"
+    path.write_text(traceback.format_exc(), encoding="utf-8")
+    summary = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    _fail(f"a fault in tfcnn: {summary} (details in {path}; TFCNN_DEBUG=1 shows them)", 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The verbs: what the command line and a notebook both call.
+
+Everything heavy is imported inside the verb that needs it, so that `tfcnn --help` stays quick and
+`predict` answers without TensorFlow.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfcnn.errors import InputError
+from tfcnn.progress import Reporter
+
+if TYPE_CHECKING:
+    from tfcnn.evaluation.scoring import Report
+    from tfcnn.prediction import Prediction
+    from tfcnn.recipe import Recipe
+    from tfcnn.runs import Run
+
+__all__ = ["evaluate", "load", "predict", "recipe_for", "stream", "train"]
+
+
+def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "Recipe":
+    """Return a recipe by name, by the path of a `.toml` file, or the default one for a folder.
+
+    A recipe's name wins over a folder of that name, unless it is written `./NAME`.
+
+    Args:
+        recipe: a name, a path, or a recipe already made.
+        settings: assignments `section.key=value` that change it.
+
+    Raises:
+        InputError: if there is neither such a recipe nor such a folder.
+    """
+    from tfcnn import recipe as recipes
+
+    if isinstance(recipe, recipes.Recipe):
+        return recipes.override(recipe, list(settings))
+    name = str(recipe)
+    is_path = isinstance(recipe, Path) or name.startswith((".", "/", "~")) or name.endswith("/")
+    if name.endswith(".toml") or (not is_path and name in recipes.names()):
+        return recipes.override(recipes.load(name), list(settings))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return recipes.override(recipes.for_folder(folder), list(settings))
+    known = ", ".join(recipes.names())
+    raise InputError(name, "a recipe or a folder", "neither", f"one of {known}, or a folder's path")
+
+
+def train(
+    recipe: "str | Path | Recipe",
+    *,
+    settings: Iterable[str] = (),
+    run: str | None = None,
+    split: str | Path | None = None,
+    resplit: bool = False,
+    resume: bool = False,
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> "Run":
+    """Train a recipe, or the images of a folder of class folders, and score it once.
+
+    Args:
+        recipe: see `recipe_for`.
+        settings: assignments `section.key=value` that change the recipe.
+        run: name in `models/`, or path, of the run folder; the recipe's name if None.
+        split: a `split.csv` to use instead of drawing one.
+        resplit: ignore the split that the folder itself is in.
+        resume: go on with an unfinished run.
+        fresh: move an unfinished run aside and start again.
+        reporter: hears of the progress.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: if recipe or data cannot be used, or the run folder is taken.
+        CheckError: if the split leaks.
+
+    Example:
+        >>> run = tfcnn.train("cells/")  # doctest: +SKIP
+    """
+    from tfcnn import quiet, runs
+
+    made = recipe_for(recipe, settings)
+    folder = runs.folder_of(run or made.name)
+    quiet.load_tensorflow()
+    from tfcnn.report import page
+    from tfcnn.training.train import train as train_into
+
+    with runs.lock(folder):
+        train_into(
+            made,
+            folder,
+            split_csv=Path(split) if split else None,
+            resplit=resplit,
+            resume=resume,
+            fresh=fresh,
+            reporter=reporter,
+        )
+        page.write(folder)
+        return runs.finished(folder)
+
+
+def load(name_or_path: str | Path) -> "Run":
+    """Open a finished run: a path, or a name in `models/` or among the shipped models."""
+    from tfcnn import runs
+
+    return runs.open_run(name_or_path)
+
+
+def stream(
+    run: "Run | str | Path", paths: str | Path | Iterable[str | Path]
+) -> "Iterator[Prediction]":
+    """Yield predictions in order, as they are made; see `predict`."""
+    from tfcnn.prediction import Predictor
+
+    opened = load(run) if isinstance(run, str | Path) else run
+    several = [paths] if isinstance(paths, str | Path) else paths
+    return Predictor(opened).predict(several)
+
+
+def predict(
+    run: "Run | str | Path", paths: str | Path | Iterable[str | Path]
+) -> "list[Prediction]":
+    """Predict images: files, folders and zip archives, in order.
+
+    Args:
+        run: a run, or its name or path.
+        paths: one or several.
+
+    Returns:
+        One prediction per image; an image that cannot be read has `flag` "unreadable".
+
+    Raises:
+        InputError: if a path does not exist or holds no image.
+    """
+    return list(stream(run, paths))
+
+
+def evaluate(
+    run: "Run | str | Path",
+    *,
+    data: str | Path | None = None,
+    group_regex: str | None = None,
+    group_csv: str | None = None,
+) -> "Report":
+    """Return a run's metrics with intervals.
+
+    Without `data` these are the figures of its own val and test, predicted once by `train`.
+
+    Args:
+        run: a run, or its name or path.
+        data: a folder of class folders that the run has not seen.
+        group_regex: how a group is read from a file name there; the run's own if None.
+        group_csv: a CSV with columns `path, group`, instead.
+
+    Raises:
+        InputError: if the folder cannot be used.
+        CheckError: if the run was trained on images or groups of that folder.
+    """
+    from tfcnn.evaluation import scoring
+
+    opened = load(run) if isinstance(run, str | Path) else run
+    if data is None:
+        return scoring.load(opened)
+    from tfcnn.evaluation import other_data
+
+    table = other_data.predict(opened, Path(data), group_regex, group_csv)
+    return scoring.score(opened, table)

@@ -1,0 +1,61 @@
+"""compact: tfcnn's default for folders, four blocks of convolution, pooling, BatchNorm, ReLU.
+
+Pooling comes before BatchNorm and ReLU, which then run on a quarter of the pixels; a CPU trains
+this 1.6 times as fast as the usual order (measured in `benchmarks/`). 390,370 parameters at the
+default widths for RGB images and two classes, at any image size: the head sees averages.
+"""
+
+import keras
+
+__all__ = ["MIN_SIZE", "build"]
+
+MIN_SIZE = (16, 16)
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    widths: tuple[int, ...] = (32, 64, 128, 256),
+    dropout: float = 0.0,
+) -> keras.Model:
+    """Build the network.
+
+    Args:
+        input_shape: `(height, width, channels)`, each side at least 2 to the number of blocks.
+        num_classes: outputs of the softmax.
+        widths: filters of each block.
+        dropout: share of the features dropped in training.
+
+    Returns:
+        A model from pixels in [0, 255] to probabilities.
+
+    Raises:
+        ValueError: if the images are too small for the number of blocks.
+    """
+    smallest = 2 ** len(widths)
+    if min(input_shape[:2]) < smallest:
+        raise ValueError(f"expected images of at least {smallest}x{smallest}")
+    model = keras.Sequential(name="compact")
+    model.add(keras.Input(input_shape, name="image"))
+    model.add(keras.layers.Rescaling(1 / 255, name="rescale"))
+    for i, width in enumerate(widths, start=1):
+        model.add(
+            keras.layers.Conv2D(
+                width,
+                3,
+                padding="same",
+                use_bias=False,  # BatchNorm shifts
+                kernel_initializer="he_normal",
+                name=f"conv{i}",
+            )
+        )
+        model.add(keras.layers.MaxPooling2D(name=f"pool{i}"))
+        # a short training has few steps for the moving averages to follow it in
+        model.add(keras.layers.BatchNormalization(momentum=0.9, name=f"norm{i}"))
+        model.add(keras.layers.ReLU(name=f"relu{i}"))
+    model.add(keras.layers.GlobalAveragePooling2D(name="average"))
+    if dropout:
+        model.add(keras.layers.Dropout(dropout, name="dropout"))
+    model.add(keras.layers.Dense(num_classes, activation="softmax", dtype="float32", name="head"))
+    return model

@@ -1,0 +1,85 @@
+"""Predict another labelled folder, after making sure that the run was not trained on it."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tfcnn import manifest
+from tfcnn.datasets import Source
+from tfcnn.datasets.folder import open_folder
+from tfcnn.errors import CheckError, InputError
+from tfcnn.evaluation.table import Table
+from tfcnn.inputs.cache import decoded
+from tfcnn.manifest import Manifest
+from tfcnn.prediction import Predictor
+from tfcnn.runs import Run
+
+__all__ = ["predict"]
+
+
+def predict(
+    run: Run, folder: Path, group_regex: str | None = None, group_csv: str | None = None
+) -> Table:
+    """Predict every image of a folder of class folders, as the split "data".
+
+    Raises:
+        InputError: if its class folders are not the run's classes.
+        CheckError: if an image or a group of it is in the run's train or val split.
+    """
+    source = _with_run_classes(open_folder(folder), run)
+    regex = group_regex or (None if group_csv else run.card["data"]["group_regex"])
+    listed = manifest.build(source, group_regex=regex, group_csv=group_csv)
+    _refuse_seen(run, listed)
+    images = decoded(source, listed.rows, run.decoder).images
+    index = {name: i for i, name in enumerate(run.class_names)}
+    return Table(
+        paths=np.array([row.path for row in listed.rows], dtype=np.str_),
+        splits=np.full(len(listed.rows), "data"),
+        groups=np.array([row.group for row in listed.rows], dtype=np.str_),
+        labels=np.array([index[row.label] for row in listed.rows], dtype=np.int32),
+        probs=Predictor(run).probs(images),
+    )
+
+
+def _with_run_classes(source: Source, run: Run) -> Source:
+    """Match class folders to the run's classes, where need be without regard to case."""
+    by_case = {name.casefold(): name for name in run.class_names}
+    items = []
+    for item in source.items:
+        label = item.label if item.label in run.class_names else by_case.get(item.label.casefold())
+        if label is None:
+            raise InputError(
+                source.root,
+                f"class folders {', '.join(run.class_names)}",
+                item.label,
+                "renaming it to the class it holds",
+            )
+        items.append(replace(item, label=label))
+    return replace(source, items=tuple(items))
+
+
+def _refuse_seen(run: Run, listed: Manifest) -> None:
+    path = run.path / "split.csv"
+    if not path.exists():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        seen = [row for row in csv.DictReader(file) if row["split"] in ("train", "val")]
+    pixels = {row["pixels_sha256"]: row["split"] for row in seen}
+    groups = {row["group"]: row["split"] for row in seen if row["group"]}
+    for row in listed.rows:
+        if row.pixels_sha256 in pixels:
+            raise CheckError(
+                row.path,
+                "an image the run has not seen",
+                f"one with the pixels of one in its {pixels[row.pixels_sha256]} split",
+                "other images, or `tfcnn evaluate` without --data for its own test split",
+            )
+        if row.group in groups:
+            raise CheckError(
+                row.path,
+                "a group the run has not seen",
+                f"group {row.group}, which is in its {groups[row.group]} split",
+                "other groups, or --group-regex where the same name means another group",
+            )

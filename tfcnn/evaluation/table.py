@@ -1,0 +1,93 @@
+"""`predictions.csv`: what the saved model said of each val and test image, made once."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn import atomic
+from tfcnn.errors import InputError
+from tfcnn.prediction import decide
+from tfcnn.runs import Run
+
+__all__ = ["Table", "read", "write"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Predictions with their truth, one row per image.
+
+    Attributes:
+        paths: str `(images,)`.
+        splits: str `(images,)`.
+        groups: str `(images,)`, "" where there is none.
+        labels: int32 `(images,)`, the true class.
+        probs: float32 `(images, classes)`, each row sums to 1.
+    """
+
+    paths: npt.NDArray[np.str_]
+    splits: npt.NDArray[np.str_]
+    groups: npt.NDArray[np.str_]
+    labels: npt.NDArray[np.int32]
+    probs: npt.NDArray[np.float32]
+
+    def part(self, split: str) -> "Table":
+        """Return the rows of one split."""
+        keep = self.splits == split
+        return Table(
+            self.paths[keep],
+            self.splits[keep],
+            self.groups[keep],
+            self.labels[keep],
+            self.probs[keep],
+        )
+
+
+def write(run: Run, table: Table) -> None:
+    """Write `predictions.csv` of a run."""
+    names = run.class_names
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["path", "split", "group", "label", "predicted", *(f"prob_{n}" for n in names), "decision"]
+    )
+    for i, probs in enumerate(table.probs):
+        predicted, decision = decide(probs, run.positive, run.threshold)
+        writer.writerow(
+            [
+                table.paths[i],
+                table.splits[i],
+                table.groups[i],
+                names[table.labels[i]],
+                names[predicted],
+                *(f"{prob:.9g}" for prob in probs),  # 9 digits give a float32 back exactly
+                names[decision],
+            ]
+        )
+    atomic.write_text(run.path / "predictions.csv", text.getvalue())
+
+
+def read(run: Run) -> Table:
+    """Read `predictions.csv` of a run.
+
+    Raises:
+        InputError: if the run was shipped without it.
+    """
+    path: Path = run.path / "predictions.csv"
+    if not path.exists():
+        raise InputError(path, "the predictions of a run", "no such file", "--data FOLDER")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    index = {name: i for i, name in enumerate(run.class_names)}
+    probs = [[row[f"prob_{name}"] for name in run.class_names] for row in rows]
+    return Table(
+        *(
+            np.array([row[key] for row in rows], dtype=np.str_)
+            for key in ("path", "split", "group")
+        ),
+        labels=np.array([index[row["label"]] for row in rows], dtype=np.int32),
+        probs=np.array(probs, dtype=np.float32).reshape(len(rows), len(index)),
+    )

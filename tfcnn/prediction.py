@@ -1,0 +1,235 @@
+"""Use a run: images in, probabilities and decisions out, in order, as they come.
+
+A run's LiteRT twin answers without TensorFlow; a run without one is answered by Keras.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn import quiet
+from tfcnn.datasets.folder import image_files, is_image_name
+from tfcnn.decode import Pixels, UnreadableImageError
+from tfcnn.errors import InputError
+from tfcnn.runs import Run
+
+__all__ = ["Prediction", "Predictor", "decide", "expand", "two_columns"]
+
+Floats = npt.NDArray[np.float32]
+BATCH_SIZE = 64
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a run says of one image.
+
+    Attributes:
+        path: the image, as it was given; `archive.zip/member` inside an archive.
+        predicted: the most probable class, "" where the image could not be read.
+        probs: a probability per class name, in the model's order.
+        decision: the class by the run's threshold; `predicted` where it has none.
+        flag: "" or `unreadable`.
+        reason: why, where there is a flag.
+    """
+
+    path: str
+    predicted: str
+    probs: dict[str, float]
+    decision: str
+    flag: str = ""
+    reason: str = field(default="", compare=False)
+
+
+class _Model(Protocol):
+    def __call__(self, images: Pixels) -> tuple[Floats, Floats]: ...
+
+
+class Predictor:
+    """A run's model, ready to answer.
+
+    Args:
+        run: an opened run.
+        engine: `litert`, `keras`, or `auto`: LiteRT where the run has that twin.
+    """
+
+    def __init__(self, run: Run, engine: str = "auto") -> None:
+        self.run = run
+        self.decoder = run.decoder
+        twin = None if engine == "keras" else run.model_file("model.tflite")
+        if twin is None and engine == "litert":
+            raise InputError(run.path, "a model.tflite", "none", "engine='keras'")
+        self.engine = "litert" if twin else "keras"
+        self._model: _Model = _LiteRT(twin) if twin else _Keras(run)
+
+    def probs(self, images: Pixels) -> Floats:
+        """Return float32 `(batch, classes)` that sum to 1, for uint8 images in [0, 255]."""
+        return self.probs_and_features(images)[0]
+
+    def probs_and_features(self, images: Pixels) -> tuple[Floats, Floats]:
+        """Return the probabilities and the float32 `(batch, features)` that enter the head."""
+        parts = [
+            self._model(images[start : start + BATCH_SIZE])
+            for start in range(0, len(images), BATCH_SIZE)
+        ]
+        probs, features = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return two_columns(probs), features
+
+    def predict(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
+        """Yield one prediction per image of files, folders and zips, in order, as they are made.
+
+        Decoding runs on threads beside the model. An image that cannot be read gets a row that
+        says so, and the others are predicted.
+
+        Raises:
+            InputError: before the first prediction, if a path does not exist or holds no image.
+        """
+        return self._stream(expand(paths))
+
+    def _stream(self, images: Iterator["Image"]) -> Iterator[Prediction]:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            batches = iter(lambda: list(islice(images, BATCH_SIZE)), [])
+            waiting = [pool.map(self._decode, batch) for batch in islice(batches, 2)]
+            while waiting:
+                decoded = list(waiting.pop(0))
+                waiting += [pool.map(self._decode, batch) for batch in islice(batches, 1)]
+                yield from self._answer(decoded)
+
+    def _decode(self, image: "Image") -> tuple["Image", Pixels | UnreadableImageError]:
+        try:
+            return image, self.decoder.decode(image.read(), image.path)
+        except UnreadableImageError as error:
+            return image, error
+        except (OSError, RuntimeError, zipfile.BadZipFile) as error:
+            return image, UnreadableImageError(image.path, str(error))
+
+    def _answer(
+        self, decoded: list[tuple["Image", Pixels | UnreadableImageError]]
+    ) -> Iterator[Prediction]:
+        readable = [pixels for _, pixels in decoded if isinstance(pixels, np.ndarray)]
+        rows = iter(self.probs(np.stack(readable)) if readable else ())
+        names = self.run.class_names
+        for image, pixels in decoded:
+            if isinstance(pixels, UnreadableImageError):
+                yield Prediction(image.path, "", {}, "", UNREADABLE, pixels.reason)
+                continue
+            probs = next(rows)
+            predicted, decision = decide(probs, self.run.positive, self.run.threshold)
+            yield Prediction(
+                image.path,
+                names[predicted],
+                dict(zip(names, probs.tolist(), strict=True)),
+                names[decision],
+            )
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image to predict: its name, and the archive it lies in, if it does."""
+
+    path: str
+    archive: zipfile.ZipFile | None = None
+    member: str = ""
+
+    def read(self) -> bytes:
+        """Return the file's bytes."""
+        return self.archive.read(self.member) if self.archive else Path(self.path).read_bytes()
+
+
+def expand(paths: Iterable[str | Path]) -> Iterator[Image]:
+    """List the images of files, folders (sorted, with their sub-folders) and zip archives.
+
+    Raises:
+        InputError: at once, if a path does not exist, or a folder or archive holds no image.
+    """
+    images: list[Image] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = [Image(str(file)) for file in image_files(path)[0]]
+        elif not path.exists():
+            raise InputError(path, "an image, folder or zip", "no such file", "another path")
+        elif path.suffix.lower() == ".zip":
+            found = _members(path)
+        else:
+            found = [Image(str(path))]
+        if not found:
+            raise InputError(path, "images", "none", "a folder or zip that holds image files")
+        images += found
+    return iter(images)
+
+
+def _members(path: Path) -> list[Image]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(path, "a zip archive", str(error), "fetching it again") from error
+    members = [name for name in archive.namelist() if is_image_name(Path(name).name)]
+    members = [name for name in members if "__MACOSX" not in name]
+    return [Image(f"{path}/{name}", archive, name) for name in sorted(members)]
+
+
+def decide(probs: Floats, positive: int | None, threshold: float) -> tuple[int, int]:
+    """Return the predicted class (the most probable) and the decision (by the threshold).
+
+    Args:
+        probs: float `(classes,)`.
+        positive: index of the positive class of two, or None where there is no threshold rule.
+        threshold: in [0, 1]; the decision is positive from it upwards.
+    """
+    predicted = int(np.argmax(probs))
+    if positive is None or len(probs) != 2:
+        return predicted, predicted
+    return predicted, positive if probs[positive] >= threshold else 1 - positive
+
+
+def two_columns(probs: Floats) -> Floats:
+    """Turn the one column of a sigmoid head, `(batch, 1)`, into two; leave others as they are."""
+    return np.concatenate([1 - probs, probs], axis=1) if probs.shape[1] == 1 else probs
+
+
+class _LiteRT:
+    def __init__(self, path: Path) -> None:
+        quiet.silence()
+        from ai_edge_litert.interpreter import Interpreter
+
+        with quiet.stderr_to_log():  # the runtime greets on the file descriptor
+            interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+            self._run = interpreter.get_signature_runner("serving_default")
+        self._interpreter = interpreter  # the runner does not keep it alive
+
+    def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
+        outputs = self._run(images=np.ascontiguousarray(images))
+        return outputs["probs"], outputs["features"]
+
+
+class _Keras:
+    def __init__(self, run: Run) -> None:
+        path = run.model_file("model.keras")
+        if path is None:
+            raise InputError(run.path, "a model.keras or model.tflite", "neither", "training again")
+        quiet.load_tensorflow()
+        import keras
+
+        model: Any = keras.saving.load_model(path, compile=False)
+        if model.output_shape[-1] not in (1, len(run.class_names)):
+            raise InputError(
+                path,
+                f"{len(run.class_names)} outputs, one per class",
+                str(model.output_shape[-1]),
+                "the model.keras of this run",
+            )
+        self._model = keras.Model(
+            model.inputs[0], [model.outputs[0], model.get_layer("head").input]
+        )
+
+    def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
+        probs, features = self._model(images.astype(np.float32), training=False)
+        return np.asarray(probs), np.asarray(features)

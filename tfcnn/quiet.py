@@ -1,0 +1,64 @@
+"""Keep TensorFlow's start-up chatter out of a user's sight, and in a log where it can be found.
+
+Some of it is written by C++ to file descriptor 2 before any logging is set up, so that no Python
+setting reaches it.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["load_tensorflow", "log_path", "silence", "stderr_to_log"]
+
+SHOW = "TFCNN_SHOW_TENSORFLOW_LOG"  # set it to see everything
+
+
+def log_path() -> Path:
+    """Return the file that holds what was kept out of sight."""
+    return Path(tempfile.gettempdir()) / f"tfcnn-{os.getuid()}-tensorflow.log"
+
+
+def silence() -> None:
+    """Ask TensorFlow and LiteRT for errors only; a user's own setting wins."""
+    if not os.environ.get(SHOW):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+@contextlib.contextmanager
+def stderr_to_log() -> Iterator[None]:
+    """Send what is written to file descriptor 2 to the log, and put it back."""
+    if os.environ.get(SHOW):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        log = os.open(log_path(), flags, 0o600)
+    except OSError:
+        log = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(log, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(log)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and Keras (about 3 s), once, without their greetings."""
+    if "keras" in sys.modules and "tensorflow" in sys.modules:
+        return
+    silence()
+    with stderr_to_log():
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.constant(0)  # the devices are looked for, and greeted, at the first operation
+        tf.get_logger().setLevel("ERROR")

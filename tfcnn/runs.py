@@ -1,0 +1,220 @@
+"""The run folder: all that is needed to use a trained model, and to know how it came about."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tfcnn import atomic
+from tfcnn.decode import Decoder
+from tfcnn.errors import CheckError, InputError
+
+__all__ = [
+    "Run",
+    "find",
+    "finished",
+    "folder_of",
+    "lock",
+    "models_home",
+    "names",
+    "open_run",
+    "retire",
+    "sha256_of",
+    "state",
+]
+
+ZOO = Path(__file__).parent / "zoo"
+DONE, CARD = "DONE", "model.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, opened for use.
+
+    Attributes:
+        path: the run folder.
+        card: the content of `model.json`, the contract for use.
+    """
+
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The run's name: its folder's."""
+        return self.path.name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in the order of the model's outputs."""
+        return tuple(self.card["class_names"])
+
+    @property
+    def positive(self) -> int | None:
+        """The index of the class that is looked for, if there is one."""
+        name = self.card["positive"]
+        return None if name is None else self.class_names.index(name)
+
+    @property
+    def threshold(self) -> float:
+        """The probability of the positive class from which `decision` is that class."""
+        return float(self.card["threshold"])
+
+    @property
+    def decoder(self) -> Decoder:
+        """How an image becomes the model's input."""
+        return Decoder.from_dict(self.card["decoder"])
+
+    @property
+    def is_leaky(self) -> bool:
+        """Whether the split was a stamped demonstration of a leak."""
+        return bool(self.card["leaky"])
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The content of `report.json`; empty for a model that was shipped without it."""
+        path = self.path / "report.json"
+        if not path.exists():
+            return {}
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+
+    def model_file(self, name: str) -> Path | None:
+        """Return a model file after checking its hash, or None where the run has none.
+
+        Raises:
+            CheckError: if it is not the file that was measured.
+        """
+        path, recorded = self.path / name, self.card["sha256"].get(name)
+        if recorded is None:
+            return None
+        if not path.exists() or sha256_of(path) != recorded:
+            raise CheckError(
+                path,
+                "the model file that was measured",
+                "another one" if path.exists() else "none",
+                "the run folder as it was written, or training again",
+            )
+        return path
+
+
+def models_home() -> Path:
+    """Return the `models` folder of `TFCNN_HOME`, or of the working folder."""
+    return Path(os.environ.get("TFCNN_HOME", ".")) / "models"
+
+
+def folder_of(name_or_path: str) -> Path:
+    """Return the folder that a new run of this name, or at this path, is written to."""
+    path = Path(name_or_path)
+    if name_or_path in ("", ".", "..") or name_or_path.startswith("-"):
+        raise InputError("--run", "a name or a path", repr(name_or_path), "--run my-run")
+    return path if len(path.parts) > 1 or path.is_absolute() else models_home() / name_or_path
+
+
+def names() -> list[str]:
+    """Return the finished runs in `models/`."""
+    return sorted(path.parent.name for path in models_home().glob(f"*/{DONE}"))
+
+
+def state(folder: Path) -> str:
+    """Return `finished`, `unfinished` or `absent`."""
+    if (folder / DONE).exists():
+        return "finished"
+    return "unfinished" if folder.exists() and any(folder.iterdir()) else "absent"
+
+
+def find(name_or_path: str | Path) -> Path:
+    """Return the folder of a run: a path, or a name in `models/` or among the shipped models.
+
+    Raises:
+        InputError: if there is none, or it is not finished.
+    """
+    name = str(name_or_path)
+    candidates = [Path(name)] if len(Path(name).parts) > 1 else []
+    candidates += [models_home() / name, ZOO / name, Path(name)]
+    for folder in candidates:
+        if (folder / DONE).exists() or (folder.parent == ZOO and (folder / CARD).exists()):
+            return folder
+    if Path(name).suffix == ".keras" and Path(name).is_file():
+        raise InputError(
+            name,
+            "a run folder",
+            "a model file alone, which does not say its classes and image size",
+            "its folder, or training it with `tfcnn train`",
+        )
+    for folder in candidates:
+        if state(folder) == "unfinished":
+            hint = "`tfcnn train ... --resume`, or --fresh to start again"
+            raise InputError(folder, "a finished run", "an unfinished one", hint)
+    known = ", ".join(names()) or "none yet: `tfcnn train` makes one"
+    raise InputError(name, "a run's name or path", "no such run", f"one of: {known}")
+
+
+def open_run(name_or_path: str | Path) -> Run:
+    """Open a finished run for use; see `find`."""
+    folder = find(name_or_path)
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        run = Run(folder, card)
+        _ = run.class_names, run.positive, run.threshold, run.decoder, run.is_leaky, card["sha256"]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            folder / CARD, "the contract of a run", f"{error}", "training again"
+        ) from error
+    return run
+
+
+def finished(folder: Path) -> Run:
+    """Stamp a run folder as complete and open it."""
+    atomic.write_text(folder / DONE, datetime.now(UTC).isoformat(timespec="seconds") + "\n")
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    return open_run(folder)
+
+
+def retire(folder: Path) -> Path:
+    """Move a run aside to `.old/NAME-<UTC>` beside it and return where it is now."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    target = folder.parent / ".old" / f"{folder.name}-{stamp}"
+    for number in range(2, 1000):
+        if not target.exists():
+            break
+        target = target.with_name(f"{folder.name}-{stamp}-{number}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(target)
+    return target
+
+
+@contextlib.contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold a run folder's name against a second command that would write to it.
+
+    The lock is the system's own: a killed command lets go of it.
+
+    Raises:
+        InputError: if another command holds it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / f".{folder.name}.lock"
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                folder, "one command at a time", "another one is training it", "--run OTHER_NAME"
+            ) from error
+        yield
+        path.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

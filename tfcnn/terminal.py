@@ -1,0 +1,126 @@
+"""How commands look in a terminal: progress and notes on stderr, tables and results on stdout."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from tfcnn.progress import Reporter
+
+if TYPE_CHECKING:
+    from tfcnn.evaluation.scoring import Report
+
+__all__ = ["TerminalReporter", "percent", "show_groups", "show_metrics"]
+
+FRACTIONS = frozenset(
+    ["accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1"]
+)
+
+
+class TerminalReporter(Reporter):
+    """Shows stages as progress bars and epochs as lines, on stderr."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._task: Any = None
+
+    def __enter__(self) -> "TerminalReporter":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._bars.stop()
+
+    def stage(self, text: str) -> Callable[[int, int | None], None]:
+        """Replace the bar by one for this stage."""
+        self._end()
+        task = self._task = self._bars.add_task(text, total=None)
+
+        def update(done: int, total: int | None) -> None:
+            self._bars.update(task, completed=done, total=total)
+
+        return update
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        self.console.print(text, style="dim")
+
+    def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
+        """Print the figures of an epoch."""
+        left = logs["seconds"] * (epochs - epoch)
+        self.console.print(
+            f"epoch {epoch:>3}/{epochs}  loss {logs['loss']:.4f}  "
+            f"val loss {logs['val_loss']:.4f}  "
+            f"val accuracy {logs['val_sparse_categorical_accuracy']:.4f}  "
+            f"{logs['images_per_second']:,.0f} images/s  "
+            f"waiting {logs['waiting_fraction']:.0%}  {left:.0f} s left"
+        )
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None
+
+
+def percent(value: float | None) -> str:
+    """Format a fraction for reading: 95.8 %."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def show_metrics(report: "Report", split: str, console: Console) -> None:
+    """Print every metric of a split with its interval."""
+    counts = report.counts[split]
+    groups = f", {counts['groups']:,} groups" if counts["groups"] else ""
+    table = Table(title=f"{split}: {counts['images']:,} images{groups}", title_justify="left")
+    for name, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name, row in report.splits[split].items():
+        show = percent if name in FRACTIONS else _number
+        interval = f"{show(row['low'])} to {show(row['high'])}"
+        if row["value"] is None:
+            interval = str(row.get("reason", ""))
+        table.add_row(name.replace("_", " "), show(row["value"]), interval)
+    console.print(table)
+
+
+def show_groups(report: "Report", split: str, console: Console, limit: int = 10) -> None:
+    """Print the groups with the most errors."""
+    rows = report.groups[split]
+    if not rows:
+        return
+    title = f"{split}: {min(limit, len(rows))} of {len(rows)} groups, most errors first"
+    table = Table(title=title, title_justify="left")
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), justify="left" if name == "group" else "right")
+    for row in rows[:limit]:
+        table.add_row(*(_cell(name, value) for name, value in row.items()))
+    console.print(table)
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, float) or value is None:
+        return percent(value) if name in FRACTIONS else _number(value)
+    return str(value)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

@@ -1,0 +1,218 @@
+"""Fit the training form: optimizer, schedule, stopping, live figures, checkpoints."""
+
+import csv
+import io
+import math
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcnn import atomic
+from tfcnn.errors import TfcnnError
+from tfcnn.inputs import tfdata
+from tfcnn.progress import Reporter
+from tfcnn.recipe import Recipe, TrainSettings
+from tfcnn.training.resume import Checkpoint, SeedEpochs, State, Stopping
+
+__all__ = ["Waiting", "compile_model", "fit", "optimizer_for"]
+
+
+class Waiting:
+    """Measures how long training waits for its next batch.
+
+    Keras asks for a batch right after `on_train_batch_begin`; the last step of the input pipeline
+    is to note that the batch is there.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._asked: float | None = None
+
+    def ask(self) -> None:
+        """Note that a batch is being asked for."""
+        self._asked = perf_counter()
+
+    def _delivered(self) -> npt.NDArray[np.int32]:
+        if self._asked is not None:
+            self.seconds += perf_counter() - self._asked
+            self._asked = None
+        return np.int32(0)  # type: ignore[return-value]
+
+    def measured(self, dataset: Any) -> Any:
+        """Return the dataset with a last step that notes each delivery."""
+
+        def note(images: Any, labels: Any) -> tuple[Any, Any]:
+            zero = tf.numpy_function(self._delivered, [], tf.int32)
+            with tf.control_dependencies([zero]):
+                return tf.identity(images), labels
+
+        return dataset.map(note, deterministic=True)
+
+
+class _Live(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the history, measures speed and waiting, and tells the reporter."""
+
+    def __init__(
+        self, state: State, reporter: Reporter, waiting: Waiting, sizes: tuple[int, int], path: Path
+    ) -> None:
+        super().__init__()
+        self.state, self.reporter, self.waiting, self.path = state, reporter, waiting, path
+        self.batch_size, self.steps = sizes
+        self._epoch_start = self._epoch_waited = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch_start, self._epoch_waited = perf_counter(), self.waiting.seconds
+        self._trained: float | None = None
+        epochs = self.params["epochs"]
+        self._progress = self.reporter.stage(f"epoch {epoch + 1}/{epochs}")
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.waiting.ask()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._progress((batch + 1) * self.batch_size, self.steps * self.batch_size)
+        if batch + 1 == self.steps:
+            self._trained = perf_counter() - self._epoch_start
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        seconds = perf_counter() - self._epoch_start
+        trained = self._trained or seconds
+        row = {
+            "epoch": epoch + 1,
+            **{key: float(value) for key, value in (logs or {}).items()},
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "seconds": seconds,
+            "images_per_second": self.steps * self.batch_size / trained,
+            "waiting_fraction": (self.waiting.seconds - self._epoch_waited) / trained,
+        }
+        if not math.isfinite(row["loss"]):
+            raise TfcnnError(
+                f"epoch {epoch + 1}", "a finite loss", str(row["loss"]), "a lower learning_rate"
+            )
+        self.state.epoch = epoch + 1
+        self.state.train_seconds += seconds
+        self.state.history.append(row)
+        _write_history(self.state.history, self.path)
+        self.reporter.epoch(epoch + 1, self.params["epochs"], row)
+
+
+def fit(
+    model: Any,
+    recipe: Recipe,
+    data: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]],
+    rows: dict[str, npt.NDArray[np.int64]],
+    folder: Path,
+    state: State,
+    reporter: Reporter,
+) -> list[npt.NDArray[Any]]:
+    """Train a compiled training form from where `state` says it is.
+
+    Args:
+        model: compiled, see `compile_model`.
+        recipe: what to do.
+        data: images uint8 `(images, height, width, channels)` and labels int32 `(images,)`.
+        rows: the row numbers of each split.
+        folder: the run folder; history, logs and checkpoints go there.
+        state: fresh, or read from a checkpoint.
+        reporter: hears of every epoch.
+
+    Returns:
+        The weights to keep: the best on val, or the last, as the recipe says.
+    """
+    train = recipe.train
+    stopping = Stopping(train.patience, train.epochs)
+    checkpoint = Checkpoint(folder, state, stopping)
+    checkpoint.set_model(model)
+    checkpoint.restore()
+    size = min(train.batch_size, len(rows["train"]))
+    steps = tfdata.steps_per_epoch(len(rows["train"]), size)
+    waiting = Waiting()
+    live = _Live(state, reporter, waiting, (size, steps), folder / "history.csv")
+    if not state.is_done:
+        batches = tfdata.training(
+            *data, rows["train"], recipe.inputs.augment, batch_size=size, seed=train.seed,
+            first_epoch=state.epoch, epochs=train.epochs,
+        )  # fmt: skip
+        model.fit(
+            waiting.measured(batches),
+            validation_data=tfdata.in_order(*data, rows["val"], train.batch_size),
+            initial_epoch=state.epoch,
+            epochs=train.epochs,
+            steps_per_epoch=steps,
+            class_weight=_class_weights(train, data[1][rows["train"]]),
+            callbacks=[
+                SeedEpochs(train.seed), stopping, live, checkpoint,
+                keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
+            ],
+            verbose=0,
+        )  # fmt: skip
+        state.is_done = True
+        checkpoint.save()  # a cut from here on trains no further epoch
+    else:
+        stopping.on_train_begin()
+    best = stopping.best_weights
+    return best if train.best_weights and best is not None else model.get_weights()
+
+
+def compile_model(model: Any, train: TrainSettings, num_images: int) -> None:
+    """Give a training form its loss, its optimizer and its schedule."""
+    size = min(train.batch_size, num_images)
+    steps = train.epochs * tfdata.steps_per_epoch(num_images, size)
+    smoothing = train.label_smoothing
+
+    def loss(labels: Any, logits: Any) -> Any:
+        targets = tf.one_hot(tf.reshape(labels, [-1]), logits.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            targets, logits, from_logits=True, label_smoothing=smoothing
+        )
+
+    model.compile(
+        optimizer=optimizer_for(train, steps), loss=loss, metrics=["sparse_categorical_accuracy"]
+    )
+
+
+def optimizer_for(train: TrainSettings, steps: int) -> Any:
+    """Return the recipe's optimizer with its schedule over `steps` steps."""
+    rate: Any = train.learning_rate
+    if train.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    elif train.schedule == "one_cycle":  # up in a straight line, down along a cosine
+        warmup = round(train.warmup_fraction * steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 25, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
+        )
+    decay = train.weight_decay or None
+    if train.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(
+            rate, momentum=train.momentum, nesterov=True, weight_decay=decay
+        )
+    else:
+        kinds = {
+            "adam": keras.optimizers.Adam,
+            "adamw": keras.optimizers.AdamW,
+            "rmsprop": keras.optimizers.RMSprop,
+        }
+        optimizer = kinds[train.optimizer](rate, weight_decay=decay)
+    if decay:  # shrinking what only shifts or scales helps nothing
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _class_weights(train: TrainSettings, labels: npt.NDArray[np.int32]) -> dict[int, float] | None:
+    if train.class_weights == "none":
+        return None
+    counts = np.bincount(labels)
+    return {i: len(labels) / (len(counts) * count) for i, count in enumerate(counts.tolist())}
+
+
+def _write_history(history: list[dict[str, float]], path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    atomic.write_text(path, text.getvalue())

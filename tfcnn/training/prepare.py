@@ -1,0 +1,146 @@
+"""From a recipe to decoded, split, checked images: all that happens before a network exists."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn import datasets, manifest, splits
+from tfcnn.datasets import Source
+from tfcnn.datasets.folder import open_folder, typical_size
+from tfcnn.decode import Decoder
+from tfcnn.errors import InputError
+from tfcnn.inputs.cache import decoded
+from tfcnn.manifest import Manifest
+from tfcnn.progress import Reporter
+from tfcnn.recipe import Recipe
+
+__all__ = ["Prepared", "open_source", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The data of a run.
+
+    Attributes:
+        recipe: with what was left open (image size, positive class) filled in.
+        manifest: all readable images.
+        splits: a split per row of it.
+        images: uint8 `(images, height, width, channels)` in [0, 255], memory-mapped.
+        labels: int32 `(images,)`, indices into `manifest.class_names`.
+        rows: int64 `(count,)` per split, row numbers.
+        decode_seconds: time spent opening image files.
+    """
+
+    recipe: Recipe
+    manifest: Manifest
+    splits: list[str]
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int32]
+    rows: dict[str, npt.NDArray[np.int64]]
+    decode_seconds: float
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder the images went through."""
+        return _decoder(self.recipe)
+
+    @property
+    def groups(self) -> npt.NDArray[np.str_]:
+        """The group of each row, str `(images,)`; "" where there is none."""
+        return np.array([row.group for row in self.manifest.rows], dtype=np.str_)
+
+    @property
+    def positive(self) -> int | None:
+        """The index of the positive class, if there is one."""
+        name = self.recipe.data.positive
+        return None if name is None else self.manifest.class_names.index(name)
+
+
+def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Reporter) -> Prepared:
+    """Read, split, check and decode the images of a recipe.
+
+    Args:
+        recipe: what to prepare.
+        split_csv: a split made before, instead of drawing one.
+        resplit: ignore the split that the folder itself is in.
+        reporter: hears of every stage.
+
+    Raises:
+        InputError: if the data cannot be used.
+        CheckError: if the split leaks.
+    """
+    source = open_source(recipe, reporter)
+    if resplit:
+        items = tuple(replace(item, official="") for item in source.items)
+        source = replace(source, items=items)
+    data = recipe.data
+    listed = manifest.build(
+        source,
+        group_regex=data.group_regex,
+        group_csv=data.group_csv,
+        progress=reporter.stage(f"reading {source.name}"),
+    )
+    _tell(listed, reporter)
+    assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, data.split)
+    splits.gate(listed, assigned, unit=data.split.unit)
+    recipe = _filled_in(recipe, listed)
+    images = decoded(source, listed.rows, _decoder(recipe), reporter.stage("decoding"))
+    classes = {name: i for i, name in enumerate(listed.class_names)}
+    return Prepared(
+        recipe,
+        listed,
+        assigned,
+        images.images,
+        np.array([classes[row.label] for row in listed.rows], dtype=np.int32),
+        {name: splits.select(assigned, name) for name in splits.NAMES},
+        images.decode_seconds,
+    )
+
+
+def open_source(recipe: Recipe, reporter: Reporter) -> Source:
+    """Open what `data.source` names: a data set, or else a folder."""
+    name = recipe.data.source
+    if os.sep not in name and name in datasets.names():
+        return datasets.open_named(name, progress=reporter.stage(f"making {name}"))
+    return open_folder(Path(name))
+
+
+def _decoder(recipe: Recipe) -> Decoder:
+    size = recipe.data.image_size
+    if size is None:
+        raise InputError("data.image_size", "a size", "none", "data.image_size=64")
+    return Decoder(size, recipe.data.channels, recipe.data.fit)
+
+
+def _filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
+    """Fill in what the recipe leaves to the data: image size, group regex, positive class."""
+    data = recipe.data
+    positive = data.positive or listed.source.positive
+    if positive is not None and positive not in listed.class_names:
+        raise InputError(
+            "data.positive", f"one of {', '.join(listed.class_names)}", positive, "one of these"
+        )
+    filled = data.model_copy(
+        update={
+            "image_size": data.image_size or typical_size(listed.source),
+            "group_regex": data.group_regex or listed.source.group_regex,
+            "positive": positive if len(listed.class_names) == 2 else None,
+        }
+    )
+    return recipe.model_copy(update={"data": filled})
+
+
+def _tell(listed: Manifest, reporter: Reporter) -> None:
+    reporter.note(f"{listed.source.name}: {listed.summary()}")
+    for note in listed.notes:
+        reporter.note(note)
+    for row in listed.quarantined:
+        reporter.note(f"set aside, unreadable: {row.path} ({row.unreadable})")
+    if not listed.has_groups and not listed.source.is_benchmark:
+        reporter.note(
+            "no groups: images of one patient, slide or video may be on both sides of the split; "
+            "if a file's name tells them, pass --set data.group_regex=..."
+        )

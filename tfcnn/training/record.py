@@ -1,0 +1,74 @@
+"""What a run keeps on record: `model.json`, the contract for use, and how the training went."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfcnn import runs
+from tfcnn.training.prepare import Prepared
+from tfcnn.training.resume import State
+
+__all__ = ["card", "facts"]
+
+CARD_VERSION = 1
+
+
+def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> dict[str, Any]:
+    """Return the content of `model.json`, with the default threshold."""
+    recipe = prepared.recipe
+    files = ("model.keras", "model.tflite", "split.csv")
+    return {
+        "version": CARD_VERSION,
+        "class_names": list(prepared.manifest.class_names),
+        "positive": recipe.data.positive,
+        "decoder": prepared.decoder.to_dict(),
+        "threshold": 0.5,
+        "threshold_reason": "default",
+        "temperature": temperature,
+        "domain": None,
+        "leaky": recipe.data.split.unit == "image",
+        "data": {
+            "source": prepared.manifest.source.name,
+            "summary": prepared.manifest.summary(),
+            "notes": list(prepared.manifest.notes),
+            "nouns": list(prepared.manifest.source.nouns),
+            "group_regex": recipe.data.group_regex,
+        },
+        "network": {"name": recipe.model.network, "options": recipe.model.options},
+        "sha256": {
+            name: runs.sha256_of(folder / name) for name in files if (folder / name).exists()
+        },
+        "record": {
+            "versions": {
+                name: version(name)
+                for name in ("tfcnn", "tensorflow", "keras", "numpy", "pillow", "ai-edge-litert")
+            },
+            "python": platform.python_version(),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+            "precision": state.precision,
+            "devices": [device.name for device in tf.config.list_logical_devices()],
+        },
+    }
+
+
+def facts(prepared: Prepared, state: State, agreement: dict[str, Any]) -> dict[str, Any]:
+    """Return what `report.json` says of the training besides metrics."""
+    seconds = state.train_seconds
+    trained = len(prepared.rows["train"]) * len(state.history)
+    return {
+        "decode_seconds": prepared.decode_seconds,
+        "train_seconds": seconds,
+        "images_per_second": trained / seconds if seconds else None,
+        "waiting_fraction": float(np.mean([row["waiting_fraction"] for row in state.history])),
+        "epochs": len(state.history),
+        "agreement": agreement,
+        "quarantined": [
+            {"path": row.path, "reason": row.unreadable} for row in prepared.manifest.quarantined
+        ],
+        "ignored_files": prepared.manifest.source.ignored,
+    }

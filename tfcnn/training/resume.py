@@ -1,0 +1,140 @@
+"""A training that was cut goes on to the same result as one that was not.
+
+Everything that has a state at the end of an epoch is in one file, written whole or not at all:
+weights, optimizer, the best weights so far and the memory of the stopping rule, and the history.
+Batches and augmentation have no state (see `inputs`); dropout's is set from (seed, epoch).
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfcnn import atomic
+
+__all__ = ["Checkpoint", "SeedEpochs", "State", "Stopping"]
+
+FILE = "checkpoint/state.npz"
+
+
+@dataclass
+class State:
+    """What a resume needs to know besides weights.
+
+    Attributes:
+        epoch: epochs that are done.
+        history: one row of figures per epoch.
+        stopping: the memory of the stopping rule.
+        train_seconds: time spent training so far.
+        precision: the dtype policy, kept by a resume on another machine.
+        is_done: whether no epoch is left to train.
+    """
+
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    stopping: dict[str, float] = field(default_factory=dict)
+    train_seconds: float = 0.0
+    precision: str = ""
+    is_done: bool = False
+
+
+class Stopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
+    """Early stopping that remembers, over a cut, what was best and how long ago."""
+
+    def __init__(self, patience: int, epochs: int) -> None:
+        super().__init__("val_loss", patience=patience or epochs, restore_best_weights=True)
+        self.kept: dict[str, float] = {}
+        self.kept_weights: list[Any] | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Forget, as Keras does; then remember what a checkpoint held."""
+        super().on_train_begin(logs)
+        for key, value in self.kept.items():
+            setattr(self, key, value if key == "best" else int(value))
+        if self.kept_weights is not None:
+            self.best_weights = self.kept_weights
+
+    def memory(self) -> dict[str, float]:
+        """Return what a checkpoint must hold of the rule, besides the best weights."""
+        if self.best is None:
+            return {}
+        return {key: float(getattr(self, key)) for key in ("best", "wait", "best_epoch")}
+
+
+class SeedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
+    """Set every seed generator (dropout's) from (seed, epoch) when an epoch begins."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Overwrite the generators' states."""
+        layers = self.model._flatten_layers()  # the public `layers` skips nested models
+        generators = [layer.seed_generator for layer in layers if hasattr(layer, "seed_generator")]
+        for number, generator in enumerate(generators):
+            words = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
+            generator.state.assign(words.astype(np.uint32))
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
+    """Write the state of the training at the end of every epoch."""
+
+    def __init__(self, folder: Path, state: State, stopping: Stopping) -> None:
+        super().__init__()
+        self.path, self.state, self.stopping = folder / FILE, state, stopping
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Save; `self.state` has been brought up to date by the callback that keeps the history."""
+        self.state.stopping = self.stopping.memory()
+        self.save()
+
+    def save(self) -> None:
+        """Write weights, optimizer, best weights and state as one file."""
+        arrays: dict[str, Any] = {"state": np.array(json.dumps(vars(self.state)))}
+        groups = {
+            "weights": self.model.get_weights(),
+            "optimizer": [_array(variable) for variable in self.model.optimizer.variables],
+            "best": self.stopping.best_weights or [],
+        }
+        for name, values in groups.items():
+            arrays |= {f"{name}_{i}": value for i, value in enumerate(values)}
+        with atomic.writing(self.path) as part:
+            np.savez(part, **arrays)
+
+    @staticmethod
+    def read_state(folder: Path) -> State:
+        """Return the state of an unfinished run; a fresh one where no epoch had ended."""
+        path = folder / FILE
+        if not path.exists():
+            return State()
+        with np.load(path, allow_pickle=False) as arrays:
+            return State(**json.loads(str(arrays["state"])))
+
+    def restore(self) -> None:
+        """Put the model, its optimizer and the stopping rule where they were."""
+        if not self.path.exists():
+            return
+        with np.load(self.path, allow_pickle=False) as arrays:
+            groups = {
+                name: [arrays[f"{name}_{i}"] for i in range(_count(arrays.files, name))]
+                for name in ("weights", "optimizer", "best")
+            }
+        self.model.set_weights(groups["weights"])
+        optimizer = self.model.optimizer
+        optimizer.build(self.model.trainable_variables)
+        for variable, value in zip(optimizer.variables, groups["optimizer"], strict=True):
+            variable.assign(value)
+        self.stopping.kept = self.state.stopping
+        self.stopping.kept_weights = groups["best"] or None
+
+
+def _count(files: list[str], name: str) -> int:
+    return sum(file.startswith(f"{name}_") for file in files)
+
+
+def _array(variable: Any) -> np.ndarray[Any, Any]:
+    return np.asarray(keras.ops.convert_to_numpy(variable))

@@ -1,0 +1,200 @@
+"""`train(recipe, folder)`: from a recipe to a run folder that can be used and believed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcnn import atomic, runs, splits
+from tfcnn import recipe as recipes
+from tfcnn.errors import InputError, TfcnnError
+from tfcnn.evaluation import calibration, operating_point, scoring
+from tfcnn.evaluation import table as predictions
+from tfcnn.evaluation.table import Table
+from tfcnn.prediction import Predictor, two_columns
+from tfcnn.progress import Reporter
+from tfcnn.recipe import Recipe
+from tfcnn.runs import Run
+from tfcnn.training import form, saving, strategy
+from tfcnn.training.fit import compile_model, fit
+from tfcnn.training.prepare import Prepared, prepare
+from tfcnn.training.record import card, facts
+from tfcnn.training.resume import Checkpoint, State
+
+__all__ = ["train"]
+
+Floats = npt.NDArray[np.float32]
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    split_csv: Path | None = None,
+    resplit: bool = False,
+    resume: bool = False,
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a recipe into a run folder and score it once on its test split.
+
+    A finished run of that name is moved aside; an unfinished one wants `resume` or `fresh`.
+
+    Returns:
+        The run, not stamped as done yet: the caller adds the report and calls `runs.finished`.
+
+    Raises:
+        InputError: if the recipe, the data or the run folder cannot be used.
+        CheckError: if the split leaks.
+    """
+    reporter = reporter or Reporter()
+    strategy.refuse_clusters()
+    resuming = _may_write(folder, resume=resume, fresh=fresh)
+    if resuming:
+        split_csv = folder / "split.csv"
+    prepared = prepare(recipe, split_csv, resplit, reporter)
+    if resuming:
+        _check_same(prepared.recipe, folder)
+    else:
+        if runs.state(folder) != "absent":
+            reporter.note(f"the earlier run is now {runs.retire(folder)}")
+        recipes.write(prepared.recipe, folder / "recipe.toml")
+        splits.write(prepared.manifest, prepared.splits, folder / "split.csv")
+    state = Checkpoint.read_state(folder)
+    weights, trained_val = _train(prepared, folder, state, reporter)
+    reporter.stage("saving and scoring")
+    return _save(prepared, folder, state, weights, trained_val)
+
+
+def _may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
+    """Say whether an unfinished run is to be continued; refuse what would lose something."""
+    state = runs.state(folder)
+    if state == "unfinished" and not resume and not fresh:
+        raise InputError(
+            folder, "--resume or --fresh", "an unfinished run", "--resume to go on with it"
+        )
+    if state == "finished" and resume:
+        raise InputError(folder, "an unfinished run to resume", "a finished one", "no --resume")
+    return resume and state == "unfinished" and (folder / "split.csv").exists()
+
+
+def _check_same(recipe: Recipe, folder: Path) -> None:
+    recorded = recipes.load(str(folder / "recipe.toml"))
+    now, then = (dict(_flat(r.model_dump(exclude={"name"}))) for r in (recipe, recorded))
+    different = [key for key in now if now[key] != then.get(key)]
+    if different:
+        key = different[0]
+        raise InputError(
+            f"{folder}: {key}", f"{then.get(key)!r}, as it was begun", f"{now[key]!r}", "--fresh"
+        )
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat += _flat(value, f"{prefix}{key}.")
+        else:
+            flat.append((prefix + key, value))
+    return flat
+
+
+def _train(
+    prepared: Prepared, folder: Path, state: State, reporter: Reporter
+) -> tuple[list[Any], Floats]:
+    """Fit the training form; returns the weights to keep and its probabilities on val."""
+    recipe = prepared.recipe
+    settings, classes = recipe.train, len(prepared.manifest.class_names)
+    keras.utils.set_random_seed(settings.seed)
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    state.precision = state.precision or strategy.precision(settings.precision)
+    reporter.note(f"training {recipe.model.network} in {state.precision}")
+    with strategy.choose().scope():
+        model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
+        compile_model(model, settings, len(prepared.rows["train"]))
+        data = (prepared.images, prepared.labels)
+        weights = fit(model, recipe, data, prepared.rows, folder, state, reporter)
+        model.set_weights(weights)
+    val = prepared.images[prepared.rows["val"]].astype(np.float32)
+    logits = model.predict(val, batch_size=settings.batch_size, verbose=0)
+    return weights, keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+
+
+def _save(
+    prepared: Prepared, folder: Path, state: State, weights: list[Any], trained_val: Floats
+) -> Run:
+    """Write the model in its saved form, measure it, and write what was measured."""
+    recipe, val_rows = prepared.recipe, prepared.rows["val"]
+    classes, shape = len(prepared.manifest.class_names), prepared.decoder.shape
+    val_labels = prepared.labels[val_rows]
+    plain = form.saved_form(recipe.model, shape, classes, weights)
+    val = two_columns(plain.predict(_floats(prepared, "val"), verbose=0))
+    agreement: dict[str, Any] = {"forms_mean_difference": saving.agree(trained_val, val)}
+    temperature = 1.0
+    if recipe.evaluation.calibrate:
+        temperature = calibration.fit_temperature(val_labels, val)
+        plain = form.saved_form(recipe.model, shape, classes, weights, temperature)
+    saving.write_keras(plain, folder / "model.keras")
+    sample = prepared.images[val_rows[:64]]
+    agreement["twin_difference"] = saving.write_twin(plain, folder / "model.tflite", sample)
+
+    run = Run(folder, card(prepared, folder, state, temperature))
+    table = _predict(prepared, run)
+    point = operating_point.choose(
+        val_labels,
+        table.part("val").probs,
+        prepared.positive,
+        sensitivity=recipe.evaluation.sensitivity,
+        specificity=recipe.evaluation.specificity,
+    )
+    run.card.update(threshold=point.threshold, threshold_reason=point.reason)
+    agreement["keras_evaluate"] = _cross_check(plain, prepared, table)
+    atomic.write_text(folder / "model.json", json.dumps(run.card, indent=2) + "\n")
+    predictions.write(run, table)
+    scoring.write(scoring.score(run, table, facts(prepared, state, agreement)), folder)
+    return run
+
+
+def _floats(prepared: Prepared, split: str) -> Floats:
+    return prepared.images[prepared.rows[split]].astype(np.float32)
+
+
+def _predict(prepared: Prepared, run: Run) -> Table:
+    """Predict val and test with the saved model, as `predict` will."""
+    names = [name for name in ("val", "test") if len(prepared.rows[name])]
+    rows = np.concatenate([prepared.rows[name] for name in names])
+    paths = [prepared.manifest.rows[row].path for row in rows]
+    return Table(
+        paths=np.array(paths, dtype=np.str_),
+        splits=np.array([prepared.splits[row] for row in rows], dtype=np.str_),
+        groups=prepared.groups[rows],
+        labels=prepared.labels[rows],
+        probs=Predictor(run).probs(prepared.images[rows]),
+    )
+
+
+def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
+    """Compare the val accuracy from predictions with `model.evaluate`'s.
+
+    Raises:
+        TfcnnError: if they differ by more than two images on the edge between two classes.
+    """
+    part = table.part("val")
+    plain.compile(metrics=["binary_accuracy" if plain.output_shape[-1] == 1 else "accuracy"])
+    targets = (
+        part.labels if plain.output_shape[-1] == 1 else np.eye(part.probs.shape[1])[part.labels]
+    )
+    evaluated = plain.evaluate(_floats(prepared, "val"), targets, verbose=0, return_dict=True)
+    value = float(next(v for k, v in evaluated.items() if k.endswith("accuracy")))
+    counted = float(np.mean(part.probs.argmax(axis=1) == part.labels))
+    if abs(value - counted) > 2 / len(part.labels):
+        raise TfcnnError(
+            "val accuracy", f"{counted:.5f}, from predictions", f"{value:.5f}, from evaluate()",
+            "reporting this as a bug",
+        )  # fmt: skip
+    return value
