@@ -1,0 +1,121 @@
+"""The manifest: hashes, groups, memory, and what is set aside."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfcnn import manifest
+from tfcnn.datasets.folder import open_folder
+from tfcnn.errors import InputError
+
+
+def test_rows_are_sorted_hashed_and_grouped(make_tree):
+    root = make_tree()
+    listed = manifest.build(open_folder(root), group_regex=r"^(P\d+)_")
+    assert [row.path for row in listed.rows] == sorted(row.path for row in listed.rows)
+    assert listed.class_names == ("round", "square")
+    assert {row.group for row in listed.rows} == {f"P{i}" for i in range(6)}
+    first = listed.rows[0]
+    assert first.sha256 == hashlib.sha256((root / first.path).read_bytes()).hexdigest()
+    assert listed.summary() == "48 images of 6 groups"
+
+
+def test_pixels_are_hashed_whatever_the_format(make_tree):
+    root = make_tree()
+    original = root / "round" / "P0_0.png"
+    Image.open(original).save(root / "round" / "copy.bmp")
+    rows = {row.path: row for row in manifest.build(open_folder(root)).rows}
+    assert rows["round/copy.bmp"].pixels_sha256 == rows["round/P0_0.png"].pixels_sha256
+    assert rows["round/copy.bmp"].sha256 != rows["round/P0_0.png"].sha256
+
+
+def test_known_files_are_not_opened_again(make_tree, monkeypatch):
+    source = open_folder(make_tree())
+    first = manifest.build(source)
+    monkeypatch.setattr(manifest, "open_image", lambda *_: pytest.fail("opened an image again"))
+    assert manifest.build(source).rows == first.rows
+
+
+def test_a_changed_file_is_hashed_again(make_tree):
+    root = make_tree()
+    before = {row.path: row for row in manifest.build(open_folder(root)).rows}
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(root / "round" / "P0_0.png")
+    after = {row.path: row for row in manifest.build(open_folder(root)).rows}
+    changed = [path for path in before if before[path].sha256 != after[path].sha256]
+    assert changed == ["round/P0_0.png"]
+
+
+def test_verify_hashes_everything_again(make_tree):
+    root = make_tree()
+    source = open_folder(root)
+    manifest.build(source)
+    path = root / "round" / "P0_0.png"
+    content = bytearray(path.read_bytes())
+    status = path.stat()
+    Image.fromarray(np.full((32, 32, 3), 7, np.uint8)).save(path)
+    path.write_bytes(path.read_bytes().ljust(len(content), b"\0")[: len(content)])
+    import os
+
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    if path.stat().st_size == status.st_size:
+        unchanged = {row.path: row.sha256 for row in manifest.build(source).rows}
+        verified = {row.path: row.sha256 for row in manifest.build(source, verify=True).rows}
+        assert unchanged["round/P0_0.png"] != verified["round/P0_0.png"]
+
+
+def test_a_damaged_manifest_is_made_anew(make_tree):
+    source = open_folder(make_tree())
+    first = manifest.build(source)
+    path = source.store / "manifest.csv"
+    path.write_text("path,nonsense\n1,2\n")
+    assert manifest.build(source).rows == first.rows
+
+
+def test_unreadable_images_are_set_aside_with_a_reason(make_tree):
+    root = make_tree()
+    (root / "round" / "P0_9.png").write_bytes(b"")
+    (root / "round" / "P0_8.png").write_text("no image")
+    listed = manifest.build(open_folder(root))
+    reasons = {row.path: row.unreadable for row in listed.quarantined}
+    assert "0 bytes" in reasons["round/P0_9.png"] and reasons["round/P0_8.png"]
+    assert len(listed.rows) == 48
+
+
+def test_many_unreadable_images_are_refused(make_tree):
+    root = make_tree()
+    for i in range(6):
+        (root / "round" / f"bad{i}.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"at most 5 unreadable images; received 6"):
+        manifest.build(open_folder(root))
+
+
+def test_a_class_without_a_readable_image_is_refused(make_tree):
+    root = make_tree()
+    (root / "third").mkdir()
+    (root / "third" / "bad.png").write_bytes(b"")
+    with pytest.raises(InputError, match="class third"):
+        manifest.build(open_folder(root))
+
+
+def test_groups_from_a_csv(make_tree, tmp_path):
+    root = make_tree()
+    source = open_folder(root)
+    table = tmp_path / "groups.csv"
+    lines = [f"{item.path},slide{i % 5}" for i, item in enumerate(source.items)]
+    table.write_text("\n".join(["path,group", *lines]))
+    listed = manifest.build(source, group_csv=str(table))
+    assert {row.group for row in listed.rows} == {f"slide{i}" for i in range(5)}
+    table.write_text("\n".join(["path,group", *lines[1:]]))
+    with pytest.raises(InputError, match="none for 1 images"):
+        manifest.build(source, group_csv=str(table))
+
+
+@pytest.mark.parametrize(
+    ("regex", "message"),
+    [("^(X)", "matches"), ("(", "regular expression")],
+)
+def test_a_regex_that_does_not_fit_is_named(make_tree, regex, message):
+    with pytest.raises(InputError, match=message):
+        manifest.build(open_folder(make_tree()), group_regex=regex)

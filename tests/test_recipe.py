@@ -1,0 +1,65 @@
+"""Recipes: every shipped one is valid, and every mistake is named."""
+
+import pytest
+
+from tfcnn import recipe
+from tfcnn.errors import InputError
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_shipped_recipes_load_and_survive_a_round_trip(name, tmp_path):
+    loaded = recipe.load(name)
+    path = tmp_path / f"{name}.toml"
+    recipe.write(loaded, path)
+    assert recipe.load(str(path)) == loaded
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_shipped_recipes_open_with_their_command(name):
+    text = (recipe.FOLDER / f"{name}.toml").read_text()
+    assert text.startswith("#") and f"tfcnn train {'FOLDER' if name == 'folder' else name}" in text
+
+
+def test_values_are_read_as_toml_else_as_text():
+    changed = recipe.override(
+        recipe.load("malaria"),
+        ["train.epochs=3", "data.fit=pad", "data.image_size=[48, 64]", "inputs.augment=none"],
+    )
+    assert changed.train.epochs == 3
+    assert changed.data.fit == "pad"
+    assert changed.data.image_size == (48, 64)
+    assert changed.inputs.augment == recipe.Augment()
+    assert recipe.override(changed, ["data.image_size=32"]).data.image_size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("train.epoch=3", "train.epochs"),
+        ("train.epochs=many", "train.epochs"),
+        ("train.epochs=0", "train.epochs"),
+        ("nonsense=1", "nonsense"),
+        ("train.epochs", "section.key=value"),
+        ("train.epochs.more=1", "no keys"),
+        ("data.image_size=4", "8 to 1024"),
+        ("data.split.unit=image", "demonstration"),
+        ("data.split.seed=-1", "data.split.seed"),
+        ("inputs.augment.rotation_degree=3", "rotation_degrees"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(assignment, message):
+    with pytest.raises(InputError) as caught:
+        recipe.override(recipe.load("malaria"), [assignment])
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_unknown_recipe_lists_the_known():
+    with pytest.raises(InputError, match="malaria"):
+        recipe.load("nothing")
+
+
+def test_a_broken_file_is_named(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[data\n")
+    with pytest.raises(InputError, match=r"mine\.toml"):
+        recipe.load(str(path))
