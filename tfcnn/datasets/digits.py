@@ -6,35 +6,44 @@ import numpy as np
 
 from tfcnn import atomic
 from tfcnn.datasets import ArraySource, Item, Progress, Source
+from tfcnn.datasets._unpack import read_npz
 from tfcnn.errors import InputError
 
 __all__ = ["IS_LOCAL", "download", "open_source"]
 
 IS_LOCAL = True  # nothing to fetch: made from what is installed
+FILE = "digits.npz"
 
 
 def download(folder: Path, *, mirror: str | None = None, progress: Progress | None = None) -> None:
-    """Write the digits that scikit-learn carries to `folder/digits.npz`.
+    """Write the digits that scikit-learn carries to `digits.npz`.
 
     Raises:
         InputError: if a mirror is named, since nothing is fetched.
     """
     if mirror is not None:
         raise InputError("digits", "no --from", mirror, "leaving it out: scikit-learn carries them")
-    if (folder / "digits.npz").exists():
+    if (folder / FILE).exists():
         return
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     # the pixels are counts 0..16 of a 4x4 block, spread here over [0, 255]
     images = np.round(digits.images * (255 / 16)).astype(np.uint8)
-    with atomic.writing(folder / "digits.npz") as part:
+    with atomic.writing(folder / FILE) as part:
         np.savez(part, images=images, labels=digits.target.astype(np.uint8))
 
 
 def open_source(folder: Path) -> Source:
-    """List the digits; there is no official split."""
-    with np.load(folder / "digits.npz", allow_pickle=False) as arrays:
-        images, labels = arrays["images"], arrays["labels"]
-    items = tuple(Item(f"all/{i:05d}", str(label)) for i, label in enumerate(labels))
-    return ArraySource("digits", folder / "digits.npz", items, arrays={"all": images})
+    """List the digits; there is no official split.
+
+    Raises:
+        InputError: if they have not been written, or are damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(folder, "the data set digits", f"no {FILE}", "`tfcnn download digits`")
+    arrays = read_npz(path, ("images", "labels"))
+    labels = arrays["labels"].tolist()
+    items = tuple(Item(f"all/{index:05d}", str(label)) for index, label in enumerate(labels))
+    return ArraySource("digits", path, items, store=folder, arrays={"all": arrays["images"]})

@@ -2,27 +2,34 @@
 
 import hashlib
 import os
+import re
 import statistics
-from collections.abc import Iterator
 from pathlib import Path
 
 from tfcnn.datasets import Item, Official, Source, data_home
+from tfcnn.datasets._disk import disk_errors
 from tfcnn.errors import InputError
 
-__all__ = ["IMAGE_SUFFIXES", "image_files", "is_image_name", "open_folder", "open_source", "typical_size"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "image_files",
+    "is_image_name",
+    "open_folder",
+    "open_source",
+    "typical_size",
+]
 
+# the formats of photographs and microscopes that Pillow reads
 IMAGE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .jp2 .avif".split()
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+    | {".ppm", ".pgm", ".pbm", ".jp2", ".avif"}
 )
-SPLIT_NAMES: dict[str, Official] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+SPLITS: tuple[Official, ...] = ("train", "val", "test")
+SPLIT_NAME = re.compile(
+    r"((?P<train>train(ing)?)|(?P<val>val(id|idation)?|dev)|(?P<test>test(ing)?))"
+    r"([ _-]?(set|data|images))?",
+    re.IGNORECASE,
+)
 SIZE_SAMPLE = 500  # headers read to guess the image size; the median settles long before
 
 
@@ -36,8 +43,9 @@ def open_folder(folder: Path) -> Source:
         received = "a file" if folder.exists() else "no such folder"
         raise InputError(folder, "a folder of class folders", received, "another path")
     root = folder.resolve()
-    key = hashlib.sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:8]
-    return open_source(root, name=root.name, store=data_home() / "folders" / f"{root.name}-{key}")
+    key = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    name = _printable(root.name)
+    return open_source(root, name=name, store=data_home() / "folders" / f"{name}-{key}")
 
 
 def open_source(
@@ -57,39 +65,26 @@ def open_source(
     validation) and test are taken as the official split.
 
     Raises:
-        InputError: if fewer than two class folders are found, or one holds no image.
+        InputError: if fewer than two class folders are found, if one holds no image, if splits
+            do not have the same classes, or if a folder cannot be read.
     """
-    root, duplicate = _class_root(folder)
-    splits = _split_folders(root)
-    items: list[Item] = []
-    ignored = 0
-    for official, parent in splits or [("", root)]:
-        for class_folder in _subfolders(parent):
-            if class_folder == duplicate:
-                continue
-            found, passed_over = image_files(class_folder)
-            ignored += passed_over
-            if not found and official in ("", "train"):
-                raise InputError(
-                    class_folder,
-                    "images of one class",
-                    "an empty class (no image file)",
-                    "removing the folder or filling it",
-                )
-            items += [
-                Item(path.relative_to(root).as_posix(), class_folder.name, official)
-                for path in found
-            ]
+    with disk_errors(folder):
+        root, duplicate = _class_root(folder)
+        parents = _split_folders(root, duplicate) or [("", root)]
+        items, ignored = _list_classes(parents, root, duplicate)
+        loose = [path for parent in {root, *dict(parents).values()} for path in _files(parent)]
     _check_classes(root, items)
     if duplicate:
         notes = (*notes, f"{duplicate.name}: a nested copy of the class folders, passed over")
+    if num_images := sum(is_image_name(path.name) for path in loose):
+        notes = (*notes, f"{num_images:,} images that are in no class folder, passed over")
     return Source(
-        name=name or folder.name,
+        name=name or _printable(folder.name),
         root=root,
         items=tuple(sorted(items, key=lambda item: item.path)),
         group_regex=group_regex,
         positive=positive,
-        ignored=ignored,
+        ignored=ignored + len(loose),
         notes=notes,
         store=store or folder,
         nouns=nouns,
@@ -99,18 +94,30 @@ def open_source(
 def image_files(folder: Path) -> tuple[list[Path], int]:
     """Return the image files below a folder, sorted by path, and the number of files ignored.
 
-    Hidden files and folders, `Thumbs.db` and whatever has no image suffix are ignored.
+    Ignored is what is hidden, `Thumbs.db`, whatever has no image suffix or is no file (a link
+    that leads nowhere), and names that are not UTF-8, since no CSV could hold them. Links to
+    folders are followed, each folder once.
+
+    Raises:
+        OSError: if a folder cannot be read.
     """
     found: list[Path] = []
     ignored = 0
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+    visited = {os.path.realpath(folder)}
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if not _is_hidden(name) and _is_new(Path(parent, name), visited)
+        ]
+        is_named = _is_utf8(parent.removeprefix(str(folder)))
         for name in files:
-            if is_image_name(name):
-                found.append(Path(parent, name))
+            path = Path(parent, name)
+            if is_named and is_image_name(name) and _is_utf8(name) and path.is_file():
+                found.append(path)
             else:
                 ignored += 1
-    return sorted(found, key=lambda path: path.as_posix()), ignored
+    return sorted(found, key=str), ignored
 
 
 def typical_size(source: Source) -> tuple[int, int]:
@@ -128,57 +135,116 @@ def is_image_name(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
+
+
+def _is_new(folder: Path, visited: set[str]) -> bool:
+    """Say whether a folder has not been visited under another name, and remember it."""
+    real = os.path.realpath(folder)
+    if real in visited:
+        return False
+    visited.add(real)
+    return True
+
+
+def _is_utf8(text: str) -> bool:
+    return text == _printable(text)
+
+
+def _printable(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
+
+
 def _subfolders(folder: Path) -> list[Path]:
     return sorted(
-        child
-        for child in folder.iterdir()
-        if child.is_dir() and not child.name.startswith((".", "__MACOSX"))
+        child for child in folder.iterdir() if child.is_dir() and not _is_hidden(child.name)
     )
+
+
+def _files(folder: Path) -> list[Path]:
+    return [child for child in folder.iterdir() if child.is_file()]
+
+
+def _has_images(folder: Path) -> bool:
+    return any(is_image_name(child.name) for child in _files(folder))
+
+
+def _list_classes(
+    parents: list[tuple[Official, Path]], root: Path, duplicate: Path | None
+) -> tuple[list[Item], int]:
+    """List the images of all class folders, and count the files ignored in them."""
+    items: list[Item] = []
+    ignored = 0
+    for official, parent in parents:
+        for class_folder in _subfolders(parent):
+            if class_folder == duplicate:
+                continue
+            label = class_folder.name
+            if not _is_utf8(label):
+                shown, hint = root / _printable(label), "renaming the folder"
+                raise InputError(shown, "a class name in UTF-8", "other bytes", hint)
+            paths, passed_over = image_files(class_folder)
+            if not paths and official in ("", "train"):
+                hint = "removing the folder or filling it"
+                raise InputError(class_folder, "images of a class", "no image file", hint)
+            items += [Item(path.relative_to(root).as_posix(), label, official) for path in paths]
+            ignored += passed_over
+    return items, ignored
 
 
 def _class_root(folder: Path) -> tuple[Path, Path | None]:
     """Look through folders that only wrap another; find a nested copy of the class folders."""
-    while True:
+    children = _subfolders(folder)
+    while len(children) == 1 and not _has_images(folder) and _subfolders(children[0]):
+        folder = children[0]
         children = _subfolders(folder)
-        if len(children) == 1 and not _has_images(folder) and _subfolders(children[0]):
-            folder = children[0]
+    names = {child.name for child in children}
+    for child in children:
+        inner = {grandchild.name for grandchild in _subfolders(child)}
+        if len(inner) > 1 and inner <= names - {child.name} and not _has_images(child):
+            return folder, child
+    return folder, None
+
+
+def _split_folders(root: Path, duplicate: Path | None) -> list[tuple[Official, Path]]:
+    """Return the folder of each split, or nothing where the children of the root are classes."""
+    splits: dict[Official, Path] = {}
+    others = []
+    for child in _subfolders(root):
+        if child == duplicate:
             continue
-        names = {child.name for child in children}
-        for child in children:
-            inner = {grandchild.name for grandchild in _subfolders(child)}
-            if len(inner) > 1 and inner <= names - {child.name} and not _has_images(child):
-                return folder, child
-        return folder, None
-
-
-def _has_images(folder: Path) -> bool:
-    return any(is_image_name(child.name) for child in folder.iterdir() if child.is_file())
-
-
-def _split_folders(root: Path) -> list[tuple[Official, Path]]:
-    children = _subfolders(root)
-    splits = [(SPLIT_NAMES.get(child.name.lower(), ""), child) for child in children]
-    if not children or any(not split for split, _ in splits):
+        match = SPLIT_NAME.fullmatch(child.name)
+        split = next((name for name in SPLITS if match and match[name]), None)
+        if split is None:
+            others.append(child.name)
+        elif split in splits:
+            received = f"{splits[split].name} and {child.name}"
+            raise InputError(root, f"one folder of the {split} split", received, "merging them")
+        else:
+            splits[split] = child
+    if others:
+        _refuse_mixture(root, splits, others)
         return []
-    if "train" not in {split for split, _ in splits}:
-        return []
-    return list(_unique(splits, root))
+    if splits and "train" not in splits:
+        received = f"only {' and '.join(child.name for child in splits.values())}"
+        raise InputError(root, "a train folder beside the others", received, "adding it")
+    return [(split, _class_root(child)[0]) for split, child in splits.items()]
 
 
-def _unique(
-    splits: list[tuple[Official, Path]], root: Path
-) -> Iterator[tuple[Official, Path]]:
-    seen: dict[str, Path] = {}
-    for split, child in splits:
-        if split in seen:
-            raise InputError(
-                root,
-                f"one folder of the {split} split",
-                f"{seen[split].name} and {child.name}",
-                "merging them",
-            )
-        seen[split] = child
-        yield split, child
+def _refuse_mixture(root: Path, splits: dict[Official, Path], others: list[str]) -> None:
+    """Refuse folders beside splits, lest the splits be taken for classes.
+
+    A folder of images that is called train may well be a class of vehicles.
+    """
+    train = splits.get("train")
+    if len(splits) > 1 and train and _subfolders(train) and not _has_images(train):
+        expected = f"only {', '.join(child.name for child in splits.values())}"
+        raise InputError(root, expected, f"also {', '.join(others)}", "moving it elsewhere")
 
 
 def _check_classes(root: Path, items: list[Item]) -> None:

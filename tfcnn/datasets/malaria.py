@@ -1,10 +1,21 @@
-"""NIH malaria cells: 27,558 photographs of single red blood cells from 200 patients (NLM)."""
+"""NIH malaria cells: 27,558 photographs of single red blood cells from 200 patients (NLM).
 
-import json
-from pathlib import Path
+Reference:
+    Rajaraman et al., *Pre-trained convolutional neural networks as feature extractors toward
+    improved malaria parasite detection in thin blood smear images*, PeerJ 6:e4568 (2018).
+"""
 
-from tfcnn import atomic
-from tfcnn.datasets import Progress, Source, _download, _unpack, folder
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from tfcnn.datasets import Item, Progress, Source, _origin
+from tfcnn.datasets import folder as class_folders
+from tfcnn.datasets._disk import require_disk_space
+from tfcnn.datasets._download import fetch
+from tfcnn.datasets._mirror import FROM_HINT, locate
+from tfcnn.datasets._unpack import content_sha256, unpack_zip
 from tfcnn.errors import InputError
 
 __all__ = ["download", "open_source"]
@@ -12,25 +23,132 @@ __all__ = ["download", "open_source"]
 ADDRESS = "https://data.lhncbc.nlm.nih.gov/public/Malaria/cell_images.zip"
 ARCHIVE = "cell_images.zip"
 SIZE_BYTES = 353_452_851
+# tensorflow_datasets, url_info/malaria/checksums.tsv
 ARCHIVE_SHA256 = "0a949556b2414159b5100192609805376654c4266d8d187be9b1922fad43c668"
 CONTENT_SHA256 = "bbf8e97d0a8b42fbbd16af1938174da47bf37cf2e16469acfb327471ee8d2b04"
+NUM_CELLS = 27_558
+NUM_PATIENTS = 200
+IMAGES = "cell_images"
+CLASSES = ("Parasitized", "Uninfected")
 # C47 was photographed on two microscopes under two longer prefixes; only this much is the patient
 GROUP_REGEX = r"^(C\d+)"
 POSITIVE = "Parasitized"
 
 
 def download(folder: Path, *, mirror: str | None = None, progress: Progress | None = None) -> None:
-    raise NotImplementedError
+    """Make `folder` hold the cells, from a mirror if one is named, else from the NLM.
+
+    A mirror is the archive in whatever container, or its two class folders. Cells other than all
+    the official ones are taken from a mirror only, with a note.
+
+    Raises:
+        InputError: if the address does not answer, or what is there is damaged or something else;
+            what was in `folder` is then left as it was.
+    """
+    origin = _origin.read(folder)
+    if origin and mirror is None:
+        return
+    found = ADDRESS if mirror is None else locate(mirror, (ARCHIVE,), class_folders=CLASSES)
+    archive = _origin.describe(*_parts(found))
+    if origin and origin.archive == archive:
+        return
+    with _origin.replacing(folder) as new:
+        if isinstance(found, str):
+            found = _fetched(found, folder, progress)
+        if found.is_dir():
+            _copy(found, new / IMAGES, progress)
+        else:
+            _unpack(found, new, progress)
+        made = _examine(new / IMAGES, found, archive)
+        if mirror is None and not made.official:
+            raise InputError(ADDRESS, "the official archive", made.notes[0], FROM_HINT)
+        _origin.install(new, (IMAGES,), folder, made)
 
 
-def open_source(data_folder: Path) -> Source:
-    """List the cells of a finished download."""
-    origin = json.loads((data_folder / "origin.json").read_text(encoding="utf-8"))
-    return folder.open_source(
-        data_folder / "cell_images",
+def open_source(folder: Path) -> Source:
+    """List the cells of a finished download.
+
+    Raises:
+        InputError: if the download is not finished.
+    """
+    origin = _origin.require(folder, "malaria")
+    source = _listed(folder / IMAGES)
+    notes = origin.notes
+    if len(source.items) != origin.num_images:
+        changed = f"{len(source.items):,} cells, but {origin.num_images:,} were downloaded"
+        notes = (*notes, changed)
+    return replace(source, notes=(*source.notes, *notes), store=folder)
+
+
+def _listed(folder: Path) -> Source:
+    return class_folders.open_source(
+        folder,
         name="malaria",
         group_regex=GROUP_REGEX,
         positive=POSITIVE,
-        notes=tuple(origin["notes"]),
-        store=data_folder,
+        nouns=("cells", "patients"),
     )
+
+
+def _parts(found: Path | str) -> list[Path | str]:
+    if isinstance(found, Path) and found.is_dir():
+        return [found / name for name in CLASSES]
+    return [found]
+
+
+def _fetched(address: str, folder: Path, progress: Progress | None) -> Path:
+    """Fetch the archive; a mirror may have packed the same cells differently."""
+    target = _origin.archive_folder(folder) / ARCHIVE
+    if address == ADDRESS:
+        sha256, size_bytes = ARCHIVE_SHA256, SIZE_BYTES
+        return fetch(address, target, sha256=sha256, size_bytes=size_bytes, progress=progress)
+    return fetch(address, target, sha256=None, progress=progress)
+
+
+def _copy(found: Path, images: Path, progress: Progress | None) -> None:
+    """Copy the image files of the two class folders."""
+    files = [path for name in CLASSES for path in class_folders.image_files(found / name)[0]]
+    require_disk_space(images.parent, sum(path.stat().st_size for path in files))
+    for done, path in enumerate(files, start=1):
+        target = images / path.relative_to(found)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        if progress is not None:
+            progress(done, len(files))
+
+
+def _unpack(archive: Path, new: Path, progress: Progress | None) -> None:
+    """Unpack the two class folders, which archives hold at different depths, some of them twice."""
+    unpacked = new / "archive"
+    unpack_zip(archive, unpacked, progress=progress)
+    parents = [path.parent for path in unpacked.rglob(CLASSES[0]) if path.is_dir()]
+    parents = [path for path in parents if all((path / name).is_dir() for name in CLASSES)]
+    if not parents:
+        wanted = f"folders {' and '.join(CLASSES)} in it"
+        raise InputError(archive, wanted, "an archive without them", FROM_HINT)
+    root = min(parents, key=lambda path: (len(path.parts), path))
+    (new / IMAGES).mkdir()
+    for name in CLASSES:
+        (root / name).rename(new / IMAGES / name)
+
+
+def _examine(images: Path, found: Path, archive: str) -> _origin.Origin:
+    """Compare the cells with the official ones, and say what they are if they differ."""
+    items = _listed(images).items
+    patients = {_patient(item, found) for item in items}
+    content, _ = content_sha256(images)
+    is_official = (content, len(items)) == (CONTENT_SHA256, NUM_CELLS)
+    note = (
+        f"{len(items):,} cells of {len(patients):,} patients; not the official archive "
+        f"of {NUM_CELLS:,} cells of {NUM_PATIENTS} patients"
+    )
+    notes = () if is_official else (note,)
+    return _origin.Origin(is_official, notes, archive, content, len(items))
+
+
+def _patient(item: Item, found: Path) -> str:
+    match = re.match(GROUP_REGEX, PurePosixPath(item.path).name)
+    if match is None:
+        wanted = "file names that begin with the patient, such as C33P1"
+        raise InputError(found, wanted, item.path, FROM_HINT)
+    return match.group(1)

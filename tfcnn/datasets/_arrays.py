@@ -1,0 +1,232 @@
+"""Data sets that come as four arrays: fetched, verified by content, and opened without reading."""
+
+import hashlib
+import pickle
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcnn.datasets import ArraySource, Item, Official, Progress, Source, _origin
+from tfcnn.datasets._disk import require_disk_space
+from tfcnn.datasets._download import fetch
+from tfcnn.datasets._mirror import FROM_HINT, locate
+from tfcnn.datasets._unpack import read_npz
+from tfcnn.errors import InputError
+
+__all__ = ["NAMES", "ArraySet", "Arrays", "Remote", "read_official_npz"]
+
+Arrays = dict[str, NDArray[Any]]
+
+NAMES = ("x_train", "y_train", "x_test", "y_test")  # as keras.datasets calls them
+IMAGES = "images.npy"  # train first, then test
+LABELS: dict[Official, str] = {"train": "train_labels.npy", "test": "test_labels.npy"}
+
+# What gzip, tarfile, pickle and NumPy raise for a file that is damaged or something else.
+_READ_ERRORS = (
+    tarfile.TarError,
+    pickle.UnpicklingError,
+    zlib.error,
+    EOFError,
+    OSError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+
+
+class Remote(NamedTuple):
+    """An official address, and the sha256 of the file there; None where only content is checked."""
+
+    url: str
+    sha256: str | None
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the address."""
+        return PurePosixPath(urlsplit(self.url).path).name
+
+
+@dataclass(frozen=True)
+class ArraySet:
+    """A data set of equally large images with an official test set.
+
+    Attributes:
+        name: as on the command line.
+        title: as its authors write it.
+        class_names: the name of each label 0, 1, ...
+        remotes: the official files.
+        sha256: of the bytes of each of `NAMES`, uint8 in C order.
+        read: makes the arrays from the official files, in the order of `remotes`.
+    """
+
+    name: str
+    title: str
+    class_names: tuple[str, ...]
+    remotes: tuple[Remote, ...]
+    sha256: dict[str, str]
+    read: Callable[[list[Path]], Arrays]
+
+    def download(
+        self, folder: Path, *, mirror: str | None = None, progress: Progress | None = None
+    ) -> None:
+        """Make `folder` hold the arrays, from a mirror if one is named, else from the authors.
+
+        A mirror holds the four arrays in one file, such as `fashion_mnist.npz`, or the official
+        files. Content that is not the official one is taken from a mirror only, with a note.
+
+        Raises:
+            InputError: if an address does not answer, or a file is missing, damaged or other than
+                expected; what was in `folder` is then left as it was.
+        """
+        origin = _origin.read(folder)
+        if origin and mirror is None:
+            return
+        places = self._places(mirror)
+        archive = _origin.describe(*places)
+        if origin and origin.archive == archive:
+            return
+        with _origin.replacing(folder) as new:
+            is_official = mirror is None
+            paths = [self._local(place, folder, is_official, progress) for place in places]
+            arrays = self._read(paths)
+            made = self._origin(arrays, archive)
+            if is_official and not made.official:
+                raise InputError(places[0], f"the official {self.title}", made.notes[0], FROM_HINT)
+            _write(arrays, new)
+            _origin.install(new, (IMAGES, *LABELS.values()), folder, made)
+
+    def open_source(self, folder: Path) -> Source:
+        """List the images of a finished download; pixels are read when they are asked for.
+
+        Raises:
+            InputError: if the download is not finished, or its files have been damaged since.
+        """
+        origin = _origin.require(folder, self.name)
+        try:
+            # a plain view: each index into a memmap object would cost microseconds
+            images = np.asarray(np.load(folder / IMAGES, mmap_mode="r"))
+            labels = {part: np.load(folder / name) for part, name in LABELS.items()}
+        except (OSError, ValueError, EOFError) as error:
+            hint = f"removing the folder and `tfcnn download {self.name}`"
+            raise InputError(folder, "the arrays of the data set", str(error), hint) from error
+        num_train = len(labels["train"])
+        return ArraySource(
+            name=self.name,
+            root=folder / IMAGES,
+            items=tuple(self._items("test", labels["test"]))
+            + tuple(self._items("train", labels["train"])),
+            notes=origin.notes,
+            store=folder,
+            is_benchmark=True,
+            arrays={"train": images[:num_train], "test": images[num_train:]},
+        )
+
+    def _items(self, part: Official, labels: NDArray[np.uint8]) -> Iterator[Item]:
+        width = max(5, len(str(len(labels) - 1)))  # sorted by path is sorted by index
+        for index, label in enumerate(labels.tolist()):
+            yield Item(f"{part}/{index:0{width}d}", self.class_names[label], part)
+
+    def _places(self, mirror: str | None) -> list[Path | str]:
+        """Return the files to read: one `.npz` of a mirror, or the official ones."""
+        if mirror is None:
+            return [remote.url for remote in self.remotes]
+        npz = f"{self.name.replace('-', '_')}.npz"
+        names = [remote.file_name for remote in self.remotes]
+        first = locate(mirror, tuple(dict.fromkeys((npz, names[0]))))
+        path = PurePosixPath(first) if isinstance(first, Path) else urlsplit(first).path
+        if str(path).lower().endswith(".npz"):
+            return [first]
+        if isinstance(first, Path):
+            return [first, *(first.with_name(name) for name in names[1:])]
+        return [first, *(urljoin(first, name) for name in names[1:])]
+
+    def _local(
+        self, place: Path | str, folder: Path, is_official: bool, progress: Progress | None
+    ) -> Path:
+        """Return a file on this machine, fetched if `place` is an address."""
+        if isinstance(place, Path):
+            return place
+        remote = Remote(place, None)
+        if is_official:
+            remote = next(known for known in self.remotes if known.url == place)
+        target = _origin.archive_folder(folder) / remote.file_name
+        return fetch(place, target, sha256=remote.sha256, progress=progress)
+
+    def _read(self, paths: list[Path]) -> Arrays:
+        for path in paths:
+            if not path.is_file():
+                raise InputError(path, f"a file of {self.title}", "nothing there", FROM_HINT)
+        try:
+            read = read_official_npz if paths[0].suffix.lower() == ".npz" else self.read
+            arrays = read(paths)
+            return _checked(arrays, len(self.class_names))
+        except _READ_ERRORS as error:
+            received = f"another or damaged content ({type(error).__name__}: {error})"
+            raise InputError(paths[0], f"{self.title} as arrays", received, FROM_HINT) from error
+
+    def _origin(self, arrays: Arrays, archive: str) -> _origin.Origin:
+        """Compare the arrays with the official ones."""
+        found = {name: hashlib.sha256(arrays[name].data).hexdigest() for name in NAMES}
+        differing = [name for name in NAMES if found[name] != self.sha256[name]]
+        num_train, num_test = len(arrays["x_train"]), len(arrays["x_test"])
+        note = (
+            f"{num_train:,} training and {num_test:,} test images; "
+            f"not the official {self.title} ({', '.join(differing)} differ)"
+        )
+        lines = "".join(f"{found[name]}  {name}\n" for name in NAMES)
+        return _origin.Origin(
+            official=not differing,
+            notes=(note,) if differing else (),
+            archive=archive,
+            content_sha256=hashlib.sha256(lines.encode()).hexdigest(),
+            num_images=num_train + num_test,
+        )
+
+
+def read_official_npz(paths: list[Path]) -> Arrays:
+    """Read the four arrays of an `.npz` file, without pickle."""
+    return read_npz(paths[0], NAMES)
+
+
+def _checked(arrays: Arrays, num_classes: int) -> Arrays:
+    """Return the arrays as uint8 in C order, labels flat.
+
+    Raises:
+        ValueError: if they are not equally large images with one label each.
+    """
+    checked = {}
+    for part in ("train", "test"):
+        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"].reshape(-1)
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or not images.size:
+            raise ValueError(f"x_{part} is {images.dtype} of shape {images.shape}, not images")
+        if images.shape[3:] not in ((), (1,), (3,)):
+            raise ValueError(f"x_{part} has {images.shape[3]} channels")
+        if images.shape[1:] != arrays["x_train"].shape[1:]:
+            raise ValueError("x_train and x_test hold images of different shapes")
+        if len(labels) != len(images):
+            raise ValueError(f"{len(images)} images, but {len(labels)} labels in y_{part}")
+        if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= num_classes:
+            raise ValueError(f"y_{part} holds other labels than 0 to {num_classes - 1}")
+        checked[f"x_{part}"] = np.ascontiguousarray(images)
+        checked[f"y_{part}"] = np.ascontiguousarray(labels, dtype=np.uint8)
+    return checked
+
+
+def _write(arrays: Arrays, new: Path) -> None:
+    """Write the images to one file, whose size and time then stand for all of them."""
+    train, test = arrays["x_train"], arrays["x_test"]
+    require_disk_space(new, train.nbytes + test.nbytes)
+    shape = (len(train) + len(test), *train.shape[1:])
+    images = np.lib.format.open_memmap(new / IMAGES, mode="w+", dtype=np.uint8, shape=shape)
+    images[: len(train)] = train
+    images[len(train) :] = test
+    images.flush()
+    for part, name in LABELS.items():
+        np.save(new / name, arrays[f"y_{part}"])
