@@ -1,11 +1,17 @@
-"""What many tests share: a home of their own, and small folders of images."""
+"""What many tests share: a home of their own, small folders of images, and one trained run."""
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+QUICK = ("train.epochs=4", "train.batch_size=16", "data.image_size=32", "train.precision=float32")
 
 
 @pytest.fixture(autouse=True)
@@ -16,29 +22,71 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def write_tree(
+    root: Path,
+    classes: tuple[str, ...] = ("round", "square"),
+    groups: int = 6,
+    per_group: int = 4,
+    side: int = 32,
+    seed: int = 0,
+) -> Path:
+    """Write class folders of images that a network can tell apart, named by group."""
+    rng = np.random.default_rng(seed)
+    for label, class_name in enumerate(classes):
+        folder = root / class_name
+        folder.mkdir(parents=True)
+        for group in range(groups):
+            for number in range(per_group):
+                pixels = rng.integers(0, 60, (side, side, 3), dtype=np.uint8)
+                band = slice(label * side // len(classes), (label + 1) * side // len(classes))
+                pixels[band, :, label % 3] += 150
+                Image.fromarray(pixels).save(folder / f"P{group}_{number}.png")
+    return root
+
+
 @pytest.fixture
 def make_tree(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes class folders of images a network can tell apart."""
+    """Return `write_tree` into a folder of the test's own."""
 
-    def make(
-        classes: tuple[str, ...] = ("round", "square"),
-        groups: int = 6,
-        per_group: int = 4,
-        side: int = 32,
-        name: str = "shapes",
-        seed: int = 0,
-    ) -> Path:
-        root = tmp_path / name
-        rng = np.random.default_rng(seed)
-        for label, class_name in enumerate(classes):
-            folder = root / class_name
-            folder.mkdir(parents=True)
-            for group in range(groups):
-                for number in range(per_group):
-                    pixels = rng.integers(0, 60, (side, side, 3), dtype=np.uint8)
-                    band = slice(label * side // len(classes), (label + 1) * side // len(classes))
-                    pixels[band, :, label % 3] += 150
-                    Image.fromarray(pixels).save(folder / f"P{group}_{number}.png")
-        return root
+    def make(*, name: str = "shapes", **options: object) -> Path:
+        return write_tree(tmp_path / name, **options)
 
     return make
+
+
+def run_tfcnn(
+    *words: object, home: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, as a user does."""
+    variables = {**os.environ, **environment}
+    if home is not None:
+        variables["TFCNN_HOME"] = str(home)
+    return subprocess.run(
+        [sys.executable, "-m", "tfcnn", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=variables,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished run on small images of 12 groups, by the command line."""
+    base = tmp_path_factory.mktemp("trained")
+    root = write_tree(base / "cells", groups=12)
+    settings = [
+        word
+        for setting in (*QUICK, "data.group_regex='^(P[0-9]+)_'", "data.positive=round")
+        for word in ("--set", setting)
+    ]
+    result = run_tfcnn("train", root, *settings, home=base / "home")
+    assert result.returncode == 0, result.stderr
+    return base / "home" / "models" / "cells"
+
+
+@pytest.fixture
+def run_copy(trained: Path, tmp_path: Path) -> Path:
+    """Return a copy of the trained run that a test may change."""
+    return Path(shutil.copytree(trained, tmp_path / "copy" / "cells"))

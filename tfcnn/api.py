@@ -81,6 +81,7 @@ def train(
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
     """
     from tfcnn import quiet, runs
+    from tfcnn.datasets._disk import locked
 
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or made.name)
@@ -88,7 +89,7 @@ def train(
     from tfcnn.report import page
     from tfcnn.training.train import train as train_into
 
-    with runs.lock(folder):
+    with locked(folder):
         train_into(
             made,
             folder,

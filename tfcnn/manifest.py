@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from tfcnn import atomic
 from tfcnn.datasets import Item, Progress, Source
@@ -124,7 +125,8 @@ def _hash(source: Source, item: Item, known: Row | None) -> Row:
     row = Row(item.path, item.label, "", item.official, "", "", size_bytes, mtime_ns)
     try:
         content = source.read(item.path)
-        row = replace(row, sha256=hashlib.sha256(content).hexdigest())
+        data = content if isinstance(content, bytes) else content.tobytes()
+        row = replace(row, sha256=hashlib.sha256(data).hexdigest())
         return replace(row, pixels_sha256=hash_pixels(content, item.path))
     except UnreadableImageError as error:
         return replace(row, unreadable=error.reason)
@@ -201,19 +203,15 @@ def _check_losses(manifest: Manifest) -> None:
 def _remembered(path: Path) -> dict[str, Row]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [
-                Row(
-                    **{
-                        **row,
-                        "size_bytes": int(row["size_bytes"]),
-                        "mtime_ns": int(row["mtime_ns"]),
-                    }
-                )
-                for row in csv.DictReader(file)
-            ]
+            rows = [_from_csv(row) for row in csv.DictReader(file)]
     except (OSError, KeyError, TypeError, ValueError):
         return {}  # absent, or of another version: everything is hashed again
     return {row.path: row for row in rows}
+
+
+def _from_csv(row: dict[str, Any]) -> Row:
+    numbers = {key: int(row[key]) for key in ("size_bytes", "mtime_ns")}
+    return Row(**{**row, **numbers})
 
 
 def _write(rows: Iterable[Row], path: Path) -> None:

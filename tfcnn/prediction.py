@@ -80,8 +80,8 @@ class Predictor:
             self._model(images[start : start + BATCH_SIZE])
             for start in range(0, len(images), BATCH_SIZE)
         ]
-        probs, features = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        return two_columns(probs), features
+        probs: Floats = np.concatenate([part[0] for part in parts])
+        return two_columns(probs), np.concatenate([part[1] for part in parts])
 
     def predict(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
         """Yield one prediction per image of files, folders and zips, in order, as they are made.
@@ -115,7 +115,7 @@ class Predictor:
         self, decoded: list[tuple["Image", Pixels | UnreadableImageError]]
     ) -> Iterator[Prediction]:
         readable = [pixels for _, pixels in decoded if isinstance(pixels, np.ndarray)]
-        rows = iter(self.probs(np.stack(readable)) if readable else ())
+        rows = iter(list(self.probs(np.stack(readable))) if readable else [])
         names = self.run.class_names
         for image, pixels in decoded:
             if isinstance(pixels, UnreadableImageError):

@@ -1,12 +1,9 @@
 """The run folder: all that is needed to use a trained model, and to know how it came about."""
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,7 +19,6 @@ __all__ = [
     "find",
     "finished",
     "folder_of",
-    "lock",
     "models_home",
     "names",
     "open_run",
@@ -190,28 +186,6 @@ def retire(folder: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(target)
     return target
-
-
-@contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Hold a run folder's name against a second command that would write to it.
-
-    The lock is the system's own: a killed command lets go of it.
-
-    Raises:
-        InputError: if another command holds it.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    path = folder.parent / f".{folder.name}.lock"
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                folder, "one command at a time", "another one is training it", "--run OTHER_NAME"
-            ) from error
-        yield
-        path.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -68,11 +68,10 @@ class TerminalReporter(Reporter):
         """Print the figures of an epoch."""
         left = logs["seconds"] * (epochs - epoch)
         self.console.print(
-            f"epoch {epoch:>3}/{epochs}  loss {logs['loss']:.4f}  "
-            f"val loss {logs['val_loss']:.4f}  "
-            f"val accuracy {logs['val_sparse_categorical_accuracy']:.4f}  "
-            f"{logs['images_per_second']:,.0f} images/s  "
-            f"waiting {logs['waiting_fraction']:.0%}  {left:.0f} s left"
+            f"epoch {epoch:>3}/{epochs}  loss {logs['loss']:.3f}  val {logs['val_loss']:.3f}  "
+            f"{percent(logs['val_sparse_categorical_accuracy']):>7}  "
+            f"{logs['images_per_second']:>6,.0f} images/s  "
+            f"waiting {logs['waiting_fraction']:>3.0%}  {left:.0f} s left"
         )
 
     def _end(self) -> None:

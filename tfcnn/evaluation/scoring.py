@@ -9,14 +9,12 @@ import numpy as np
 
 from tfcnn import atomic
 from tfcnn.errors import InputError
+from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation import intervals
-from tfcnn.evaluation.groups import group_table
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import Run
 
 __all__ = ["Report", "load", "score", "write"]
-
-FEW_GROUPS = 40
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,11 @@ def score(run: Run, table: Table, facts: dict[str, Any] | None = None) -> Report
         num_groups = len(set(part.groups.tolist())) if grouped else 0
         counts[split] = {"images": len(part.labels), "groups": num_groups}
         confusion[split] = _confusion(part, len(run.class_names))
-        groups[split] = group_table(part, run.class_names) if grouped else []
+        groups[split] = (
+            grouping.group_table(part.labels, part.probs, part.groups, run.class_names)
+            if grouped
+            else []
+        )
         warnings += _warnings(split, part, num_groups, run)
     sentence = _sentence(run, splits, counts)
     return Report(splits, counts, confusion, groups, warnings, sentence, facts or {})
@@ -116,20 +118,16 @@ def _warnings(split: str, part: Table, num_groups: int, run: Run) -> list[str]:
     if missing:
         names = ", ".join(run.class_names[i] for i in missing)
         found.append(f"{split}: no image of class {names}; what needs it is not computed")
-    if 0 < num_groups < FEW_GROUPS:
-        found.append(
-            f"{split}: {num_groups} groups; below {FEW_GROUPS} the intervals are rather too narrow"
-        )
-    if not num_groups:
-        found.append(f"{split}: no groups; the intervals take every image as independent")
-    return found
+    noun = run.card["data"]["nouns"][1]
+    said = grouping.warning(part.groups if num_groups else None, noun=noun)
+    return found + ([f"{split}: {said}"] if said else [])
 
 
 def _sentence(
     run: Run, splits: dict[str, dict[str, dict[str, Any]]], counts: dict[str, dict[str, int]]
 ) -> str:
     split = next((name for name in ("test", "data") if name in splits), None)
-    images, groups = run.card["data"].get("nouns", ("images", "groups"))
+    images, groups = run.card["data"]["nouns"]
     if split is None:
         return "No test split: trained to be shipped; `crossval` measures such a recipe."
     count, row = counts[split], splits[split]["accuracy"]

@@ -15,6 +15,8 @@ from tfcnn.runs import Run
 
 __all__ = ["Table", "read", "write"]
 
+TEXT = ("path", "split", "group")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -83,11 +85,11 @@ def read(run: Run) -> Table:
         rows = list(csv.DictReader(file))
     index = {name: i for i, name in enumerate(run.class_names)}
     probs = [[row[f"prob_{name}"] for name in run.class_names] for row in rows]
+    columns = {key: np.array([row[key] for row in rows], dtype=np.str_) for key in TEXT}
     return Table(
-        *(
-            np.array([row[key] for row in rows], dtype=np.str_)
-            for key in ("path", "split", "group")
-        ),
+        paths=columns["path"],
+        splits=columns["split"],
+        groups=columns["group"],
         labels=np.array([index[row["label"]] for row in rows], dtype=np.int32),
         probs=np.array(probs, dtype=np.float32).reshape(len(rows), len(index)),
     )

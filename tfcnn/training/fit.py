@@ -51,7 +51,7 @@ class Waiting:
             with tf.control_dependencies([zero]):
                 return tf.identity(images), labels
 
-        return dataset.map(note, deterministic=True)
+        return dataset.map(note)
 
 
 class _Live(keras.callbacks.Callback):  # type: ignore[misc]
@@ -64,6 +64,7 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
         self.state, self.reporter, self.waiting, self.path = state, reporter, waiting, path
         self.batch_size, self.steps = sizes
         self._epoch_start = self._epoch_waited = 0.0
+        self._is_traced = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch_start, self._epoch_waited = perf_counter(), self.waiting.seconds
@@ -72,7 +73,9 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
         self._progress = self.reporter.stage(f"epoch {epoch + 1}/{epochs}")
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self.waiting.ask()
+        if self._is_traced:  # before the first step of all, Keras builds its graph
+            self.waiting.ask()
+        self._is_traced = True
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._progress((batch + 1) * self.batch_size, self.steps * self.batch_size)
@@ -144,6 +147,7 @@ def fit(
             initial_epoch=state.epoch,
             epochs=train.epochs,
             steps_per_epoch=steps,
+            shuffle=False,  # the batches are shuffled already
             class_weight=_class_weights(train, data[1][rows["train"]]),
             callbacks=[
                 SeedEpochs(train.seed), stopping, live, checkpoint,
@@ -166,7 +170,8 @@ def compile_model(model: Any, train: TrainSettings, num_images: int) -> None:
     smoothing = train.label_smoothing
 
     def loss(labels: Any, logits: Any) -> Any:
-        targets = tf.one_hot(tf.reshape(labels, [-1]), logits.shape[-1])
+        indices = tf.cast(tf.reshape(labels, [-1]), tf.int32)  # Keras hands labels over as floats
+        targets = tf.one_hot(indices, logits.shape[-1])
         return keras.losses.categorical_crossentropy(
             targets, logits, from_logits=True, label_smoothing=smoothing
         )
@@ -197,7 +202,8 @@ def optimizer_for(train: TrainSettings, steps: int) -> Any:
             "adamw": keras.optimizers.AdamW,
             "rmsprop": keras.optimizers.RMSprop,
         }
-        optimizer = kinds[train.optimizer](rate, weight_decay=decay)
+        # AdamW, unlike the others, takes no None
+        optimizer = kinds[train.optimizer](rate, weight_decay=decay or 0.0)
     if decay:  # shrinking what only shifts or scales helps nothing
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -63,16 +63,14 @@ def write_twin(model: Any, path: Path, sample: npt.NDArray[np.uint8]) -> float |
     """
     both = keras.Model(model.inputs[0], [model.outputs[0], model.get_layer("head").input])
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, *sample.shape[1:]), tf.uint8, name="images")]
-    )
     def serve(images: Any) -> dict[str, Any]:
         probs, features = both(tf.cast(images, tf.float32), training=False)
         return {"probs": probs, "features": features}
 
+    signature = [tf.TensorSpec((None, *sample.shape[1:]), tf.uint8, name="images")]
     try:
         with quiet.stderr_to_log():
-            content = _convert(both, serve)
+            content = _convert(both, tf.function(serve, input_signature=signature))
     except Exception as error:  # the converter raises many types for an op that LiteRT lacks
         with quiet.log_path().open("a", encoding="utf-8") as log:
             log.write(f"no LiteRT twin: {error}\n")

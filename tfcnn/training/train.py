@@ -15,6 +15,7 @@ from tfcnn.errors import InputError, TfcnnError
 from tfcnn.evaluation import calibration, operating_point, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.table import Table
+from tfcnn.inputs import tfdata
 from tfcnn.prediction import Predictor, two_columns
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
@@ -28,6 +29,7 @@ from tfcnn.training.resume import Checkpoint, State
 __all__ = ["train"]
 
 Floats = npt.NDArray[np.float32]
+VAL_BATCH_SIZE = 128
 
 
 def train(
@@ -120,8 +122,7 @@ def _train(
         data = (prepared.images, prepared.labels)
         weights = fit(model, recipe, data, prepared.rows, folder, state, reporter)
         model.set_weights(weights)
-    val = prepared.images[prepared.rows["val"]].astype(np.float32)
-    logits = model.predict(val, batch_size=settings.batch_size, verbose=0)
+    logits = model.predict(_batches(prepared), verbose=0)
     return weights, keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
 
@@ -133,7 +134,7 @@ def _save(
     classes, shape = len(prepared.manifest.class_names), prepared.decoder.shape
     val_labels = prepared.labels[val_rows]
     plain = form.saved_form(recipe.model, shape, classes, weights)
-    val = two_columns(plain.predict(_floats(prepared, "val"), verbose=0))
+    val = two_columns(plain.predict(_batches(prepared), verbose=0))
     agreement: dict[str, Any] = {"forms_mean_difference": saving.agree(trained_val, val)}
     temperature = 1.0
     if recipe.evaluation.calibrate:
@@ -160,8 +161,9 @@ def _save(
     return run
 
 
-def _floats(prepared: Prepared, split: str) -> Floats:
-    return prepared.images[prepared.rows[split]].astype(np.float32)
+def _batches(prepared: Prepared) -> Any:
+    """Return val in order, in batches that keep memory small whatever its size."""
+    return tfdata.in_order(prepared.images, prepared.labels, prepared.rows["val"], VAL_BATCH_SIZE)
 
 
 def _predict(prepared: Prepared, run: Run) -> Table:
@@ -185,12 +187,10 @@ def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
         TfcnnError: if they differ by more than two images on the edge between two classes.
     """
     part = table.part("val")
-    plain.compile(metrics=["binary_accuracy" if plain.output_shape[-1] == 1 else "accuracy"])
-    targets = (
-        part.labels if plain.output_shape[-1] == 1 else np.eye(part.probs.shape[1])[part.labels]
-    )
-    evaluated = plain.evaluate(_floats(prepared, "val"), targets, verbose=0, return_dict=True)
-    value = float(next(v for k, v in evaluated.items() if k.endswith("accuracy")))
+    kind = "binary" if plain.output_shape[-1] == 1 else "sparse_categorical"
+    plain.compile(loss=f"{kind}_crossentropy", metrics=[f"{kind}_accuracy"])
+    evaluated = plain.evaluate(_batches(prepared), verbose=0, return_dict=True)
+    value = float(evaluated[f"{kind}_accuracy"])
     counted = float(np.mean(part.probs.argmax(axis=1) == part.labels))
     if abs(value - counted) > 2 / len(part.labels):
         raise TfcnnError(

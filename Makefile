@@ -1,0 +1,59 @@
+# Every target makes its own .venv first; nothing but Python 3.11 to 3.13, git and make is needed.
+# make help lists the targets.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+TFCNN := .venv/bin/tfcnn
+RUN ?= malaria
+READY := .venv/.ready
+
+.PHONY: help install demo download train-malaria evaluate predict report test test-slow check lint types clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## the virtual environment, with what the tests need
+
+$(READY): pyproject.toml constraints.txt
+	@sh scripts/make_venv.sh
+	@touch $@
+
+demo: $(READY) ## the whole line on images made on the spot: no download, under 3 minutes
+	$(TFCNN) train smears --fresh
+	$(TFCNN) evaluate smears --split test
+	$(TFCNN) predict smears data/smears/cell_images/Parasitized --output models/smears/demo.csv
+	@sh scripts/demo_summary.sh
+
+download: $(READY) ## the malaria cells; FROM=folder, zip or address of a mirror
+	$(TFCNN) download $(or $(DATA),malaria) $(if $(FROM),--from "$(FROM)")
+
+train-malaria: $(READY) ## recipe malaria into models/malaria
+	$(TFCNN) train malaria $(ARGS)
+
+evaluate: $(READY) ## RUN=malaria: every metric with its interval
+	$(TFCNN) evaluate "$(RUN)" $(ARGS)
+
+predict: $(READY) ## RUN=malaria IMAGES=folder: one CSV row per image
+	@test -n "$(IMAGES)" || { echo "error: IMAGES: expected a path; received nothing; try make predict RUN=$(RUN) IMAGES=folder" >&2; exit 2; }
+	$(TFCNN) predict "$(RUN)" "$(IMAGES)" $(ARGS)
+
+report: $(READY) ## RUN=malaria: write report.html anew
+	$(TFCNN) report "$(RUN)"
+
+test: $(READY) ## the tests, under 10 minutes on 2 cores
+	.venv/bin/python -m pytest
+
+test-slow: $(READY) ## the tests that reach a stated accuracy or build full-size networks
+	.venv/bin/python -m pytest -m slow
+
+lint: $(READY) ## ruff: style and likely bugs
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+
+types: $(READY) ## mypy --strict
+	.venv/bin/mypy
+
+check: lint types test ## lint, types and tests
+
+clean: ## remove the virtual environment and caches; data and models stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache *.egg-info

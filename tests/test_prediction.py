@@ -1,0 +1,189 @@
+"""Predictions: ordered, streaming, the same from every file, and never silent about a bad one."""
+
+import csv
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import run_tfcnn
+from PIL import Image
+
+import tfcnn
+from tfcnn.decode import Decoder
+from tfcnn.errors import CheckError, InputError
+from tfcnn.prediction import Predictor, decide, two_columns
+from tfcnn.runs import open_run
+
+
+@pytest.fixture
+def cells(trained: Path) -> Path:
+    return trained.parents[2] / "cells"
+
+
+def test_both_engines_and_any_batch_agree(trained, cells):
+    run = open_run(trained)
+    images = np.stack(
+        [run.decoder.decode(path.read_bytes()) for path in sorted(cells.rglob("*.png"))[:70]]
+    )
+    fast, slow = Predictor(run), Predictor(run, engine="keras")
+    assert (fast.engine, slow.engine) == ("litert", "keras")
+    probs, features = fast.probs_and_features(images)
+    np.testing.assert_allclose(probs, slow.probs(images), atol=1e-4)
+    np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(probs[:1], fast.probs(images[:1]), atol=1e-6)
+    assert features.shape == (70, 256)
+
+
+def test_plain_keras_and_plain_litert_give_what_predict_gives(trained, cells, tmp_path):
+    """Neither process imports tfcnn; the LiteRT one does not import TensorFlow."""
+    run = open_run(trained)
+    paths = sorted(cells.rglob("*.png"))[:8]
+    images = np.stack([run.decoder.decode(path.read_bytes()) for path in paths])
+    np.save(tmp_path / "images.npy", images)
+    scripts = {
+        "keras": "import keras; p = keras.saving.load_model(sys.argv[1] + '/model.keras')"
+        ".predict(x.astype('float32'), verbose=0)",
+        "litert": "from ai_edge_litert.interpreter import Interpreter; "
+        "i = Interpreter(sys.argv[1] + '/model.tflite'); "
+        "p = i.get_signature_runner()(images=x)['probs']; assert 'tensorflow' not in sys.modules",
+    }
+    expected = [list(p.probs.values()) for p in tfcnn.predict(run, paths)]
+    for name, code in scripts.items():
+        script = (
+            f"import sys, numpy as np; x = np.load(sys.argv[2]); {code}; "
+            "assert not any(m.startswith('tfcnn') for m in sys.modules); np.save(sys.argv[3], p)"
+        )
+        words = [str(trained), str(tmp_path / "images.npy"), str(tmp_path / f"{name}.npy")]
+        subprocess.run([sys.executable, "-c", script, *words], check=True, capture_output=True)
+        tolerance = 1e-5 if name == "keras" else 1e-4
+        np.testing.assert_allclose(
+            np.load(tmp_path / f"{name}.npy"),
+            expected if name == "litert" else Predictor(run, "keras").probs(images),
+            atol=tolerance,
+        )
+    np.testing.assert_allclose(np.load(tmp_path / "keras.npy"), expected, atol=1e-5)
+
+
+def test_files_folders_and_zips_give_the_same_in_order(trained, cells, tmp_path):
+    run = open_run(trained)
+    folder = cells / "round"
+    paths = sorted(folder.glob("*.png"))
+    archive = tmp_path / "cells.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in reversed(paths):
+            file.write(path, path.name)
+        file.writestr("Thumbs.db", b"x")
+        file.writestr("__MACOSX/._a.png", b"x")
+    from_folder = tfcnn.predict(run, folder)
+    assert [p.path for p in from_folder] == [str(path) for path in paths]
+    from_zip = tfcnn.predict(run, archive)
+    assert [p.path for p in from_zip] == [f"{archive}/{path.name}" for path in paths]
+    assert [p.probs for p in from_zip] == [p.probs for p in from_folder]
+    assert [p.probs for p in tfcnn.predict(run, paths)] == [p.probs for p in from_folder]
+
+
+def test_an_unreadable_image_is_a_row_and_exit_3(trained, cells, tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    good = next((cells / "round").glob("*.png"))
+    (folder / "a.png").write_bytes(good.read_bytes())
+    (folder / "b.png").write_bytes(b"")
+    (folder / "c.png").write_text("text")
+    (folder / "d.png").write_bytes(good.read_bytes())
+    output = tmp_path / "out.csv"
+    result = run_tfcnn("predict", trained, folder, "--output", output)
+    assert result.returncode == 3, result.stderr
+    rows = list(csv.DictReader(output.open()))
+    assert [row["flag"] for row in rows] == ["", "unreadable", "unreadable", ""]
+    assert list(rows[0]) == [
+        "path",
+        "predicted",
+        "prob_round",
+        "prob_square",
+        "decision",
+        "flag",
+    ]
+    assert rows[0]["prob_round"] == rows[3]["prob_round"] and rows[1]["predicted"] == ""
+
+
+def test_json_lines_and_csv_say_the_same(trained, cells, tmp_path):
+    folder = cells / "square"
+    as_csv = run_tfcnn("predict", trained, folder)
+    as_json = run_tfcnn("predict", trained, folder, "--json")
+    assert as_csv.returncode == as_json.returncode == 0
+    rows = list(csv.DictReader(as_csv.stdout.splitlines()))
+    lines = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert [row["path"] for row in rows] == [line["path"] for line in lines]
+    for row, line in zip(rows, lines, strict=True):
+        assert float(row["prob_square"]) == pytest.approx(line["probs"]["square"], abs=1e-8)
+
+
+def test_predict_repeats_what_was_measured(trained, cells):
+    """`predictions.csv`, from which every metric comes, holds what `predict` says."""
+    rows = list(csv.DictReader((trained / "predictions.csv").open()))
+    predictions = tfcnn.predict(trained, [cells / row["path"] for row in rows])
+    for row, prediction in zip(rows, predictions, strict=True):
+        assert row["predicted"] == prediction.predicted
+        assert row["decision"] == prediction.decision
+        assert float(row["prob_round"]) == pytest.approx(prediction.probs["round"], abs=1e-6)
+
+
+def test_renaming_the_class_folders_changes_nothing(trained, cells, tmp_path):
+    import shutil
+
+    renamed = tmp_path / "renamed"
+    shutil.copytree(cells / "round", renamed / "zzz")
+    shutil.copytree(cells / "square", renamed / "aaa")
+    before = {Path(p.path).name + Path(p.path).parent.name: p for p in tfcnn.predict(trained, cells)}
+    for p in tfcnn.predict(trained, renamed):
+        old = {"zzz": "round", "aaa": "square"}[Path(p.path).parent.name]
+        assert before[Path(p.path).name + old].probs == p.probs
+
+
+def test_mistakes_are_named(trained, tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        tfcnn.predict(trained, tmp_path / "missing.png")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="images; received none"):
+        tfcnn.predict(trained, tmp_path / "empty")
+    (tmp_path / "bad.zip").write_bytes(b"no zip")
+    with pytest.raises(InputError, match="zip archive"):
+        tfcnn.predict(trained, tmp_path / "bad.zip")
+    result = run_tfcnn("predict", trained, tmp_path / "bad.zip", "-o", tmp_path / "x.txt")
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert not (tmp_path / "x.txt").exists()
+
+
+def test_a_changed_model_file_is_refused(run_copy, cells):
+    image = next((cells / "round").glob("*.png"))
+    with (run_copy / "model.tflite").open("ab") as file:
+        file.write(b"0")
+    with pytest.raises(CheckError, match=r"model\.tflite"):
+        tfcnn.predict(run_copy, image)
+
+
+def test_a_foreign_keras_file_is_refused_with_the_way(trained):
+    with pytest.raises(InputError, match="a run folder"):
+        tfcnn.load(trained / "model.keras")
+
+
+def test_decide_and_two_columns():
+    assert decide(np.float32([0.4, 0.6]), None, 0.5) == (1, 1)
+    assert decide(np.float32([0.4, 0.6]), 0, 0.3) == (1, 0)
+    assert decide(np.float32([0.4, 0.6]), 0, 0.4) == (1, 0) or np.float32(0.4) < 0.4
+    np.testing.assert_allclose(two_columns(np.float32([[0.25]])), [[0.75, 0.25]])
+    assert two_columns(np.float32([[0.1, 0.9]])).shape == (1, 2)
+
+
+def test_a_big_image_is_decoded_like_in_training(trained, cells, tmp_path):
+    source = next((cells / "round").glob("*.png"))
+    Image.open(source).resize((300, 200)).save(tmp_path / "big.png")
+    run = open_run(trained)
+    pixels = Decoder((32, 32)).decode((tmp_path / "big.png").read_bytes())
+    expected = Predictor(run).probs(pixels[np.newaxis])[0]
+    got = tfcnn.predict(run, tmp_path / "big.png")[0]
+    np.testing.assert_allclose(list(got.probs.values()), expected, atol=1e-6)

@@ -1,0 +1,200 @@
+"""Training: a complete run folder, repeatable, resumable, refused where it would mislead."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import QUICK, run_tfcnn, write_tree
+
+import tfcnn
+from tfcnn import runs
+from tfcnn.errors import CheckError, InputError
+
+GROUPED = (*QUICK, "data.group_regex='^(P[0-9]+)_'")
+
+
+def test_the_run_folder_is_complete(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert names == {
+        "recipe.toml", "model.keras", "model.tflite", "model.json", "split.csv", "history.csv",
+        "predictions.csv", "report.json", "report.html", "logs", "DONE",
+    }  # fmt: skip
+    assert list((trained / "logs").rglob("events.out.tfevents*"))
+    card = json.loads((trained / "model.json").read_text())
+    assert card["class_names"] == ["round", "square"] and card["positive"] == "round"
+    assert card["leaky"] is False and 0 < card["threshold"] < 1
+
+
+def test_the_report_holds_every_metric_with_an_interval(trained):
+    report = json.loads((trained / "report.json").read_text())
+    metrics = report["splits"]["test"]
+    assert {
+        "accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc",
+        "roc_auc", "pr_auc", "brier", "ece",
+    } <= set(metrics)  # fmt: skip
+    assert metrics["accuracy"]["low"] <= metrics["accuracy"]["value"] <= metrics["accuracy"]["high"]
+    assert metrics["accuracy"]["value"] >= 0.9, "bands of another colour are easy"
+    assert report["decode_seconds"] > 0 and report["train_seconds"] > 0
+    assert report["images_per_second"] > 0
+    rows = list(csv.DictReader((trained / "predictions.csv").open()))
+    counted = np.mean([r["label"] == r["predicted"] for r in rows if r["split"] == "test"])
+    assert metrics["accuracy"]["value"] == pytest.approx(counted)
+
+
+def test_the_python_verbs(trained):
+    run = tfcnn.load(trained)
+    report = tfcnn.evaluate(run)
+    assert report.sentence.startswith("On 2 unseen groups: ")
+    assert set(report.splits) == {"val", "test"}
+
+
+@pytest.fixture
+def split_of(trained):
+    def read(folder: Path) -> dict[str, str]:
+        rows = csv.DictReader((folder / "split.csv").open())
+        return {row["path"]: row["split"] for row in rows}
+
+    return read
+
+
+def test_the_same_seed_gives_the_same_split_and_model_elsewhere(trained, tmp_path, split_of):
+    """Another folder, another process: the same split, weights and figures; nothing decoded."""
+    root = shutil.copytree(trained.parents[2] / "cells", tmp_path / "elsewhere")
+    words = [w for s in (*GROUPED, "data.positive=round") for w in ("--set", s)]
+    result = run_tfcnn("train", root, *words, "--run", "again", home=trained.parents[1])
+    assert result.returncode == 0, result.stderr
+    again = trained.parent / "again"
+    assert split_of(again) == split_of(trained)
+    first, second = (json.loads((f / "report.json").read_text()) for f in (trained, again))
+    assert second["decode_seconds"] == 0
+    assert first["splits"] == second["splits"]
+    assert (again / "predictions.csv").read_bytes() == (trained / "predictions.csv").read_bytes()
+
+
+def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
+    """Cut after the second epoch, by an error in the reporter; then resumed."""
+    from tfcnn.progress import Reporter
+
+    class Cut(Reporter):
+        def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    root = make_tree(groups=8)
+    settings = [*GROUPED, "model.options.dropout=0.3", "train.patience=2"]
+    whole = tfcnn.train(root, settings=settings, run="whole")
+    with pytest.raises(KeyboardInterrupt):
+        tfcnn.train(root, settings=settings, run="cut", reporter=Cut())
+    assert runs.state(home / "models" / "cut") == "unfinished"
+    with pytest.raises(InputError, match="--resume"):
+        tfcnn.train(root, settings=settings, run="cut")
+    with pytest.raises(InputError, match=r"train\.seed"):
+        tfcnn.train(root, settings=[*settings, "train.seed=5"], run="cut", resume=True)
+    resumed = tfcnn.train(root, settings=settings, run="cut", resume=True)
+    assert (resumed.path / "predictions.csv").read_text() == (
+        whole.path / "predictions.csv"
+    ).read_text()
+    losses = [
+        [row["loss"] for row in csv.DictReader((run.path / "history.csv").open())]
+        for run in (whole, resumed)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_a_finished_run_is_moved_aside_and_fresh_starts_again(make_tree, home):
+    root = make_tree()
+    settings = [*GROUPED, "train.epochs=1"]
+    first = tfcnn.train(root, settings=settings)
+    stamp = (first.path / "DONE").read_text()
+    tfcnn.train(root, settings=settings)
+    old = list((home / "models" / ".old").iterdir())
+    assert len(old) == 1 and (old[0] / "DONE").read_text() == stamp
+    with pytest.raises(InputError, match="no --resume"):
+        tfcnn.train(root, settings=settings, resume=True)
+
+
+def test_a_folder_already_split_keeps_its_split(tmp_path, split_of):
+    root = tmp_path / "split"
+    for seed, name in enumerate(["train", "valid", "test"]):
+        write_tree(root / name, groups=4, seed=seed)
+    run = tfcnn.train(root, settings=[*QUICK, "train.epochs=1"])
+    split = split_of(run.path)
+    assert {path.split("/")[0]: name for path, name in split.items()} == {
+        "train": "train", "valid": "val", "test": "test",
+    }  # fmt: skip
+
+
+def test_groups_that_cross_a_given_split_are_refused(tmp_path, home):
+    root = tmp_path / "split"
+    for seed, name in enumerate(["train", "test"]):
+        write_tree(root / name, groups=4, seed=seed)  # the same patients P0..P3 in both
+    with pytest.raises(CheckError, match="--resplit"):
+        tfcnn.train(root, settings=GROUPED)
+    assert not (home / "models").exists() or not list((home / "models").glob("[!.]*"))
+    run = tfcnn.train(root, settings=[*GROUPED, "train.epochs=1"], resplit=True)
+    assert run.path.exists()
+
+
+def test_a_hand_edited_split_that_leaks_is_refused_with_exit_3(trained, tmp_path):
+    rows = list(csv.DictReader((trained / "split.csv").open()))
+    group = next(row["group"] for row in rows if row["split"] == "test")
+    moved = next(row for row in rows if row["group"] == group)
+    moved["split"] = "train"
+    path = tmp_path / "edited.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    words = [w for s in GROUPED for w in ("--set", s)]
+    root = trained.parents[2] / "cells"
+    result = run_tfcnn("train", root, *words, "--split", path, home=tmp_path / "home")
+    assert result.returncode == 3 and f"group {group}" in result.stderr
+    assert result.stderr.strip().splitlines()[-1].startswith("error: ")
+    assert not (tmp_path / "home" / "models" / "cells").exists()
+
+
+def test_test_none_trains_a_model_to_ship(make_tree):
+    run = tfcnn.train(make_tree(), settings=[*GROUPED, "data.split.test=none", "train.epochs=1"])
+    report = tfcnn.evaluate(run)
+    assert set(report.splits) == {"val"} and "No test split" in report.sentence
+
+
+def test_a_leak_is_stamped(make_tree):
+    leak = ["data.split.unit=image", "data.split.demonstration=true", "train.epochs=1"]
+    run = tfcnn.train(make_tree(), settings=[*GROUPED, *leak])
+    assert run.is_leaky and "leak" in tfcnn.evaluate(run).sentence.lower()
+
+
+def test_other_data_is_scored_and_seen_data_refused(trained, tmp_path):
+    unseen = write_tree(tmp_path / "other", groups=3, seed=9)
+    for path in sorted(unseen.rglob("*.png")):
+        path.rename(path.with_name(f"P9{path.name[1:]}"))
+    (unseen / "round").rename(unseen / "Round")
+    report = tfcnn.evaluate(trained, data=unseen)
+    assert report.counts["data"] == {"images": 24, "groups": 3}
+    with pytest.raises(CheckError, match="has not seen"):
+        tfcnn.evaluate(trained, data=trained.parents[2] / "cells")
+    (unseen / "square").rename(unseen / "other")
+    with pytest.raises(InputError, match="class folders round, square"):
+        tfcnn.evaluate(trained, data=unseen)
+
+
+def test_one_unit_heads_and_class_weights_train(make_tree):
+    settings = [
+        "train.epochs=2", "train.batch_size=16", "data.image_size=32", "model.network=course_malaria",
+        "train.class_weights=balanced", "train.label_smoothing=0.1", "train.optimizer=sgd",
+        "train.schedule=constant", "train.learning_rate=0.01",
+    ]  # fmt: skip
+    run = tfcnn.train(make_tree(), settings=settings)
+    probs = tfcnn.predict(run, make_tree(name="more", seed=3))[0].probs
+    assert sum(probs.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("variable", ["TF_CONFIG", "SLURM_NTASKS"])
+def test_clusters_are_refused(variable, make_tree, monkeypatch):
+    monkeypatch.setenv(variable, "2")
+    with pytest.raises(InputError, match=variable):
+        tfcnn.train(make_tree(), settings=QUICK)
