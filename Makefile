@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## the whole line on images made on the spot: no download, under 3 minutes
 	$(TFCNN) train smears --fresh
 	$(TFCNN) evaluate smears --split test
-	$(TFCNN) predict smears data/smears/cell_images/Parasitized --output models/smears/demo.csv
+	$(TFCNN) predict smears "$${TFCNN_HOME:-.}/data/smears/cell_images/Parasitized" --output "$${TFCNN_HOME:-.}/models/smears/demo.csv"
 	@sh scripts/demo_summary.sh
 
 download: $(READY) ## the malaria cells; FROM=folder, zip or address of a mirror

@@ -138,7 +138,9 @@ def test_renaming_the_class_folders_changes_nothing(trained, cells, tmp_path):
     renamed = tmp_path / "renamed"
     shutil.copytree(cells / "round", renamed / "zzz")
     shutil.copytree(cells / "square", renamed / "aaa")
-    before = {Path(p.path).name + Path(p.path).parent.name: p for p in tfcnn.predict(trained, cells)}
+    before = {
+        Path(p.path).name + Path(p.path).parent.name: p for p in tfcnn.predict(trained, cells)
+    }
     for p in tfcnn.predict(trained, renamed):
         old = {"zzz": "round", "aaa": "square"}[Path(p.path).parent.name]
         assert before[Path(p.path).name + old].probs == p.probs

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -233,3 +233,21 @@ def report(run: RunArgument, as_json: Json = False) -> None:
     path = page.write(api.load(run).path)
     content: dict[str, Any] = {"report": str(path)}
     typer.echo(json.dumps(content) if as_json else str(path))
+
+
+@app.command(epilog="Example: tfcnn kernel photo.jpg --kernel sharpen")
+def kernel(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    kernel: Annotated[str, typer.Option(help="A kernel's name, or a text file of numbers.")],
+    stride: Annotated[int, typer.Option(min=1, help="Step in px.")] = 1,
+    padding: Annotated[
+        Literal["valid", "same"], typer.Option(help="valid loses the border, same keeps the size.")
+    ] = "valid",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A .png file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Apply an image kernel (blur, sharpen, sobel-left ...) to a picture."""
+    from tfcnn.kernel import apply_to_file
+
+    path = apply_to_file(image, kernel, output, stride=stride, padding=padding)
+    typer.echo(json.dumps({"image": str(path)}) if as_json else str(path))
