@@ -118,7 +118,7 @@ def test_three_groups_give_one_to_each_split():
 
 def test_a_crossing_group_and_crossing_pixels_are_named():
     listed = made(["A", "A", "B"], ["a", "b", "a"])
-    with pytest.raises(CheckError, match="group A in train .* and in test"):
+    with pytest.raises(CheckError, match=r"group A in train .* and in test"):
         splits.gate(listed, ["train", "test", "val"])
     twins = made(["", "", ""], ["a", "b", "a"], ["1", "1", "2"])
     with pytest.raises(CheckError, match="the same pixels"):

@@ -184,7 +184,8 @@ def test_other_data_is_scored_and_seen_data_refused(trained, tmp_path):
 
 def test_one_unit_heads_and_class_weights_train(make_tree):
     settings = [
-        "train.epochs=2", "train.batch_size=16", "data.image_size=32", "model.network=course_malaria",
+        "train.epochs=2", "train.batch_size=16", "data.image_size=32",
+        "model.network=course_malaria",
         "train.class_weights=balanced", "train.label_smoothing=0.1", "train.optimizer=sgd",
         "train.schedule=constant", "train.learning_rate=0.01",
     ]  # fmt: skip
