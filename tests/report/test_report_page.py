@@ -1,0 +1,322 @@
+"""`report.html` of four kinds of run: whole, safe, and true to report.json."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+from conftest import KINDS, MakeRun, write_run
+
+from tfcnn.errors import InputError
+from tfcnn.report import page, plots
+
+VOID = {"meta", "br", "link", "img", "hr", "input", "col"}
+PERCENT = {
+    "accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1",
+}  # fmt: skip
+NAMES = ("report.json", "history.csv", "predictions.csv", "split.csv", "recipe.toml", "model.json")
+
+
+class Page(HTMLParser):
+    """Checks that tags balance, and collects what the tests ask for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.open: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.errors: list[str] = []
+        self.words: list[str] = []
+        self.metrics: dict[str, list[tuple[float, str]]] = {}
+        self.feed(text)
+        self.close()
+        self.errors += [f"{tag} is never closed" for tag, _ in self.open]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append((tag, dict(attrs)))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open[-1][0] != tag:
+            self.errors.append(f"</{tag}> at {self.getpos()} inside {self.open[-1:]}")
+        else:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if any(tag in ("style", "svg") for tag, _ in self.open):
+            return
+        self.words.append(data)
+        cell = next((a["data-metric"] for _, a in self.open if "data-metric" in a), None)
+        if cell and self.open[-1][0] == "data":
+            value = float(self.open[-1][1]["value"] or "nan")
+            self.metrics.setdefault(str(cell), []).append((value, data))
+
+    @property
+    def prose(self) -> str:
+        """The text outside plots, every white space one blank."""
+        return " ".join(" ".join(self.words).split())
+
+    def attributes(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    home = tmp_path_factory.mktemp("runs")
+    made = {kind: write_run(home / kind, kind) for kind in KINDS}
+    for folder in made.values():
+        page.write(folder)
+    return made
+
+
+@pytest.fixture(scope="module")
+def pages(folders: dict[str, Path]) -> dict[str, Page]:
+    return {kind: Page((f / "report.html").read_text("utf-8")) for kind, f in folders.items()}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_tags_balance_and_ids_are_unique(pages: dict[str, Page], kind: str) -> None:
+    made = pages[kind]
+    assert not made.errors
+    ids = [attrs["id"] for _, attrs in made.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    links = [str(a["href"]) for t, a in made.tags if "href" in a]
+    assert links and all(link.startswith("#") and link[1:] in ids for link in links)
+    assert set(re.findall(r"url\(#([^)]+)\)", made.text)) <= set(ids)
+
+
+def test_nothing_is_loaded_and_nothing_runs(pages: dict[str, Page], kind: str) -> None:
+    made = pages[kind]
+    assert not re.search(r"https?:|//[a-z]|@import|@font-face|javascript:", made.text)
+    assert not {"script", "link", "iframe", "img", "object"} & {tag for tag, _ in made.tags}
+    assert not any(name.startswith("on") for _, attrs in made.tags for name in attrs)
+    assert "default-src 'none'" in str(made.attributes("meta"))
+
+
+def test_every_metric_is_the_one_of_report_json(
+    folders: dict[str, Path], pages: dict[str, Page], kind: str
+) -> None:
+    report = json.loads((folders[kind] / "report.json").read_text())
+    expected: dict[str, list[tuple[float, str]]] = {}
+    for split, metrics in report["splits"].items():
+        for name, row in metrics.items():
+            scale, digits, sign = (100, 1, "\u00a0%") if name in PERCENT else (1, 3, "")
+            expected[f"{split}.{name}"] = [
+                (row[key], f"{scale * row[key]:.{digits}f}{end}")
+                for key, end in (("value", sign), ("low", ""), ("high", sign))
+            ]
+    assert pages[kind].metrics == expected
+
+
+def test_sentence_warnings_and_confusion_are_those_of_report_json(
+    folders: dict[str, Path], pages: dict[str, Page], kind: str
+) -> None:
+    report = json.loads((folders[kind] / "report.json").read_text())
+    prose = pages[kind].prose
+    assert report["sentence"].replace("`", "") in prose
+    for warning in report["warnings"]:
+        assert ("This result leaks" if warning.startswith("LEAKY") else warning) in prose
+    split = "test" if "test" in report["splits"] else "val"
+    table = re.search(r'<table class="matrix">.*?</table>', pages[kind].text, re.S)
+    assert table
+    cells = re.findall(r"<strong>([\d,]+)</strong>|<td class=\"none\">(0)</td>", table[0])
+    counts = [int((a or b).replace(",", "")) for a, b in cells]
+    assert counts == [count for row in report["confusion"][split] for count in row]
+
+
+def test_sensitivity_in_words_is_that_of_report_json(
+    folders: dict[str, Path], pages: dict[str, Page]
+) -> None:
+    test = json.loads((folders["binary"] / "report.json").read_text())["splits"]["test"]
+    found = re.search(
+        r"finds ([\d,]+) of ([\d,]+) Parasitized and gives ([\d,]+) false alarms among ([\d,]+)",
+        pages["binary"].prose,
+    )
+    assert found
+    hits, positives, alarms, negatives = (int(text.replace(",", "")) for text in found.groups())
+    assert hits / positives == pytest.approx(test["sensitivity"]["value"])
+    assert 1 - alarms / negatives == pytest.approx(test["specificity"]["value"])
+
+
+def test_split_table_counts_split_csv(folders: dict[str, Path], pages: dict[str, Page]) -> None:
+    lines = (folders["binary"] / "split.csv").read_text().splitlines()[1:]
+    rows = [line.split(",") for line in lines]
+    for name, size in (("cells", len), ("patients", lambda part: len({r[2] for r in part}))):
+        counts = [f"{size([r for r in rows if r[-1] == s]):,}" for s in ("train", "val", "test")]
+        assert f"{name} {' '.join(counts)}" in re.sub(r"\s+", " ", _cells(pages["binary"].text))
+
+
+def test_leak_is_stamped_and_only_there(pages: dict[str, Page]) -> None:
+    assert 'class="leak"' in pages["leaky"].text
+    assert "not to be used" in pages["leaky"].prose
+    for kind in ("binary", "ten_classes", "no_test"):
+        assert 'class="leak"' not in pages[kind].text
+
+
+def test_limits_are_said_where_they_apply(pages: dict[str, Page]) -> None:
+    assert "Not a medical device" in pages["binary"].prose
+    assert "one infected red cell in 25,000" in pages["binary"].prose
+    assert "medical" not in pages["ten_classes"].prose
+    assert "25,000" not in pages["ten_classes"].prose
+    assert "No groups are known" in pages["ten_classes"].prose
+    assert "Accuracy by" not in pages["ten_classes"].prose
+    assert "training looked at" in pages["no_test"].prose
+
+
+def test_headings_tables_and_figures_have_names(pages: dict[str, Page], kind: str) -> None:
+    made = pages[kind]
+    levels = [int(tag[1]) for tag, _ in made.tags if re.fullmatch(r"h[1-6]", tag)]
+    main = levels[levels.index(1) :]
+    assert levels.count(1) == 1 and all(b - a <= 1 for a, b in pairwise(main))
+    tables = re.findall(r"<table.*?</table>", made.text, re.S)
+    assert tables and all(re.search(r"<caption>\s*<span>\s*\S", table) for table in tables)
+    assert all("scope" in attrs for attrs in made.attributes("th"))
+    figures = [attrs for attrs in made.attributes("div") if attrs.get("role") == "img"]
+    assert len(figures) == len(made.attributes("svg")) >= 3
+    assert all(len(str(attrs["aria-label"])) > 20 for attrs in figures)
+    assert made.attributes("html") == [{"lang": "en"}]
+
+
+def test_small_quick_and_the_same_again(folders: dict[str, Path], kind: str) -> None:
+    path = folders[kind] / "report.html"
+    before, start = path.read_bytes(), perf_counter()
+    assert page.write(folders[kind]) == path
+    assert perf_counter() - start < 20  # about 1 s; a loaded machine is slower
+    assert path.read_bytes() == before
+    assert len(before) < 1_000_000
+    assert sorted(p.name for p in folders[kind].iterdir()) == sorted([*NAMES, "report.html"])
+
+
+def test_names_are_escaped_everywhere(make_run: MakeRun) -> None:
+    bad = '<script>alert("x")</script>'
+    folder = make_run(
+        class_names=[bad, "{{ 7 * 7 }} $x_1$ & 'y'"],
+        data={"source": "<b>mine</b>", "positive": bad, "image_size": 64},
+        notes=["<img src=x onerror=alert(1)>"],
+        num_images={"val": 300, "test": 300},
+    )
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors
+    assert not {"script", "img", "b"} & {tag for tag, _ in made.tags}
+    assert bad in made.prose and "{{ 7 * 7 }} $x_1$ & 'y'" in made.prose
+    assert "<b>mine</b>" in made.prose and "<img src=x onerror=alert(1)>" in made.prose
+
+
+def test_many_classes_and_groups_stay_small(make_run: MakeRun) -> None:
+    names = [f"a rather long class name {i:03d}" for i in range(35)]
+    folder = make_run(
+        class_names=names,
+        num_images={"val": 100, "test": 400},
+        num_groups=300,
+        data={"source": "mine", "image_size": 64},
+    )
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors and len(made.text) < 1_000_000
+    assert "most frequent confusions" in made.prose
+
+
+def test_a_run_without_errors_says_so(make_run: MakeRun) -> None:
+    folder = make_run(skill=60.0, num_images={"val": 50, "test": 50})
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors
+    assert "There is no error on test" in made.prose
+
+
+def test_what_cannot_be_computed_has_its_reason(make_run: MakeRun) -> None:
+    folder = make_run(num_images={"val": 80, "test": 80})
+    report = json.loads((folder / "report.json").read_text())
+    test = report["splits"]["test"]
+    test["ppv"] = {"value": None, "low": None, "high": None, "reason": "no image is called so"}
+    test["accuracy"] |= {"low": None, "high": None, "reason": "one patient only"}
+    report["sentence"] = "On 1 unseen patients: 91.2 % (no interval: one patient only)."
+    (folder / "report.json").write_text(json.dumps(report))
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors
+    assert report["sentence"] in made.prose
+    assert "– no image is called so" in made.prose
+    shown = f"{100 * test['accuracy']['value']:.1f}\u00a0%"
+    assert made.metrics["test.accuracy"] == [(test["accuracy"]["value"], shown)]
+    assert "test.ppv" not in made.metrics
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_file_is_named(make_run: MakeRun, name: str) -> None:
+    folder = make_run(num_images={"val": 60, "test": 60})
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=re.escape(name)):
+        page.write(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_snippets_name_what_exists(folders: dict[str, Path], pages: dict[str, Page]) -> None:
+    import tfcnn
+    from tfcnn.prediction import Prediction
+
+    code = next(text for text in pages["binary"].words if text.startswith("import tfcnn"))
+    names = {node.attr for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Attribute)}
+    assert names == {"predict", "path", "decision", "probs"}
+    assert callable(tfcnn.predict)
+    assert names - {"predict"} <= Prediction.__dataclass_fields__.keys()
+    assert repr(str(folders["binary"])) in code
+
+
+def test_colours_are_readable() -> None:
+    style = (Path(page.__file__).parent / "page.html").read_text("utf-8")
+    colours = dict(re.findall(r"--(\w+): (#\w+)", style)) | plots.COLOURS
+    blue, orange = (re.search(rf"--{n}-rgb: (\d+) (\d+) (\d+)", style) for n in ("blue", "orange"))
+    assert blue and orange
+    darkest = [_mixed(found, share) for found, share in ((blue, 0.3), (orange, 0.8))]
+    backgrounds = [_rgb(colours[name]) for name in ("paper", "grey", "warm")]
+    for name in ("ink", "muted", "blue", "orange"):
+        assert _contrast(_rgb(colours[name]), _rgb(colours["paper"])) >= 4.5, name
+    assert all(_contrast(_rgb(colours["ink"]), behind) >= 4.5 for behind in backgrounds + darkest)
+    assert _contrast(_rgb("#ffffff"), _rgb(colours["red"])) >= 4.5
+
+
+def test_no_tensorflow_is_imported(folders: dict[str, Path]) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tfcnn.report import page; "
+        "page.write(Path(sys.argv[1])); "
+        "sys.exit(any(m.split('.')[0] in ('tensorflow', 'keras') for m in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(folders["no_test"])], check=True)
+
+
+def _cells(text: str) -> str:
+    return re.sub(r"<[^>]+>", " ", text)
+
+
+def _rgb(colour: str) -> tuple[float, ...]:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * c for c in colour[1:])
+    return tuple(int(digits[i : i + 2], 16) for i in (0, 2, 4))
+
+
+def _mixed(found: re.Match[str], share: float) -> tuple[float, ...]:
+    return tuple(share * int(part) + (1 - share) * 255 for part in found.groups())
+
+
+def _contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """WCAG 2.2, "contrast ratio" and "relative luminance"."""
+
+    def luminance(rgb: Any) -> float:
+        parts = [c / 255 for c in rgb]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return float(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)

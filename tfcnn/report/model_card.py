@@ -1,0 +1,95 @@
+"""The words of a model card: what a model is for, and what it must not be taken for."""
+
+from tfcnn.evaluation.scoring import Report
+from tfcnn.runs import Run
+
+__all__ = ["intended_use", "limits"]
+
+CELLS_PER_PARASITE = 25_000  # 5 million red cells per uL at 200 parasites per uL
+
+
+def intended_use(run: Run) -> str:
+    """Say in one or two sentences what a model may be used for."""
+    data = run.card["data"]
+    classes = _list(run.class_names)
+    if data["source"] == "smears":
+        return (
+            f"Learning and testing tfcnn. The images are synthetic, drawn by a program "
+            f"({data['summary']}): the figures say nothing about real cells."
+        )
+    return (
+        f"Telling {classes} apart in images like those it was measured on ({data['source']}: "
+        f"{data['summary']}), for research and teaching, where a person looks at what matters."
+    )
+
+
+def limits(run: Run, report: Report, shown: str) -> list[str]:
+    """Return the limits of use, the gravest first.
+
+    Args:
+        run: the run.
+        report: its figures.
+        shown: the split they are taken from.
+    """
+    data, metrics = run.card["data"], report.splits[shown]
+    found = []
+    if run.is_leaky:
+        found.append("A demonstration of a leak: not to be used, and refused by export and serve.")
+    if run.positive is not None:
+        found.append("Not a medical device: no diagnosis may rest on it.")
+    if _is_malaria(run):
+        found.append(_parasitaemia(metrics["specificity"]["value"]))
+    if data["source"] == "malaria":
+        found.append(
+            "About 5 % of the labels are disputed by a later review by experts (Fuhad et al. 2020, "
+            "Diagnostics 10:329); an accuracy near 100 % would mean a leak or cleaned labels."
+        )
+    if not report.counts[shown]["groups"]:
+        found.append(
+            "No groups are known: pictures of one patient, slide or video may be in training and "
+            "here alike, which flatters."
+        )
+    found += [
+        "Measured on one source. Another microscope, stain, camera or population can do much "
+        "worse.",
+        f"It knows {_list(run.class_names)} only, and gives one of these for any picture, also "
+        "for one that shows none of them.",
+    ]
+    if run.positive is not None:
+        found.append(_prevalence(run, report, shown))
+    return found
+
+
+def _is_malaria(run: Run) -> bool:
+    names = (run.card["data"]["source"], run.card["positive"] or "")
+    return "malaria" in names or names[1].casefold() == "parasitized"
+
+
+def _parasitaemia(specificity: float | None) -> str:
+    """Say why cells called one by one cannot tell whether a patient is infected."""
+    text = (
+        "Cell-level specificity cannot support a patient call at low parasitaemia: 200 parasites "
+        f"per µL are one infected red cell in {CELLS_PER_PARASITE:,}."
+    )
+    if specificity is None:
+        return text
+    alarms = float(f"{(1 - specificity) * CELLS_PER_PARASITE:.2g}")
+    return (
+        f"{text} At the specificity measured here, {100 * specificity:.1f} %, about {alarms:,.0f} "
+        "healthy cells of these would be called infected."
+    )
+
+
+def _prevalence(run: Run, report: Report, shown: str) -> str:
+    rows, positive = report.confusion[shown], run.positive or 0
+    share = sum(rows[positive]) / sum(map(sum, rows))
+    return (
+        f"PPV and NPV hold where {100 * share:.1f} % of the images are "
+        f"{run.class_names[positive]}, as here; where fewer are, PPV falls."
+    )
+
+
+def _list(names: tuple[str, ...]) -> str:
+    most = 12
+    shown = [*names[:most], f"{len(names) - most} others"] if len(names) > most else list(names)
+    return " and ".join([", ".join(shown[:-1]), shown[-1]])
