@@ -80,14 +80,18 @@ def replacing(folder: Path) -> Iterator[Path]:
         InputError: if another process is making the same, or the disk is full or read-only.
     """
     new = folder / ".new"
-    with disk_errors(folder), locked(folder / FILE):
-        if new.exists():  # left by a killed attempt
-            shutil.rmtree(new)
-        new.mkdir()
-        try:
-            yield new
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+    try:
+        with disk_errors(folder), locked(folder / FILE):
+            shutil.rmtree(new, ignore_errors=True)  # left by a killed attempt
+            new.mkdir()
+            try:
+                yield new
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+    finally:
+        for place in (archive_folder(folder), folder):
+            with contextlib.suppress(OSError):  # it holds something
+                place.rmdir()
 
 
 def install(new: Path, names: tuple[str, ...], folder: Path, origin: Origin) -> None:

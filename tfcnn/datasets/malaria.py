@@ -134,7 +134,11 @@ def _unpack(archive: Path, new: Path, progress: Progress | None) -> None:
 
 def _examine(images: Path, found: Path, archive: str) -> _origin.Origin:
     """Compare the cells with the official ones, and say what they are if they differ."""
-    items = _listed(images).items
+    try:
+        items = _listed(images).items
+    except InputError as error:  # it names a folder that will be gone
+        wanted = f"images in {' and '.join(CLASSES)}"
+        raise InputError(found, wanted, "an empty folder", FROM_HINT) from error
     patients = {_patient(item, found) for item in items}
     content, _ = content_sha256(images)
     is_official = (content, len(items)) == (CONTENT_SHA256, NUM_CELLS)
