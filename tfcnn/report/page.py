@@ -101,7 +101,7 @@ def _values(made: Content) -> dict[str, Any]:
         "point": _point(made),
         "errors": content.errors(made),
         "reference": shlex.quote(_reference(run)),
-        "python_reference": repr(_reference(run)),
+        "python_reference": json.dumps(_reference(run)),  # a Python string too
         "intended_use": model_card.intended_use(run),
         "limits": model_card.limits(run, report, made.shown),
         "recipe": (run.path / "recipe.toml").read_text(encoding="utf-8"),
@@ -111,7 +111,7 @@ def _values(made: Content) -> dict[str, Any]:
 def _result(sentence: str) -> list[tuple[str, str]]:
     """Take the sentence apart, to be set in sizes: on whom, what, and how sure."""
     text = sentence.replace(" %", f"{NO_BREAK}%").replace("`", "")
-    found = re.fullmatch(rf"(On .+?:) ([\d.]+{NO_BREAK}%)(.*)", text)
+    found = re.fullmatch(rf"(On .+?:) ([\d.]+{NO_BREAK}%,?)(.*)", text)
     if not found:
         return [("text", text)]
     kinds = ("on", "value", "range")

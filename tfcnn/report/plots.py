@@ -78,7 +78,7 @@ def curves(
         axes.set_xlabel("epoch")
         axes.set_title(label, loc="left", fontsize="medium", fontweight="bold")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         if is_share:
             axes.yaxis.set_major_formatter(FuncFormatter(_percent))
         axes.grid(axis="y", color=COLOURS["line"], linewidth=0.6)
@@ -123,7 +123,7 @@ def groups(rows: Sequence[dict[str, Any]], overall: float) -> str:
         low = float(min(accuracy.min(), overall))
         axes.set_xlim(max(0.0, low - 0.04 * (1 - low) - 0.01), 1.0)
         axes.xaxis.set_major_formatter(FuncFormatter(_percent))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel("accuracy")
         return _svg(figure, "groups")
 

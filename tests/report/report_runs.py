@@ -2,12 +2,10 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tfcnn import recipe as recipes
 from tfcnn import splits
@@ -17,7 +15,6 @@ from tfcnn.evaluation.table import Table
 from tfcnn.manifest import Manifest, Row
 from tfcnn.runs import Run
 
-MakeRun = Callable[..., Path]
 NOUNS = {True: ["cells", "patients"], False: ["images", "groups"]}
 
 
@@ -167,17 +164,8 @@ KINDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> MakeRun:
-    """Return a function that writes a run folder: a kind of `KINDS`, and changes to it."""
-
-    def make(kind: str = "binary", **changes: Any) -> Path:
-        return write_run(tmp_path / kind, kind, **changes)
-
-    return make
-
-
 def write_run(folder: Path, kind: str = "binary", **changes: Any) -> Path:
+    """Write a run folder: a kind of `KINDS`, with changes to it."""
     settings = {**BINARY, **KINDS[kind], **changes}
     folder.mkdir(parents=True, exist_ok=True)
     recipe = recipes.parse({"name": folder.name, "data": settings["data"]}, subject="fixture")
