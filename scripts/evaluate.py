@@ -1,4 +1,4 @@
-"""Show a run's metrics: python scripts/evaluate.py RUN [FOLDER of class folders it has not seen]."""
+"""Show a run's metrics: python scripts/evaluate.py RUN [FOLDER of unseen class folders]."""
 
 import sys
 

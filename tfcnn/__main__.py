@@ -26,7 +26,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             _fail(f"{error.filename or 'disk'}: expected free space; received a full disk; "
                   "try removing files, or TFCNN_HOME on another disk", 2)  # fmt: skip
         if error.filename is None:

@@ -20,7 +20,7 @@ def build(
     *,
     widths: tuple[int, ...] = (32, 64, 128, 256),
     dropout: float = 0.0,
-    equalize: bool = True,
+    equalize: bool = False,
 ) -> keras.Model:
     """Build the network.
 
@@ -31,6 +31,7 @@ def build(
         dropout: share of the features dropped in training.
         equalize: whether each colour channel of each image is divided by its root mean square,
             so that light and strength of stain, which differ from slide to slide, count less.
+            Where an image's overall colour tells its class, leave it off.
 
     Returns:
         A model from pixels in [0, 255] to probabilities.

@@ -131,15 +131,14 @@ def _sentence(
     if split is None:
         return "No test split: trained to be shipped; `crossval` measures such a recipe."
     count, row = counts[split], splits[split]["accuracy"]
-    on = (
-        f"{count['groups']} unseen {groups}"
-        if count["groups"]
-        else f"{count['images']:,} unseen {images}"
-    )
+    on = f"{count['images']:,} unseen {images}"
+    if count["groups"]:
+        on = f"{count['groups']} unseen {groups}"
     if run.is_leaky:
-        on = (
-            f"{count['images']:,} {images} of {groups} also trained on (a leak, as a demonstration)"
-        )
-    return f"On {on}: {row['value']:.1%} ({row['low']:.1%} to {row['high']:.1%}).".replace(
-        "%", " %"
-    )
+        on = f"{count['images']:,} {images} of {groups} also trained on (a demonstrated leak)"
+    if row["value"] is None:
+        return f"On {on}: no accuracy, {row['reason']}."
+    accuracy = f"{100 * row['value']:.1f} %"
+    if row["low"] is None:
+        return f"On {on}: {accuracy}, without an interval: {row['reason']}."
+    return f"On {on}: {accuracy} ({100 * row['low']:.1f} to {100 * row['high']:.1f})."

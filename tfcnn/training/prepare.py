@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import datasets, manifest, splits
+from tfcnn import architectures, datasets, manifest, splits
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_folder, typical_size
 from tfcnn.decode import Decoder
@@ -72,6 +72,7 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         InputError: if the data cannot be used.
         CheckError: if the split leaks.
     """
+    architectures.check_options(recipe.model.network, recipe.model.options)
     source = open_source(recipe, reporter)
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)

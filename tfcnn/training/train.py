@@ -61,13 +61,15 @@ def train(
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
         _check_same(prepared.recipe, folder)
-    else:
+    state = Checkpoint.read_state(folder) if resuming else State()
+    model = _build(prepared, state)  # what it refuses, it refuses before anything is written
+    if not resuming:
         if runs.state(folder) != "absent":
             reporter.note(f"the earlier run is now {runs.retire(folder)}")
         recipes.write(prepared.recipe, folder / "recipe.toml")
         splits.write(prepared.manifest, prepared.splits, folder / "split.csv")
-    state = Checkpoint.read_state(folder)
-    weights, trained_val = _train(prepared, folder, state, reporter)
+    reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
+    weights, trained_val = _train(prepared, model, folder, state, reporter)
     reporter.stage("saving and scoring")
     return _save(prepared, folder, state, weights, trained_val)
 
@@ -105,23 +107,27 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return flat
 
 
-def _train(
-    prepared: Prepared, folder: Path, state: State, reporter: Reporter
-) -> tuple[list[Any], Floats]:
-    """Fit the training form; returns the weights to keep and its probabilities on val."""
-    recipe = prepared.recipe
-    settings, classes = recipe.train, len(prepared.manifest.class_names)
+def _build(prepared: Prepared, state: State) -> Any:
+    """Build and compile the training form on the devices there are."""
+    recipe, settings = prepared.recipe, prepared.recipe.train
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
     state.precision = state.precision or strategy.precision(settings.precision)
-    reporter.note(f"training {recipe.model.network} in {state.precision}")
+    classes = len(prepared.manifest.class_names)
     with strategy.choose().scope():
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         compile_model(model, settings, len(prepared.rows["train"]))
-        data = (prepared.images, prepared.labels)
-        weights = fit(model, recipe, data, prepared.rows, folder, state, reporter)
-        model.set_weights(weights)
+    return model
+
+
+def _train(
+    prepared: Prepared, model: Any, folder: Path, state: State, reporter: Reporter
+) -> tuple[list[Any], Floats]:
+    """Fit the training form; returns the weights to keep and its probabilities on val."""
+    data = (prepared.images, prepared.labels)
+    weights = fit(model, prepared.recipe, data, prepared.rows, folder, state, reporter)
+    model.set_weights(weights)
     logits = model.predict(_batches(prepared), verbose=0)
     return weights, keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
