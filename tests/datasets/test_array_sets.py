@@ -15,6 +15,7 @@ from dataset_fakes import (
     Arrays,
     fake_arrays,
     served,
+    stamps,
     tree,
     write_npz,
     write_official,
@@ -231,12 +232,12 @@ def test_a_second_mirror_replaces_the_first_and_the_same_changes_nothing(
     for seed, train in enumerate((60, 30)):
         arrays = fake_arrays("mnist", train=train, seed=seed)
         mirror = write_npz(tmp_path / str(seed) / "mnist.npz", arrays)
-        for _ in range(2):
-            mnist.download(folder, mirror=str(mirror))
-            assert_equal(contents(mnist.open_source(folder)), arrays)
-            before = (folder / "images.npy").stat()
-        mnist.download(folder)  # finished, from wherever
-        assert (folder / "images.npy").stat() == before
+        mnist.download(folder, mirror=str(mirror))
+        assert_equal(contents(mnist.open_source(folder)), arrays)
+        before = stamps(folder)
+        for again in (str(mirror), None):  # None: finished, from wherever
+            mnist.download(folder, mirror=again)
+            assert stamps(folder) == before
 
 
 def test_an_open_source_survives_a_replacement(tmp_path: Path, folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_fakes import fake_arrays, write_cells, write_files, write_npz, write_zip
+from dataset_fakes import fake_arrays, stamps, write_cells, write_files, write_npz, write_zip
 
 from tfcnn import datasets, manifest
 from tfcnn.datasets import ArraySource, Source, _unpack
@@ -114,11 +114,11 @@ def test_a_second_download_does_nothing_and_says_nothing(
     name: str, mirror: str | None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = datasets.download(name, mirror=mirror)
-    before = {path: path.stat() for path in [folder, *folder.rglob("*")]}
+    before = stamps(folder)
     calls: list[int] = []
     for place in (mirror, None):
         datasets.download(name, mirror=place, progress=lambda done, total: calls.append(done))
-    assert {path: path.stat() for path in [folder, *folder.rglob("*")]} == before
+    assert stamps(folder) == before
     assert calls == []
     assert capfd.readouterr() == ("", "")
 

@@ -6,7 +6,16 @@ import socket
 from pathlib import Path
 
 import pytest
-from dataset_fakes import CLASSES, cell_names, served, tree, write_cells, write_files, write_zip
+from dataset_fakes import (
+    CLASSES,
+    cell_names,
+    served,
+    stamps,
+    tree,
+    write_cells,
+    write_files,
+    write_zip,
+)
 
 from tfcnn import manifest
 from tfcnn.datasets import _download, _origin, _unpack, malaria
@@ -205,11 +214,11 @@ def test_the_same_mirror_changes_nothing_and_another_replaces(
     first, second = mirror(cells), mirror(write_cells(tmp_path / "others", patients=2, first=90))
     malaria.download(data, mirror=first)
     manifest.build(malaria.open_source(data))
-    before = {path: path.stat() for path in data.rglob("*")}
+    before = stamps(data)
     calls: list[int] = []
     malaria.download(data, mirror=first, progress=lambda done, total: calls.append(done))
     malaria.download(data, progress=lambda done, total: calls.append(done))
-    assert {path: path.stat() for path in data.rglob("*")} == before
+    assert stamps(data) == before
     assert calls == []
     malaria.download(data, mirror=second)
     source = malaria.open_source(data)
