@@ -81,7 +81,7 @@ def train(
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
     """
     from tfcnn import quiet, runs
-    from tfcnn.datasets._disk import locked
+    from tfcnn.disk import locked
 
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or made.name)

@@ -12,6 +12,8 @@ from tfcnn.terminal import percent
 
 __all__ = ["show", "take"]
 
+COMPLETE = ("origin.json", "truth.csv", "digits.npz")  # the last file that a download writes
+
 
 def take() -> dict[str, list[dict[str, Any]]]:
     """Return a list of each kind; nothing heavy is imported for it."""
@@ -20,7 +22,7 @@ def take() -> dict[str, list[dict[str, Any]]]:
             {
                 "name": name,
                 "about": datasets.describe(name),
-                "present": (datasets.data_home() / name).is_dir(),
+                "present": any((datasets.data_home() / name / file).exists() for file in COMPLETE),
             }
             for name in datasets.names()
         ],

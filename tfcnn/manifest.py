@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from tfcnn import atomic
-from tfcnn.datasets import Item, Progress, Source
+from tfcnn.datasets import Progress, Source
 from tfcnn.decode import Content, UnreadableImageError, open_image
 from tfcnn.errors import InputError
 
@@ -94,13 +94,8 @@ def build(
     """
     groups = _groups(source, group_regex or source.group_regex, group_csv)
     known = {} if verify else _remembered(source.store / FILE)
-    rows: list[Row] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hashed = pool.map(lambda item: _hash(source, item, known.get(item.path)), source.items)
-        for row in hashed:
-            rows.append(replace(row, group=groups.get(row.path, "")))
-            if progress:
-                progress(len(rows), len(source.items))
+    rows = _hashed(source, known, progress)
+    rows = [replace(row, group=groups[row.path]) if groups else row for row in rows]
     _write(rows, source.store / FILE)
     manifest = Manifest(
         source,
@@ -118,16 +113,31 @@ def hash_pixels(content: Content, name: object) -> str:
     return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
 
 
-def _hash(source: Source, item: Item, known: Row | None) -> Row:
-    size_bytes, mtime_ns = source.stat(item.path)
-    if known and (known.size_bytes, known.mtime_ns) == (size_bytes, mtime_ns):
-        return replace(known, label=item.label, official=item.official)
-    row = Row(item.path, item.label, "", item.official, "", "", size_bytes, mtime_ns)
+def _hashed(source: Source, known: dict[str, Row], progress: Progress | None) -> list[Row]:
+    """Return a row per item; only files that are new or changed are opened."""
+    rows: dict[str, Row] = {}
+    unknown = []
+    for item in source.items:
+        stat = source.stat(item.path)
+        row = known.get(item.path)
+        if row and (row.size_bytes, row.mtime_ns) == stat:
+            rows[item.path] = replace(row, label=item.label, official=item.official, group="")
+        else:
+            unknown.append(Row(item.path, item.label, "", item.official, "", "", *stat))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, row in enumerate(pool.map(lambda row: _hash(source, row), unknown), start=1):
+            rows[row.path] = row
+            if progress:
+                progress(done, len(unknown))
+    return [rows[item.path] for item in source.items]
+
+
+def _hash(source: Source, row: Row) -> Row:
     try:
-        content = source.read(item.path)
+        content = source.read(row.path)
         data = content if isinstance(content, bytes) else content.tobytes()
         row = replace(row, sha256=hashlib.sha256(data).hexdigest())
-        return replace(row, pixels_sha256=hash_pixels(content, item.path))
+        return replace(row, pixels_sha256=hash_pixels(content, row.path))
     except UnreadableImageError as error:
         return replace(row, unreadable=error.reason)
     except OSError as error:
@@ -218,6 +228,6 @@ def _write(rows: Iterable[Row], path: Path) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(Row))
-    writer.writerows(astuple(row) for row in rows)
+    writer.writerows(vars(row).values() for row in rows)
     if not path.exists() or path.read_text(encoding="utf-8") != text.getvalue():
         atomic.write_text(path, text.getvalue())

@@ -34,6 +34,9 @@ __all__ = [
 
 FOLDER = Path(__file__).parent / "recipes"
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 
 
 class _Section(BaseModel):
@@ -87,36 +90,54 @@ class DataSettings(_Section):
 class Augment(_Section):
     """`[inputs.augment]`: random changes of a training image, each drawn anew every epoch.
 
-    Angles are in degrees, shifts and zooms in fractions of the side, gains and offsets in
-    fractions of the full range 255.
+    Done in this order: quarter turn, rotation to zoom, channel shift, flips, contrast, brightness
+    and gain. Angles in degrees, gains and offsets in fractions of 255; shifts under 1 in fractions
+    of the side, from 1 on in px, one of a list with a random sign; a zoom over 1 shows more of the
+    scene. `brightness = 0.1` means `[0.9, 1.1]`. `like_keras` does what ImageDataGenerator does
+    against its words: shifts of height and width, and their centres, are exchanged; brightness
+    rounds down.
     """
 
     flip_horizontal: bool = False
     flip_vertical: bool = False
     rotate90: bool = False
-    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
-    shift_height: Fraction = 0.0
-    shift_width: Fraction = 0.0
-    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
-    zoom: tuple[float, float] = (1.0, 1.0)
+    rotation_degrees: Size = 0.0
+    shift_height: Size | Choices = 0.0
+    shift_width: Size | Choices = 0.0
+    shear_degrees: Size = 0.0
+    zoom: tuple[Finite, Finite] = (1.0, 1.0)
     fill_mode: Literal["nearest", "constant", "reflect", "wrap"] = "nearest"
-    fill_value: float = 0.0
-    brightness: Fraction = 0.0
+    fill_value: Annotated[float, Field(ge=0, le=255)] = 0.0
+    brightness: Fraction | tuple[Finite, Finite] = 0.0
     contrast: Fraction = 0.0
     channel_gain: Fraction = 0.0
-    channel_shift: Fraction = 0.0
+    channel_shift: Size = 0.0
+    like_keras: bool = False
 
 
 class InputSettings(_Section):
-    """`[inputs]`: how files become batches."""
+    """`[inputs]`: how files become batches.
 
-    pipeline: Literal["tfdata"] = "tfdata"
+    `generator` holds ImageDataGenerator's arguments instead of `augment`; either pipeline does
+    either.
+    """
+
+    pipeline: Literal["tfdata", "generator"] = "tfdata"
     augment: Augment = Augment()
+    generator: dict[str, Any] = {}
 
     @field_validator("augment", mode="before")
     @classmethod
     def _switched_off(cls, value: Any) -> Any:
         return {} if value is False or value == "none" else value
+
+    @model_validator(mode="after")
+    def _said_once(self) -> "InputSettings":
+        if self.generator and self.augment != Augment():
+            raise ValueError(
+                "expected one of augment and generator; received both; try augment = false"
+            )
+        return self
 
 
 class ModelSettings(_Section):
@@ -142,7 +163,6 @@ class TrainSettings(_Section):
     momentum: Fraction = 0.9
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=0)] = 0
     best_weights: bool = True
 
@@ -153,7 +173,6 @@ class EvaluationSettings(_Section):
     sensitivity: Annotated[float, Field(gt=0, lt=1)] | None = None
     specificity: Annotated[float, Field(gt=0, lt=1)] | None = None
     calibrate: bool = True
-    flips: bool = False
 
     @model_validator(mode="after")
     def _one_target(self) -> "EvaluationSettings":

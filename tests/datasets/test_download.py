@@ -20,7 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tfcnn.datasets import _disk, _download
+from tfcnn import disk
+from tfcnn.datasets import _download
 from tfcnn.datasets._download import fetch, locate
 from tfcnn.errors import InputError
 
@@ -403,9 +404,9 @@ def test_second_download_of_the_same_file_is_refused(mirror: Mirror, target: Pat
 def test_lock_refuses_others_and_leaves_no_file(tmp_path: Path) -> None:
     target = tmp_path / "cells.zip"
     for _ in range(2):
-        with _disk.locked(target):
+        with disk.locked(target):
             for _ in range(2):  # the refused one must not remove the name either
-                with pytest.raises(InputError), _disk.locked(target):
+                with pytest.raises(InputError), disk.locked(target):
                     pass
         assert list(tmp_path.iterdir()) == []
 
@@ -425,10 +426,10 @@ def test_lock_on_a_file_removed_meanwhile_is_taken_again(
         if num_calls == 1:
             lock.unlink()
 
-    monkeypatch.setattr(_disk.fcntl, "flock", flock)
-    with _disk.locked(target):
+    monkeypatch.setattr(disk.fcntl, "flock", flock)
+    with disk.locked(target):
         assert num_calls == 2
-        with pytest.raises(InputError), _disk.locked(target):
+        with pytest.raises(InputError), disk.locked(target):
             pass
 
 
@@ -485,7 +486,7 @@ def test_too_small_a_disk_is_refused_before_the_transfer(
     mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": SIZE - 1})
-    monkeypatch.setattr(_disk.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(InputError, match=r"expected 3\.0 MB of free disk space"):
         fetch(mirror.address, target, sha256=SHA256)
     assert not target.exists()

@@ -20,7 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tfcnn.datasets import _disk, _unpack
+from tfcnn import disk
+from tfcnn.datasets import _unpack
 from tfcnn.datasets._unpack import content_sha256, read_npz, unpack_zip
 from tfcnn.errors import InputError
 
@@ -303,7 +304,7 @@ def test_too_small_a_disk_is_refused_before_writing(
     archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(_disk.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(InputError, match=r"MB of free disk space; received 0\.0 MB"):
         unpack_zip(archive, target)
     assert list(target.parent.iterdir()) == []

@@ -1,1 +1,167 @@
-"""architectures."""
+"""What the network is: one file per network, each with `build` and `MIN_SIZE`.
+
+A network is found by its file's name and its options are read from its source, so that `tfcnn list`
+and a mistyped option are answered without importing Keras. Files starting with `_` are private.
+"""
+
+import ast
+import functools
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfcnn.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["build", "check_options", "describe", "find", "names", "require_size"]
+
+
+def names() -> list[str]:
+    """Return the names of all networks, sorted, without importing any."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+def find(name: str) -> str:
+    """Return the module name of a network, which a command line may spell with `-`.
+
+    Raises:
+        InputError: if there is no such network.
+    """
+    known = names()
+    module_name = name.replace("-", "_")
+    if module_name not in known:
+        raise InputError("network", f"one of {', '.join(known)}", repr(name), "tfcnn list")
+    return module_name
+
+
+def describe(name: str) -> str:
+    """Return the first line of a network's docstring, without importing it.
+
+    Raises:
+        InputError: if there is no such network.
+    """
+    return (ast.get_docstring(_source(find(name))) or "").partition("\n")[0]
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Check names and simple types of options against the signature of `build`, without Keras.
+
+    Args:
+        name: the network.
+        options: values of int, float, bool, str, None, or lists or tuples of these.
+
+    Raises:
+        InputError: if there is no such network, or an option is unknown or of another type.
+    """
+    accepted = _accepted(find(name))
+    listed = ", ".join(accepted) or "none"
+    for key, value in options.items():
+        subject = f"network {name}, option {key!r}"
+        if key not in accepted:
+            raise InputError(subject, f"one of: {listed}", repr(key), "another spelling")
+        if not _fits(value, accepted[key]):
+            raise InputError(subject, ast.unparse(accepted[key]), repr(value), "such a value")
+
+
+def build(
+    name: str,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    options: Mapping[str, Any] | None = None,
+) -> "keras.Model":
+    """Build a network by name, under the global dtype policy.
+
+    Args:
+        name: the network; `-` and `_` are the same.
+        input_shape: `(height, width, channels)`.
+        num_classes: at least 2.
+        options: keyword arguments of the network's own `build`.
+
+    Returns:
+        A model from pixels in [0, 255], shape `(batch, height, width, channels)`, to probabilities.
+
+    Raises:
+        InputError: if the name, an option or the image size is not one the network can take.
+    """
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in (options or {}).items()}
+    check_options(name, options)
+    if num_classes < 2:
+        raise InputError(f"network {name}", "at least 2 classes", str(num_classes), "more folders")
+    module = importlib.import_module(f"{__name__}.{find(name)}")
+    try:
+        return module.build(tuple(input_shape), num_classes, **options)
+    except ValueError as error:
+        raise _refusal(name, input_shape, error) from error
+
+
+def require_size(input_shape: tuple[int, int, int], smallest: tuple[int, int]) -> None:
+    """Refuse images too small for a network's strides.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        smallest: `(height, width)`.
+
+    Raises:
+        ValueError: if a side is shorter than the smallest.
+    """
+    height, width = input_shape[:2]
+    if height < smallest[0] or width < smallest[1]:
+        least = f"{smallest[0]}x{smallest[1]}"
+        raise ValueError(f"expected images of at least {least}; received {height}x{width}")
+
+
+def _refusal(name: str, input_shape: tuple[int, int, int], error: ValueError) -> InputError:
+    """Put a network's "expected ...; received ..." in the form of our errors; Keras' own as is."""
+    expected, _, received = str(error).partition("; received ")
+    size = "x".join(map(str, input_shape))
+    if not expected.startswith("expected "):
+        expected, received = f"options that fit {size} images", str(error)
+    hint = "another data.image_size, option or network"
+    subject = f"network {name}"
+    return InputError(subject, expected.removeprefix("expected "), received or size, hint)
+
+
+@functools.cache
+def _source(module_name: str) -> ast.Module:
+    spec = importlib.util.find_spec(f"{__name__}.{module_name}")
+    if spec is None or spec.origin is None:
+        raise InputError(f"network {module_name}", "a readable file", "none", "tfcnn list")
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+
+
+def _accepted(module_name: str) -> dict[str, ast.expr]:
+    """Return the annotation of each option of `build`, that is, all but its first two arguments."""
+    body = _source(module_name).body
+    function = next(n for n in body if isinstance(n, ast.FunctionDef) and n.name == "build")
+    arguments = function.args.args[2:] + function.args.kwonlyargs
+    return {a.arg: a.annotation for a in arguments if a.annotation is not None}
+
+
+def _fits(value: object, annotation: ast.expr) -> bool:
+    """Return whether a value has the annotated type; an int will do for a float."""
+    match annotation:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _fits(value, left) or _fits(value, right)
+        case ast.Constant(value=None):
+            return value is None
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+            listed = ast.literal_eval(choices)
+            return value in (listed if isinstance(listed, tuple) else (listed,))
+        case ast.Subscript(value=ast.Name(id="tuple" | "list"), slice=items):
+            item = items.elts[0] if isinstance(items, ast.Tuple) else items
+            return isinstance(value, list | tuple) and all(_fits(v, item) for v in value)
+        case ast.Name(id="bool"):
+            return isinstance(value, bool)
+        case ast.Name(id="int"):
+            return isinstance(value, int) and not isinstance(value, bool)
+        case ast.Name(id="float"):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case ast.Name(id="str"):
+            return isinstance(value, str)
+    return True

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcnn.datasets import ArraySource, Item, Official, Progress, Source, _origin
-from tfcnn.datasets._disk import require_disk_space
 from tfcnn.datasets._download import fetch
 from tfcnn.datasets._mirror import FROM_HINT, locate
 from tfcnn.datasets._unpack import read_npz
+from tfcnn.disk import require_disk_space
 from tfcnn.errors import InputError
 
 __all__ = ["NAMES", "ArraySet", "Arrays", "Remote", "read_official_npz"]

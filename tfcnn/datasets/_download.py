@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from tfcnn import atomic
 from tfcnn.datasets import Progress
-from tfcnn.datasets._disk import disk_errors, locked, require_disk_space
 from tfcnn.datasets._mirror import FROM_HINT, local_path, locate
+from tfcnn.disk import disk_errors, locked, require_disk_space
 from tfcnn.errors import InputError
 
 __all__ = ["Progress", "fetch", "file_sha256", "locate"]

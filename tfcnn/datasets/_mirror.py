@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
-from tfcnn.datasets._disk import disk_errors
+from tfcnn.disk import disk_errors
 from tfcnn.errors import InputError
 
 __all__ = ["FROM_HINT", "local_path", "locate"]

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tfcnn import atomic
-from tfcnn.datasets._disk import disk_errors, locked
+from tfcnn.disk import disk_errors, locked
 from tfcnn.errors import InputError
 
 __all__ = ["Origin", "archive_folder", "describe", "install", "read", "replacing", "require"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from tfcnn import atomic
 from tfcnn.datasets import Progress
-from tfcnn.datasets._disk import disk_errors, locked, require_disk_space
+from tfcnn.disk import disk_errors, locked, require_disk_space
 from tfcnn.errors import InputError
 
 __all__ = ["IGNORED_NAMES", "Unpacked", "content_sha256", "read_npz", "unpack_zip"]

@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 from tfcnn.datasets import Item, Official, Source, data_home
-from tfcnn.datasets._disk import disk_errors
+from tfcnn.disk import disk_errors
 from tfcnn.errors import InputError
 
 __all__ = [

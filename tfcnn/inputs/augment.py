@@ -10,36 +10,97 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.decode import Pixels
 from tfcnn.errors import InputError
+from tfcnn.inputs import geometry
+from tfcnn.inputs.geometry import Bools, Floats, Indices
 from tfcnn.recipe import Augment
 
-__all__ = ["Draw", "affine_matrices", "change", "check", "dihedral", "draw", "permutation", "uniforms"]
+__all__ = [
+    "KINDS",
+    "Changes",
+    "Parameters",
+    "change",
+    "check",
+    "compose",
+    "draw",
+    "permutation",
+    "uniforms",
+]
 
-Floats = npt.NDArray[np.float32]
 # one column of random numbers each, in this order for ever: a new kind is added at the end
-KINDS = (
-    "flip_horizontal flip_vertical rotate90 rotation shift_height shift_width shear "
-    "zoom_height zoom_width brightness contrast channel_shift gain_0 gain_1 gain_2"
-).split()
+KINDS = [
+    "flip_horizontal",
+    "flip_vertical",
+    "rotate90",
+    "rotation",
+    "shift_height",
+    "shift_width",
+    "shear",
+    "zoom_height",
+    "zoom_width",
+    "brightness",
+    "contrast",
+    "channel_shift",
+    "gain_0",
+    "gain_1",
+    "gain_2",
+    "shift_height_sign",
+    "shift_width_sign",
+    "generator",
+]
+GEOMETRY = ["rotation_degrees", "shift_height", "shift_width", "shear_degrees", "zoom"]
 
 
 @dataclass(frozen=True)
-class Draw:
-    """What is done to each image of a batch.
+class Parameters:
+    """What is drawn for each image of a batch, float64 `(batch,)` where not said otherwise.
+
+    Attributes:
+        turns: int64, quarter turns to the left, 0 to 3.
+        flip_vertical: bool.
+        flip_horizontal: bool.
+        rotation_degrees: to the left.
+        shift_height: in px; positive moves the picture up.
+        shift_width: in px; positive moves the picture to the left.
+        shear_degrees: angle by which the vertical leans.
+        zoom_height: over 1 shows more of the scene, smaller.
+        zoom_width: the same along the width.
+        channel_shift: added to every pixel.
+        contrast: factor of the distance from the mean.
+        brightness: factor.
+        gains: `(batch, channels)`, a factor for each channel.
+    """
+
+    turns: Indices
+    flip_vertical: Bools
+    flip_horizontal: Bools
+    rotation_degrees: Floats
+    shift_height: Floats
+    shift_width: Floats
+    shear_degrees: Floats
+    zoom_height: Floats
+    zoom_width: Floats
+    channel_shift: Floats
+    contrast: Floats
+    brightness: Floats
+    gains: Floats
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is done to each image of a batch, ready for `geometry.dihedral` and `change`.
 
     Attributes:
         turns: int64 `(batch,)`, quarter turns to the left, 0 to 3.
-        mirrored: bool `(batch, 2)`, flipped along the height, along the width.
-        matrices: float32 `(batch, 8)`, output to input coordinates, as TensorFlow's
-            `ImageProjectiveTransformV3` takes them.
-        colours: float32 `(batch, 3, channels)`: contrast, gain and offset (in pixel units).
+        flipped: bool `(batch, 2)`, along the height, along the width.
+        matrices: float32 `(batch, 3, 3)`, see `geometry`.
+        colours: float32 `(batch, 3 + channels)`: channel shift, contrast, brightness and gains.
     """
 
-    turns: npt.NDArray[np.int64]
-    mirrored: npt.NDArray[np.bool_]
-    matrices: Floats
-    colours: Floats
+    turns: Indices
+    flipped: Bools
+    matrices: npt.NDArray[np.float32]
+    colours: npt.NDArray[np.float32]
 
 
 def check(settings: Augment, image_size: tuple[int, int]) -> None:
@@ -53,9 +114,7 @@ def check(settings: Augment, image_size: tuple[int, int]) -> None:
         )
 
 
-def uniforms(
-    seed: int, epoch: int, indices: npt.NDArray[np.int64], num: int
-) -> npt.NDArray[np.float64]:
+def uniforms(seed: int, epoch: int, indices: Indices, num: int) -> Floats:
     """Return random numbers that depend on nothing but the arguments.
 
     Args:
@@ -70,11 +129,11 @@ def uniforms(
     Reference:
         SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
     """
-    state = _mix(np.uint64(seed) + np.zeros(1, np.uint64))
-    state = _mix(state + np.uint64(epoch))
+    state = _mix(np.array([seed], np.uint64))
+    state = _mix(state + np.array([epoch], np.uint64))
     state = _mix(state + indices.astype(np.uint64))[:, np.newaxis]
-    bits = _mix(state + np.arange(num, dtype=np.uint64))
-    return (bits >> np.uint64(11)) * 2.0**-53
+    bits = _mix(state + np.arange(num).astype(np.uint64))
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -84,108 +143,100 @@ def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def permutation(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+def permutation(seed: int, epoch: int, count: int) -> Indices:
     """Return the order of an epoch: int64 `(count,)`, a function of (seed, epoch) alone."""
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 def draw(
-    settings: Augment,
-    shape: tuple[int, int, int],
-    seed: int,
-    epoch: int,
-    indices: npt.NDArray[np.int64],
-) -> Draw:
-    """Draw what happens to the images of a batch; see `uniforms` for the arguments."""
-    columns = uniforms(seed, epoch, indices, len(KINDS))
-    unit = dict(zip(KINDS, columns.T, strict=True))
+    settings: Augment, shape: tuple[int, int, int], seed: int, epoch: int, indices: Indices
+) -> Parameters:
+    """Draw what happens to the images of a batch.
+
+    Args:
+        settings: the ranges.
+        shape: `(height, width, channels)`.
+        seed: see `uniforms`, like what follows.
+        epoch: counted from 0.
+        indices: int64 `(batch,)`.
+    """
+    unit = dict(zip(KINDS, uniforms(seed, epoch, indices, len(KINDS)).T, strict=True))
     signed = {kind: 2 * value - 1 for kind, value in unit.items()}
-    batch = len(indices)
-    turns = np.floor(unit["rotate90"] * 4) if settings.rotate90 else np.zeros(batch)
-    mirrored = np.stack(
-        [
-            (unit["flip_vertical"] < 0.5) & settings.flip_vertical,
-            (unit["flip_horizontal"] < 0.5) & settings.flip_horizontal,
-        ],
-        axis=1,
-    )
     low, high = settings.zoom
-    matrices = affine_matrices(
-        shape[:2],
+    darkest, brightest = _brightness_range(settings)
+    gains = np.stack([signed[f"gain_{i}"] for i in range(shape[2])], axis=1)
+    shifts = [
+        _shift(getattr(settings, key), unit[key], unit[f"{key}_sign"], side)
+        for key, side in zip(("shift_height", "shift_width"), shape[:2], strict=True)
+    ]
+    return Parameters(
+        turns=(np.floor(unit["rotate90"] * 4) * settings.rotate90).astype(np.int64),
+        flip_vertical=(unit["flip_vertical"] < 0.5) & settings.flip_vertical,
+        flip_horizontal=(unit["flip_horizontal"] < 0.5) & settings.flip_horizontal,
         rotation_degrees=signed["rotation"] * settings.rotation_degrees,
-        shift_height=signed["shift_height"] * settings.shift_height * shape[0],
-        shift_width=signed["shift_width"] * settings.shift_width * shape[1],
+        shift_height=shifts[0],
+        shift_width=shifts[1],
         shear_degrees=signed["shear"] * settings.shear_degrees,
         zoom_height=low + unit["zoom_height"] * (high - low),
         zoom_width=low + unit["zoom_width"] * (high - low),
+        channel_shift=signed["channel_shift"] * settings.channel_shift * 255,
+        contrast=1 + signed["contrast"] * settings.contrast,
+        brightness=darkest + unit["brightness"] * (brightest - darkest),
+        gains=1 + gains * settings.channel_gain,
     )
-    return Draw(turns.astype(np.int64), mirrored, matrices, _colours(settings, shape[2], signed))
 
 
-def _colours(settings: Augment, channels: int, signed: dict[str, Any]) -> Floats:
-    gains = np.stack([signed[f"gain_{i}"] for i in range(channels)], axis=1)
-    colours = np.ones((len(gains), 3, channels), np.float32)
-    colours[:, 0] += settings.contrast * signed["contrast"][:, np.newaxis]
-    colours[:, 1] += settings.brightness * signed["brightness"][:, np.newaxis]
-    colours[:, 1] *= 1 + settings.channel_gain * gains
-    colours[:, 2] = settings.channel_shift * 255 * signed["channel_shift"][:, np.newaxis]
-    return colours
+def _shift(setting: float | tuple[float, ...], unit: Floats, sign: Floats, side: int) -> Floats:
+    """Return shifts in px; see `Augment` for what a setting means."""
+    if isinstance(setting, tuple):
+        choices = np.array(setting)[np.floor(unit * len(setting)).astype(np.int64)]
+        shifts, largest = np.where(sign < 0.5, -choices, choices), max(setting)
+    else:
+        shifts, largest = (2 * unit - 1) * setting, setting
+    return shifts * (side if largest < 1 else 1)
 
 
-def affine_matrices(
-    image_size: tuple[int, int],
-    *,
-    rotation_degrees: npt.NDArray[np.float64],
-    shift_height: npt.NDArray[np.float64],
-    shift_width: npt.NDArray[np.float64],
-    shear_degrees: npt.NDArray[np.float64],
-    zoom_height: npt.NDArray[np.float64],
-    zoom_width: npt.NDArray[np.float64],
-) -> Floats:
-    """Return affine maps about the image's centre, composed as Keras' ImageDataGenerator does.
-
-    Args:
-        image_size: `(height, width)` in px.
-        rotation_degrees: float64 `(batch,)`, like all that follow.
-        shift_height: in px.
-        shift_width: in px.
-        shear_degrees: angle of the shear along the height.
-        zoom_height: over 1 shows more of the scene, smaller.
-        zoom_width: the same along the width.
-
-    Returns:
-        float32 `(batch, 8)`: an output pixel `(x, y)` is read from
-        `(m0 x + m1 y + m2, m3 x + m4 y + m5)`; the last two are 0.
-
-    Reference:
-        `apply_affine_transform` in keras/src/legacy/preprocessing/image.py.
-    """
-    theta, shear = np.deg2rad(rotation_degrees), np.deg2rad(shear_degrees)
-    cos, sin = np.cos(theta), np.sin(theta)
-    # rows and columns (y, x): rotation . shift . shear . zoom
-    yy, yx = cos * zoom_height, (-cos * np.sin(shear) - sin * np.cos(shear)) * zoom_width
-    xy, xx = sin * zoom_height, (-sin * np.sin(shear) + cos * np.cos(shear)) * zoom_width
-    y0, x0 = cos * shift_height - sin * shift_width, sin * shift_height + cos * shift_width
-    centre_y, centre_x = image_size[0] / 2 - 0.5, image_size[1] / 2 - 0.5
-    y0 = y0 + centre_y - yy * centre_y - yx * centre_x
-    x0 = x0 + centre_x - xy * centre_y - xx * centre_x
-    zero = np.zeros_like(xx)
-    return np.stack([xx, xy, x0, yx, yy, y0, zero, zero], axis=1).astype(np.float32)
+def _brightness_range(settings: Augment) -> tuple[float, float]:
+    if isinstance(settings.brightness, tuple):
+        return settings.brightness
+    return 1 - settings.brightness, 1 + settings.brightness
 
 
-def dihedral(image: Pixels, turns: int, flip_height: bool, flip_width: bool) -> Pixels:
-    """Turn and mirror one image, `(height, width, channels)`, without touching a pixel's value."""
-    image = np.rot90(image, turns) if turns else image
-    return image[:: -1 if flip_height else 1, :: -1 if flip_width else 1]
+def compose(settings: Augment, shape: tuple[int, int, int], drawn: Parameters) -> Changes:
+    """Turn what was drawn for images of this shape into what is done to them."""
+    height, width, _ = shape
+    centre = (width / 2 - 0.5, height / 2 - 0.5)
+    shifts = drawn.shift_width, drawn.shift_height
+    if settings.like_keras:  # Keras exchanges the axes of shift and centre: x takes the height's
+        centre, shifts = centre[::-1], shifts[::-1]
+    matrices = geometry.affine_matrices(
+        centre,
+        rotation_degrees=drawn.rotation_degrees,
+        shift_x=shifts[0],
+        shift_y=shifts[1],
+        shear_degrees=drawn.shear_degrees,
+        zoom_x=drawn.zoom_width,
+        zoom_y=drawn.zoom_height,
+    )
+    flipped = np.stack([drawn.flip_vertical, drawn.flip_horizontal], axis=1)
+    # the flips are copied first, as is cheap, though they come after the affine map
+    matrices = geometry.mirrored(matrices, (height, width), flipped)
+    colours = np.stack([drawn.channel_shift, drawn.contrast, drawn.brightness], axis=1)
+    return Changes(
+        drawn.turns,
+        flipped,
+        matrices.astype(np.float32),
+        np.concatenate([colours, drawn.gains], axis=1).astype(np.float32),
+    )
 
 
 def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
     """Apply the drawn affine maps and colours, where the settings ask for any.
 
     Args:
-        images: uint8 tensor `(batch, height, width, channels)` in [0, 255].
-        matrices: float32 tensor `(batch, 8)`.
-        colours: float32 tensor `(batch, 3, channels)`.
+        images: tensor `(batch, height, width, channels)` in [0, 255].
+        matrices: float32 tensor `(batch, 3, 3)`.
+        colours: float32 tensor `(batch, 3 + channels)`, as in `Changes`.
         settings: which of the two are needed at all.
 
     Returns:
@@ -195,21 +246,43 @@ def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
 
     images = tf.cast(images, tf.float32)
     default = Augment()
-    geometry = "rotation_degrees shift_height shift_width shear_degrees zoom".split()
-    if any(getattr(settings, key) != getattr(default, key) for key in geometry):
-        images = tf.raw_ops.ImageProjectiveTransformV3(
-            images=images,
-            transforms=matrices,
-            output_shape=tf.shape(images)[1:3],
-            interpolation="BILINEAR",
-            fill_mode=settings.fill_mode.upper(),
-            fill_value=settings.fill_value,
-        )
+    if any(getattr(settings, key) != getattr(default, key) for key in GEOMETRY):
+        images = geometry.resample(images, matrices, settings.fill_mode, settings.fill_value)
+    shift, contrast, brightness, gains = tf.split(
+        colours[:, tf.newaxis, tf.newaxis], [1, 1, 1, -1], axis=3
+    )
+    if settings.channel_shift:
+        images = _shift_channels(images, shift)
     if settings.contrast:
         mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
-        images = mean + (images - mean) * colours[:, tf.newaxis, :1]
-    if settings.brightness or settings.channel_gain or settings.channel_shift:
-        images = images * colours[:, tf.newaxis, 1:2] + colours[:, tf.newaxis, 2:]
-    if settings.contrast or settings.brightness or settings.channel_gain or settings.channel_shift:
-        images = tf.clip_by_value(images, 0.0, 255.0)
+        images = tf.clip_by_value(mean + (images - mean) * contrast, 0.0, 255.0)
+    if settings.brightness and settings.like_keras:
+        # Pillow's ImageEnhance.Brightness, which Keras uses, computes in 8 bits; what interpolation
+        # makes of a flat area may lie 3e-5 below the whole number it should be
+        whole = tf.floor(images + 1e-4)
+        images = tf.clip_by_value(tf.floor(whole * brightness), 0.0, 255.0)
+    elif settings.brightness:
+        gains *= brightness
+    if settings.channel_gain or (settings.brightness and not settings.like_keras):
+        images = _multiply(images, gains)
     return images
+
+
+def _shift_channels(images: Any, shift: Any) -> Any:
+    """Add to all channels, clipped to each image's own darkest and brightest value as in Keras."""
+    import tensorflow as tf
+
+    darkest = tf.reduce_min(images, axis=(1, 2, 3), keepdims=True)
+    brightest = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
+    return tf.clip_by_value(images + shift, darkest, brightest)
+
+
+def _multiply(images: Any, gains: Any) -> Any:
+    """Multiply each channel of each image, clipped to [0, 255]."""
+    import tensorflow as tf
+
+    shape = tf.shape(images)
+    # a whole row at once: with 3 numbers as the innermost axis it takes three times as long
+    row = tf.reshape(tf.tile(gains, [1, 1, shape[2], 1]), [shape[0], 1, -1])
+    rows = tf.reshape(images, [shape[0], shape[1], -1])
+    return tf.reshape(tf.clip_by_value(rows * row, 0.0, 255.0), shape)

@@ -14,6 +14,7 @@ import numpy as np
 from tfcnn import atomic
 from tfcnn.datasets import Progress, Source, data_home
 from tfcnn.decode import Decoder, Pixels
+from tfcnn.disk import disk_errors
 from tfcnn.manifest import Row
 
 __all__ = ["Decoded", "decoded"]
@@ -62,10 +63,11 @@ def _cache_path(rows: Sequence[Row], decoder: Decoder) -> Path:
 def _fill(
     path: Path, source: Source, rows: Sequence[Row], decoder: Decoder, progress: Progress | None
 ) -> None:
-    with atomic.writing(path) as part:
+    with disk_errors(path), atomic.writing(path) as part:
         images = np.lib.format.open_memmap(
             part, mode="w+", dtype=np.uint8, shape=(len(rows), *decoder.shape)
         )
+        _reserve(part)
 
         def decode(i: int) -> None:
             images[i] = decoder.decode(source.read(rows[i].path), rows[i].path)
@@ -76,4 +78,10 @@ def _fill(
                 if progress:
                     progress(done, len(rows))
         images.flush()
-        del images
+
+
+def _reserve(path: Path) -> None:
+    """Take the whole file's space now: a mapped page without space on disk kills the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -1,5 +1,6 @@
 """`tf.data` batches from the decoded array: training (shuffled, augmented) and in order."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -8,16 +9,17 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcnn.decode import Pixels
-from tfcnn.inputs import augment
+from tfcnn.inputs import augment, geometry
 from tfcnn.recipe import Augment
 
 __all__ = ["in_order", "steps_per_epoch", "training"]
 
 PREFETCH_BATCHES = 4
+Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
-    """Return the batches of an epoch; the images left over go first in no epoch twice running.
+    """Return the batches of an epoch; which images are left over differs between epochs.
 
     A last, smaller batch is dropped in training only: it gives NaN on several GPUs, and a noisier
     step on one. With fewer images than a batch, the batch is all of them.
@@ -35,6 +37,7 @@ def training(
     seed: int,
     first_epoch: int,
     epochs: int,
+    transform: Transform | None = None,
 ) -> Any:
     """Return all training batches from `first_epoch` on, one epoch after the other.
 
@@ -50,6 +53,8 @@ def training(
         seed: with the epoch and the image's number it fixes every draw.
         first_epoch: 0, or the epoch a resume starts with.
         epochs: the epoch to stop before.
+        transform: a further change, `(images, epoch, indices) -> float32 images`, after turns and
+            flips and before all else.
 
     Returns:
         A dataset of `(float32 (batch, height, width, channels) in [0, 255], int32 (batch,))`.
@@ -67,17 +72,18 @@ def training(
         epoch, number = divmod(int(step), steps)
         indices = order(epoch)[number * size : (number + 1) * size]
         drawn = augment.draw(settings, shape, seed, epoch, indices)
-        batch = np.empty((size, *shape), np.uint8)
-        for i, index in enumerate(indices):
-            batch[i] = augment.dihedral(images[index], drawn.turns[i], *drawn.mirrored[i])
-        return batch, labels[indices], drawn.matrices, drawn.colours
+        done = augment.compose(settings, shape, drawn)
+        turned = geometry.dihedral_batch(images, indices, done.turns, done.flipped)
+        batch = transform(turned, epoch, indices) if transform else turned
+        return batch, labels[indices], done.matrices, done.colours
 
     def load(step: Any) -> tuple[Any, Any]:
-        types = (tf.uint8, tf.int32, tf.float32, tf.float32)
+        pixels = tf.float32 if transform else tf.uint8
+        types = (pixels, tf.int32, tf.float32, tf.float32)
         batch, batch_labels, matrices, colours = tf.numpy_function(gather, [step], types)
         batch = tf.ensure_shape(batch, (size, *shape))
-        matrices = tf.ensure_shape(matrices, (size, 8))
-        colours = tf.ensure_shape(colours, (size, 3, shape[2]))
+        matrices = tf.ensure_shape(matrices, (size, 3, 3))
+        colours = tf.ensure_shape(colours, (size, 3 + shape[2]))
         changed = augment.change(batch, matrices, colours, settings)
         return changed, tf.ensure_shape(batch_labels, (size,))
 
@@ -105,7 +111,7 @@ def in_order(
         return batch, tf.ensure_shape(batch_labels, (None,))
 
     starts = tf.data.Dataset.range(0, len(rows), batch_size)
-    return _with_options(starts.map(load, deterministic=True).prefetch(PREFETCH_BATCHES))
+    return _with_options(starts.map(load).prefetch(PREFETCH_BATCHES))
 
 
 def _with_options(dataset: Any) -> Any:

@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfcnn.errors import InputError
+from tfcnn.evaluation.metrics import compute
+from tfcnn.evaluation.operating_point import OperatingPoint, choose
+
+
+def columns(scores):
+    scores = np.asarray(scores, dtype=np.float64)
+    return np.stack([1 - scores, scores], axis=1)
+
+
+def predictions(seed, num_images=60, levels=1000):
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([[0, 1], rng.integers(0, 2, num_images - 2)])
+    logits = rng.normal(size=num_images) + 2 * labels - 1
+    scores = 1 / (1 + np.exp(-logits))
+    return labels, columns((scores * levels).round() / levels)
+
+
+def shares(labels, scores, threshold):
+    called = scores >= threshold
+    return called[labels == 1].mean(), (~called[labels == 0]).mean()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    wish=st.floats(0.01, 1),
+    levels=st.sampled_from([4, 20, 10**6]),
+    name=st.sampled_from(["sensitivity", "specificity"]),
+)
+def test_the_wish_is_met_and_no_threshold_serves_the_other_share_better(seed, wish, levels, name):
+    labels, probs = predictions(seed, levels=levels)
+    point = choose(labels, probs, 1, **{name: wish})
+    scores = probs[:, 1]
+    found = dict(
+        zip(("sensitivity", "specificity"), shares(labels, scores, point.threshold), strict=True)
+    )
+    if not point.is_reached:
+        assert point.threshold == 0.5 and "cannot be had" in point.reason
+        return
+    assert (point.sensitivity, point.specificity) == pytest.approx(tuple(found.values()))
+    assert found[name] >= wish - 1e-9
+    other = "specificity" if name == "sensitivity" else "sensitivity"
+    for candidate in np.unique(np.concatenate([scores, [0, 1, np.nextafter(1, 2)]])):
+        pair = dict(
+            zip(("sensitivity", "specificity"), shares(labels, scores, candidate), strict=True)
+        )
+        if pair[name] >= wish:
+            assert pair[other] <= found[other] + 1e-12
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), wish=st.sampled_from([0.5, 0.9, 1.0]))
+def test_float32_and_float64_decide_alike(seed, wish):
+    labels, probs = predictions(seed, levels=10**9)
+    single = probs.astype(np.float32)
+    threshold = choose(labels, single, 1, sensitivity=wish).threshold
+    wide = single[:, 1].astype(np.float64) >= threshold
+    np.testing.assert_array_equal(single[:, 1] >= np.float32(threshold), wide)
+
+
+def test_the_threshold_lies_midway_between_two_scores():
+    labels, probs = np.array([0, 0, 1, 1]), columns([0.125, 0.25, 0.5, 0.75])
+    assert choose(labels, probs, 1, sensitivity=1).threshold == 0.375
+    assert choose(labels, probs, 1, sensitivity=0.5).threshold == 0.625
+    assert choose(labels, probs, 1, specificity=1).threshold == 0.375
+    assert choose(labels, probs, 1, specificity=0.5).threshold == 0.1875
+    turned = choose(1 - labels, probs[:, ::-1], 0, sensitivity=1)
+    assert turned.threshold == 0.375
+
+
+def test_it_agrees_with_the_metrics_and_says_why():
+    labels, probs = predictions(1)
+    point = choose(labels, probs, 1, sensitivity=0.9)
+    found = compute(labels, probs, positive=1, threshold=point.threshold)
+    assert point.sensitivity == pytest.approx(found["sensitivity"].value)
+    assert point.specificity == pytest.approx(found["specificity"].value)
+    assert point.reason.startswith("sensitivity at least 0.9 on 60 val images (there: sensitivity ")
+
+
+def test_a_share_of_twenty_is_counted_without_rounding_up():
+    scores = np.arange(1, 21) / 32
+    point = choose(np.ones(20, int), columns(scores), 1, sensitivity=0.95)
+    assert point.sensitivity == 0.95
+
+
+def test_nothing_wished_is_the_default():
+    labels, probs = predictions(2)
+    point = choose(labels, probs, 1)
+    assert (point.threshold, point.reason, point.is_reached) == (0.5, "default", True)
+    three = choose(np.array([0, 1, 2]), np.full((3, 3), 1 / 3), None)
+    assert three == OperatingPoint(0.5, "default", None, None, True)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "positive", "wish", "why"),
+    [
+        ([0, 0], [0.2, 0.7], 1, {"sensitivity": 0.9}, "val has no positive image"),
+        ([1, 1], [0.2, 0.7], 1, {"specificity": 0.9}, "val has no negative image"),
+        ([0, 0, 1], [1.0, 0.2, 1.0], 1, {"specificity": 0.9}, "score exactly 1"),
+        ([0, 1], [0.2, 0.7], None, {"sensitivity": 0.9}, "there is no positive class"),
+    ],
+)
+def test_what_cannot_be_reached_is_said(labels, scores, positive, wish, why):
+    point = choose(np.array(labels), columns(scores), positive, **wish)
+    assert point.threshold == 0.5 and not point.is_reached
+    assert why in point.reason
+
+
+def test_scores_of_zero_and_one_are_reached_where_they_can_be():
+    labels = np.array([0, 1, 1])
+    assert choose(labels, columns([0.0, 0.0, 1.0]), 1, sensitivity=1).threshold == 0.0
+    assert choose(labels, columns([0.0, 0.0, 1.0]), 1, specificity=1).threshold == 0.5
+    assert choose(labels, columns([0.25, 0.5, 0.125]), 1, sensitivity=1).threshold == 0.0625
+
+
+@pytest.mark.parametrize(
+    "wish", [{"sensitivity": 0.0}, {"specificity": 1.1}, {"sensitivity": 0.9, "specificity": 0.9}]
+)
+def test_a_wish_that_means_nothing_is_refused(wish):
+    with pytest.raises(InputError):
+        choose(*predictions(0), 1, **wish)

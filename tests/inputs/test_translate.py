@@ -1,0 +1,331 @@
+"""ImageDataGenerator against its translation, argument by argument, on real photographs."""
+
+import ast
+import tomllib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+from sklearn.datasets import load_sample_images
+
+from tfcnn import recipe
+from tfcnn.errors import InputError
+from tfcnn.inputs import augment, generator, geometry
+from tfcnn.inputs._arguments import checked
+from tfcnn.recipe import Augment
+
+# SciPy 1: Keras reaches for a name that SciPy 2 is to drop
+pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
+
+Keras = tf.keras.preprocessing.image.ImageDataGenerator
+# Keras interpolates in float64, we in float32: 1e-5 px of a gradient of 255 grey levels
+TOLERANCE = 5e-3
+SHAPES = [(32, 32, 3), (24, 40, 3), (41, 23, 1)]
+ALL_AT_ONCE = {
+    "rotation_range": 40, "width_shift_range": 0.3, "height_shift_range": 0.2, "shear_range": 20,
+    "zoom_range": [0.5, 1.6], "horizontal_flip": True, "vertical_flip": True,
+}  # fmt: skip
+COURSE = {
+    "rotation_range": 20, "width_shift_range": 0.10, "height_shift_range": 0.10,
+    "shear_range": 0.1, "zoom_range": 0.1, "horizontal_flip": True, "fill_mode": "nearest",
+}  # fmt: skip
+GEOMETRY = [
+    {"rotation_range": 50},
+    {"rotation_range": 300.0},
+    {"width_shift_range": 0.3},
+    {"height_shift_range": 0.3},
+    {"width_shift_range": 6},
+    {"height_shift_range": 6},
+    {"width_shift_range": 1},
+    {"width_shift_range": 1.0},
+    {"height_shift_range": 4.5},
+    {"width_shift_range": [3, -7, 0.5]},
+    {"height_shift_range": [-0.4, 0.1, 0.2]},
+    {"height_shift_range": (2,)},
+    {"shear_range": 30},
+    {"shear_range": 120},
+    {"zoom_range": 0.4},
+    {"zoom_range": 1.3},
+    {"zoom_range": [1.2, 0.7]},
+    {"zoom_range": (2, 3)},
+    {"horizontal_flip": True},
+    {"vertical_flip": True},
+    {"channel_shift_range": 60},
+    {"channel_shift_range": 400.0, "rotation_range": 30},
+    COURSE,
+    *({**ALL_AT_ONCE, "fill_mode": mode} for mode in ("nearest", "reflect", "wrap")),
+    {**ALL_AT_ONCE, "fill_mode": "constant", "cval": 77.5},
+    {**ALL_AT_ONCE, "fill_mode": "constant", "cval": 255, "channel_shift_range": 30},
+]
+BRIGHTNESS = [
+    {"brightness_range": (0.3, 1.7)},
+    {"brightness_range": [1, 1]},
+    {"brightness_range": [-0.5, 0.5]},
+    {**ALL_AT_ONCE, "channel_shift_range": 40, "brightness_range": [0.5, 1.5]},
+]
+
+
+def patches(shape, count, seed=0):
+    """Cut pieces of scikit-learn's two photographs."""
+    height, width, channels = shape
+    rng = np.random.default_rng(seed)
+    pictures = load_sample_images().images
+    cut = []
+    for i in range(count):
+        picture = pictures[i % 2]
+        top = rng.integers(0, picture.shape[0] - 3 * height)
+        left = rng.integers(0, picture.shape[1] - 3 * width)
+        piece = picture[top : top + 3 * height : 3, left : left + 3 * width : 3, :channels]
+        cut.append(piece)
+    return np.stack(cut)
+
+
+def as_ours(drawn, channels):
+    """Return Keras' transform parameters as ours; tx stands for the height's, zx for x."""
+    count = len(drawn)
+
+    def column(name, default, dtype=np.float64):
+        values = [default if each[name] is None else each[name] for each in drawn]
+        return np.array(values).astype(dtype)
+
+    return augment.Parameters(
+        turns=np.zeros(count, np.int64),
+        flip_vertical=column("flip_vertical", 0, bool),
+        flip_horizontal=column("flip_horizontal", 0, bool),
+        rotation_degrees=column("theta", 0),
+        shift_height=column("tx", 0),
+        shift_width=column("ty", 0),
+        shear_degrees=column("shear", 0),
+        zoom_height=column("zy", 1),
+        zoom_width=column("zx", 1),
+        channel_shift=column("channel_shift_intensity", 0),
+        contrast=np.ones(count),
+        brightness=column("brightness", 1),
+        gains=np.ones((count, channels)),
+    )
+
+
+def both(arguments, shape, count=24):
+    """Change real pictures with the same drawn parameters: by Keras, and by us."""
+    images = patches(shape, count)
+    keras = Keras(**arguments)
+    drawn = [keras.get_random_transform(shape, seed) for seed in range(count)]
+    expected = [
+        keras.apply_transform(image.astype(np.float32), each)
+        for image, each in zip(images, drawn, strict=True)
+    ]
+    settings = generator.translate(**arguments).augment
+    done = augment.compose(settings, shape, as_ours(drawn, shape[2]))
+    turned = geometry.dihedral_batch(images, np.arange(count), done.turns, done.flipped)
+    result = augment.change(turned, done.matrices, done.colours, settings)
+    return images, np.stack(expected), np.asarray(result)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("arguments", GEOMETRY, ids=str)
+def test_changes_images_as_keras_does(arguments, shape):
+    images, expected, result = both(arguments, shape)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE)
+    if arguments.get("width_shift_range") not in (1, 1.0):
+        assert np.abs(expected - images).mean() > 1  # the comparison is of changed images
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("arguments", BRIGHTNESS, ids=str)
+def test_brightness_rounds_as_keras_does(arguments, shape):
+    _, expected, result = both(arguments, shape)
+    off = np.abs(result - expected)
+    # a value within 1e-4 of a whole number may be rounded down on one side only
+    assert (off > 0).mean() < 1e-3
+    assert off.max() <= 2
+
+
+DRAWN = [
+    ("theta", "rotation_degrees", {"rotation_range": 25}),
+    ("tx", "shift_height", {"height_shift_range": 0.2}),
+    ("tx", "shift_height", {"height_shift_range": 2.5}),
+    ("ty", "shift_width", {"width_shift_range": 0.2}),
+    ("shear", "shear_degrees", {"shear_range": 12}),
+    ("zx", "zoom_width", {"zoom_range": 0.3}),
+    ("zy", "zoom_height", {"zoom_range": [0.6, 0.9]}),
+    ("channel_shift_intensity", "channel_shift", {"channel_shift_range": 35}),
+    ("brightness", "brightness", {"brightness_range": [0.4, 1.1]}),
+]
+PICKED = [
+    ("tx", "shift_height", {"height_shift_range": 4}),
+    ("ty", "shift_width", {"width_shift_range": [0.1, -0.3]}),
+    ("ty", "shift_width", {"width_shift_range": np.array([2, 3, 3])}),
+    ("flip_horizontal", "flip_horizontal", {"horizontal_flip": True}),
+    ("flip_vertical", "flip_vertical", {"vertical_flip": True}),
+]
+
+
+def draws(keras_name, our_name, arguments, count=2000):
+    shape = (20, 30, 3)
+    keras = Keras(**checked(arguments))
+    by_keras = [keras.get_random_transform(shape, seed)[keras_name] for seed in range(count)]
+    settings = generator.translate(**arguments).augment
+    ours = augment.draw(settings, shape, 0, 0, np.arange(count))
+    return np.array(by_keras, float), getattr(ours, our_name).astype(float)
+
+
+@pytest.mark.parametrize(("keras_name", "our_name", "arguments"), DRAWN)
+def test_draws_from_the_same_range(keras_name, our_name, arguments):
+    by_keras, ours = draws(keras_name, our_name, arguments)
+    assert stats.ks_2samp(by_keras, ours).pvalue > 1e-3
+    spread = np.ptp(by_keras)
+    assert ours.mean() == pytest.approx(by_keras.mean(), abs=0.05 * spread)
+    assert ours.min() == pytest.approx(by_keras.min(), abs=0.01 * spread)
+    assert ours.max() == pytest.approx(by_keras.max(), abs=0.01 * spread)
+
+
+@pytest.mark.parametrize(("keras_name", "our_name", "arguments"), PICKED)
+def test_picks_the_same_values_as_often(keras_name, our_name, arguments):
+    by_keras, ours = draws(keras_name, our_name, arguments)
+    values = np.unique(by_keras)
+    np.testing.assert_array_equal(np.unique(ours), values)
+    counts = [[(side == value).sum() for value in values] for side in (by_keras, ours)]
+    assert stats.chi2_contingency(counts).pvalue > 1e-3
+
+
+def test_height_and_width_of_a_zoom_are_drawn_apart():
+    drawn = augment.draw(Augment(zoom=(0.5, 2.0)), (8, 8, 3), 0, 0, np.arange(1000))
+    assert abs(np.corrcoef(drawn.zoom_height, drawn.zoom_width)[0, 1]) < 0.15
+
+
+FIXED = [
+    {"zoom_range": [0.7, 0.7]},
+    {"zoom_range": [1.5, 1.5], "fill_mode": "wrap"},
+    {"zoom_range": [1.5, 1.5], "fill_mode": "constant", "cval": 9},
+    {"brightness_range": [0.6, 0.6]},
+    {},
+]
+
+
+@pytest.mark.parametrize("arguments", FIXED, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_call_without_chance_gives_keras_images(arguments, shape):
+    images = patches(shape, 3)
+    keras = Keras(**arguments)
+    expected = [keras.random_transform(image.astype(np.float32)) for image in images]
+    result = generator.translate(**arguments)(images)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_a_translation_depends_on_seed_epoch_and_index():
+    translation = generator.translate(**COURSE)
+    images = patches((24, 24, 3), 4)
+    result = translation.apply(images, seed=1, epoch=2, indices=[5, 9, 2, 0])
+    assert result.dtype == np.float32 and result.shape == images.shape
+    assert result.min() >= 0 and result.max() <= 255
+    again = translation(images[::-1], seed=1, epoch=2, indices=[0, 2, 9, 5])
+    np.testing.assert_array_equal(result, again[::-1])
+    for other in ({"seed": 2, "epoch": 2}, {"seed": 1, "epoch": 3}):
+        assert not np.array_equal(result, translation(images, indices=[5, 9, 2, 0], **other))
+    with pytest.raises(InputError, match="batch, height, width"):
+        translation(images[0])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, COURSE, {"width_shift_range": np.arange(3), "brightness_range": (0.5, 1)}, GEOMETRY[-1]],
+    ids=str,
+)
+def test_the_printed_code_and_recipe_do_the_same(arguments):
+    translation = generator.translate(**arguments, rescale=1 / 255)
+    assert str(translation) == translation.code
+    ast.parse(translation.code)
+    namespace = {}
+    exec(translation.code, namespace)
+    images, labels = patches((16, 16, 3), 6), np.arange(6, dtype=np.int32)
+    batches = namespace["training_batches"](images, labels, batch_size=6, seed=4, epochs=2)
+    for epoch, (batch, batch_labels) in enumerate(batches):
+        expected = translation(images[batch_labels], 4, epoch, batch_labels)
+        # a graph rounds in another order than single calls do
+        np.testing.assert_allclose(batch, expected, rtol=0, atol=TOLERANCE)
+    content: dict = {"name": "x", "data": {"source": "digits"}}
+    content["inputs"] = tomllib.loads(translation.toml)["inputs"]
+    assert recipe.parse(content, "x").inputs.augment == translation.augment
+    commented = [line[2:] for line in translation.code.splitlines() if line.startswith("# ")]
+    assert "ImageDataGenerator(" in commented[0]
+    assert all("    " + line in commented for line in translation.toml.splitlines())
+
+
+@pytest.mark.parametrize("arguments", GEOMETRY + BRIGHTNESS, ids=str)
+def test_our_settings_go_back_into_keras_words(arguments):
+    back, ours = generator.arguments_for(generator.translate(**arguments).augment)
+    assert ours == Augment()
+    expected = checked(arguments)
+    assert back.keys() == expected.keys()
+    for name, value in expected.items():
+        if isinstance(value, str) or value is None:
+            assert back[name] == value
+        else:
+            assert back[name] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("preprocessing_function", np.fliplr),
+        ("zca_whitening", True),
+        ("zca_epsilon", 1e-3),
+        ("featurewise_center", True),
+        ("featurewise_std_normalization", True),
+        ("samplewise_center", True),
+        ("samplewise_std_normalization", True),
+        ("interpolation_order", 3),
+        ("rotation_rang", 20),
+        ("rotation_range", -20),
+        ("rotation_range", "20"),
+        ("rotation_range", float("nan")),
+        ("rotation_range", True),
+        ("width_shift_range", [[1, 2]]),
+        ("width_shift_range", -3),
+        ("height_shift_range", ["a"]),
+        ("shear_range", None),
+        ("zoom_range", [1, 2, 3]),
+        ("zoom_range", "0.1"),
+        ("brightness_range", 0.5),
+        ("brightness_range", [0.5]),
+        ("channel_shift_range", [1, 2]),
+        ("fill_mode", "mirror"),
+        ("horizontal_flip", "yes"),
+        ("horizontal_flip", 3),
+        ("rescale", 1 / 225),
+        ("rescale", 2),
+        ("validation_split", 1.5),
+        ("data_format", "channels_first"),
+        ("dtype", "uint8"),
+    ],
+)
+def test_refuses_by_name(name, value):
+    with pytest.raises(InputError, match=rf"^{name}: expected .*; received .*; try .*"):
+        generator.translate(**{"vertical_flip": True, name: value})
+
+
+def test_refuses_a_fill_value_that_is_no_pixel():
+    with pytest.raises(InputError, match="cval"):
+        generator.translate(fill_mode="constant", cval=-1)
+    assert generator.translate(fill_mode="nearest", cval=-1).augment.fill_value == 0
+
+
+def test_names_the_argument_that_was_meant():
+    with pytest.raises(InputError, match="try horizontal_flip"):
+        generator.translate(horizontal_flips=True)
+
+
+def test_harmless_arguments_change_nothing():
+    harmless = {
+        "rescale": 1 / 255, "validation_split": 0.2, "data_format": "channels_last",
+        "dtype": np.float32, "preprocessing_function": None, "zca_whitening": False,
+        "zca_epsilon": 1e-6, "featurewise_center": False, "interpolation_order": 1,
+    }  # fmt: skip
+    plain, full = generator.translate(**COURSE), generator.translate(**COURSE, **harmless)
+    assert plain.augment == full.augment
+    assert "first layer" in full.code and "[data.split]" in full.code
+    assert generator.translate(dtype=tf.float32, rescale=0.0039216).augment == Augment(
+        like_keras=True
+    )

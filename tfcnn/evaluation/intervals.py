@@ -1,0 +1,237 @@
+"""Intervals of metrics from resampled groups, corrected for few groups of unequal weight.
+
+The metrics are computed anew on resamples of whole groups (patients), as images of one patient are
+alike. Their standard deviation, times sqrt(groups / (groups - 1)), is carried to the logit scale
+of the metric's range, where the interval is
+
+    value -+ t(degrees of freedom) x standard deviation,
+
+and back, so that it stays within the range and leans towards its middle. The degrees of freedom
+are the number of groups that carry the variance, `(sum of d**2)**2 / sum of d**4` with d the
+change when one group is left out: Satterthwaite's approximation (1946) with one component per
+group. Few hard patients make it small, and the interval wide.
+
+TABLE
+
+Where there are no groups, images are resampled and the degrees of freedom are images - 1.
+
+References:
+    Davison and Hinkley, *Bootstrap Methods and their Application* (1997), sections 2.4 and 5.2;
+    Satterthwaite, "An approximate distribution of estimates of variance components" (1946);
+    Cameron and Miller, "A practitioner's guide to cluster-robust inference" (2015), section VI.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tfcnn.errors import InputError
+from tfcnn.evaluation.metrics import bounds, why_undefined
+from tfcnn.evaluation.resampling import Measured, measure
+from tfcnn.evaluation.sample import Sample
+
+__all__ = ["Interval", "bootstrap", "paired"]
+
+# Metrics that are shares of images, and the column that counts those images
+SHARES = {
+    "accuracy": "images",
+    "sensitivity": "label",
+    "specificity": "label",
+    "ppv": "decision",
+    "npv": "decision",
+}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A metric with its interval; None, and the reason, for what cannot be computed."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str = ""
+
+
+def bootstrap(
+    labels: ArrayLike,
+    probs: ArrayLike,
+    groups: ArrayLike | Sequence[str] | None,
+    *,
+    positive: int | None,
+    threshold: float = 0.5,
+    num_resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    class_names: Sequence[str] | None = None,
+    names: Collection[str] | None = None,
+) -> dict[str, Interval]:
+    """Return every metric with an interval, from resampled groups (images without groups).
+
+    Args:
+        labels: int array, shape `(n,)`, values in [0, num_classes).
+        probs: float array, shape `(n, num_classes)`, in [0, 1], rows summing to 1.
+        groups: strings, shape `(n,)`, or None where none are known; the intervals are then too
+            narrow if images come from fewer patients than there are images.
+        positive: index of the positive class of two, or None.
+        threshold: in [0, 1]; the decision is positive from it upwards.
+        num_resamples: how many resamples, at least 100.
+        confidence: share of such intervals that hold the true value, in (0, 1).
+        seed: of the resamples; the same seed gives the same intervals.
+        class_names: names for reasons, in the order of the columns.
+        names: the metrics wanted; all that apply if None.
+
+    Returns:
+        For each metric an `Interval`.
+
+    Raises:
+        InputError: if the input is not what the arguments say, NaN probabilities among it.
+    """
+    _check(num_resamples, confidence)
+    sample = Sample(
+        labels, probs, groups, positive=positive, threshold=threshold, class_names=class_names
+    )
+    measured = measure(sample, num_resamples=num_resamples, seed=seed, names=names)
+    return {name: _interval(sample, name, m, confidence) for name, m in measured.items()}
+
+
+def paired(
+    labels: ArrayLike,
+    probs: ArrayLike,
+    other_probs: ArrayLike,
+    groups: ArrayLike | Sequence[str] | None,
+    *,
+    positive: int | None,
+    threshold: float = 0.5,
+    other_threshold: float = 0.5,
+    num_resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    class_names: Sequence[str] | None = None,
+    names: Collection[str] | None = None,
+) -> dict[str, Interval]:
+    """Return first model minus second for every metric, both on the same images and resamples.
+
+    As both see the same patients, hard patients cancel, and the interval is narrower than the two
+    models' own intervals suggest. It lies on the plain scale, cut at the largest difference
+    possible.
+
+    Args:
+        labels: int array, shape `(n,)`.
+        probs: float array, shape `(n, num_classes)`: the first model's.
+        other_probs: float array, shape `(n, num_classes)`: the second's, in the same order.
+        groups: strings, shape `(n,)`, or None.
+        positive: index of the positive class of two, or None.
+        threshold: the first model's.
+        other_threshold: the second model's.
+        num_resamples: how many resamples, at least 100.
+        confidence: in (0, 1).
+        seed: of the resamples.
+        class_names: names for reasons.
+        names: the metrics wanted; all that apply if None.
+
+    Returns:
+        For each metric the difference as an `Interval`; one that does not hold 0 shows which
+        model is better on patients like these.
+
+    Raises:
+        InputError: as `bootstrap`, or if the models' numbers of classes differ.
+    """
+    _check(num_resamples, confidence)
+    first = Sample(
+        labels, probs, groups, positive=positive, threshold=threshold, class_names=class_names
+    )
+    second = Sample(
+        labels, other_probs, groups,
+        positive=positive, threshold=other_threshold, class_names=class_names,
+    )  # fmt: skip
+    if first.num_classes != second.num_classes:
+        classes = f"{first.num_classes} and {second.num_classes}"
+        raise InputError("probs", "two models of the same classes", classes, "comparable runs")
+
+    ours, theirs = (
+        measure(sample, num_resamples=num_resamples, seed=seed, names=names)
+        for sample in (first, second)
+    )
+    found = {}
+    for name in ours:
+        undefined = _why_undefined(first, name, ours[name]) or _why_undefined(
+            second, name, theirs[name]
+        )
+        if undefined:
+            found[name] = Interval(None, None, None, undefined)
+        else:
+            found[name] = _difference(ours[name] - theirs[name], bounds(first, name), confidence)
+    return found
+
+
+def _interval(sample: Sample, name: str, measured: Measured, confidence: float) -> Interval:
+    point, (low, high) = measured.point, bounds(sample, name)
+    undefined = _why_undefined(sample, name, measured)
+    if undefined:
+        return Interval(None, None, None, undefined)
+    reason = measured.why_no_spread()
+    if reason and name in SHARES and point in (low, high) and sample.num_units > 1:
+        return _exact(sample, name, point, confidence)
+    if not reason and point in (low, high):
+        reason = "at the end of its range, where the logit scale does not reach"
+    if reason:
+        return Interval(point, None, None, reason)
+    margin = measured.half_width(confidence)
+    if np.isinf(high):
+        factor = float(np.exp(margin / point))  # the log scale, for what has no upper end
+        return Interval(point, point / factor, point * factor)
+    share = (point - low) / (high - low)
+    left, right = _logistic_ends(share, margin / (high - low))
+    return Interval(point, low + (high - low) * left, low + (high - low) * right)
+
+
+def _difference(
+    measured: Measured, bounds_of_each: tuple[float, float], confidence: float
+) -> Interval:
+    reason = measured.why_no_spread()
+    if not measured.point and not measured.resampled.any():
+        return Interval(0.0, 0.0, 0.0, "the two models do not differ in it on any resample")
+    if reason:
+        return Interval(measured.point, None, None, reason)
+    margin = measured.half_width(confidence, is_difference=True)
+    most = bounds_of_each[1] - bounds_of_each[0]
+    low, high = max(measured.point - margin, -most), min(measured.point + margin, most)
+    return Interval(measured.point, low, high)
+
+
+def _logistic_ends(share: float, margin: float) -> tuple[float, float]:
+    """Carry share -+ margin to the logit scale (by its slope there) and the ends back."""
+    odds = share / (1 - share)
+    factor = np.exp(min(margin / (share * (1 - share)), 700))
+    return float(odds / (odds + factor)), float(odds / (odds + 1 / factor))
+
+
+def _exact(sample: Sample, name: str, point: float, confidence: float) -> Interval:
+    """Bound a share of exactly 0 or 1, where resamples show no spread.
+
+    The binomial bound of Clopper and Pearson (1934) over groups, as if all images of a group were
+    right or wrong together; groups of unequal size count as Kish's effective number.
+    """
+    counts = sample.per_unit[SHARES[name]]
+    if counts.shape[1] > 1 and sample.positive is not None:
+        is_of_positive = name in {"sensitivity", "ppv"}
+        counts = counts[:, [sample.positive if is_of_positive else 1 - sample.positive]]
+    effective = float(counts.sum() ** 2 / (counts**2).sum())
+    farthest = ((1 - confidence) / 2) ** (1 / effective)
+    unit = "groups" if sample.is_grouped else "images"
+    reason = f"no {'error' if point else 'hit'} seen: exact binomial bound over {unit}"
+    low, high = (farthest, 1.0) if point else (0.0, 1 - farthest)
+    return Interval(point, low, high, reason)
+
+
+def _why_undefined(sample: Sample, name: str, measured: Measured) -> str:
+    return why_undefined(sample, name) if np.isnan(measured.point) else ""
+
+
+def _check(num_resamples: int, confidence: float) -> None:
+    if num_resamples < 100:
+        raise InputError("num_resamples", "at least 100", str(num_resamples), "2000")
+    if not 0 < confidence < 1:
+        raise InputError("confidence", "a share in (0, 1)", str(confidence), "0.95")

@@ -1,0 +1,208 @@
+"""The metrics of section "Evaluation": one formula each, for the data as they are and resampled.
+
+Two rules turn probabilities into a class, and each metric counts one of them:
+
+* `predicted`, the most probable class: accuracy and balanced accuracy, and all metrics where
+  there is no positive class;
+* `decision`, positive from the stored threshold upwards: sensitivity, specificity, PPV, NPV, F1
+  and MCC where two classes have a positive, as that is what a user acts on.
+
+At the default threshold of .5 the two agree.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tfcnn.evaluation.sample import ECE_BINS, Sample
+
+__all__ = ["DESCRIPTIONS", "Metric", "bounds", "compute", "metric_names", "values", "why_undefined"]
+
+Floats = NDArray[np.floating]
+Totals = dict[str, Floats]
+Formula = Callable[[Totals], Floats]
+
+WITH_POSITIVE = (
+    "accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "mcc",
+    "roc_auc", "pr_auc", "brier", "ece",
+)  # fmt: skip
+WITHOUT_POSITIVE = (
+    "accuracy", "balanced_accuracy", "macro_f1", "mcc", "macro_roc_auc", "log_loss", "brier", "ece",
+)  # fmt: skip
+
+DESCRIPTIONS = {
+    "accuracy": "share of images whose most probable class is right",
+    "balanced_accuracy": "mean over the classes of the share of their images predicted right",
+    "sensitivity": "share of positive images that the threshold calls positive (recall)",
+    "specificity": "share of negative images that the threshold calls negative",
+    "ppv": "share of images called positive that are (precision); depends on prevalence",
+    "npv": "share of images called negative that are; depends on prevalence",
+    "f1": "harmonic mean of sensitivity and PPV at the threshold",
+    "macro_f1": "mean over the classes of each one's F1 against the rest",
+    "mcc": "Matthews correlation of label and decision, from -1 to 1",
+    "roc_auc": "chance that a positive image scores above a negative one, ties half",
+    "macro_roc_auc": "mean over the classes of each one's ROC AUC against the rest",
+    "pr_auc": "average precision, summed in steps; a useless score gets the share of positives",
+    "log_loss": "mean negative log of the probability given to the right class, in nats",
+    "brier": "mean squared error of the probabilities, from 0 to 1; to 2 with several classes",
+    "ece": f"expected calibration error: mean gap of confidence and hits, {ECE_BINS} equal bins",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number, or None with the reason why it cannot be computed."""
+
+    value: float | None
+    reason: str = ""
+
+
+def compute(
+    labels: ArrayLike,
+    probs: ArrayLike,
+    *,
+    positive: int | None = None,
+    threshold: float = 0.5,
+    class_names: Sequence[str] | None = None,
+) -> dict[str, Metric]:
+    """Return every metric of the predictions, by name.
+
+    Args:
+        labels: int array, shape `(n,)`, values in [0, num_classes).
+        probs: float array, shape `(n, num_classes)`, in [0, 1], rows summing to 1.
+        positive: index of the positive class of two, or None.
+        threshold: in [0, 1]; the decision is positive from it upwards.
+        class_names: names for reasons, in the order of the columns.
+
+    Returns:
+        For each of `metric_names`, a `Metric`; its value is None where it is undefined.
+
+    Raises:
+        InputError: if the input is not what the arguments say, NaN probabilities among it.
+    """
+    sample = Sample(labels, probs, positive=positive, threshold=threshold, class_names=class_names)
+    found = values(sample, np.ones((1, sample.num_units)))
+    return {
+        name: Metric(None, why_undefined(sample, name)) if np.isnan(v[0]) else Metric(float(v[0]))
+        for name, v in found.items()
+    }
+
+
+def metric_names(sample: Sample) -> tuple[str, ...]:
+    """Return the metrics that apply, in the order a report shows them."""
+    return WITHOUT_POSITIVE if sample.positive is None else WITH_POSITIVE
+
+
+def values(
+    sample: Sample, weights: Floats, names: Collection[str] | None = None
+) -> dict[str, Floats]:
+    """Return metrics under weights: the one formula of point values and of resamples.
+
+    Args:
+        sample: the predictions.
+        weights: float array, shape `(rows, num_units)`: how often each group (image, where there
+            are no groups) counts; ones for the data as they are.
+        names: the metrics wanted; all that apply if None.
+
+    Returns:
+        For each name a float array, shape `(rows,)`; NaN where the metric is undefined.
+    """
+    totals = sample.totals(weights)
+    wanted = [name for name in metric_names(sample) if names is None or name in names]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = {name: _value(name, sample, totals, weights) for name in wanted}
+    has_all_classes = (totals["label"] > 0).all(axis=1)
+    return {
+        name: value if name in _WITHOUT_ALL_CLASSES else np.where(has_all_classes, value, np.nan)
+        for name, value in found.items()
+    }
+
+
+def bounds(sample: Sample, name: str) -> tuple[float, float]:
+    """Return the lowest and the highest value a metric can take."""
+    if name == "brier" and sample.num_classes > 2:
+        return 0.0, 2.0
+    return {"mcc": (-1.0, 1.0), "log_loss": (0.0, np.inf)}.get(name, (0.0, 1.0))
+
+
+def why_undefined(sample: Sample, name: str) -> str:
+    """Return why a metric of these predictions is NaN, in words for a reader."""
+    present = np.bincount(sample.labels, minlength=sample.num_classes) > 0
+    missing = [sample.class_names[k] for k in np.flatnonzero(~present)]
+    if missing:
+        return f"no image of class {', '.join(missing)}"
+    called = np.bincount(sample.decision, minlength=sample.num_classes) > 0
+    if name in {"ppv", "npv", "mcc"} and not called.all():
+        never = [sample.class_names[k] for k in np.flatnonzero(~called)]
+        return f"no image is called {', '.join(never)}"
+    return "undefined for these predictions"
+
+
+def _value(name: str, sample: Sample, totals: Totals, weights: Floats) -> Floats:
+    if name == "pr_auc":
+        return sample.rankings[0].average_precision(weights)
+    if name in {"roc_auc", "macro_roc_auc"}:
+        areas = [ranking.roc_auc(weights) for ranking in sample.rankings]
+        return np.asarray(np.mean(areas, axis=0))
+    if name in _OF_ONE_CLASS and sample.positive is not None:
+        formula, is_of_positive = _OF_ONE_CLASS[name]
+        return formula(totals)[:, sample.positive if is_of_positive else 1 - sample.positive]
+    return _OF_ALL_CLASSES[name](totals)
+
+
+def _recall(totals: Totals) -> Floats:
+    return totals["hit"] / totals["label"]
+
+
+def _precision(totals: Totals) -> Floats:
+    return totals["hit"] / totals["decision"]
+
+
+def _f1(totals: Totals) -> Floats:
+    return 2 * totals["hit"] / (totals["label"] + totals["decision"])
+
+
+def _balanced_accuracy(totals: Totals) -> Floats:
+    return np.asarray((totals["recalled"] / totals["label"]).mean(axis=1))
+
+
+def _macro_f1(totals: Totals) -> Floats:
+    return np.asarray(_f1(totals).mean(axis=1))
+
+
+def _mcc(totals: Totals) -> Floats:
+    """Gorodkin, "Comparing two K-category assignments by a K-category correlation" (2004)."""
+    label, decision, images = totals["label"], totals["decision"], totals["images"][:, 0]
+    covariance = totals["hit"].sum(axis=1) * images - (label * decision).sum(axis=1)
+    spread = (images**2 - (label**2).sum(axis=1)) * (images**2 - (decision**2).sum(axis=1))
+    return np.asarray(covariance / np.sqrt(spread))
+
+
+def _ece(totals: Totals) -> Floats:
+    return np.asarray(np.abs(totals["gap"]).sum(axis=1) / totals["images"][:, 0])
+
+
+def _mean_of(column: str) -> Formula:
+    return lambda totals: totals[column][:, 0] / totals["images"][:, 0]
+
+
+_OF_ONE_CLASS: dict[str, tuple[Formula, bool]] = {
+    "sensitivity": (_recall, True),
+    "specificity": (_recall, False),
+    "ppv": (_precision, True),
+    "npv": (_precision, False),
+    "f1": (_f1, True),
+}
+_OF_ALL_CLASSES: dict[str, Formula] = {
+    "accuracy": _mean_of("right"),
+    "balanced_accuracy": _balanced_accuracy,
+    "macro_f1": _macro_f1,
+    "mcc": _mcc,
+    "log_loss": _mean_of("log_loss"),
+    "brier": _mean_of("brier"),
+    "ece": _ece,
+}
+# The others say nothing where a class has no image: PPV would be 0 or 1 whatever the model does
+_WITHOUT_ALL_CLASSES = {"accuracy", "sensitivity", "specificity", "log_loss", "brier", "ece"}

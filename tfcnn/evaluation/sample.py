@@ -1,0 +1,225 @@
+"""Predictions checked and summed per unit, ready to be weighed: what metrics are made from."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tfcnn.errors import InputError
+from tfcnn.evaluation.ranking import Ranking
+
+__all__ = ["ECE_BINS", "Sample", "confidence_and_hit"]
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+
+ECE_BINS = 15  # equal width, as Guo et al., "On calibration of modern neural networks" (2017)
+SMALLEST_PROB = 1e-12  # the log loss of a certain error stays finite
+SUM_TOLERANCE = 1e-3  # what a row of float16 or rounded CSV probabilities may miss 1 by
+
+
+class Sample:
+    """Predictions of one split, with everything a metric needs summed per unit.
+
+    A unit is what a resample draws as a whole: a group, or an image where there are no groups.
+
+    Args:
+        labels: int array, shape `(n,)`, values in [0, num_classes).
+        probs: float array, shape `(n, num_classes)`, in [0, 1], rows summing to 1; two columns
+            for two classes.
+        groups: strings, shape `(n,)`: patient, slide or video of each image; or None.
+        positive: index of the positive class of two, or None.
+        threshold: in [0, 1]; with a positive, the decision is positive from it upwards.
+        class_names: names for messages, in the order of the columns; their indices if None.
+
+    Attributes:
+        units: int array, shape `(n,)`, values in [0, num_units).
+        unit_names: the groups' names, sorted; empty where there are no groups.
+
+    Raises:
+        InputError: if shapes disagree, nothing was predicted, a label has no column, a
+            probability is NaN, infinite or outside [0, 1], or a row does not sum to 1.
+    """
+
+    def __init__(
+        self,
+        labels: ArrayLike,
+        probs: ArrayLike,
+        groups: ArrayLike | Sequence[str] | None = None,
+        *,
+        positive: int | None = None,
+        threshold: float = 0.5,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        self.probs = _checked_probs(probs)
+        self.labels = _checked_labels(labels, *self.probs.shape)
+        self.num_classes = self.probs.shape[1]
+        self.positive = _checked_positive(positive, self.num_classes)
+        self.threshold = _checked_threshold(threshold)
+        self.class_names = list(class_names or map(str, range(self.num_classes)))
+        self.is_grouped = groups is not None
+        self.unit_names, self.units = _units(groups, len(self.labels))
+        self.num_units = len(self.unit_names) if self.is_grouped else len(self.labels)
+        self.predicted: Ints = self.probs.argmax(axis=1)
+
+    @property
+    def decision(self) -> Ints:
+        """Int array, shape `(n,)`: the threshold rule with a positive, else `predicted`."""
+        if self.positive is None:
+            return self.predicted
+        called = self.probs[:, self.positive] >= self.threshold
+        return np.where(called, self.positive, 1 - self.positive)
+
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """One ranking of the positive; without one, one of each class against the rest."""
+        classes = range(self.num_classes) if self.positive is None else [self.positive]
+        return [
+            Ranking(self.probs[:, k], self.labels == k, self.units, self.num_units) for k in classes
+        ]
+
+    def totals(self, weights: Floats) -> dict[str, Floats]:
+        """Sum every column over the images, each counted as often as its unit weighs.
+
+        Args:
+            weights: float array, shape `(rows, num_units)`.
+
+        Returns:
+            For each name a float array, shape `(rows, columns)`: `images`, `right` (predicted is
+            the label) one column; `label`, `decision`, `hit` (both) one per class; `brier`,
+            `log_loss` (sums) one; `gap` (hit minus confidence) one per ECE bin.
+        """
+        rows = weights.astype(np.float64) @ self._stacked
+        return {name: rows[:, columns] for name, columns in self._columns.items()}
+
+    @cached_property
+    def per_unit(self) -> dict[str, Floats]:
+        """The columns of `totals` for each unit by itself, shape `(num_units, columns)`."""
+        return {name: self._stacked[:, columns] for name, columns in self._columns.items()}
+
+    @cached_property
+    def _columns(self) -> dict[str, slice]:
+        ends = np.cumsum([values.shape[1] for values in self._per_image.values()]).tolist()
+        starts = [0, *ends[:-1]]
+        return dict(zip(self._per_image, map(slice, starts, ends), strict=True))
+
+    @cached_property
+    def _stacked(self) -> Floats:
+        stacked = np.concatenate(list(self._per_image.values()), axis=1, dtype=np.float64)
+        if not self.is_grouped:
+            return stacked
+        sums = [np.bincount(self.units, column, self.num_units) for column in stacked.T]
+        return np.stack(sums, axis=1)
+
+    @cached_property
+    def _per_image(self) -> dict[str, NDArray[np.generic]]:
+        one_hot = np.eye(self.num_classes)
+        label, decision = one_hot[self.labels], one_hot[self.decision]
+        confidence, hit = confidence_and_hit(self.labels, self.probs, self.positive)
+        bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+        of_label = self.probs[np.arange(len(self.labels)), self.labels].clip(SMALLEST_PROB)
+        # Two classes count the same error in both columns: half the sum is Brier's (p - y)**2
+        scale = 0.5 if self.num_classes == 2 else 1.0
+        return {
+            "images": np.ones((len(self.labels), 1)),
+            "right": (self.predicted == self.labels)[:, None],
+            "label": label,
+            "decision": decision,
+            "hit": label * decision,
+            "recalled": label * one_hot[self.predicted],
+            "brier": scale * ((self.probs - label) ** 2).sum(axis=1, keepdims=True),
+            "log_loss": -np.log(of_label)[:, None],
+            "gap": np.eye(ECE_BINS)[bins] * (hit - confidence)[:, None],
+        }
+
+
+def confidence_and_hit(
+    labels: Ints, probs: Floats, positive: int | None
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return what calibration compares: a stated probability and whether the event came true.
+
+    Args:
+        labels: int array, shape `(n,)`.
+        probs: float array, shape `(n, num_classes)`.
+        positive: with it, the event is "this image is positive" (Naeini et al. 2015), as that is
+            the probability the threshold cuts; without it, "the most probable class is right"
+            (Guo et al. 2017).
+
+    Returns:
+        Two arrays of shape `(n,)`: float in [0, 1], and bool.
+    """
+    if positive is not None:
+        return probs[:, positive], labels == positive
+    return probs.max(axis=1), probs.argmax(axis=1) == labels
+
+
+def _checked_probs(probs: ArrayLike) -> Floats:
+    array = np.asarray(probs, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] < 2:
+        raise InputError("probs", "shape (n, num_classes >= 2)", str(array.shape), "two columns")
+    if not len(array):
+        raise InputError("probs", "at least one prediction", "none", "a split that has images")
+    wrong = ~(np.isfinite(array) & (array >= -1e-6) & (array <= 1 + 1e-6)).all(axis=1)
+    wrong |= ~(np.abs(array.sum(axis=1) - 1) <= SUM_TOLERANCE)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise InputError(
+            f"probs, row {first}",
+            "finite probabilities in [0, 1] that sum to 1",
+            f"{array[first].tolist()} ({int(wrong.sum())} such rows of {len(array)})",
+            "checking the model: NaN comes from a training run that diverged",
+        )
+    return array.clip(0, 1)
+
+
+def _checked_labels(labels: ArrayLike, num_images: int, num_classes: int) -> Ints:
+    array = np.asarray(labels)
+    if array.shape != (num_images,) or not np.issubdtype(array.dtype, np.integer):
+        raise InputError(
+            "labels",
+            f"an int array of shape ({num_images},)",
+            f"{array.dtype} of shape {array.shape}",
+            "one class index per row of probs",
+        )
+    if array.min() < 0 or array.max() >= num_classes:
+        raise InputError(
+            "labels",
+            f"indices in [0, {num_classes})",
+            f"{array.min()} to {array.max()}",
+            "the class order the model was trained with",
+        )
+    return array.astype(np.int64)
+
+
+def _checked_positive(positive: int | None, num_classes: int) -> int | None:
+    if positive is None or (num_classes == 2 and positive in (0, 1)):
+        return positive
+    raise InputError(
+        "positive",
+        "0 or 1, with two classes",
+        f"{positive} with {num_classes} classes",
+        "None where there is no positive class",
+    )
+
+
+def _checked_threshold(threshold: float) -> float:
+    if 0 <= threshold <= 1:
+        return float(threshold)
+    raise InputError("threshold", "a number in [0, 1]", str(threshold), "0.5")
+
+
+def _units(groups: ArrayLike | None, num_images: int) -> tuple[list[str], Ints]:
+    if groups is None:
+        return [], np.arange(num_images)
+    array = np.asarray(groups, dtype=np.object_)
+    missing = sum(name is None or name == "" for name in array.flat)
+    if array.shape != (num_images,) or missing:
+        raise InputError(
+            "groups",
+            f"{num_images} names, none of them empty",
+            f"shape {array.shape}, {missing} empty",
+            "None where no groups are known",
+        )
+    names, units = np.unique(array.astype(np.str_), return_inverse=True)
+    return names.tolist(), units

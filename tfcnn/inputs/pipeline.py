@@ -1,0 +1,61 @@
+"""Which of the two pipelines makes the training batches, as a recipe's `[inputs]` says."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn.decode import Pixels
+from tfcnn.inputs import augment, generator
+from tfcnn.recipe import Augment, InputSettings
+
+__all__ = ["check", "training"]
+
+
+def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
+    """Refuse settings that cannot be had, before any work is done.
+
+    Args:
+        settings: the recipe's `[inputs]`.
+        image_size: `(height, width)` in px.
+
+    Raises:
+        InputError: naming the key or argument.
+    """
+    augment.check(_augment(settings), image_size)
+
+
+def training(
+    settings: InputSettings,
+    images: Pixels,
+    labels: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    *,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+) -> Any:
+    """Return all training batches from `first_epoch` on; see `tfdata.training`.
+
+    Both pipelines take the recipe's `augment` as well as its `generator`, and translate.
+    """
+    from tfcnn.inputs import tfdata
+
+    changes = _augment(settings)
+    if settings.pipeline == "generator":
+        arguments, ours = generator.arguments_for(changes)
+        return generator.training(
+            images, labels, rows, arguments, batch_size=batch_size, seed=seed,
+            first_epoch=first_epoch, epochs=epochs, settings=ours,
+        )  # fmt: skip
+    return tfdata.training(
+        images, labels, rows, changes, batch_size=batch_size, seed=seed,
+        first_epoch=first_epoch, epochs=epochs,
+    )  # fmt: skip
+
+
+def _augment(settings: InputSettings) -> Augment:
+    if settings.generator:
+        return generator.translate(**settings.generator).augment
+    return settings.augment
