@@ -122,7 +122,16 @@ def methods(
         labels, probs[0], groups, positive=1, num_resamples=draws, seed=seed, names=METRICS
     )
     yield "ours", {name: (i.low, i.high) for name, i in ours.items()}
-    ours = paired(labels, *probs, groups, positive=1, num_resamples=draws, seed=seed, names=METRICS)
+    ours = paired(
+        labels,
+        probs[0],
+        probs[1],
+        groups,
+        positive=1,
+        num_resamples=draws,
+        seed=seed,
+        names=METRICS,
+    )
     yield "difference, ours", {name: (i.low, i.high) for name, i in ours.items()}
 
 

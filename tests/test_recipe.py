@@ -63,3 +63,10 @@ def test_a_broken_file_is_named(tmp_path):
     path.write_text("[data\n")
     with pytest.raises(InputError, match=r"mine\.toml"):
         recipe.load(str(path))
+
+
+def test_every_key_is_documented():
+    text = (recipe.FOLDER.parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    leaves = [key for key in recipe._keys(recipe.Recipe) if "." in key and key != "data.split"]
+    missing = [key for key in leaves if f"`{key}`" not in text]
+    assert not missing

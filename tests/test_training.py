@@ -199,3 +199,17 @@ def test_clusters_are_refused(variable, make_tree, monkeypatch):
     monkeypatch.setenv(variable, "2")
     with pytest.raises(InputError, match=variable):
         tfcnn.train(make_tree(), settings=QUICK)
+
+
+def test_the_weights_kept_are_those_the_recipe_asks_for(make_tree):
+    """A learning rate that spoils the end: the best epoch differs from the last."""
+    settings = [*GROUPED, "train.schedule=constant", "train.learning_rate=0.1", "train.epochs=5"]
+    accuracies = {}
+    for best in ("true", "false"):
+        words = [*settings, f"train.best_weights={best}", "evaluation.calibrate=false"]
+        run = tfcnn.train(make_tree(name=f"tree{best}"), settings=words)
+        rows = list(csv.DictReader((run.path / "history.csv").open()))
+        by_loss = min(rows, key=lambda row: float(row["val_loss"])) if best == "true" else rows[-1]
+        accuracies[best] = float(by_loss["val_sparse_categorical_accuracy"])
+        measured = tfcnn.evaluate(run).splits["val"]["accuracy"]["value"]
+        assert measured == pytest.approx(accuracies[best], abs=1e-6)

@@ -71,7 +71,6 @@ class DataSettings(_Section):
     image_size: tuple[int, int] | None = None
     channels: Literal[1, 3] = 3
     fit: Fit = "stretch"
-    options: dict[str, Any] = {}
     split: SplitSettings = SplitSettings()
 
     @field_validator("image_size", mode="before")

@@ -68,10 +68,10 @@ class TerminalReporter(Reporter):
         """Print the figures of an epoch."""
         left = logs["seconds"] * (epochs - epoch)
         self.console.print(
-            f"epoch {epoch:>3}/{epochs}  loss {logs['loss']:.3f}  val {logs['val_loss']:.3f}  "
+            f"epoch {epoch:>2}/{epochs}  loss {logs['loss']:.3f}  val {logs['val_loss']:.3f}  "
             f"{percent(logs['val_sparse_categorical_accuracy']):>7}  "
-            f"{logs['images_per_second']:>6,.0f} images/s  "
-            f"waiting {logs['waiting_fraction']:>3.0%}  {left:.0f} s left"
+            f"{logs['images_per_second']:>6,.0f} img/s  "
+            f"wait {logs['waiting_fraction']:>3.0%}  {left:.0f} s left"
         )
 
     def _end(self) -> None:

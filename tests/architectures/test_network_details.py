@@ -82,10 +82,11 @@ def test_googlenet_auxiliary_heads_leave_no_trace_in_the_saved_network():
 
 
 def test_googlenet_auxiliary_heads_train_with_their_weights():
-    model = build("googlenet", (65, 65, 3), 2, {"auxiliary": True, "batch_norm": True})
+    model = build("googlenet", (65, 65, 3), 2, {"auxiliary": True})
     before = [model.get_layer(f"aux{i}_head").get_weights()[0] for i in (1, 2)]
     loss = keras.losses.SparseCategoricalCrossentropy()
-    model.compile("adam", [loss] * 3, loss_weights=list(googlenet.LOSS_WEIGHTS))
+    weights = list(googlenet.LOSS_WEIGHTS)
+    model.compile("adam", [loss] * 3, loss_weights=weights, run_eagerly=True)
     labels = np.arange(4) % 2
     logs = model.fit(random_images(4, (65, 65, 3)), [labels] * 3, verbose=0).history
     parts = [logs[f"{name}_loss"][0] for name in ("head", "aux1_head", "aux2_head")]
@@ -103,10 +104,9 @@ def test_resnet_shortcut_a_subsamples_and_pads_with_zero_channels():
     np.testing.assert_allclose(activations(model, shortcut, batch), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("name", "shape"), [("lenet5", (28, 28, 1)), ("resnet", (8, 8, 3)), ("alexnet", (67, 67, 3))]
-)
-def test_graphs_that_split_pad_and_merge_export_to_litert(name, shape, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "shape"), [("lenet5", (28, 28, 1)), ("resnet", (8, 8, 3))])
+def test_graphs_that_split_and_pad_export_to_litert(name, shape, tmp_path):
     model = build(name, shape, 3)
     path = tmp_path / f"{name}.tflite"
     model.export(path, format="litert", verbose=False)

@@ -145,7 +145,7 @@ def test_a_size_too_small_for_an_option_is_refused_with_the_smallest():
 
 
 def test_what_keras_refuses_is_said_in_one_line():
-    with pytest.raises(InputError, match="network alexnet: .*between 0 and 1") as refusal:
+    with pytest.raises(InputError, match=r"network alexnet: .*between 0 and 1") as refusal:
         build("alexnet", (67, 67, 3), 10, {"dropout": 1.5})
     assert "\n" not in str(refusal.value)
 

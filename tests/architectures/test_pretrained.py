@@ -65,7 +65,8 @@ def test_frozen_then_finetuned():
 
     def changed_by_training() -> set[str]:
         before = {v.path: np.array(v) for v in model.variables}
-        model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
+        loss = "sparse_categorical_crossentropy"
+        model.compile(keras.optimizers.Adam(0.01), loss, run_eagerly=True)
         model.fit(BATCH, labels, verbose=0)
         paths = [v.path for v in model.weights if np.any(np.array(v) != before[v.path])]
         return {path.split("/")[0] for path in paths}
@@ -74,7 +75,7 @@ def test_frozen_then_finetuned():
     pretrained.finetune(model)
     changed = changed_by_training()
     norms = {x.name for x in model.layers if isinstance(x, keras.layers.BatchNormalization)}
-    assert "Conv1" in changed
+    assert {"Conv_1", "block_16_expand", "head"} <= changed
     assert not changed & norms
 
 
@@ -93,7 +94,7 @@ def test_not_frozen_trains_all():
 
 
 def test_an_unknown_backbone_is_refused_with_those_there_are():
-    with pytest.raises(InputError, match="MobileNetV2.*received ResNet51"):
+    with pytest.raises(InputError, match=r"MobileNetV2.*received ResNet51"):
         build("pretrained", SHAPE, 3, {"backbone": "ResNet51"})
     with pytest.raises(InputError, match="received resnet"):  # a module there, not a backbone
         build("pretrained", SHAPE, 3, {"backbone": "resnet"})
@@ -110,7 +111,9 @@ def test_a_file_of_another_network_is_named(suffix, tmp_path):
     path = tmp_path / f"other{suffix}"
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     (other.save_weights if suffix == ".weights.h5" else other.save)(path)
-    with pytest.raises(InputError, match="other.* of MobileNetV2: expected weights of MobileNetV2"):
+    with pytest.raises(
+        InputError, match=r"other.* of MobileNetV2: expected weights of MobileNetV2"
+    ):
         build("pretrained", SHAPE, 3, {"weights": str(path)})
 
 

@@ -71,7 +71,7 @@ def build(
     x = _conv(x, 64, 1, "conv2_reduce", batch_norm)
     x = _conv(x, 192, 3, "conv2", batch_norm)
     x = _pool(x, "pool2")
-    helpers = []
+    helpers: list[keras.KerasTensor] = []
     for name, widths in BLOCKS.items():
         x = _inception(x, widths, f"inception{name}", batch_norm)
         if name in ("3b", "4e"):

@@ -4,9 +4,9 @@ Paper: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to docum
 Proceedings of the IEEE 86(11), 1998, section II.B, figure 2 and table I.
 Built: C1 6@5x5, S2, C3 16@5x5 whose maps see 3, 4 or 6 of the maps of S2 (table I), S4, C5 120@5x5,
 F6 84, head.
-Differs: plain average pooling (the paper's has a trained coefficient and bias per map), tanh without
-the factors 1.7159 and 2/3, softmax instead of radial basis functions on fixed bitmaps, pixels in
-[0, 1] instead of [-0.1, 1.175].
+Differs: plain average pooling (the paper's has a trained coefficient and bias per map), tanh
+without the factors 1.7159 and 2/3, softmax instead of radial basis functions on fixed bitmaps,
+pixels in [0, 1] instead of [-0.1, 1.175].
 60,806 parameters at 32x32x1 and 10 classes, 61,706 with `connections="full"`. The paper's 60,000 is
 this less the head (850), plus the coefficients and biases of S2 and S4 (44). Images from 28x28 are
 padded with zeros to 32x32. Smallest image: 28x28.

@@ -15,6 +15,7 @@ import contextlib
 import inspect
 import re
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -117,18 +118,20 @@ def _load(
     arguments["weights"] = "imagenet" if weights == "imagenet" else None
     try:
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-            # Keras warns where its weights come from another image size; averages fit any.
+            # Keras warns where its weights come from another image size: averages fit any.
             warnings.filterwarnings("ignore", message="`input_shape` is undefined")
+            # It also lists what a file lacks, hundreds of lines, before the error that says so.
+            warnings.filterwarnings("ignore", message="Skipping nested container")
             base = application(include_top=False, pooling="avg", **arguments)
-        if path:
-            base.load_weights(path)
+            if path:
+                base.load_weights(path)
     except Exception as error:
         if smallest := re.search(r"must be at least (\d+x\d+)", str(error)):
             received = f"{x.shape[1]}x{x.shape[2]}"
             raise ValueError(
                 f"expected images of at least {smallest[1]}; received {received}"
             ) from error
-        if arguments["weights"] is None and path is None:
+        if weights is None or weights == "none":
             raise
         raise _no_weights(application.__name__, weights, error) from error
     return base
@@ -139,6 +142,6 @@ def _no_weights(backbone: str, weights: str, error: Exception) -> InputError:
     return InputError(
         f"weights {weights!r} of {backbone}",
         f"weights of {backbone} without its top, with the same names and shapes",
-        str(error),
+        textwrap.shorten(str(error), 300),
         "the option weights=PATH with a local .weights.h5, .h5 or .keras file",
     )

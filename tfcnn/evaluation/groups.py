@@ -73,6 +73,6 @@ def warning(groups: ArrayLike | Sequence[str] | None, *, noun: str = "groups") -
     if count == 1:
         return f"All images come from one of the {noun}: nothing can be said of others."
     return (
-        f"{count} {noun} only: below {FEW_GROUPS} an interval depends on who happened to be "
-        "among them, and holds the truth somewhat less often than stated."
+        f"{count} {noun} only: below {FEW_GROUPS} an interval depends much on who happened to be "
+        "among them."
     )

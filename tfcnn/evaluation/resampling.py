@@ -46,7 +46,8 @@ class Measured:
     def why_no_spread(self) -> str:
         """Return why the resamples give no interval, or an empty string where they do."""
         if self.num_units < 2:
-            return "one group only: nothing can be said of others"
+            unit = "image" if self.left_out is None else "group"
+            return f"one {unit} only: nothing can be said of others"
         if self.left_out is not None and np.isnan(self.left_out).any():
             return "rests on one group, without which it is undefined"
         undefined = float(np.isnan(self.resampled).mean())

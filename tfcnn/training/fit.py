@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfcnn import atomic
 from tfcnn.errors import TfcnnError
-from tfcnn.inputs import tfdata
+from tfcnn.inputs import pipeline, tfdata
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe, TrainSettings
 from tfcnn.training.resume import Checkpoint, SeedEpochs, State, Stopping
@@ -125,10 +125,11 @@ def fit(
         reporter: hears of every epoch.
 
     Returns:
-        The weights to keep: the best on val, or the last, as the recipe says.
+        The weights to keep: the best on val, or the last, as the recipe says; Keras' stopping
+        rule has put the best ones back when training ends.
     """
     train = recipe.train
-    stopping = Stopping(train.patience, train.epochs)
+    stopping = Stopping(train.patience, train.epochs, train.best_weights)
     checkpoint = Checkpoint(folder, state, stopping)
     checkpoint.set_model(model)
     checkpoint.restore()
@@ -137,8 +138,8 @@ def fit(
     waiting = Waiting()
     live = _Live(state, reporter, waiting, (size, steps), folder / "history.csv")
     if not state.is_done:
-        batches = tfdata.training(
-            *data, rows["train"], recipe.inputs.augment, batch_size=size, seed=train.seed,
+        batches = pipeline.training(
+            recipe.inputs, *data, rows["train"], batch_size=size, seed=train.seed,
             first_epoch=state.epoch, epochs=train.epochs,
         )  # fmt: skip
         model.fit(
@@ -157,10 +158,7 @@ def fit(
         )  # fmt: skip
         state.is_done = True
         checkpoint.save()  # a cut from here on trains no further epoch
-    else:
-        stopping.on_train_begin()
-    best = stopping.best_weights
-    return best if train.best_weights and best is not None else model.get_weights()
+    return [np.array(weight) for weight in model.get_weights()]
 
 
 def compile_model(model: Any, train: TrainSettings, num_images: int) -> None:

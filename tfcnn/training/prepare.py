@@ -12,6 +12,7 @@ from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_folder, typical_size
 from tfcnn.decode import Decoder
 from tfcnn.errors import InputError
+from tfcnn.inputs import pipeline
 from tfcnn.inputs.cache import decoded
 from tfcnn.manifest import Manifest
 from tfcnn.progress import Reporter
@@ -88,6 +89,7 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
     assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, data.split)
     splits.gate(listed, assigned, unit=data.split.unit)
     recipe = _filled_in(recipe, listed)
+    pipeline.check(recipe.inputs, _decoder(recipe).image_size)
     images = decoded(source, listed.rows, _decoder(recipe), reporter.stage("decoding"))
     classes = {name: i for i, name in enumerate(listed.class_names)}
     return Prepared(

@@ -44,8 +44,8 @@ class State:
 class Stopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
     """Early stopping that remembers, over a cut, what was best and how long ago."""
 
-    def __init__(self, patience: int, epochs: int) -> None:
-        super().__init__("val_loss", patience=patience or epochs, restore_best_weights=True)
+    def __init__(self, patience: int, epochs: int, best_weights: bool) -> None:
+        super().__init__("val_loss", patience=patience or epochs, restore_best_weights=best_weights)
         self.kept: dict[str, float] = {}
         self.kept_weights: list[Any] | None = None
 
