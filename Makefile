@@ -5,6 +5,7 @@
 SHELL := /bin/sh
 TFCNN := .venv/bin/tfcnn
 RUN ?= malaria
+DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
 .PHONY: help install demo download train-malaria evaluate predict report test test-slow check lint types clean
@@ -24,11 +25,14 @@ demo: $(READY) ## the whole line on images made on the spot: no download, under 
 	$(TFCNN) predict smears "$${TFCNN_HOME:-.}/data/smears/cell_images/Parasitized" --output "$${TFCNN_HOME:-.}/models/smears/demo.csv"
 	@sh scripts/demo_summary.sh
 
-download: $(READY) ## the malaria cells; FROM=folder, zip or address of a mirror
-	$(TFCNN) download $(or $(DATA),malaria) $(if $(FROM),--from "$(FROM)")
+download: $(READY) ## the real data sets; FROM=folder, zip or address of a mirror; DATA=malaria for one
+	$(TFCNN) download $(DATA) $(if $(FROM),--from "$(FROM)")
 
 train-malaria: $(READY) ## recipe malaria into models/malaria
 	$(TFCNN) train malaria $(ARGS)
+
+train-%: $(READY)
+	$(TFCNN) train $* $(ARGS)
 
 evaluate: $(READY) ## RUN=malaria: every metric with its interval
 	$(TFCNN) evaluate "$(RUN)" $(ARGS)
