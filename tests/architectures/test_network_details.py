@@ -13,7 +13,7 @@ def random_images(count: int, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def activations(model: keras.Model, tensor: keras.KerasTensor, batch: np.ndarray) -> np.ndarray:
-    return np.asarray(keras.Model(model.inputs, tensor)(batch))
+    return np.asarray(keras.Model(model.input, tensor)(batch))
 
 
 def test_lenet5_connects_as_table_one():
@@ -49,9 +49,13 @@ def test_lenet5_centres_small_digits_in_a_field_of_32():
 
 
 def test_course_malaria_ends_in_one_sigmoid_for_two_classes():
-    model = build("course_malaria", (22, 22, 3), 2)
-    head = model.get_layer("head")
+    head = build("course_malaria", (22, 22, 3), 2).get_layer("head")
     assert (head.units, head.activation) == (1, keras.activations.sigmoid)
+
+
+@pytest.mark.slow
+def test_course_malaria_learns_two_classes_by_heart():
+    model = build("course_malaria", (22, 22, 3), 2)
     labels = np.arange(16) % 2
     batch = random_images(16, (22, 22, 3)) / 4 + 128 * labels[:, None, None, None]
     model.compile(keras.optimizers.Adam(2e-3), "binary_crossentropy")
@@ -81,6 +85,7 @@ def test_googlenet_auxiliary_heads_leave_no_trace_in_the_saved_network():
     np.testing.assert_allclose(np.asarray(plain(batch)), np.asarray(saved(batch)), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_googlenet_auxiliary_heads_train_with_their_weights():
     model = build("googlenet", (65, 65, 3), 2, {"auxiliary": True})
     before = [model.get_layer(f"aux{i}_head").get_weights()[0] for i in (1, 2)]

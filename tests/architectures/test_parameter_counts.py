@@ -180,11 +180,12 @@ def resnet_by_hand(depth: int, classes: int, project: bool) -> tuple[int, int]:
     ("depth", "classes", "shortcut", "pinned"),
     [
         (18, 1000, "published", (11_699_112, 11_689_512)),
-        (34, 1000, "published", (21_814_696, 21_797_672)),
+        pytest.param(34, 1000, "published", (21_814_696, 21_797_672), marks=pytest.mark.slow),
         (50, 1000, "published", (25_610_152, 25_557_032)),  # cited as 25.6 million
         (20, 10, "published", (271_098, 269_722)),  # table 6: 0.27 million
         (32, 10, "published", (466_426, 464_154)),  # table 6: 0.46 million
-        (56, 10, "published", (857_082, 853_018)),  # table 6: 0.85 million
+        # table 6: 0.85 million
+        pytest.param(56, 10, "published", (857_082, 853_018), marks=pytest.mark.slow),
         (20, 10, "projection", (274_042, 272_474)),
         (18, 1000, "padding", (11_523_496, 11_515_688)),  # 173,824 fewer: three projections
     ],

@@ -22,7 +22,7 @@ def backbone() -> keras.Model:
 
 
 def features(model: keras.Model, batch: np.ndarray) -> np.ndarray:
-    return np.asarray(keras.Model(model.inputs, model.get_layer("head").input)(batch))
+    return np.asarray(keras.Model(model.input, model.get_layer("head").input)(batch))
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras", ".h5"])

@@ -93,7 +93,7 @@ def without_auxiliary(model: keras.Model) -> keras.Model:
     Returns:
         The model from the same images to the probabilities of `head` alone.
     """
-    return keras.Model(model.inputs, model.get_layer("head").output, name=model.name)
+    return keras.Model(model.input, model.get_layer("head").output, name=model.name)
 
 
 def _conv(
