@@ -202,6 +202,7 @@ class _LiteRT:
 
         with quiet.stderr_to_log():  # the runtime greets on the file descriptor
             interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+            interpreter.allocate_tensors()
             self._run = interpreter.get_signature_runner("serving_default")
         self._interpreter = interpreter  # the runner does not keep it alive
 

@@ -108,17 +108,15 @@ def show_groups(report: "Report", split: str, console: Console, limit: int = 10)
         return
     title = f"{split}: {min(limit, len(rows))} of {len(rows)} groups, most errors first"
     table = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), justify="left" if name == "group" else "right")
-    for row in rows[:limit]:
-        table.add_row(*(_cell(name, value) for name, value in row.items()))
+    flat = [{**row, **row["per_class"]} for row in rows[:limit]]
+    names = ["group", "images", *rows[0]["per_class"], "errors", "accuracy"]
+    for name in names:
+        table.add_column(name, justify="left" if name == "group" else "right")
+    for row in flat:
+        table.add_row(
+            *(percent(row[name]) if name == "accuracy" else str(row[name]) for name in names)
+        )
     console.print(table)
-
-
-def _cell(name: str, value: Any) -> str:
-    if isinstance(value, float) or value is None:
-        return percent(value) if name in FRACTIONS else _number(value)
-    return str(value)
 
 
 def _number(value: float | None) -> str:
