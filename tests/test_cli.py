@@ -168,3 +168,47 @@ def test_a_full_disk_is_said_and_leaves_nothing(make_tree, home):
     assert "Traceback" not in result.stderr and "error: " in result.stderr
     assert not list((home / "data" / "cache").glob("*"))
     assert not list(home.rglob("*.part*"))
+
+
+def test_an_interrupted_training_prints_the_line_that_continues_it(make_tree, home):
+    root = make_tree(groups=12)
+    words = ["train", str(root), "--set", "train.epochs=400", "--set", "train.precision=float32"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tfcnn", *words],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "TFCNN_HOME": str(home)},
+    )  # fmt: skip
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if line.startswith("epoch  3/"):
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stderr.read()
+    assert process.wait(60) == 130, "".join(seen) + rest
+    assert f"error: interrupted; to continue: tfcnn train {root}" in rest and "--resume" in rest
+    assert "Traceback" not in rest
+    line = fails(2, *words[:2], home=home)
+    assert "--resume" in line
+
+
+def test_any_mixture_of_formats_trains_without_a_recipe(tmp_path, home):
+    """Three classes; PNG, JPEG, WebP; grey, palette, RGBA and 16 bits among them."""
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(("disc", "ring", "star")):
+        (tmp_path / "mixed" / name).mkdir(parents=True)
+        for i in range(24):
+            pixels = rng.integers(0, 60, (40 + i, 50, 3), dtype=np.uint8)
+            pixels[:, label * 15 : label * 15 + 15] += 120
+            image = Image.fromarray(pixels)
+            if i % 4 == 1:
+                image = image.convert(("L", "RGBA", "P")[i // 4 % 3])
+            suffix = (".png", ".png", ".jpg", ".webp")[i % 4]
+            image.save(tmp_path / "mixed" / name / f"{name}{i}{suffix}")
+        deep = Image.fromarray(pixels[..., label].astype(np.uint16) * 257)
+        deep.save(tmp_path / "mixed" / name / "deep.png")
+    result = run_tfcnn("train", tmp_path / "mixed", "--set", "train.epochs=3", home=home)
+    assert result.returncode == 0, result.stderr
+    report = json.loads((home / "models" / "mixed" / "report.json").read_text())
+    assert report["counts"]["test"]["images"] == 11 and not report["quarantined"]
+    assert {"accuracy", "macro_f1", "log_loss"} <= set(report["splits"]["test"])

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,16 +17,28 @@ needs_mirror = pytest.mark.skipif(
 pytestmark = [needs_mirror, pytest.mark.timeout(900)]
 
 
+def script(name: str, *words: object, home: Path) -> str:
+    """Run a program of `scripts/`, as a user does, and return what it prints."""
+    path = Path(__file__).parents[1] / "scripts" / f"{name}.py"
+    result = subprocess.run(
+        [sys.executable, str(path), *map(str, words)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TFCNN_HOME": str(home)},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[misc]
     """One home for the module: downloaded once, trained shortly."""
     folder = tmp_path_factory.mktemp("real")
-    result = run_tfcnn("download", "malaria", "--from", MIRROR, home=folder)
-    assert result.returncode == 0, result.stderr
-    assert "9,065 images" in result.stdout
-    words = ["--set", "train.epochs=2", "--set", "data.image_size=32"]
-    result = run_tfcnn("train", "malaria", *words, home=folder)
-    assert result.returncode == 0, result.stderr
+    result = script("download", "malaria", "--from", MIRROR, home=folder)
+    assert "malaria: 9,065 images" in result
+    result = script("train_malaria", "train.epochs=2", "data.image_size=32", home=folder)
+    assert "On 2" in result and "unseen patients: " in result
     return folder
 
 

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shlex
+import signal
 import sys
 import tempfile
 import traceback
@@ -12,15 +14,24 @@ from tfcnn.errors import TfcnnError
 __all__ = ["main"]
 
 
+class _Interrupted(BaseException):
+    """Raised by SIGINT and SIGTERM; unlike KeyboardInterrupt no library on the way takes it."""
+
+
 def main() -> None:
-    """Run the command line: exit 0 done, 1 internal fault, 2 bad input, 3 a check failed."""
+    """Run the command line: exit 0 done, 1 internal fault, 2 bad input, 3 a check failed.
+
+    An interrupted command (exit 130) prints the line that continues it.
+    """
     from tfcnn.cli import app
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         app(standalone_mode=True)
     except TfcnnError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
+    except _Interrupted:
         _fail(f"interrupted; to continue: {_continuation()}", 130)
     except BrokenPipeError:  # `tfcnn predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -41,7 +52,11 @@ def _continuation() -> str:
     words = [word for word in sys.argv[1:] if word != "--fresh"]
     if words[:1] == ["train"] and "--resume" not in words:
         words.append("--resume")
-    return " ".join(["tfcnn", *words])
+    return shlex.join(["tfcnn", *words])
+
+
+def _interrupt(*_: object) -> None:
+    raise _Interrupted
 
 
 def _fail(message: str, code: int) -> None:
