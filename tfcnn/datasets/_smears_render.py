@@ -160,7 +160,7 @@ def _blank_cell(look: Look, rng: Rng) -> tuple[Canvas, NDArray[np.bool_]]:
 
 def _pallor(canvas: Canvas, look: Look, rng: Rng) -> Floats:
     """Return the factor on thickness of a cell that is thin in its middle."""
-    strength = np.clip(look.pallor + rng.normal(0, 0.15), 0, 0.85)
+    strength = float(np.clip(look.pallor + rng.normal(0, 0.15), 0, 0.85))
     size, edge = rng.uniform(0.22, 0.48), rng.uniform(0.03, 0.2)
     centre = (float(rng.normal(0, 0.08)), float(rng.normal(0, 0.08)))
     distance, _ = canvas.polar(centre, float(rng.normal(1, 0.08)), float(rng.uniform(0, 3.14)))
@@ -182,10 +182,10 @@ def _fold(canvas: Canvas, rng: Rng) -> None:
 
 def _expose(canvas: Canvas, look: Look, rng: Rng) -> NDArray[np.uint8]:
     """Send light through the stain, blur it as the lens does and add the camera's noise."""
-    towards, off_axis = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random())
-    along = canvas.x * np.cos(towards) + canvas.y * np.sin(towards)
+    towards, off_axis = rng.uniform(0, 2 * np.pi), float(np.sqrt(rng.random()))
+    along = canvas.x * float(np.cos(towards)) + canvas.y * float(np.sin(towards))
     shade = 1 - look.vignette * (off_axis + 0.15 * along) ** 2
-    seen = look.light * np.exp(-canvas.density) * shade[..., None].astype(np.float32)
+    seen = look.light * np.exp(-canvas.density) * shade[..., None]
     blur_px = max(0.3, look.blur_px + float(rng.normal(0, 0.1)))
     seen = ndimage.gaussian_filter(seen, (blur_px, blur_px, 0), truncate=3)
     seen += look.noise * rng.standard_normal(seen.shape, dtype=np.float32)
