@@ -1,7 +1,7 @@
 """How often a 95 % interval holds the truth, simulated with patients: the reason for `intervals`.
 
 Run: python benchmarks/interval_coverage.py [--data-sets 500] [--groups 15 21 60 150]
-About TIME minutes on one core by default. No data is needed: the sizes below describe the NIH
+About 7 minutes on one core by default. No data is needed: the sizes below describe the NIH
 malaria cells, whose 200 patients hold up to 633 parasitized cells (median 33), the healthy
 quarter none.
 
