@@ -23,8 +23,8 @@ cells per patient as the NIH malaria set has (`benchmarks/interval_coverage.py`,
 
 Other corrections, tried once on the same simulation, ROC AUC at 21 / 60 patients: Hesterberg's
 expanded percentiles .78 / .83 (.88 / .86 with Kish's effective number of patients), BCa .80 / .84
-(.89 / .88 so expanded), bootstrap-t .87 / .91, the logit interval with groups - 1 degrees of freedom
-.84 / .89. The cost is width: at 21 patients about twice the percentiles'.
+(.89 / .88 so expanded), bootstrap-t .87 / .91, this interval with groups - 1 degrees of freedom
+.84 / .89. The cost is width: at 21 patients two to three times the percentiles'.
 
 A difference of two models leans to neither side: it stays on the plain scale, with the variance's
 own degrees of freedom. Where there are no groups, images are resampled and the degrees of freedom
