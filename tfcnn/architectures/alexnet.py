@@ -5,7 +5,7 @@ networks", NeurIPS 2012, section 3.5 and figure 2.
 Built: five convolutions and three dense layers, overlapping 3x3 pools, dropout .5. With `groups=2`,
 as published, the filters lie in two towers (one per GPU in 2012) that exchange only before conv3
 and the dense layers; with `groups=1` every convolution sees all maps. Towers are layers of their
-own, not grouped convolutions, which on a CPU run through XLA, 13 times slower here.
+own, not grouped convolutions, which Keras runs through XLA on a CPU, over ten times slower.
 Differs: no local response normalisation (Keras has no such layer, it has no parameters, and
 Simonyan and Zisserman 2014, section 4.1, found no gain from it); Glorot's initial weights instead
 of .01 and biases of 1; pixels in [0, 1] without the mean image subtracted. The input is 227x227:
