@@ -9,8 +9,7 @@ run = tfcnn.train("malaria", settings=sys.argv[1:])
 
 report = tfcnn.evaluate(run)
 print(report.sentence)
-for name, row in report.splits["test"].items():
-    print(f"{name:20} {row['value']:.4f}  ({row['low']:.4f} to {row['high']:.4f})")
+print(*report.lines("test"), sep="\n")
 for group in report.groups["test"][:5]:
     print(f"patient {group['group']}: {group['errors']} errors in {group['images']} cells")
 print(f"Everything else is in {run.path}")

@@ -13,6 +13,8 @@ from tfcnn.errors import TfcnnError
 
 __all__ = ["main"]
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # HDF5 has the number in its text only
+
 
 class _Interrupted(BaseException):
     """Raised by SIGINT and SIGTERM; unlike KeyboardInterrupt no library on the way takes it."""
@@ -37,7 +39,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in FULL or "No space left" in str(error) or "errno = 28" in str(error):
             _fail(f"{error.filename or 'disk'}: expected free space; received a full disk; "
                   "try removing files, or TFCNN_HOME on another disk", 2)  # fmt: skip
         if error.filename is None:

@@ -94,9 +94,9 @@ def show_metrics(report: "Report", split: str, console: Console) -> None:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for name, row in report.splits[split].items():
         show = percent if name in FRACTIONS else _number
-        interval = f"{show(row['low'])} to {show(row['high'])}"
-        if row["value"] is None:
-            interval = str(row.get("reason", ""))
+        interval = str(row.get("reason", ""))
+        if row["low"] is not None:
+            interval = f"{show(row['low'])} to {show(row['high'])}"
         table.add_row(name.replace("_", " "), show(row["value"]), interval)
     console.print(table)
 

@@ -40,6 +40,17 @@ class Report:
     sentence: str
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def lines(self, split: str) -> list[str]:
+        """Return a line of text per metric of a split, with its interval or why it has none."""
+        lines = []
+        for name, row in self.splits[split].items():
+            value = "–" if row["value"] is None else f"{row['value']:.4f}"
+            interval = row.get("reason", "")
+            if row["low"] is not None:
+                interval = f"{row['low']:.4f} to {row['high']:.4f}"
+            lines.append(f"{name:18} {value:>8}  ({interval})")
+        return lines
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `report.json`."""
         content = asdict(self)

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfcnn import architectures
-from tfcnn.errors import TfcnnError
+from tfcnn.errors import InputError, TfcnnError
 from tfcnn.recipe import ModelSettings
 
 __all__ = ["FusedBatchNormalization", "TwoLogits", "saved_form", "training_form"]
@@ -70,6 +70,11 @@ def training_form(
     keras.config.set_dtype_policy(policy)
     try:
         plain = architectures.build(settings.network, input_shape, num_classes, settings.options)
+        if len(plain.outputs) > 1:
+            raise InputError(
+                "model.options", "a network of one output", str(len(plain.outputs)),
+                "auxiliary = false",
+            )  # fmt: skip
         model = keras.models.clone_model(plain, clone_function=_faster)
         model.set_weights(plain.get_weights())
     finally:
@@ -97,7 +102,11 @@ def saved_form(
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
-        model = architectures.build(settings.network, input_shape, num_classes, settings.options)
+        # no starting weights are looked for: trained ones are put in at once
+        options = {key: value for key, value in settings.options.items() if key != "weights"}
+        if settings.network == "pretrained":
+            options["weights"] = "none"
+        model = architectures.build(settings.network, input_shape, num_classes, options)
     finally:
         keras.config.set_dtype_policy(previous)
     shapes = [weight.shape for weight in model.get_weights()]
