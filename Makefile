@@ -35,11 +35,11 @@ train-%: $(READY)
 	$(TFCNN) train $* $(ARGS)
 
 evaluate: $(READY) ## RUN=malaria: every metric with its interval
-	$(TFCNN) evaluate "$(RUN)" $(ARGS)
+	@$(TFCNN) evaluate "$(RUN)" $(ARGS)
 
 predict: $(READY) ## RUN=malaria IMAGES=folder: one CSV row per image
 	@test -n "$(IMAGES)" || { echo "error: IMAGES: expected a path; received nothing; try make predict RUN=$(RUN) IMAGES=folder" >&2; exit 2; }
-	$(TFCNN) predict "$(RUN)" "$(IMAGES)" $(ARGS)
+	@$(TFCNN) predict "$(RUN)" "$(IMAGES)" $(ARGS)
 
 report: $(READY) ## RUN=malaria: write report.html anew
 	$(TFCNN) report "$(RUN)"
