@@ -77,6 +77,7 @@ def test_check_audits_a_folder(make_tree):
     result = run_tfcnn("check", root, "--json")
     assert result.returncode == 0 and json.loads(result.stdout)["blocking"] is False
     assert "--group-regex" in run_tfcnn("check", root).stdout
+    assert "nope.csv" in fails(2, "check", root, "--group-csv", "nope.csv")
 
 
 def test_report_is_written_anew(run_copy):

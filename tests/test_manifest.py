@@ -119,3 +119,16 @@ def test_groups_from_a_csv(make_tree, tmp_path):
 def test_a_regex_that_does_not_fit_is_named(make_tree, regex, message):
     with pytest.raises(InputError, match=message):
         manifest.build(open_folder(make_tree()), group_regex=regex)
+
+
+def test_an_image_that_could_not_be_read_is_tried_again(make_tree, monkeypatch):
+    source = open_folder(make_tree())
+    path = source.items[0].path
+    read = type(source).read
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            type(source), "read", lambda s, p: (_ for _ in ()).throw(OSError(13, "denied"))
+            if p == path else read(s, p),
+        )  # fmt: skip
+        assert [row.path for row in manifest.build(source).quarantined] == [path]
+    assert not manifest.build(source).quarantined

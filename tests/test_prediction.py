@@ -110,6 +110,20 @@ def test_an_unreadable_image_is_a_row_and_exit_3(trained, cells, tmp_path):
     assert rows[0]["prob_round"] == rows[3]["prob_round"] and rows[1]["predicted"] == ""
 
 
+def test_a_damaged_member_of_a_zip_is_a_row(trained, cells, tmp_path):
+    paths = sorted((cells / "round").glob("*.png"))[:3]
+    archive = tmp_path / "cells.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in paths:
+            file.writestr(path.name, path.read_bytes() * 3)
+        offset = file.getinfo(paths[1].name).header_offset + 60 + len(paths[1].name)
+    content = bytearray(archive.read_bytes())
+    content[offset : offset + 400] = b"\xff" * 400
+    archive.write_bytes(content)
+    flags = [prediction.flag for prediction in tfcnn.predict(trained, archive)]
+    assert flags == ["", "unreadable", ""]
+
+
 def test_json_lines_and_csv_say_the_same(trained, cells, tmp_path):
     folder = cells / "square"
     as_csv = run_tfcnn("predict", trained, folder)

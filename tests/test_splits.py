@@ -176,3 +176,26 @@ def test_a_split_file_is_read_back_and_a_changed_image_is_noticed(make_tree, tmp
     path.write_text("nothing,here\n")
     with pytest.raises(InputError, match="columns path,split"):
         splits.read(path, listed)
+
+
+def test_the_groups_of_a_given_split_are_not_forgotten(make_tree, tmp_path):
+    root = make_tree()
+    grouped = manifest.build(open_folder(root), group_regex=r"^(P\d+)_")
+    path = tmp_path / "split.csv"
+    splits.write(grouped, splits.assign(grouped, SplitSettings()), path)
+    with pytest.raises(InputError, match="group_regex"):
+        splits.read(path, manifest.build(open_folder(root)))
+
+
+def test_a_rare_class_does_not_shrink_train():
+    labels = ["a"] * 600 + ["b"] * 600
+    labels[5] = labels[305] = labels[505] = "rare"
+    listed = made([f"g{i % 60}" for i in range(1200)], labels)
+    assigned = splits.assign(listed, SplitSettings())
+    assert 0.6 < Counter(assigned)["train"] / 1200 < 0.8
+
+
+def test_a_complete_official_split_needs_no_third_group():
+    listed = made(["A", "B", "C", "D"] * 2, ["a"] * 4 + ["b"] * 4)
+    official = _official(listed, ["train", "train", "val", "test"] * 2)
+    assert splits.assign(official, SplitSettings()) == ["train", "train", "val", "test"] * 2

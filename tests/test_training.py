@@ -93,6 +93,8 @@ def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
         tfcnn.train(root, settings=settings, run="cut")
     with pytest.raises(InputError, match=r"train\.seed"):
         tfcnn.train(root, settings=[*settings, "train.seed=5"], run="cut", resume=True)
+    with pytest.raises(InputError, match=r"model\.options\.dropout"):
+        tfcnn.train(root, settings=[*GROUPED, "train.patience=2"], run="cut", resume=True)
     resumed = tfcnn.train(root, settings=settings, run="cut", resume=True)
     assert (resumed.path / "predictions.csv").read_text() == (
         whole.path / "predictions.csv"
@@ -102,6 +104,34 @@ def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
         for run in (whole, resumed)
     ]
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("best", ["true", "false"])
+def test_a_cut_after_the_last_epoch_trains_no_further(make_tree, monkeypatch, best):
+    """Cut when the last checkpoint is written and nothing else is: the same weights are kept."""
+    from tfcnn.training import train as module
+
+    root = make_tree(groups=8)
+    settings = [*GROUPED, f"train.best_weights={best}", "train.learning_rate=0.05"]
+    whole = tfcnn.train(root, settings=settings, run="whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            tfcnn.train(root, settings=settings, run="cut")
+    resumed = tfcnn.train(root, settings=settings, run="cut", resume=True)
+    names = ("predictions.csv", "history.csv")
+    assert (resumed.path / names[0]).read_text() == (whole.path / names[0]).read_text()
+    assert len((resumed.path / names[1]).read_text().splitlines()) == 1 + 4
+
+
+def test_a_folder_of_other_files_is_never_moved(make_tree, tmp_path):
+    mine = tmp_path / "thesis"
+    mine.mkdir()
+    (mine / "chapter.txt").write_text("years of work")
+    for options in ({}, {"fresh": True}, {"resume": True}):
+        with pytest.raises(InputError, match="other files"):
+            tfcnn.train(make_tree(name=f"t{len(options)}{options}"), run=str(mine), **options)
+    assert (mine / "chapter.txt").read_text() == "years of work"
 
 
 def test_a_finished_run_is_moved_aside_and_fresh_starts_again(make_tree, home):

@@ -10,8 +10,7 @@ from typing import Any
 
 from tfcnn import datasets, manifest, splits
 from tfcnn.datasets.folder import open_folder
-from tfcnn.errors import InputError
-from tfcnn.manifest import Manifest
+from tfcnn.manifest import LossError, Manifest
 from tfcnn.progress import Reporter
 from tfcnn.recipe import SplitSettings
 
@@ -73,7 +72,7 @@ def audit(name: str, group_regex: str | None, group_csv: str | None, reporter: R
             progress=reporter.stage(f"reading {source.name}"),
             verify=True,
         )
-    except InputError as error:  # too many unreadable images: what `check` is there to report
+    except LossError as error:  # what `check` is there to report
         return Audit(source.name, {}, (Finding(str(error), is_blocking=True),))
     counts = Counter(row.label for row in listed.rows)
     found = [*_unreadable(listed), *_doubles(listed), *_groups(listed), *_classes(counts)]

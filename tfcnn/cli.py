@@ -172,7 +172,7 @@ def evaluate(
         content["splits"] = {name: content["splits"][name] for name in shown}
         typer.echo(json.dumps(content))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for name in shown:
         show_metrics(report, name, console)
         show_groups(report, name, console)
@@ -195,13 +195,14 @@ def predict(
     """Predict images, in order, as they come; exit 3 where one could not be read."""
     from tfcnn import output as writing
 
-    opened = api.load(run)
     format_name = writing.format_of(output, as_json)
+    opened = api.load(run)
+    predictions = api.stream(opened, paths)  # a wrong path is said before anything is written
     unreadable = 0
 
     def counted() -> "Iterator[Prediction]":
         nonlocal unreadable
-        for prediction in api.stream(opened, paths):
+        for prediction in predictions:
             unreadable += prediction.flag == "unreadable"
             yield prediction
 
@@ -222,7 +223,7 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(found))
         return
-    inventory.show(found, Console(highlight=False))
+    inventory.show(found, Console(highlight=False, markup=False))
 
 
 @app.command()

@@ -16,10 +16,14 @@ from tfcnn.datasets import Progress, Source
 from tfcnn.decode import Content, UnreadableImageError, open_image
 from tfcnn.errors import InputError
 
-__all__ = ["Manifest", "Row", "build", "hash_pixels"]
+__all__ = ["LossError", "Manifest", "Row", "build", "hash_pixels"]
 
 FILE = "manifest.csv"
 # a hash fits the file it was made from: same path, size and modification time
+
+
+class LossError(InputError):
+    """So many images are unreadable that a result would not be of this data."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,8 @@ def build(
         verify: hash again even where size and modification time are unchanged.
 
     Raises:
-        InputError: if a group cannot be read for every image, or so many images are unreadable
-            that a result would not be of this data.
+        InputError: if a group cannot be read for every image.
+        LossError: if too many images, or all of a class, are unreadable.
     """
     groups = _groups(source, group_regex or source.group_regex, group_csv)
     known = {} if verify else _remembered(source.store / FILE)
@@ -120,7 +124,8 @@ def _hashed(source: Source, known: dict[str, Row], progress: Progress | None) ->
     for item in source.items:
         stat = source.stat(item.path)
         row = known.get(item.path)
-        if row and (row.size_bytes, row.mtime_ns) == stat:
+        # without a hash it was never read: what kept it from being read may have passed
+        if row and row.sha256 and (row.size_bytes, row.mtime_ns) == stat:
             rows[item.path] = replace(row, label=item.label, official=item.official, group="")
         else:
             unknown.append(Row(item.path, item.label, "", item.official, "", "", *stat))
@@ -200,9 +205,9 @@ def _check_losses(manifest: Manifest) -> None:
     gone = sorted({row.label for row in lost} - {row.label for row in manifest.rows})
     if gone:
         received = f"no readable image of class {gone[0]}, first {first}"
-        raise InputError(manifest.source.root, "readable images", received, "mending the files")
+        raise LossError(manifest.source.root, "readable images", received, "mending the files")
     if len(lost) > allowed:
-        raise InputError(
+        raise LossError(
             manifest.source.root,
             f"at most {allowed} unreadable images",
             f"{len(lost)}, first {first}",

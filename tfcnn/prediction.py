@@ -5,6 +5,7 @@ A run's LiteRT twin answers without TensorFlow; a run without one is answered by
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -108,7 +109,7 @@ class Predictor:
             return image, self.decoder.decode(image.read(), image.path)
         except UnreadableImageError as error:
             return image, error
-        except (OSError, RuntimeError, zipfile.BadZipFile) as error:
+        except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             return image, UnreadableImageError(image.path, str(error))
 
     def _answer(

@@ -112,7 +112,8 @@ def folder_of(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if name_or_path in ("", ".", "..") or name_or_path.startswith("-"):
         raise InputError("--run", "a name or a path", repr(name_or_path), "--run my-run")
-    return path if len(path.parts) > 1 or path.is_absolute() else models_home() / name_or_path
+    is_path = len(path.parts) > 1 or path.is_absolute() or name_or_path.startswith((".", "~"))
+    return path.expanduser() if is_path else models_home() / name_or_path
 
 
 def names() -> list[str]:
@@ -121,10 +122,13 @@ def names() -> list[str]:
 
 
 def state(folder: Path) -> str:
-    """Return `finished`, `unfinished` or `absent`."""
+    """Return `finished`, `unfinished`, `absent`, or `other` for a folder that is no run."""
     if (folder / DONE).exists():
         return "finished"
-    return "unfinished" if folder.exists() and any(folder.iterdir()) else "absent"
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return "absent"
+    own = ("recipe.toml", "split.csv", CARD, "checkpoint")
+    return "unfinished" if any((folder / name).exists() for name in own) else "other"
 
 
 def find(name_or_path: str | Path) -> Path:

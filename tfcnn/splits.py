@@ -2,6 +2,7 @@
 
 import csv
 import io
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -149,6 +150,11 @@ def read(path: Path, manifest: Manifest) -> list[str]:
     rows = {row.path: row for row in manifest.rows}
     for name, row in given.items():
         _check_given(path, name, row, rows)
+    if not manifest.has_groups and any(row.get("group") for row in given.values()):
+        raise InputError(
+            path, "the groups that it names", "none known of the data",
+            "the --set data.group_regex=... or data.group_csv=... it was made with",
+        )  # fmt: skip
     return [given[row.path]["split"] if row.path in given else "" for row in manifest.rows]
 
 
@@ -196,16 +202,19 @@ def _draw(
     pool: Sequence[int],
 ) -> list[str]:
     """Split the rows in `pool` by unit; returns one split per element of `pool`."""
+    fractions = {split: fraction for split, fraction in fractions.items() if fraction}
+    if not fractions:
+        return ["train"] * len(pool)
     members: dict[int, list[int]] = defaultdict(list)
     for position, i in enumerate(pool):
         members[units[i]].append(position)
     grouped = any(rows[i].group for i in pool)
     labels = np.array([rows[i].label for i in pool])
     splits = np.full(len(pool), "train", dtype=object)
-    if grouped and len(members) < 3:
-        raise InputError(
-            "data.split", "at least 3 groups", str(len(members)), "data of more patients"
-        )
+    least = 1 + len(fractions)  # one for each split that is drawn, and one to train on
+    if grouped and len(members) < least:
+        received = str(len(members))
+        raise InputError("data.split", f"at least {least} groups", received, "more patients")
     drawn = _by_groups if grouped else _by_images
     for split, positions in drawn(labels, list(members.values()), fractions, seed).items():
         splits[positions] = split
@@ -223,18 +232,20 @@ def _by_groups(
     groups = np.empty(len(labels), dtype=np.int64)
     for number, positions in enumerate(members):
         groups[positions] = number
-    num_folds = min(FOLDS, len(members))
-    rarest = min(Counter(labels.tolist()).values())
-    if rarest < 2:
+    counts = Counter(labels.tolist())
+    if min(counts.values()) < 2:
         raise InputError("data", "at least 2 images of every class", "1", "more images of it")
-    folds = StratifiedGroupKFold(min(num_folds, max(2, rarest)), shuffle=True, random_state=seed)
-    parts = [test for _, test in folds.split(labels, labels, groups)]
+    # scikit-learn refuses more folds than the commonest class has images, and only warns of a rare
+    num_folds = min(FOLDS, len(members), max(counts.values()))
+    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        parts = [test for _, test in folds.split(labels, labels, groups)]
     chosen: dict[str, list[int]] = {}
     for split, fraction in fractions.items():
-        if fraction:
-            count = max(1, round(fraction * len(parts)))
-            chosen[split] = np.concatenate(parts[:count]).tolist()
-            parts = parts[count:]
+        count = max(1, round(fraction * num_folds))
+        chosen[split] = np.concatenate(parts[:count]).tolist()
+        parts = parts[count:]
     return chosen
 
 
@@ -251,8 +262,6 @@ def _by_images(
     heads = np.array([labels[positions[0]] for positions in members])
     chosen: dict[str, list[int]] = {}
     for split, fraction in fractions.items():
-        if not fraction:
-            continue
         count = max(round(fraction * len(members)), len(set(heads)))
         try:
             left, taken = train_test_split(

@@ -151,7 +151,7 @@ def find(name: str) -> ModuleType:
 
 def download(name: str, *, mirror: str | None = None, progress: Progress | None = None) -> Path:
     """Make a named data set complete in `data/<name>` and return that folder."""
-    folder = data_home() / name
+    folder = data_home() / name.replace("_", "-")
     find(name).download(folder, mirror=mirror, progress=progress)
     return folder
 
@@ -162,7 +162,7 @@ def open_named(name: str, *, progress: Progress | None = None) -> Source:
     Raises:
         InputError: if it has not.
     """
-    module, folder = find(name), data_home() / name
+    module, folder = find(name), data_home() / name.replace("_", "-")
     if not folder.is_dir() and getattr(module, "IS_LOCAL", False):
         module.download(folder, mirror=None, progress=progress)
     if not folder.is_dir():

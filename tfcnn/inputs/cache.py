@@ -1,5 +1,6 @@
 """Decode every image once into one memory-mapped array, shared by all runs and folds."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -49,7 +50,8 @@ def decoded(
         start = perf_counter()
         _fill(path, source, rows, decoder, progress)
         seconds = perf_counter() - start
-    os.utime(path)  # the least recently used can be found and removed
+    with contextlib.suppress(OSError):  # a cache shared read-only serves as well
+        os.utime(path)  # the least recently used can be found and removed
     return Decoded(np.load(path, mmap_mode="r"), seconds)
 
 

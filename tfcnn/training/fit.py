@@ -156,8 +156,8 @@ def fit(
             ],
             verbose=0,
         )  # fmt: skip
-        state.is_done = True
-        checkpoint.save()  # a cut from here on trains no further epoch
+    elif stopping.kept_weights is not None:  # where Keras puts the best back, it was cut
+        model.set_weights(stopping.kept_weights)
     return [np.array(weight) for weight in model.get_weights()]
 
 

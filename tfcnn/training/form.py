@@ -77,11 +77,11 @@ def training_form(
             )  # fmt: skip
         model = keras.models.clone_model(plain, clone_function=_faster)
         model.set_weights(plain.get_weights())
+        if model.output_shape[-1] == 1:  # under the policy too: Keras scales the loss by it
+            outputs = TwoLogits(dtype="float32")(model.outputs[0])
+            model = keras.Model(model.inputs[0], outputs, name=model.name)
     finally:
         keras.config.set_dtype_policy(previous)
-    if model.output_shape[-1] == 1:
-        outputs = TwoLogits(dtype="float32")(model.outputs[0])
-        model = keras.Model(model.inputs[0], outputs, name=model.name)
     return model
 
 

@@ -90,6 +90,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save; `self.state` has been brought up to date by the callback that keeps the history."""
         self.state.stopping = self.stopping.memory()
+        # known here already: a cut from here on must not train one epoch more
+        self.state.is_done = self.model.stop_training or epoch + 1 == self.params["epochs"]
         self.save()
 
     def save(self) -> None:

@@ -30,6 +30,7 @@ __all__ = ["train"]
 
 Floats = npt.NDArray[np.float32]
 VAL_BATCH_SIZE = 128
+PART = 1024
 
 
 def train(
@@ -57,6 +58,8 @@ def train(
     strategy.refuse_clusters()
     resuming = _may_write(folder, resume=resume, fresh=fresh)
     if resuming:
+        if split_csv is not None:
+            raise InputError("--split", "none with --resume", str(split_csv), "--fresh")
         split_csv = folder / "split.csv"
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
@@ -77,6 +80,10 @@ def train(
 def _may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
     """Say whether an unfinished run is to be continued; refuse what would lose something."""
     state = runs.state(folder)
+    if state == "other":
+        raise InputError(
+            folder, "a run folder, or a new one", "one with other files in it", "another --run"
+        )
     if state == "unfinished" and not resume and not fresh:
         raise InputError(
             folder, "--resume or --fresh", "an unfinished run", "--resume to go on with it"
@@ -89,12 +96,12 @@ def _may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
 def _check_same(recipe: Recipe, folder: Path) -> None:
     recorded = recipes.load(str(folder / "recipe.toml"))
     now, then = (dict(_flat(r.model_dump(exclude={"name"}))) for r in (recipe, recorded))
-    different = [key for key in now if now[key] != then.get(key)]
-    if different:
-        key = different[0]
-        raise InputError(
-            f"{folder}: {key}", f"{then.get(key)!r}, as it was begun", f"{now[key]!r}", "--fresh"
-        )
+    for key in {**then, **now}:
+        begun, received = then.get(key), now.get(key)
+        if begun != received:
+            raise InputError(
+                f"{folder}: {key}", f"{begun!r}, as it was begun", f"{received!r}", "--fresh"
+            )
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -177,12 +184,16 @@ def _predict(prepared: Prepared, run: Run) -> Table:
     names = [name for name in ("val", "test") if len(prepared.rows[name])]
     rows = np.concatenate([prepared.rows[name] for name in names])
     paths = [prepared.manifest.rows[row].path for row in rows]
+    predictor = Predictor(run)
+    parts = range(0, len(rows), PART)  # the array may be larger than memory
     return Table(
         paths=np.array(paths, dtype=np.str_),
         splits=np.array([prepared.splits[row] for row in rows], dtype=np.str_),
         groups=prepared.groups[rows],
         labels=prepared.labels[rows],
-        probs=Predictor(run).probs(prepared.images[rows]),
+        probs=np.concatenate(
+            [predictor.probs(prepared.images[rows[start : start + PART]]) for start in parts]
+        ),
     )
 
 
