@@ -1,12 +1,14 @@
 """Files that are either whole or absent: written under a temporary name, then renamed."""
 
 import contextlib
+import csv
+import io
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["part_path", "write_bytes", "write_text", "writing"]
+__all__ = ["csv_text", "part_path", "write_bytes", "write_text", "writing"]
 
 PART_SUFFIX = ".part"
 
@@ -53,3 +55,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 text file, or leave what was there."""
     write_bytes(path, text.encode())
+
+
+def csv_text(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    """Return a header and rows as the text of a CSV file, lines ended by a line feed."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

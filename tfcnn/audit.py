@@ -1,6 +1,5 @@
 """What `check` finds before a training: unreadable and doubled images, groups, imbalance, size."""
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -8,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tfcnn import datasets, manifest, splits
-from tfcnn.datasets.folder import open_folder
+from tfcnn import manifest, splits
+from tfcnn.datasets.folder import open_any
 from tfcnn.manifest import LossError, Manifest
 from tfcnn.progress import Reporter
 from tfcnn.recipe import SplitSettings
@@ -60,10 +59,7 @@ class Audit:
 
 def audit(name: str, group_regex: str | None, group_csv: str | None, reporter: Reporter) -> Audit:
     """Audit a data set's name or a folder; every image is read and hashed anew."""
-    if os.sep not in name and name in datasets.names():
-        source = datasets.open_named(name, progress=reporter.stage(f"making {name}"))
-    else:
-        source = open_folder(Path(name))
+    source = open_any(name, reporter)
     try:
         listed = manifest.build(
             source,

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import os
 import re
 from collections.abc import Iterable
@@ -230,9 +229,7 @@ def _from_csv(row: dict[str, Any]) -> Row:
 
 
 def _write(rows: Iterable[Row], path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Row))
-    writer.writerows(vars(row).values() for row in rows)
-    if not path.exists() or path.read_text(encoding="utf-8") != text.getvalue():
-        atomic.write_text(path, text.getvalue())
+    header = (field.name for field in fields(Row))
+    text = atomic.csv_text(header, (vars(row).values() for row in rows))
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        atomic.write_text(path, text)

@@ -1,7 +1,6 @@
 """Who is in which split: grouped, stratified, seeded, and refused where it leaks."""
 
 import csv
-import io
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -121,12 +120,11 @@ def select(splits: Sequence[str], split: str) -> np.ndarray[Any, np.dtype[np.int
 
 def write(manifest: Manifest, splits: Sequence[str], path: Path) -> None:
     """Write `split.csv`: the manifest plus `split`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row, split in zip(manifest.rows, splits, strict=True):
-        writer.writerow([*(getattr(row, column) for column in COLUMNS[:-1]), split])
-    atomic.write_text(path, text.getvalue())
+    rows = (
+        [*(getattr(row, column) for column in COLUMNS[:-1]), split]
+        for row, split in zip(manifest.rows, splits, strict=True)
+    )
+    atomic.write_text(path, atomic.csv_text(COLUMNS, rows))
 
 
 def read(path: Path, manifest: Manifest) -> list[str]:

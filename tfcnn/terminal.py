@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TerminalReporter", "percent", "show_groups", "show_metrics"]
 
-FRACTIONS = frozenset(
-    ["accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1"]
-)
-
 
 class TerminalReporter(Reporter):
     """Shows stages as progress bars and epochs as lines, on stderr."""
@@ -87,13 +83,15 @@ def percent(value: float | None) -> str:
 
 def show_metrics(report: "Report", split: str, console: Console) -> None:
     """Print every metric of a split with its interval."""
+    from tfcnn.evaluation.metrics import SHARES  # needs NumPy, which `list` does not
+
     counts = report.counts[split]
     groups = f", {counts['groups']:,} groups" if counts["groups"] else ""
     table = Table(title=f"{split}: {counts['images']:,} images{groups}", title_justify="left")
     for name, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for name, row in report.splits[split].items():
-        show = percent if name in FRACTIONS else _number
+        show = percent if name in SHARES else _number
         interval = str(row.get("reason", ""))
         if row["low"] is not None:
             interval = f"{show(row['low'])} to {show(row['high'])}"

@@ -9,6 +9,8 @@ import math
 
 import keras
 
+from tfcnn.architectures import require_size
+
 __all__ = ["MIN_SIZE", "build"]
 
 MIN_SIZE = (16, 16)
@@ -40,8 +42,7 @@ def build(
         ValueError: if the images are too small for the number of blocks.
     """
     smallest = 2 ** len(widths)
-    if min(input_shape[:2]) < smallest:
-        raise ValueError(f"expected images of at least {smallest}x{smallest}")
+    require_size(input_shape, (smallest, smallest))
     model = keras.Sequential(name="compact")
     model.add(keras.Input(input_shape, name="image"))
     if equalize:

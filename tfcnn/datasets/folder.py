@@ -6,14 +6,17 @@ import re
 import statistics
 from pathlib import Path
 
+from tfcnn import datasets
 from tfcnn.datasets import Item, Official, Source, data_home
 from tfcnn.disk import disk_errors
 from tfcnn.errors import InputError
+from tfcnn.progress import Reporter
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "image_files",
     "is_image_name",
+    "open_any",
     "open_folder",
     "open_source",
     "typical_size",
@@ -31,6 +34,17 @@ SPLIT_NAME = re.compile(
     re.IGNORECASE,
 )
 SIZE_SAMPLE = 500  # headers read to guess the image size; the median settles long before
+
+
+def open_any(name: str, reporter: Reporter) -> Source:
+    """Open what a user names: a data set, or else a folder.
+
+    Raises:
+        InputError: if the data set has not been downloaded, or the folder cannot be used.
+    """
+    if os.sep not in name and name in datasets.names():
+        return datasets.open_named(name, progress=reporter.stage(f"making {name}"))
+    return open_folder(Path(name))
 
 
 def open_folder(folder: Path) -> Source:

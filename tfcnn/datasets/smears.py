@@ -3,7 +3,6 @@
 import csv
 import datetime
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from PIL import Image
 from scipy import special
 
 from tfcnn import atomic
-from tfcnn.datasets import Source
+from tfcnn.datasets import Progress, Source
 from tfcnn.datasets import folder as class_folders
 from tfcnn.errors import InputError
 
@@ -54,8 +53,6 @@ diagnosis.
 {count} pictures of {patients} patients, made with seed {seed}, cells_per_patient {cells},
 wrong_label_fraction {wrong} and label_correlation {correlation}.
 """
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from tfcnn.evaluation.sample import ECE_BINS, Sample
 
-__all__ = ["DESCRIPTIONS", "Metric", "bounds", "compute", "metric_names", "values", "why_undefined"]
+__all__ = [
+    "DESCRIPTIONS",
+    "SHARES",
+    "Metric",
+    "bounds",
+    "compute",
+    "metric_names",
+    "values",
+    "why_undefined",
+]
 
 Floats = NDArray[np.floating]
 Totals = dict[str, Floats]
@@ -32,6 +41,10 @@ WITHOUT_POSITIVE = (
     "accuracy", "balanced_accuracy", "macro_f1", "mcc", "macro_roc_auc", "log_loss", "brier", "ece",
 )  # fmt: skip
 
+# read in percent
+SHARES = frozenset(
+    {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1"}
+)
 DESCRIPTIONS = {
     "accuracy": "share of images whose most probable class is right",
     "balanced_accuracy": "mean over the classes of the share of their images predicted right",

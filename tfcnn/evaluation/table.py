@@ -1,7 +1,6 @@
 """`predictions.csv`: what the saved model said of each val and test image, made once."""
 
 import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,14 +50,12 @@ class Table:
 def write(run: Run, table: Table) -> None:
     """Write `predictions.csv` of a run."""
     names = run.class_names
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["path", "split", "group", "label", "predicted", *(f"prob_{n}" for n in names), "decision"]
-    )
+    header = ["path", "split", "group", "label", "predicted"]
+    header += [*(f"prob_{name}" for name in names), "decision"]
+    rows = []
     for i, probs in enumerate(table.probs):
         predicted, decision = decide(probs, run.positive, run.threshold)
-        writer.writerow(
+        rows.append(
             [
                 table.paths[i],
                 table.splits[i],
@@ -69,7 +66,7 @@ def write(run: Run, table: Table) -> None:
                 names[decision],
             ]
         )
-    atomic.write_text(run.path / "predictions.csv", text.getvalue())
+    atomic.write_text(run.path / "predictions.csv", atomic.csv_text(header, rows))
 
 
 def read(run: Run) -> Table:

@@ -13,7 +13,7 @@ from tfcnn import recipe as recipes
 from tfcnn.errors import InputError
 from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
-from tfcnn.evaluation.metrics import DESCRIPTIONS
+from tfcnn.evaluation.metrics import DESCRIPTIONS, SHARES
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.recipe import Recipe
@@ -31,9 +31,6 @@ __all__ = [
     "split_rows",
 ]
 
-SHARES = frozenset(
-    {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1"}
-)
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 LABELS = {
     "ppv": "PPV", "npv": "NPV", "f1": "F1", "macro_f1": "macro F1", "mcc": "MCC",

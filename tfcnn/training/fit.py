@@ -1,7 +1,5 @@
 """Fit the training form: optimizer, schedule, stopping, live figures, checkpoints."""
 
-import csv
-import io
 import math
 from pathlib import Path
 from time import perf_counter
@@ -215,8 +213,6 @@ def _class_weights(train: TrainSettings, labels: npt.NDArray[np.int32]) -> dict[
 
 
 def _write_history(history: list[dict[str, float]], path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    atomic.write_text(path, text.getvalue())
+    header = list(history[0])
+    rows = ([row[key] for key in header] for row in history)
+    atomic.write_text(path, atomic.csv_text(header, rows))

@@ -15,7 +15,13 @@ from tfcnn import architectures
 from tfcnn.errors import InputError, TfcnnError
 from tfcnn.recipe import ModelSettings
 
-__all__ = ["FusedBatchNormalization", "TwoLogits", "saved_form", "training_form"]
+__all__ = [
+    "FusedBatchNormalization",
+    "TwoLogits",
+    "fold_temperature",
+    "saved_form",
+    "training_form",
+]
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -90,11 +96,8 @@ def saved_form(
     input_shape: tuple[int, int, int],
     num_classes: int,
     weights: list[np.ndarray[Any, Any]],
-    temperature: float = 1.0,
 ) -> Any:
-    """Build the plain float32 network with trained weights, its logits divided by `temperature`.
-
-    Dividing the head's kernel and bias is temperature scaling, without a layer for it.
+    """Build the plain float32 network with trained weights.
 
     Raises:
         TfcnnError: if the weights are not those of this network.
@@ -115,9 +118,16 @@ def saved_form(
             settings.network, f"weights of shapes {shapes}", "others", "reporting this as a bug"
         )
     model.set_weights(weights)
+    return model
+
+
+def fold_temperature(model: Any, temperature: float) -> None:
+    """Divide the logits of a saved form by `temperature`, without a layer for it.
+
+    Dividing the head's kernel and bias is temperature scaling.
+    """
     head = model.get_layer("head")
     head.set_weights([weight / temperature for weight in head.get_weights()])
-    return model
 
 
 def _faster(layer: Any) -> Any:

@@ -1,15 +1,13 @@
 """From a recipe to decoded, split, checked images: all that happens before a network exists."""
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import architectures, datasets, manifest, splits
-from tfcnn.datasets import Source
-from tfcnn.datasets.folder import open_folder, typical_size
+from tfcnn import architectures, manifest, splits
+from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
 from tfcnn.errors import InputError
 from tfcnn.inputs import pipeline
@@ -18,7 +16,7 @@ from tfcnn.manifest import Manifest
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 
-__all__ = ["Prepared", "open_source", "prepare"]
+__all__ = ["Prepared", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         CheckError: if the split leaks.
     """
     architectures.check_options(recipe.model.network, recipe.model.options)
-    source = open_source(recipe, reporter)
+    source = open_any(recipe.data.source, reporter)
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)
         source = replace(source, items=items)
@@ -101,14 +99,6 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         {name: splits.select(assigned, name) for name in splits.NAMES},
         images.decode_seconds,
     )
-
-
-def open_source(recipe: Recipe, reporter: Reporter) -> Source:
-    """Open what `data.source` names: a data set, or else a folder."""
-    name = recipe.data.source
-    if os.sep not in name and name in datasets.names():
-        return datasets.open_named(name, progress=reporter.stage(f"making {name}"))
-    return open_folder(Path(name))
 
 
 def _decoder(recipe: Recipe) -> Decoder:

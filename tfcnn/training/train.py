@@ -152,7 +152,7 @@ def _save(
     temperature = 1.0
     if recipe.evaluation.calibrate:
         temperature = calibration.fit_temperature(val_labels, val)
-        plain = form.saved_form(recipe.model, shape, classes, weights, temperature)
+        form.fold_temperature(plain, temperature)
     saving.write_keras(plain, folder / "model.keras")
     sample = prepared.images[val_rows[:64]]
     agreement["twin_difference"] = saving.write_twin(plain, folder / "model.tflite", sample)
