@@ -15,7 +15,7 @@ ORDER = [
     {"decode"},
     {"recipe"},
     {"datasets"},
-    {"manifest", "splits"},
+    {"manifest", "splits", "folds"},
     {"audit"},
     {"inputs", "architectures"},
     {"runs"},

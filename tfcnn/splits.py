@@ -14,7 +14,10 @@ from tfcnn.errors import CheckError, InputError
 from tfcnn.manifest import Manifest, Row
 from tfcnn.recipe import SplitSettings
 
-__all__ = ["NAMES", "assign", "components", "gate", "read", "select", "write"]
+__all__ = [
+    "NAMES", "SHARE", "assign", "components", "draw", "folds_of_groups", "gate", "read", "select",
+    "write",
+]  # fmt: skip
 
 NAMES = ("train", "val", "test")
 COLUMNS = ("path", "label", "group", "sha256", "pixels_sha256", "split")
@@ -41,7 +44,7 @@ def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
     if any(row.official for row in rows):
         return _around_official(manifest, units, settings)
     fractions = {"test": 0.0 if settings.test == "none" else SHARE, "val": SHARE}
-    return _draw(rows, units, fractions, settings.seed, range(len(rows)))
+    return draw(rows, units, fractions, settings.seed, range(len(rows)))
 
 
 def components(rows: Sequence[Row], *, with_groups: bool = True) -> list[int]:
@@ -187,19 +190,30 @@ def _around_official(manifest: Manifest, units: list[int], settings: SplitSettin
     if "test" not in splits and settings.test != "none":
         fractions["test"] = SHARE
     pool = [i for i, split in enumerate(splits) if split == "train"]
-    for i, split in zip(pool, _draw(rows, units, fractions, settings.seed, pool), strict=True):
+    for i, split in zip(pool, draw(rows, units, fractions, settings.seed, pool), strict=True):
         splits[i] = split
     return splits
 
 
-def _draw(
+def draw(
     rows: Sequence[Row],
     units: list[int],
     fractions: dict[str, float],
     seed: int,
     pool: Sequence[int],
 ) -> list[str]:
-    """Split the rows in `pool` by unit; returns one split per element of `pool`."""
+    """Split some rows by unit, stratified by class.
+
+    Args:
+        rows: of a manifest.
+        units: for each row the number of the set that stays together, see `components`.
+        fractions: the shares of `val` and `test`, in [0, 1]; what is left is `train`.
+        seed: of the draw.
+        pool: the row numbers to split; the splits returned are theirs.
+
+    Raises:
+        InputError: if there are too few groups or images to split.
+    """
     fractions = {split: fraction for split, fraction in fractions.items() if fraction}
     if not fractions:
         return ["train"] * len(pool)
@@ -225,26 +239,33 @@ def _by_groups(
     fractions: dict[str, float],
     seed: int,
 ) -> dict[str, list[int]]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    groups = np.empty(len(labels), dtype=np.int64)
-    for number, positions in enumerate(members):
-        groups[positions] = number
     counts = Counter(labels.tolist())
     if min(counts.values()) < 2:
         raise InputError("data", "at least 2 images of every class", "1", "more images of it")
     # scikit-learn refuses more folds than the commonest class has images, and only warns of a rare
     num_folds = min(FOLDS, len(members), max(counts.values()))
-    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        parts = [test for _, test in folds.split(labels, labels, groups)]
+    parts = folds_of_groups(labels, members, num_folds, seed)
     chosen: dict[str, list[int]] = {}
     for split, fraction in fractions.items():
         count = max(1, round(fraction * num_folds))
         chosen[split] = np.concatenate(parts[:count]).tolist()
         parts = parts[count:]
     return chosen
+
+
+def folds_of_groups(
+    labels: np.ndarray[Any, Any], members: list[list[int]], num_folds: int, seed: int
+) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+    """Deal groups, given as the positions of their images, into folds; returns positions."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = np.empty(len(labels), dtype=np.int64)
+    for number, positions in enumerate(members):
+        groups[positions] = number
+    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return [test for _, test in folds.split(labels, labels, groups)]
 
 
 def _by_images(
