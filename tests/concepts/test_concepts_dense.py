@@ -59,6 +59,12 @@ def test_softmax_does_not_overflow():
     assert softmax([-1000.0, 0.0]).tolist() == [0, 1]
 
 
+def test_bytes_do_not_wrap_around():
+    pixels, ones = np.full(784, 255, np.uint8), np.ones((784, 2), np.uint8)
+    assert dense(pixels, ones, ones[0]).tolist() == [199921, 199921]
+    np.testing.assert_allclose(softmax(np.array([1, 2, 3], np.uint8)), softmax([1.0, 2.0, 3.0]))
+
+
 @pytest.mark.parametrize(
     ("inputs", "weights", "bias"),
     [

@@ -21,6 +21,13 @@ def test_equals_keras(labels, more):
     assert rows.argmax(axis=1).tolist() == labels
 
 
+def test_a_column_of_labels_as_cifar10_has_them():
+    column = np.array([[6], [9], [0]], np.uint8)
+    rows = one_hot(column, 10)
+    np.testing.assert_array_equal(rows, keras.utils.to_categorical(column, 10))
+    assert rows.shape == (3, 10)
+
+
 @pytest.mark.parametrize("labels", [10, -1, [0, 11], 1.0, "4"])
 def test_labels_outside_the_classes_are_refused(labels):
     with pytest.raises(ValueError, match=r"expected .* from 0 to 9; received .*; try "):

@@ -30,8 +30,8 @@ def by_scipy(images, matrices, mode, value):
 @pytest.mark.parametrize("mode", ["nearest", "reflect", "wrap", "constant"])
 @settings(deadline=None, max_examples=40)
 @given(
-    height=st.integers(2, 20),
-    width=st.integers(2, 20),
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
     channels=st.integers(1, 3),
     seed=st.integers(0, 2**32 - 1),
 )
@@ -48,6 +48,15 @@ def test_reads_as_scipy_does(mode, height, width, channels, seed):
     off = np.abs(result - expected) > TOLERANCE * np.maximum(1, np.abs(matrices).max())
     # a place within 1e-5 px of an edge may fall on either side of it
     assert off.sum() <= (channels if mode in ("wrap", "constant") else 0)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "reflect", "wrap"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1)], ids=str)
+def test_a_side_of_one_pixel_is_repeated(mode, shape):
+    images = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(1, *shape, 1)
+    matrices = np.eye(3, dtype=np.float32)[np.newaxis].copy()
+    matrices[0, :2, 2] = [0 if side > 1 else 2.5 for side in shape[::-1]]
+    np.testing.assert_array_equal(geometry.resample(images, matrices, mode, 0.0), images)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "reflect", "wrap", "constant"])

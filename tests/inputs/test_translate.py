@@ -326,6 +326,7 @@ def test_harmless_arguments_change_nothing():
     plain, full = generator.translate(**COURSE), generator.translate(**COURSE, **harmless)
     assert plain.augment == full.augment
     assert "first layer" in full.code and "[data.split]" in full.code
-    assert generator.translate(dtype=tf.float32, rescale=0.0039216).augment == Augment(
-        like_keras=True
-    )
+    for rescale in (0.0039216, 1, 0, None):
+        assert generator.translate(dtype=tf.float32, rescale=rescale).augment == Augment(
+            like_keras=True
+        )

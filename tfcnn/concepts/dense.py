@@ -37,14 +37,15 @@ def dense(inputs: npt.ArrayLike, weights: npt.ArrayLike, bias: npt.ArrayLike) ->
         bias: numbers, shape `(units,)`.
 
     Returns:
-        Array of shape `(units,)` or `(batch, units)`, before the activation.
+        Float array, float32 at least, of shape `(units,)` or `(batch, units)`, before the
+        activation.
 
     Raises:
         ValueError: if the shapes do not fit each other.
 
     Example:
         >>> dense([1, 2], [[1, 0, -1], [0, 1, 1]], [0, 0, 10])
-        array([ 1,  2, 11])
+        array([ 1.,  2., 11.])
 
     Reference:
         Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.1.
@@ -55,7 +56,8 @@ def dense(inputs: npt.ArrayLike, weights: npt.ArrayLike, bias: npt.ArrayLike) ->
             "inputs, weights, bias: expected shapes ([batch,] inputs), (inputs, units) and "
             f"(units,); received {x.shape}, {w.shape} and {b.shape}; try flatten(image) first"
         )
-    return np.asarray(x @ w + b)
+    kind = np.result_type(x, w, b, np.float32)  # uint8 would wrap around at 256
+    return np.asarray(x.astype(kind) @ w.astype(kind) + b.astype(kind))
 
 
 def relu(values: npt.ArrayLike) -> Array:
@@ -86,7 +88,7 @@ def softmax(logits: npt.ArrayLike) -> Array:
         logits: numbers, shape `(classes,)` or `(batch, classes)`.
 
     Returns:
-        Float array of the same shape in [0, 1]; the last axis sums to 1.
+        Float array, float32 at least, of the same shape in [0, 1]; the last axis sums to 1.
 
     Example:
         >>> softmax([0, 0, np.log(2)])
@@ -96,5 +98,6 @@ def softmax(logits: npt.ArrayLike) -> Array:
         Goodfellow, Bengio, Courville, Deep Learning (2016), sections 4.1 and 6.2.2.3.
     """
     scores = np.asarray(logits)
+    scores = scores.astype(np.result_type(scores, np.float32))
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

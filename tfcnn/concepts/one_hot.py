@@ -12,7 +12,8 @@ def one_hot(labels: npt.ArrayLike, num_classes: int) -> Array:
     """Write each label as a row with a 1 at its place: `out[n, c] = 1 if labels[n] == c else 0`.
 
     Args:
-        labels: whole numbers in [0, num_classes), one, or an array of shape `(images,)`.
+        labels: whole numbers in [0, num_classes), one, or an array of shape `(images,)` or, as
+            CIFAR-10's are stored, `(images, 1)`.
         num_classes: length of a row.
 
     Returns:
@@ -37,4 +38,6 @@ def one_hot(labels: npt.ArrayLike, num_classes: int) -> Array:
             f"labels: expected whole numbers from 0 to {num_classes - 1}; received {labels!r}; "
             "try num_classes = the largest label + 1"
         )
+    if index.ndim > 1 and index.shape[-1] == 1:
+        index = index[..., 0]
     return np.asarray(np.eye(num_classes, dtype=np.int64)[index])

@@ -164,7 +164,9 @@ def _fill_mode(name: str, value: Any) -> str:
 
 
 def _rescale(name: str, value: Any) -> None:
-    if value and not (_is_number(value) and math.isclose(value, 1 / 255, rel_tol=1e-3)):
+    # 1, like None and 0, asks for nothing
+    known = _is_number(value) and (value == 1 or math.isclose(value, 1 / 255, rel_tol=1e-3))
+    if value and not known:
         raise InputError(
             name,
             "1/255 (the first layer of every network divides by 255)",

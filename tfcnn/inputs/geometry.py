@@ -157,10 +157,11 @@ def _wrap(place: Any, side: Any) -> Any:
     """Bring places beyond the edge back into [0, side - 1], with the period side - 1."""
     import tensorflow as tf
 
-    period = tf.maximum(tf.cast(side, tf.float32) - 1, 1)
+    last = tf.cast(side, tf.float32) - 1
+    period = tf.maximum(last, 1)  # one pixel has no period
     rest = tf.math.floormod(place, period)
     at_last = (place == period) | ((rest == 0) & (place < 0))
-    return tf.where(at_last, period, rest)
+    return tf.minimum(tf.where(at_last, period, rest), last)
 
 
 def _bilinear(images: Any, x: Any, y: Any) -> Any:
