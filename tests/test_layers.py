@@ -13,6 +13,7 @@ ORDER = [
     {"errors", "progress", "quiet"},
     {"atomic", "disk"},
     {"decode"},
+    {"schema"},
     {"recipe"},
     {"datasets"},
     {"manifest", "splits", "folds"},

@@ -32,6 +32,16 @@ def test_values_are_read_as_toml_else_as_text():
     assert recipe.override(changed, ["data.image_size=32"]).data.image_size == (32, 32)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_another_network_starts_from_its_own_options(order):
+    malaria = recipe.load("malaria")
+    assert malaria.model.options == {"equalize": True}
+    assert recipe.override(malaria, ["model.network=lenet5"]).model.options == {}
+    assert recipe.override(malaria, ["model.network=compact"]).model.options == {"equalize": True}
+    both = ["model.network=resnet", "model.options.depth=32"][::order]
+    assert recipe.override(malaria, both).model.options == {"depth": 32}
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [

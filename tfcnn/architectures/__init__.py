@@ -18,7 +18,7 @@ from tfcnn.errors import InputError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build", "check_options", "describe", "find", "names", "require_size"]
+__all__ = ["build", "check_options", "describe", "find", "names", "part", "require_size"]
 
 
 def names() -> list[str]:
@@ -93,11 +93,24 @@ def build(
     check_options(name, options)
     if num_classes < 2:
         raise InputError(f"network {name}", "at least 2 classes", str(num_classes), "more folders")
-    module = importlib.import_module(f"{__name__}.{find(name)}")
     try:
-        return module.build(tuple(input_shape), num_classes, **options)
+        return part(name, "build")(tuple(input_shape), num_classes, **options)
     except ValueError as error:
         raise _refusal(name, input_shape, error) from error
+
+
+def part(name: str, attribute: str) -> Any:
+    """Return what a network's file defines beside `build`, or None.
+
+    Args:
+        name: the network.
+        attribute: "finetune", a function that lets all of a partly frozen model learn, or
+            "LOSS_WEIGHTS", one weight per output of a network with auxiliary classifiers.
+
+    Raises:
+        InputError: if there is no such network.
+    """
+    return getattr(importlib.import_module(f"{__name__}.{find(name)}"), attribute, None)
 
 
 def require_size(input_shape: tuple[int, int, int], smallest: tuple[int, int]) -> None:

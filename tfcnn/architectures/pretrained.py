@@ -5,8 +5,9 @@ Papers: those of the backbones, named in keras.io/api/applications; the default 
 Built: the backbone without its classifier, its average over all positions, dropout, head. What its
 `preprocess_input` does to pixels is written as plain layers, so that the saved model takes pixels
 in [0, 255]; grey images are repeated to three channels.
-Two phases: with `frozen=True` only the head learns; then `finetune(model)`, compile anew with a
-small learning rate, and go on. In both, batch normalisation stays in inference mode.
+Two phases: with `frozen=True` only the head learns; then, where the recipe gives
+`train.finetune_epochs`, the backbone learns too, at a small learning rate (`finetune(model)`). In
+both, batch normalisation stays in inference mode.
 Parameters of the default at 1000 classes: 3,538,984, in the paper 3.4 million. Smallest image: that
 of the backbone, 32x32 for the default.
 """

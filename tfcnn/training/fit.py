@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import keras
@@ -17,7 +17,7 @@ from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe, TrainSettings
 from tfcnn.training.resume import Checkpoint, SeedEpochs, State, Stopping
 
-__all__ = ["Waiting", "compile_model", "fit", "optimizer_for"]
+__all__ = ["Waiting", "compile_model", "fit", "optimizer_for", "phases"]
 
 
 class Waiting:
@@ -66,6 +66,7 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch_start, self._epoch_waited = perf_counter(), self.waiting.seconds
+        self._cpu_start = process_time()
         self._trained: float | None = None
         epochs = self.params["epochs"]
         self._progress = self.reporter.stage(f"epoch {epoch + 1}/{epochs}")
@@ -97,6 +98,7 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
             )
         self.state.epoch = epoch + 1
         self.state.train_seconds += seconds
+        self.state.train_cpu_seconds += process_time() - self._cpu_start
         self.state.history.append(row)
         _write_history(self.state.history, self.path)
         self.reporter.epoch(epoch + 1, self.params["epochs"], row)
@@ -115,7 +117,7 @@ def fit(
 
     Args:
         model: compiled, see `compile_model`.
-        recipe: what to do.
+        recipe: what to do, with the `[train]` section of the phase, see `phases`.
         data: images uint8 `(images, height, width, channels)` and labels int32 `(images,)`.
         rows: the row numbers of each split.
         folder: the run folder; history, logs and checkpoints go there.
@@ -135,16 +137,17 @@ def fit(
     steps = tfdata.steps_per_epoch(len(rows["train"]), size)
     waiting = Waiting()
     live = _Live(state, reporter, waiting, (size, steps), folder / "history.csv")
+    end = state.phase_start + train.epochs
     if not state.is_done:
         batches = pipeline.training(
             recipe.inputs, *data, rows["train"], batch_size=size, seed=train.seed,
-            first_epoch=state.epoch, epochs=train.epochs,
+            first_epoch=state.epoch, epochs=end,
         )  # fmt: skip
         model.fit(
             waiting.measured(batches),
             validation_data=tfdata.in_order(*data, rows["val"], train.batch_size),
             initial_epoch=state.epoch,
-            epochs=train.epochs,
+            epochs=end,
             steps_per_epoch=steps,
             shuffle=False,  # the batches are shuffled already
             class_weight=_class_weights(train, data[1][rows["train"]]),
@@ -159,22 +162,49 @@ def fit(
     return [np.array(weight) for weight in model.get_weights()]
 
 
-def compile_model(model: Any, train: TrainSettings, num_images: int) -> None:
-    """Give a training form its loss, its optimizer and its schedule."""
+def phases(train: TrainSettings) -> list[TrainSettings]:
+    """Return the settings of each phase: the one of `[train]`, and that of fine-tuning if any."""
+    if not train.finetune_epochs:
+        return [train]
+    finetune = {"epochs": train.finetune_epochs, "learning_rate": train.finetune_learning_rate}
+    return [train, train.model_copy(update=finetune)]
+
+
+def compile_model(
+    model: Any, train: TrainSettings, num_images: int, loss_weights: tuple[float, ...] = (1.0,)
+) -> None:
+    """Give a training form its loss, its optimizer and its schedule.
+
+    Args:
+        model: from `training_form`; compiled anew if it was before.
+        train: the settings of one phase.
+        num_images: in the train split.
+        loss_weights: of the outputs; in training all count, afterwards the first alone.
+    """
     size = min(train.batch_size, num_images)
     steps = train.epochs * tfdata.steps_per_epoch(num_images, size)
-    smoothing = train.label_smoothing
 
     def loss(labels: Any, logits: Any) -> Any:
         indices = tf.cast(tf.reshape(labels, [-1]), tf.int32)  # Keras hands labels over as floats
         targets = tf.one_hot(indices, logits.shape[-1])
-        return keras.losses.categorical_crossentropy(
-            targets, logits, from_logits=True, label_smoothing=smoothing
-        )
 
-    model.compile(
-        optimizer=optimizer_for(train, steps), loss=loss, metrics=["sparse_categorical_accuracy"]
-    )
+        def of(outputs: Any) -> Any:
+            return keras.losses.categorical_crossentropy(
+                targets, outputs, from_logits=True, label_smoothing=train.label_smoothing
+            )
+
+        if logits.shape.rank == 2:
+            return of(logits)
+        return sum(weight * of(logits[:, i]) for i, weight in enumerate(loss_weights))
+
+    def sparse_categorical_accuracy(labels: Any, logits: Any) -> Any:
+        first = logits if logits.shape.rank == 2 else logits[:, 0]
+        return keras.metrics.sparse_categorical_accuracy(labels, first)
+
+    with model.distribute_strategy.scope():
+        model.compile(
+            optimizer=optimizer_for(train, steps), loss=loss, metrics=[sparse_categorical_accuracy]
+        )
 
 
 def optimizer_for(train: TrainSettings, steps: int) -> Any:

@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfcnn import architectures
-from tfcnn.errors import InputError, TfcnnError
+from tfcnn.errors import TfcnnError
 from tfcnn.recipe import ModelSettings
 
 __all__ = [
+    "AllInTraining",
     "FusedBatchNormalization",
     "TwoLogits",
     "fold_temperature",
@@ -68,23 +69,32 @@ class TwoLogits(keras.layers.Layer):  # type: ignore[misc]
         return tf.concat([tf.zeros_like(inputs), inputs], axis=-1)
 
 
+class AllInTraining(keras.layers.Layer):  # type: ignore[misc]
+    """Hands on the logits of all heads in training, of the first alone afterwards."""
+
+    def call(self, inputs: list[Any], training: bool | None = None) -> Any:
+        """Map heads of `(batch, classes)` to `(batch, heads, classes)`, or to the first of them."""
+        return tf.stack(inputs, axis=1) if training else tf.identity(inputs[0])
+
+
 def training_form(
     settings: ModelSettings, input_shape: tuple[int, int, int], num_classes: int, policy: str
 ) -> Any:
-    """Build a network to train: under `policy`, with fused batch norm, ending in logits."""
+    """Build a network to train: under `policy`, with fused batch norm, ending in logits.
+
+    A network with auxiliary classifiers gives all their logits in training, see `AllInTraining`.
+    """
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
         plain = architectures.build(settings.network, input_shape, num_classes, settings.options)
-        if len(plain.outputs) > 1:
-            raise InputError(
-                "model.options", "a network of one output", str(len(plain.outputs)),
-                "auxiliary = false",
-            )  # fmt: skip
         model = keras.models.clone_model(plain, clone_function=_faster)
         model.set_weights(plain.get_weights())
         if model.output_shape[-1] == 1:  # under the policy too: Keras scales the loss by it
             outputs = TwoLogits(dtype="float32")(model.outputs[0])
+            model = keras.Model(model.inputs[0], outputs, name=model.name)
+        if len(model.outputs) > 1:
+            outputs = AllInTraining(dtype="float32")(model.outputs)
             model = keras.Model(model.inputs[0], outputs, name=model.name)
     finally:
         keras.config.set_dtype_policy(previous)
@@ -118,6 +128,8 @@ def saved_form(
             settings.network, f"weights of shapes {shapes}", "others", "reporting this as a bug"
         )
     model.set_weights(weights)
+    if len(model.outputs) > 1:  # auxiliary classifiers have done their work
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
 
 
@@ -132,7 +144,7 @@ def fold_temperature(model: Any, temperature: float) -> None:
 
 def _faster(layer: Any) -> Any:
     config = layer.get_config()
-    if layer.name == "head":
+    if layer.name.endswith("head"):
         config["activation"] = "linear"  # the loss takes logits: exact where a softmax saturates
     if type(layer) is keras.layers.BatchNormalization:
         return FusedBatchNormalization.from_config(config)

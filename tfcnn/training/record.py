@@ -63,6 +63,7 @@ def facts(prepared: Prepared, state: State, agreement: dict[str, Any]) -> dict[s
     return {
         "decode_seconds": prepared.decode_seconds,
         "train_seconds": seconds,
+        "train_cpu_seconds": state.train_cpu_seconds,
         "images_per_second": trained / seconds if seconds else None,
         "waiting_fraction": float(np.mean([row["waiting_fraction"] for row in state.history])),
         "epochs": len(state.history),

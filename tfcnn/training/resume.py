@@ -29,16 +29,27 @@ class State:
         history: one row of figures per epoch.
         stopping: the memory of the stopping rule.
         train_seconds: time spent training so far.
+        train_cpu_seconds: the same of all cores together, which other work disturbs less.
         precision: the dtype policy, kept by a resume on another machine.
-        is_done: whether no epoch is left to train.
+        is_done: whether no epoch of the phase is left to train.
+        phase: 0, or 1 where the backbone of a pretrained network learns too.
+        phase_start: epochs that were done when the phase began.
     """
 
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     stopping: dict[str, float] = field(default_factory=dict)
     train_seconds: float = 0.0
+    train_cpu_seconds: float = 0.0
     precision: str = ""
     is_done: bool = False
+    phase: int = 0
+    phase_start: int = 0
+
+    def next_phase(self) -> None:
+        """Begin another phase: nothing of it is done, and nothing yet is best."""
+        self.phase, self.phase_start = self.phase + 1, self.epoch
+        self.is_done, self.stopping = False, {}
 
 
 class Stopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
@@ -114,13 +125,15 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         if not path.exists():
             return State()
         with np.load(path, allow_pickle=False) as arrays:
-            return State(**json.loads(str(arrays["state"])))
+            return _state(arrays)
 
     def restore(self) -> None:
-        """Put the model, its optimizer and the stopping rule where they were."""
+        """Put the model, its optimizer and the stopping rule where they were in this phase."""
         if not self.path.exists():
             return
         with np.load(self.path, allow_pickle=False) as arrays:
+            if _state(arrays).phase != self.state.phase:
+                return
             groups = {
                 name: [arrays[f"{name}_{i}"] for i in range(_count(arrays.files, name))]
                 for name in ("weights", "optimizer", "best")
@@ -132,6 +145,10 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             variable.assign(value)
         self.stopping.kept = self.state.stopping
         self.stopping.kept_weights = groups["best"] or None
+
+
+def _state(arrays: Any) -> State:
+    return State(**json.loads(str(arrays["state"])))
 
 
 def _count(files: list[str], name: str) -> int:

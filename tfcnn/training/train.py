@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcnn import atomic, runs, splits
+from tfcnn import architectures, atomic, runs, splits
 from tfcnn import recipe as recipes
 from tfcnn.errors import InputError, TfcnnError
 from tfcnn.evaluation import calibration, operating_point, scoring
@@ -21,7 +21,7 @@ from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import form, saving, strategy
-from tfcnn.training.fit import compile_model, fit
+from tfcnn.training.fit import compile_model, fit, phases
 from tfcnn.training.prepare import Prepared, prepare
 from tfcnn.training.record import card, facts
 from tfcnn.training.resume import Checkpoint, State
@@ -115,26 +115,40 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _build(prepared: Prepared, state: State) -> Any:
-    """Build and compile the training form on the devices there are."""
+    """Build the training form on the devices there are."""
     recipe, settings = prepared.recipe, prepared.recipe.train
+    if settings.finetune_epochs and not architectures.part(recipe.model.network, "finetune"):
+        raise InputError(
+            "train.finetune_epochs", "0 for a network that is not pretrained",
+            f"{settings.finetune_epochs} for {recipe.model.network}", "model.network=pretrained",
+        )  # fmt: skip
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
     state.precision = state.precision or strategy.precision(settings.precision)
     classes = len(prepared.manifest.class_names)
     with strategy.choose().scope():
-        model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
-        compile_model(model, settings, len(prepared.rows["train"]))
-    return model
+        return form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
 
 
 def _train(
     prepared: Prepared, model: Any, folder: Path, state: State, reporter: Reporter
 ) -> tuple[list[Any], Floats]:
     """Fit the training form; returns the weights to keep and its probabilities on val."""
-    data = (prepared.images, prepared.labels)
-    weights = fit(model, prepared.recipe, data, prepared.rows, folder, state, reporter)
-    model.set_weights(weights)
+    data, recipe = (prepared.images, prepared.labels), prepared.recipe
+    loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
+    settings = phases(recipe.train)
+    while True:
+        phase = recipe.model_copy(update={"train": settings[state.phase]})
+        if state.phase:
+            architectures.part(recipe.model.network, "finetune")(model)
+            reporter.note(f"fine-tuning {recipe.model.network}")
+        compile_model(model, phase.train, len(prepared.rows["train"]), loss_weights)
+        weights = fit(model, phase, data, prepared.rows, folder, state, reporter)
+        model.set_weights(weights)
+        if state.phase + 1 == len(settings):
+            break
+        state.next_phase()
     logits = model.predict(_batches(prepared), verbose=0)
     return weights, keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 

@@ -1,0 +1,177 @@
+"""The schema of a recipe: sections and keys, their types, ranges and defaults."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from tfcnn.decode import Fit
+
+__all__ = [
+    "Augment",
+    "DataSettings",
+    "EvaluationSettings",
+    "InputSettings",
+    "ModelSettings",
+    "Recipe",
+    "SplitSettings",
+    "TrainSettings",
+]
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitSettings(_Section):
+    """`[data.split]`: who goes into which split."""
+
+    unit: Literal["group", "image"] = "group"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    test: Literal["auto", "none"] = "auto"
+    demonstration: bool = False
+
+    @model_validator(mode="after")
+    def _leaks_are_meant(self) -> "SplitSettings":
+        if self.unit == "image" and not self.demonstration:
+            raise ValueError(
+                'expected data.split.demonstration = true with unit = "image", which lets a '
+                'patient be on both sides; received false; try unit = "group"'
+            )
+        return self
+
+
+class DataSettings(_Section):
+    """`[data]`: which images, who belongs together, and how they are decoded."""
+
+    source: str
+    group_regex: str | None = None
+    group_csv: str | None = None
+    positive: str | None = None
+    image_size: tuple[int, int] | None = None
+    channels: Literal[1, 3] = 3
+    fit: Fit = "stretch"
+    split: SplitSettings = SplitSettings()
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        return (value, value) if isinstance(value, int) else value
+
+    @field_validator("image_size")
+    @classmethod
+    def _sensible(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not all(8 <= side <= 1024 for side in value):
+            raise ValueError("expected a height and width of 8 to 1024 px")
+        return value
+
+
+class Augment(_Section):
+    """`[inputs.augment]`: random changes of a training image, each drawn anew every epoch.
+
+    Done in this order: quarter turn, rotation to zoom, channel shift, flips, contrast, brightness
+    and gain. Angles in degrees, gains and offsets in fractions of 255; shifts under 1 in fractions
+    of the side, from 1 on in px, one of a list with a random sign; a zoom over 1 shows more of the
+    scene. `brightness = 0.1` means `[0.9, 1.1]`. `like_keras` does what ImageDataGenerator does
+    against its words: shifts of height and width, and their centres, are exchanged; brightness
+    rounds down.
+    """
+
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    rotate90: bool = False
+    rotation_degrees: Size = 0.0
+    shift_height: Size | Choices = 0.0
+    shift_width: Size | Choices = 0.0
+    shear_degrees: Size = 0.0
+    zoom: tuple[Finite, Finite] = (1.0, 1.0)
+    fill_mode: Literal["nearest", "constant", "reflect", "wrap"] = "nearest"
+    fill_value: Annotated[float, Field(ge=0, le=255)] = 0.0
+    brightness: Fraction | tuple[Finite, Finite] = 0.0
+    contrast: Fraction = 0.0
+    channel_gain: Fraction = 0.0
+    channel_shift: Size = 0.0
+    like_keras: bool = False
+
+
+class InputSettings(_Section):
+    """`[inputs]`: how files become batches.
+
+    `generator` holds ImageDataGenerator's arguments instead of `augment`; either pipeline does
+    either.
+    """
+
+    pipeline: Literal["tfdata", "generator"] = "tfdata"
+    augment: Augment = Augment()
+    generator: dict[str, Any] = {}
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _switched_off(cls, value: Any) -> Any:
+        return {} if value is False or value == "none" else value
+
+    @model_validator(mode="after")
+    def _said_once(self) -> "InputSettings":
+        if self.generator and self.augment != Augment():
+            raise ValueError(
+                "expected one of augment and generator; received both; try augment = false"
+            )
+        return self
+
+
+class ModelSettings(_Section):
+    """`[model]`: which network, built with which options."""
+
+    network: str = "compact"
+    options: dict[str, Any] = {}
+
+
+class TrainSettings(_Section):
+    """`[train]`: optimizer, schedule and stopping."""
+
+    epochs: Annotated[int, Field(ge=1)] = 16
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    deterministic: bool = True
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    schedule: Literal["constant", "one_cycle", "cosine"] = "one_cycle"
+    warmup_fraction: Fraction = 0.25
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Fraction = 0.9
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    patience: Annotated[int, Field(ge=0)] = 0
+    best_weights: bool = True
+    finetune_epochs: Annotated[int, Field(ge=0)] = 0
+    finetune_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+
+
+class EvaluationSettings(_Section):
+    """`[evaluation]`: the operating point, chosen on val, and the resampling."""
+
+    sensitivity: Annotated[float, Field(gt=0, lt=1)] | None = None
+    specificity: Annotated[float, Field(gt=0, lt=1)] | None = None
+    calibrate: bool = True
+
+    @model_validator(mode="after")
+    def _one_target(self) -> "EvaluationSettings":
+        if self.sensitivity is not None and self.specificity is not None:
+            raise ValueError("expected a target sensitivity or specificity, not both")
+        return self
+
+
+class Recipe(_Section):
+    """All that decides a run; the run folder keeps a copy."""
+
+    name: str
+    data: DataSettings
+    inputs: InputSettings = InputSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
