@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import stats
 from sklearn.datasets import load_sample_images
 
-from tfcnn import recipe
+from tfcnn import architectures, recipe
 from tfcnn.errors import InputError
 from tfcnn.inputs import augment, generator, geometry
 from tfcnn.inputs._arguments import checked
@@ -214,6 +214,16 @@ def test_a_call_without_chance_gives_keras_images(arguments, shape):
     np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE)
 
 
+def test_rescale_is_what_the_first_layer_of_a_network_does():
+    arguments = {"zoom_range": [0.7, 0.7], "fill_mode": "reflect", "rescale": 1 / 255}
+    images = patches((24, 24, 3), 3)
+    keras = Keras(**arguments)
+    expected = next(keras.flow(images, batch_size=3, shuffle=False))
+    network = architectures.build("mlp", (24, 24, 3), 2)
+    result = network.layers[0](generator.translate(**arguments)(images))
+    np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE / 255)
+
+
 def test_a_translation_depends_on_seed_epoch_and_index():
     translation = generator.translate(**COURSE)
     images = patches((24, 24, 3), 4)
@@ -224,8 +234,10 @@ def test_a_translation_depends_on_seed_epoch_and_index():
     np.testing.assert_array_equal(result, again[::-1])
     for other in ({"seed": 2, "epoch": 2}, {"seed": 1, "epoch": 3}):
         assert not np.array_equal(result, translation(images, indices=[5, 9, 2, 0], **other))
-    with pytest.raises(InputError, match="batch, height, width"):
+    with pytest.raises(InputError, match=r"^images: expected .*height, width, 1 or 3"):
         translation(images[0])
+    with pytest.raises(InputError, match=r"^indices: expected 4 numbers"):
+        translation(images, indices=[5, 9, 2])
 
 
 @pytest.mark.parametrize(
@@ -251,6 +263,27 @@ def test_the_printed_code_and_recipe_do_the_same(arguments):
     commented = [line[2:] for line in translation.code.splitlines() if line.startswith("# ")]
     assert "ImageDataGenerator(" in commented[0]
     assert all("    " + line in commented for line in translation.toml.splitlines())
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32, np.float64])
+def test_the_printed_code_takes_arrays_as_keras_datasets_has_them(kind):
+    """MNIST's labels are uint8, CIFAR-10's a column; pixels are often made floats."""
+    namespace = {}
+    exec(generator.translate(**COURSE).code, namespace)
+    images = patches((16, 16, 3), 6)
+    plain = np.arange(6, dtype=np.int32)
+    ((expected, _),) = namespace["training_batches"](images, plain, batch_size=6)
+    for labels in (plain.astype(kind), plain.astype(kind)[:, np.newaxis], plain.tolist()):
+        ((batch, numbers),) = namespace["training_batches"](
+            images.astype(kind), labels, batch_size=6
+        )
+        assert batch.dtype == tf.float32 and numbers.dtype == tf.int32
+        assert sorted(numbers.numpy()) == list(range(6))
+        np.testing.assert_array_equal(batch, expected)
+    with pytest.raises(InputError, match=r"^images: expected .* for grey ones"):
+        namespace["training_batches"](images[..., 0], plain)
+    with pytest.raises(ValueError, match="cannot reshape"):
+        namespace["training_batches"](images, plain[:5])
 
 
 @pytest.mark.parametrize("arguments", GEOMETRY + BRIGHTNESS, ids=str)

@@ -29,7 +29,11 @@ augment = Augment({settings})
 
 
 def training_batches(images, labels, *, batch_size=32, seed=0, epochs=1):
-    """Return a tf.data.Dataset of float32 images in [0, 255] and int32 labels."""
+    """Return a tf.data.Dataset of float32 images in [0, 255] and int32 labels.
+
+    images: (images, height, width, 1 or 3) in [0, 255]; labels: (images,), whole numbers.
+    """
+    labels = np.asarray(labels, np.int32).reshape(len(images))
     rows = np.arange(len(images))
     return tfdata.training(
         images, labels, rows, augment,
@@ -67,7 +71,7 @@ class Translation:
         """Change images as in training.
 
         Args:
-            images: uint8 or float32 `(batch, height, width, channels)` in [0, 255].
+            images: `(batch, height, width, 1 or 3)` in [0, 255], of any type of number.
             seed: with the epoch and the image's number it fixes every draw.
             epoch: counted from 0.
             indices: the images' numbers in the data set; 0, 1, 2 ... if not given.
@@ -76,16 +80,17 @@ class Translation:
             float32 of the same shape, in [0, 255].
 
         Raises:
-            InputError: if the images have another shape.
+            InputError: if the images have another shape, or the indices another number.
         """
+        from tfcnn.inputs import tfdata
+
         images = np.asarray(images)
-        if images.ndim != 4 or images.shape[3] not in (1, 3):
-            raise InputError(
-                "images", "(batch, height, width, 1 or 3)", str(images.shape), "images[np.newaxis]"
-            )
-        batch, *shape = images.shape
+        tfdata.check_images(images)
+        batch, height, width, channels = images.shape
         numbers = np.arange(batch) if indices is None else np.asarray(indices, np.int64)
-        height, width, channels = shape
+        if numbers.shape != (batch,):
+            received = f"shape {numbers.shape}"
+            raise InputError("indices", f"{batch} numbers, one per image", received, "range(...)")
         drawn = augment.draw(self.augment, (height, width, channels), seed, epoch, numbers)
         done = augment.compose(self.augment, (height, width, channels), drawn)
         turned = geometry.dihedral_batch(images, np.arange(batch), done.turns, done.flipped)

@@ -9,13 +9,29 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcnn.decode import Pixels
+from tfcnn.errors import InputError
 from tfcnn.inputs import augment, geometry
 from tfcnn.recipe import Augment
 
-__all__ = ["in_order", "steps_per_epoch", "training"]
+__all__ = ["check_images", "in_order", "steps_per_epoch", "training"]
 
 PREFETCH_BATCHES = 4
 Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
+
+
+def check_images(images: npt.NDArray[Any]) -> None:
+    """Refuse what is not `(images, height, width, 1 or 3)`.
+
+    Raises:
+        InputError: saying which shape the array has.
+    """
+    if images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise InputError(
+            "images",
+            "an array of shape (images, height, width, 1 or 3)",
+            str(images.shape),
+            "images[np.newaxis] for a single one, images[..., np.newaxis] for grey ones",
+        )
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
@@ -45,7 +61,8 @@ def training(
     images a batch holds and how they are changed follows from its number alone.
 
     Args:
-        images: uint8 `(images, height, width, channels)` in [0, 255], of the whole manifest.
+        images: `(images, height, width, 1 or 3)` in [0, 255], of the whole manifest; uint8 takes
+            the least memory.
         labels: int32 `(images,)`.
         rows: int64 `(count,)`, which of them are trained on.
         settings: how images are changed.
@@ -58,7 +75,11 @@ def training(
 
     Returns:
         A dataset of `(float32 (batch, height, width, channels) in [0, 255], int32 (batch,))`.
+
+    Raises:
+        InputError: if the images have another shape, or one that the settings cannot be done to.
     """
+    check_images(images)
     shape = images.shape[1:]
     augment.check(settings, shape[:2])
     size = min(batch_size, len(rows))
@@ -78,7 +99,7 @@ def training(
         return batch, labels[indices], done.matrices, done.colours
 
     def load(step: Any) -> tuple[Any, Any]:
-        pixels = tf.float32 if transform else tf.uint8
+        pixels = tf.float32 if transform else tf.as_dtype(images.dtype)
         types = (pixels, tf.int32, tf.float32, tf.float32)
         batch, batch_labels, matrices, colours = tf.numpy_function(gather, [step], types)
         batch = tf.ensure_shape(batch, (size, *shape))
