@@ -5,10 +5,12 @@
 SHELL := /bin/sh
 TFCNN := .venv/bin/tfcnn
 RUN ?= malaria
+RECIPE ?= malaria
+FOLDS ?= 5
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
-.PHONY: help install demo download train-malaria evaluate predict report test test-slow check lint types clean
+.PHONY: help install demo download train-malaria crossval evaluate predict report test test-slow check lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +35,9 @@ train-malaria: $(READY) ## recipe malaria into models/malaria
 
 train-%: $(READY)
 	$(TFCNN) train $* $(ARGS)
+
+crossval: $(READY) ## RECIPE=malaria FOLDS=5: every image predicted by a model of other groups
+	$(TFCNN) crossval "$(RECIPE)" --folds "$(FOLDS)" $(ARGS)
 
 evaluate: $(READY) ## RUN=malaria: every metric with its interval
 	@$(TFCNN) evaluate "$(RUN)" $(ARGS)

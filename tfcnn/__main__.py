@@ -52,7 +52,7 @@ def main() -> None:
 
 def _continuation() -> str:
     words = [word for word in sys.argv[1:] if word != "--fresh"]
-    if words[:1] == ["train"] and "--resume" not in words:
+    if words[:1] in (["train"], ["crossval"]) and "--resume" not in words:
         words.append("--resume")
     return shlex.join(["tfcnn", *words])
 

@@ -12,12 +12,13 @@ from tfcnn.errors import InputError
 from tfcnn.progress import Reporter
 
 if TYPE_CHECKING:
+    from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.evaluation.scoring import Report
     from tfcnn.prediction import Prediction
     from tfcnn.recipe import Recipe
     from tfcnn.runs import Run
 
-__all__ = ["evaluate", "load", "predict", "recipe_for", "stream", "train"]
+__all__ = ["crossval", "evaluate", "load", "predict", "recipe_for", "stream", "train"]
 
 
 def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "Recipe":
@@ -101,6 +102,53 @@ def train(
         )
         page.write(folder)
         return runs.finished(folder)
+
+
+def crossval(
+    recipe: "str | Path | Recipe",
+    *,
+    folds: int = 5,
+    settings: Iterable[str] = (),
+    run: str | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> "Summary":
+    """Train a recipe once per fold, so that every image is predicted by a model of others.
+
+    Args:
+        recipe: see `recipe_for`.
+        folds: how many, at least 2 and at most the number of groups.
+        settings: assignments `section.key=value` that change the recipe.
+        run: name in `models/`, or path, of the folder of the runs; `NAME-crossval` if None.
+        resume: keep the folds that are done and go on with the one that was cut.
+        fresh: move an unfinished cross-validation aside and start again.
+        reporter: hears of the progress.
+
+    Returns:
+        What the folds say together; the runs are in its `path`.
+
+    Raises:
+        InputError: if recipe, data or number of folds cannot be used, or the folder is taken.
+        CheckError: if the data changed since the cross-validation was begun.
+    """
+    from tfcnn import quiet, runs
+    from tfcnn.disk import locked
+
+    made = recipe_for(recipe, settings)
+    folder = runs.folder_of(run or f"{made.name}-crossval")
+    quiet.load_tensorflow()
+    from tfcnn.report import page
+    from tfcnn.training.crossval import crossval as train_folds
+
+    def finish(fold: Path) -> "Run":
+        page.write(fold)
+        return runs.finished(fold)
+
+    with locked(folder):
+        return train_folds(
+            made, folder, folds, finish=finish, resume=resume, fresh=fresh, reporter=reporter
+        )
 
 
 def load(name_or_path: str | Path) -> "Run":

@@ -28,6 +28,15 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or path.")]
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE|FOLDER", help="A recipe, or a folder of classes.")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=V", help="Change the recipe.")
+]
+RunName = Annotated[str | None, typer.Option(help="Name or path of the run folder.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start an unfinished run again.")]
 GroupRegex = Annotated[str | None, typer.Option(help="Reads the group (patient) from a file name.")]
 GroupCsv = Annotated[str | None, typer.Option(help="CSV with columns path,group.")]
 
@@ -108,16 +117,12 @@ def check(
     "tfcnn train cells/ --set data.group_regex='^(P[0-9]+)'"
 )
 def train(
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE|FOLDER", help="A recipe, or a folder of classes.")
-    ],
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="A.B=V", help="Change the recipe.")
-    ] = None,
+    recipe: RecipeArgument,
+    settings: Settings = None,
     split: Annotated[Path | None, typer.Option(help="A split.csv to use.")] = None,
-    run: Annotated[str | None, typer.Option(help="Name or path of the run folder.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start an unfinished run again.")] = False,
+    run: RunName = None,
+    resume: Resume = False,
+    fresh: Fresh = False,
     resplit: Annotated[
         bool, typer.Option("--resplit", help="Ignore the split that the folder is in.")
     ] = False,
@@ -147,6 +152,36 @@ def train(
         typer.echo(f"note: {warning}")
     typer.echo(f"Run: {made.path}   Report: {made.path / 'report.html'}")
     typer.echo(report.sentence)
+
+
+@app.command(epilog="Example: tfcnn crossval malaria --folds 5")
+def crossval(
+    recipe: RecipeArgument,
+    folds: Annotated[int, typer.Option(help="How many; each tests other groups.")] = 5,
+    settings: Settings = None,
+    run: RunName = None,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Train once per fold, so that every image is predicted by a model of other groups."""
+    from tfcnn.terminal import TerminalReporter, show_folds
+
+    if resume and fresh:
+        raise InputError("crossval", "--resume or --fresh", "both", "one of them")
+    options: dict[str, Any] = {"run": run, "resume": resume, "fresh": fresh}
+    with TerminalReporter() as reporter:
+        summary = api.crossval(
+            recipe, folds=folds, settings=settings or [], reporter=reporter, **options
+        )
+    if as_json:
+        typer.echo(json.dumps({"run": str(summary.path), **summary.to_dict()}))
+        return
+    show_folds(summary, Console(highlight=False, markup=False))
+    for warning in summary.warnings:
+        typer.echo(f"note: {warning}")
+    typer.echo(f"Runs: {summary.path}   Out-of-fold: {summary.path / 'predictions.csv'}")
+    typer.echo(summary.sentence)
 
 
 @app.command(epilog="Example: tfcnn evaluate malaria --data other_hospital/")

@@ -80,7 +80,8 @@ def _parts(
     noun = manifest.source.nouns[1] if is_grouped else f"different {manifest.source.nouns[0]}"
     if num_folds > len(members):
         expected = f"at most {len(members)}, as there are {noun}"
-        raise InputError("--folds", expected, str(num_folds), f"--folds {max(2, len(members))}")
+        hint = f"--folds {len(members)}" if len(members) > 2 else f"more {noun}"
+        raise InputError("--folds", expected, str(num_folds), hint)
     labels = np.array([rows[i].label for i in pool])
     dealt = splits.folds_of_groups if is_grouped else _of_images
     try:

@@ -34,6 +34,7 @@ def take() -> dict[str, list[dict[str, Any]]]:
             for file in sorted(RECIPES.glob("*.toml"))
         ],
         "runs": [_run(name) for name in runs.names()],
+        "cross-validations": [_crossval(name) for name in runs.crossvals()],
     }
 
 
@@ -59,6 +60,16 @@ def _run(name: str) -> dict[str, Any]:
         return {"name": name, "test accuracy": accuracy, "result": report["sentence"]}
     except (OSError, ValueError, KeyError):
         return {"name": name, "test accuracy": None, "result": "no report"}
+
+
+def _crossval(name: str) -> dict[str, Any]:
+    path = runs.models_home() / name / "summary.json"
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        accuracy = summary["metrics"]["accuracy"]["mean"]
+        return {"name": name, "mean accuracy": accuracy, "result": summary["sentence"]}
+    except (OSError, ValueError, KeyError):
+        return {"name": name, "mean accuracy": None, "result": "no summary"}
 
 
 def _heading(text: str) -> str:

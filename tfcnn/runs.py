@@ -16,14 +16,17 @@ from tfcnn.errors import CheckError, InputError
 
 __all__ = [
     "Run",
+    "crossvals",
     "find",
     "finished",
     "folder_of",
+    "is_crossval",
     "models_home",
     "names",
     "open_run",
     "retire",
     "sha256_of",
+    "stamp",
     "state",
 ]
 
@@ -118,6 +121,20 @@ def folder_of(name_or_path: str) -> Path:
 
 def names() -> list[str]:
     """Return the finished runs in `models/`."""
+    return [name for name in _done() if not is_crossval(models_home() / name)]
+
+
+def crossvals() -> list[str]:
+    """Return the finished cross-validations in `models/`."""
+    return [name for name in _done() if is_crossval(models_home() / name)]
+
+
+def is_crossval(folder: Path) -> bool:
+    """Say whether a folder is a cross-validation: a folder of runs, one per fold."""
+    return (folder / "splits" / "fold-0.csv").exists()
+
+
+def _done() -> list[str]:
     return sorted(path.parent.name for path in models_home().glob(f"*/{DONE}"))
 
 
@@ -141,6 +158,9 @@ def find(name_or_path: str | Path) -> Path:
     candidates = [Path(name)] if len(Path(name).parts) > 1 else []
     candidates += [models_home() / name, ZOO / name, Path(name)]
     for folder in candidates:
+        if is_crossval(folder):
+            hint = f"one of its runs, such as {folder / 'fold-0'}"
+            raise InputError(folder, "a run", "a cross-validation, which is several", hint)
         if (folder / DONE).exists() or (folder.parent == ZOO and (folder / CARD).exists()):
             return folder
     if Path(name).suffix == ".keras" and Path(name).is_file():
@@ -174,9 +194,14 @@ def open_run(name_or_path: str | Path) -> Run:
 
 def finished(folder: Path) -> Run:
     """Stamp a run folder as complete and open it."""
-    atomic.write_text(folder / DONE, datetime.now(UTC).isoformat(timespec="seconds") + "\n")
+    stamp(folder)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     return open_run(folder)
+
+
+def stamp(folder: Path) -> None:
+    """Write that a folder is complete, and when."""
+    atomic.write_text(folder / DONE, datetime.now(UTC).isoformat(timespec="seconds") + "\n")
 
 
 def retire(folder: Path) -> Path:

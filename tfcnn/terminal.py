@@ -17,9 +17,10 @@ from rich.table import Table
 from tfcnn.progress import Reporter
 
 if TYPE_CHECKING:
+    from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.evaluation.scoring import Report
 
-__all__ = ["TerminalReporter", "percent", "show_groups", "show_metrics"]
+__all__ = ["TerminalReporter", "percent", "show_folds", "show_groups", "show_metrics"]
 
 
 class TerminalReporter(Reporter):
@@ -114,6 +115,35 @@ def show_groups(report: "Report", split: str, console: Console, limit: int = 10)
         table.add_row(
             *(percent(row[name]) if name == "accuracy" else str(row[name]) for name in names)
         )
+    console.print(table)
+
+
+def show_folds(summary: "Summary", console: Console) -> None:
+    """Print a row per fold, their mean and sd, and all predictions pooled."""
+    shown = {"accuracy": "accuracy", "roc_auc": "AUC", "macro_roc_auc": "macro AUC"}
+    names = [name for name in shown if name in summary.metrics]
+    counted = ["images", "groups"] if summary.counts["groups"] else ["images"]
+    table = Table(
+        title=f"{len(summary.folds)} folds, every image tested in one", title_justify="left"
+    )
+    table.add_column("run")
+    for title in (*counted, *(shown[name] for name in names), "train s"):
+        table.add_column(title, justify="right")
+
+    def cells(values: dict[str, float | None]) -> list[str]:
+        return [percent(values[n]) if n == "accuracy" else _number(values[n]) for n in names]
+
+    for row in summary.folds:
+        counts = [f"{row[key]:,}" for key in counted]
+        table.add_row(row["run"], *counts, *cells(row["metrics"]), f"{row['train_seconds']:,.1f}")
+    table.add_section()
+    for key in ("mean", "sd"):
+        row = {name: summary.metrics[name][key] for name in names}
+        table.add_row(key, *("" for _ in counted), *cells(row), "")
+    total = f"{sum(row['train_seconds'] for row in summary.folds):,.1f}"
+    pooled = {name: summary.metrics[name]["pooled"]["value"] for name in names}
+    counts = [f"{summary.counts[key]:,}" for key in counted]
+    table.add_row("pooled", *counts, *cells(pooled), total)
     console.print(table)
 
 

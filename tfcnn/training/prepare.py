@@ -16,7 +16,7 @@ from tfcnn.manifest import Manifest
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "filled_in", "prepare", "tell"]
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         group_csv=data.group_csv,
         progress=reporter.stage(f"reading {source.name}"),
     )
-    _tell(listed, reporter)
+    tell(listed, reporter)
     assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, data.split)
     splits.gate(listed, assigned, unit=data.split.unit)
-    recipe = _filled_in(recipe, listed)
+    recipe = filled_in(recipe, listed)
     pipeline.check(recipe.inputs, _decoder(recipe).image_size)
     images = decoded(source, listed.rows, _decoder(recipe), reporter.stage("decoding"))
     classes = {name: i for i, name in enumerate(listed.class_names)}
@@ -108,8 +108,12 @@ def _decoder(recipe: Recipe) -> Decoder:
     return Decoder(size, recipe.data.channels, recipe.data.fit)
 
 
-def _filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
-    """Fill in what the recipe leaves to the data: image size, group regex, positive class."""
+def filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
+    """Fill in what the recipe leaves to the data: image size, group regex, positive class.
+
+    Raises:
+        InputError: if the positive class is none of the data's.
+    """
     data = recipe.data
     positive = data.positive or listed.source.positive
     if positive is not None and positive not in listed.class_names:
@@ -126,7 +130,8 @@ def _filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
     return recipe.model_copy(update={"data": filled})
 
 
-def _tell(listed: Manifest, reporter: Reporter) -> None:
+def tell(listed: Manifest, reporter: Reporter) -> None:
+    """Say what there is, what was set aside, and what a reader of any result must know."""
     reporter.note(f"{listed.source.name}: {listed.summary()}")
     for note in listed.notes:
         reporter.note(note)

@@ -26,7 +26,7 @@ from tfcnn.training.prepare import Prepared, prepare
 from tfcnn.training.record import card, facts
 from tfcnn.training.resume import Checkpoint, State
 
-__all__ = ["train"]
+__all__ = ["check_same", "may_write", "train"]
 
 Floats = npt.NDArray[np.float32]
 VAL_BATCH_SIZE = 128
@@ -56,14 +56,14 @@ def train(
     """
     reporter = reporter or Reporter()
     strategy.refuse_clusters()
-    resuming = _may_write(folder, resume=resume, fresh=fresh)
+    resuming = may_write(folder, resume=resume, fresh=fresh)
     if resuming:
         if split_csv is not None:
             raise InputError("--split", "none with --resume", str(split_csv), "--fresh")
         split_csv = folder / "split.csv"
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
-        _check_same(prepared.recipe, folder)
+        check_same(prepared.recipe, folder)
     state = Checkpoint.read_state(folder) if resuming else State()
     model = _build(prepared, state)  # what it refuses, it refuses before anything is written
     if not resuming:
@@ -77,8 +77,12 @@ def train(
     return _save(prepared, folder, state, weights, trained_val)
 
 
-def _may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
-    """Say whether an unfinished run is to be continued; refuse what would lose something."""
+def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
+    """Say whether an unfinished run is to be continued; refuse what would lose something.
+
+    Raises:
+        InputError: if the folder is taken, or there is nothing to resume.
+    """
     state = runs.state(folder)
     if state == "other":
         raise InputError(
@@ -93,7 +97,12 @@ def _may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
     return resume and state == "unfinished" and (folder / "split.csv").exists()
 
 
-def _check_same(recipe: Recipe, folder: Path) -> None:
+def check_same(recipe: Recipe, folder: Path) -> None:
+    """Refuse to go on with another recipe than a run was begun with.
+
+    Raises:
+        InputError: naming the first key that differs.
+    """
     recorded = recipes.load(str(folder / "recipe.toml"))
     now, then = (dict(_flat(r.model_dump(exclude={"name"}))) for r in (recipe, recorded))
     for key in {**then, **now}:

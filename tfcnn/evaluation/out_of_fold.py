@@ -1,0 +1,179 @@
+"""What the folds of a cross-validation say together: their spread, and all predictions pooled."""
+
+import csv
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfcnn import atomic
+from tfcnn.errors import TfcnnError
+from tfcnn.evaluation import groups as grouping
+from tfcnn.evaluation import intervals
+from tfcnn.manifest import Manifest
+from tfcnn.runs import Run
+
+__all__ = ["Summary", "summarise"]
+
+# what counts decisions where there is a positive class; each fold has a threshold of its own
+BY_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the folds of a cross-validation say together.
+
+    Attributes:
+        path: the folder of the runs.
+        metrics: per metric `mean` and `sd` over the folds, `folds` with each one's value, and
+            `pooled`, `{"value", "low", "high"}` of all predictions together. The sd is that of a
+            fold, not of the mean: folds share most of their training images.
+        counts: images and groups that were tested, each once.
+        folds: a row per fold: its run, counts, threshold, temperature, seconds and metrics.
+        warnings: what a reader must know before believing a figure.
+        leaky: whether this was a stamped demonstration of a leak.
+        sentence: the result in one sentence.
+    """
+
+    path: Path
+    metrics: dict[str, dict[str, Any]]
+    counts: dict[str, int]
+    folds: list[dict[str, Any]]
+    warnings: list[str]
+    leaky: bool
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of `summary.json`."""
+        content = asdict(self)
+        del content["path"]
+        return content
+
+
+def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
+    """Write `predictions.csv` and `summary.json` from the runs of all folds.
+
+    Args:
+        folder: where they go.
+        runs: one per fold, finished.
+        tested: the images that the folds tested.
+
+    Raises:
+        TfcnnError: if an image was not tested, or twice.
+    """
+    rows = _out_of_fold(runs)
+    if [row["path"] for row in rows] != sorted(row.path for row in tested.rows):
+        received = f"{len(rows)} predictions of {len(tested.rows)} images"
+        raise TfcnnError(folder, "every image tested once", received, "reporting this as a bug")
+    lines = (row.values() for row in rows)
+    atomic.write_text(folder / "predictions.csv", atomic.csv_text(rows[0], lines))
+    folds = [_fold(i, run) for i, run in enumerate(runs)]
+    metrics = {
+        name: {**_over_folds([fold["metrics"][name] for fold in folds]), "pooled": pooled}
+        for name, pooled in _pooled(runs[0], rows).items()
+    }
+    summary = Summary(
+        folder,
+        metrics,
+        {"images": len(rows), "groups": len({row["group"] for row in rows if row["group"]})},
+        folds,
+        _warnings(runs[0], rows, metrics),
+        runs[0].is_leaky,
+        _sentence(tested, metrics, len(runs), leaky=runs[0].is_leaky),
+    )
+    text = json.dumps(summary.to_dict(), indent=2, allow_nan=False)
+    atomic.write_text(folder / "summary.json", text + "\n")
+    return summary
+
+
+def _out_of_fold(runs: list[Run]) -> list[dict[str, str]]:
+    """Return the test predictions of all folds as they were written, sorted by path."""
+    rows = []
+    for i, run in enumerate(runs):
+        with (run.path / "predictions.csv").open(newline="", encoding="utf-8") as file:
+            rows += [
+                {**row, "fold": str(i)} for row in csv.DictReader(file) if row["split"] == "test"
+            ]
+    return sorted(rows, key=lambda row: row["path"])
+
+
+def _fold(number: int, run: Run) -> dict[str, Any]:
+    report = run.report
+    return {
+        "fold": number,
+        "run": run.name,
+        **report["counts"]["test"],
+        "threshold": run.threshold,
+        "temperature": run.card["temperature"],
+        "epochs": report["epochs"],
+        "decode_seconds": report["decode_seconds"],
+        "train_seconds": report["train_seconds"],
+        "metrics": {name: row["value"] for name, row in report["splits"]["test"].items()},
+    }
+
+
+def _over_folds(values: list[float | None]) -> dict[str, Any]:
+    known = [value for value in values if value is not None]
+    return {
+        "mean": float(np.mean(known)) if known else None,
+        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+        "folds": values,
+    }
+
+
+def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """Return every metric of all predictions together, with intervals from resampled groups."""
+    names = run.class_names
+    index = {name: i for i, name in enumerate(names)}
+    labels = np.array([index[row["label"]] for row in rows])
+    probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
+    decisions = np.eye(len(names))[[index[row["decision"]] for row in rows]]
+    groups = [row["group"] for row in rows] if all(row["group"] for row in rows) else None
+    options: dict[str, Any] = {"positive": run.positive, "class_names": names}
+    found = intervals.bootstrap(labels, probs, groups, **options)
+    if run.positive is not None:
+        found |= intervals.bootstrap(labels, decisions, groups, names=BY_THRESHOLD, **options)
+    return {
+        name: {key: part for key, part in asdict(value).items() if key != "reason" or part}
+        for name, value in found.items()
+    }
+
+
+def _warnings(
+    run: Run, rows: list[dict[str, str]], metrics: dict[str, dict[str, Any]]
+) -> list[str]:
+    found = list(run.card["data"]["notes"])
+    groups = [row["group"] for row in rows] if rows[0]["group"] else None
+    said = grouping.warning(groups, noun=run.card["data"]["nouns"][1])
+    found += [said] if said else []
+    for name, row in metrics.items():
+        without = [str(i) for i, value in enumerate(row["folds"]) if value is None]
+        if without:
+            found.append(f"{name}: mean and sd leave out fold {', '.join(without)}, which has none")
+    return found
+
+
+def _sentence(
+    tested: Manifest, metrics: dict[str, dict[str, Any]], num_folds: int, *, leaky: bool
+) -> str:
+    groups = tested.source.nouns[1]
+    how = f"by a model of other {groups}" if tested.has_groups else "by a model of the others"
+    if leaky:
+        how = f"by a model of the same {groups} (a demonstrated leak)"
+    shown = [f"accuracy {_spread(metrics['accuracy'], 100, 1)} %"]
+    shown += [
+        f"{title} {_spread(metrics[name], 1, 3)}"
+        for name, title in (("roc_auc", "ROC AUC"), ("macro_roc_auc", "macro ROC AUC"))
+        if name in metrics
+    ]
+    what = f"{tested.summary()}, each predicted {how}"
+    return f"{what}: {', '.join(shown)} (mean ± sd over {num_folds} folds)."
+
+
+def _spread(row: dict[str, Any], scale: float, digits: int) -> str:
+    if row["mean"] is None:
+        return "–"
+    sd = "–" if row["sd"] is None else f"{scale * row['sd']:.{digits}f}"
+    return f"{scale * row['mean']:.{digits}f} ± {sd}"

@@ -1,0 +1,191 @@
+"""Cross-validation: every image is predicted once, by a network that saw none of its group.
+
+A folder of ordinary runs, one per fold, with what they say together beside them:
+
+    models/<name>-crossval/ recipe.toml  splits/fold-<i>.csv  fold-<i>/  predictions.csv
+                            summary.json  DONE
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+from tfcnn import architectures, atomic, folds, manifest, runs, splits
+from tfcnn import recipe as recipes
+from tfcnn.datasets.folder import open_any
+from tfcnn.errors import CheckError, InputError
+from tfcnn.evaluation import out_of_fold
+from tfcnn.evaluation.out_of_fold import Summary
+from tfcnn.inputs import pipeline
+from tfcnn.manifest import Manifest
+from tfcnn.progress import Reporter
+from tfcnn.recipe import Recipe
+from tfcnn.runs import Run
+from tfcnn.training import form, strategy
+from tfcnn.training.prepare import filled_in, tell
+from tfcnn.training.train import check_same, may_write, train
+
+__all__ = ["crossval"]
+
+
+def crossval(
+    recipe: Recipe,
+    folder: Path,
+    num_folds: int,
+    *,
+    finish: Callable[[Path], Run],
+    resume: bool = False,
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> Summary:
+    """Train a recipe once per fold and sum up what the networks said of unseen images.
+
+    Args:
+        recipe: what to train.
+        folder: where the runs go.
+        num_folds: at least 2, at most the number of groups.
+        finish: adds the report to a fold's run and stamps it as done.
+        resume: keep the folds that are done and go on with the one that was cut.
+        fresh: move an unfinished cross-validation aside and start again.
+        reporter: hears of the progress.
+
+    Raises:
+        InputError: if the recipe, the data, the number of folds or the folder cannot be used.
+        CheckError: if the data changed since the cross-validation was begun.
+    """
+    listener = _PerFold(reporter or Reporter())
+    strategy.refuse_clusters()
+    may_write(folder, resume=resume, fresh=fresh)
+    recipe, listed, assigned = _prepare(recipe, num_folds, listener)
+    if resume and (folder / "splits").exists():
+        _check_begun(recipe, listed, assigned, folder)
+    else:
+        _begin(recipe, listed, assigned, folder, listener)
+    for i, split in enumerate(assigned):
+        listener.prefix = f"{_name(i)}: "
+        part = _only(listed, [row for row, name in enumerate(split) if name == "test"])
+        listener.note(f"{_name(i)}, {i + 1} of {num_folds}: {part.summary()} to test")
+        _train_fold(recipe, listed, split, folder, i, finish, listener)
+    tested = _only(listed, folds.tested(listed, recipe.data.split))
+    summary = out_of_fold.summarise(
+        folder, [runs.open_run(folder / _name(i)) for i in range(num_folds)], tested
+    )
+    runs.stamp(folder)
+    return summary
+
+
+class _PerFold(Reporter):
+    """Hands on what is said, a note that every fold repeats only once."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.prefix = ""
+        self._reporter = reporter
+        self._said: set[str] = set()
+
+    def stage(self, text: str) -> Callable[[int, int | None], None]:
+        return self._reporter.stage(self.prefix + text)
+
+    def note(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._reporter.note(text)
+
+    def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
+        self._reporter.epoch(epoch, epochs, logs)
+
+
+def _prepare(
+    recipe: Recipe, num_folds: int, reporter: Reporter
+) -> tuple[Recipe, Manifest, list[list[str]]]:
+    """Read and assign; what would be refused is refused here, before anything is written."""
+    architectures.check_options(recipe.model.network, recipe.model.options)
+    source, data = open_any(recipe.data.source, reporter), recipe.data
+    listed = manifest.build(
+        source,
+        group_regex=data.group_regex,
+        group_csv=data.group_csv,
+        progress=reporter.stage(f"reading {source.name}"),
+    )
+    tell(listed, reporter)
+    recipe = filled_in(recipe, listed)
+    size = recipe.data.image_size or (0, 0)
+    pipeline.check(recipe.inputs, size)
+    assigned = folds.assign(listed, recipe.data.split, num_folds)
+    shape = (*size, recipe.data.channels)
+    form.training_form(recipe.model, shape, len(listed.class_names), "float32")
+    spared = len(listed.rows) - len(folds.tested(listed, recipe.data.split))
+    if spared:
+        nouns = listed.source.nouns[0]
+        reporter.note(f"the folds are drawn from the training {nouns}; "
+                      f"the {spared:,} of the official test set are left untouched")  # fmt: skip
+    return recipe, listed, assigned
+
+
+def _begin(
+    recipe: Recipe,
+    listed: Manifest,
+    assigned: list[list[str]],
+    folder: Path,
+    reporter: Reporter,
+) -> None:
+    if runs.state(folder) != "absent":
+        reporter.note(f"the earlier run is now {runs.retire(folder)}")
+    recipes.write(recipe, folder / "recipe.toml")
+    with atomic.writing(folder / "splits") as part:  # all of them or none
+        for i, split in enumerate(assigned):
+            splits.write(listed, split, part / _name(i, ".csv"))
+
+
+def _check_begun(recipe: Recipe, listed: Manifest, assigned: list[list[str]], folder: Path) -> None:
+    """Refuse to go on with another recipe, number of folds or data."""
+    begun = len(list((folder / "splits").glob("*.csv")))
+    if begun != len(assigned):
+        expected = f"{begun}, as it was begun"
+        raise InputError(f"{folder}: --folds", expected, str(len(assigned)), "--fresh")
+    check_same(recipe, folder)
+    for i, split in enumerate(assigned):
+        path = folder / "splits" / _name(i, ".csv")
+        if splits.read(path, listed) != split:
+            raise CheckError(path, "the images it was begun with", "others", "--fresh")
+
+
+def _train_fold(
+    recipe: Recipe,
+    listed: Manifest,
+    split: list[str],
+    folder: Path,
+    number: int,
+    finish: Callable[[Path], Run],
+    reporter: Reporter,
+) -> None:
+    """Train a fold, go on with it where it was cut, or keep it where it is done."""
+    run, split_csv = folder / _name(number), folder / "splits" / _name(number, ".csv")
+    state, own = runs.state(run), run / "split.csv"
+    is_cut = state == "unfinished" and own.exists()
+    if is_cut or state == "finished":
+        check_same(recipe, run)
+        if splits.read(own, listed) != split:
+            raise CheckError(own, "the split of this fold", "another", "--fresh")
+    if state == "finished":
+        reporter.note(f"{_name(number)} is done, and kept")
+        return
+    keras.backend.clear_session()  # else each fold's graphs stay in memory
+    train(
+        recipe,
+        run,
+        split_csv=None if is_cut else split_csv,
+        resume=is_cut,
+        fresh=not is_cut,
+        reporter=reporter,
+    )
+    finish(run)
+
+
+def _only(listed: Manifest, rows: list[int]) -> Manifest:
+    return replace(listed, rows=tuple(listed.rows[row] for row in rows))
+
+
+def _name(fold: int, suffix: str = "") -> str:
+    return f"fold-{fold}{suffix}"
