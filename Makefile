@@ -10,10 +10,10 @@ FOLDS ?= 5
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
-.PHONY: help install demo download train-malaria crossval evaluate predict report test test-slow check lint types clean
+.PHONY: help install demo download crossval evaluate predict report test test-slow check lint types clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY) ## the virtual environment, with what the tests need
 
@@ -30,8 +30,11 @@ demo: $(READY) ## the whole line on images made on the spot: no download, under 
 download: $(READY) ## the real data sets; FROM=folder, zip or address of a mirror; DATA=malaria for one
 	$(TFCNN) download $(DATA) $(if $(FROM),--from "$(FROM)")
 
-train-malaria: $(READY) ## recipe malaria into models/malaria
-	$(TFCNN) train malaria $(ARGS)
+train-malaria: ## recipe malaria into models/malaria; ARGS="--set train.epochs=5"
+train-mnist-ann: ## the course's first network, 784-120-84-10
+train-mnist: ## a CNN on MNIST
+train-fashion: ## a CNN on Fashion-MNIST
+train-cifar10: ## a CNN on CIFAR-10
 
 train-%: $(READY)
 	$(TFCNN) train $* $(ARGS)
