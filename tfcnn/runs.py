@@ -159,7 +159,8 @@ def find(name_or_path: str | Path) -> Path:
     candidates += [models_home() / name, ZOO / name, Path(name)]
     for folder in candidates:
         if is_crossval(folder):
-            hint = f"one of its runs, such as {folder / 'fold-0'}"
+            fold = f"one of its runs, such as {folder / 'fold-0'}"
+            hint = fold if (folder / DONE).exists() else "`tfcnn crossval ... --resume` first"
             raise InputError(folder, "a run", "a cross-validation, which is several", hint)
         if (folder / DONE).exists() or (folder.parent == ZOO and (folder / CARD).exists()):
             return folder
