@@ -109,8 +109,7 @@ def training(
         return changed, tf.ensure_shape(batch_labels, (size,))
 
     numbers = tf.data.Dataset.range(first_epoch * steps, epochs * steps)
-    batches = numbers.map(load, num_parallel_calls=2, deterministic=True)
-    return _with_options(batches.prefetch(PREFETCH_BATCHES))
+    return _prefetched(numbers.map(load, num_parallel_calls=2, deterministic=True))
 
 
 def in_order(
@@ -132,13 +131,13 @@ def in_order(
         return batch, tf.ensure_shape(batch_labels, (None,))
 
     starts = tf.data.Dataset.range(0, len(rows), batch_size)
-    return _with_options(starts.map(load).prefetch(PREFETCH_BATCHES))
+    return _prefetched(starts.map(load))
 
 
-def _with_options(dataset: Any) -> Any:
+def _prefetched(dataset: Any) -> Any:
     options = tf.data.Options()
     options.autotune.enabled = False  # with it, leaving a loop can idle for seconds
     options.deterministic = True
     # every replica's share is cut from the global batch; the source is ours and not split again
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return dataset.with_options(options)
+    return dataset.prefetch(PREFETCH_BATCHES).with_options(options)

@@ -12,19 +12,17 @@ from pathlib import Path
 
 import keras
 
-from tfcnn import architectures, atomic, folds, manifest, runs, splits
+from tfcnn import atomic, folds, runs, splits
 from tfcnn import recipe as recipes
-from tfcnn.datasets.folder import open_any
 from tfcnn.errors import CheckError, InputError
 from tfcnn.evaluation import out_of_fold
 from tfcnn.evaluation.out_of_fold import Summary
-from tfcnn.inputs import pipeline
 from tfcnn.manifest import Manifest
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import form, strategy
-from tfcnn.training.prepare import filled_in, tell
+from tfcnn.training.prepare import decoder_of, survey
 from tfcnn.training.train import check_same, may_write, train
 
 __all__ = ["crossval"]
@@ -100,20 +98,9 @@ def _prepare(
     recipe: Recipe, num_folds: int, reporter: Reporter
 ) -> tuple[Recipe, Manifest, list[list[str]]]:
     """Read and assign; what would be refused is refused here, before anything is written."""
-    architectures.check_options(recipe.model.network, recipe.model.options)
-    source, data = open_any(recipe.data.source, reporter), recipe.data
-    listed = manifest.build(
-        source,
-        group_regex=data.group_regex,
-        group_csv=data.group_csv,
-        progress=reporter.stage(f"reading {source.name}"),
-    )
-    tell(listed, reporter)
-    recipe = filled_in(recipe, listed)
-    size = recipe.data.image_size or (0, 0)
-    pipeline.check(recipe.inputs, size)
+    recipe, listed = survey(recipe, reporter)
     assigned = folds.assign(listed, recipe.data.split, num_folds)
-    shape = (*size, recipe.data.channels)
+    shape = decoder_of(recipe).shape
     form.training_form(recipe.model, shape, len(listed.class_names), "float32")
     spared = len(listed.rows) - len(folds.tested(listed, recipe.data.split))
     if spared:

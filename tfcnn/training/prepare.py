@@ -16,7 +16,7 @@ from tfcnn.manifest import Manifest
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 
-__all__ = ["Prepared", "filled_in", "prepare", "tell"]
+__all__ = ["Prepared", "decoder_of", "prepare", "survey"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Prepared:
     @property
     def decoder(self) -> Decoder:
         """The decoder the images went through."""
-        return _decoder(self.recipe)
+        return decoder_of(self.recipe)
 
     @property
     def groups(self) -> npt.NDArray[np.str_]:
@@ -71,24 +71,11 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         InputError: if the data cannot be used.
         CheckError: if the split leaks.
     """
-    architectures.check_options(recipe.model.network, recipe.model.options)
-    source = open_any(recipe.data.source, reporter)
-    if resplit:
-        items = tuple(replace(item, official="") for item in source.items)
-        source = replace(source, items=items)
-    data = recipe.data
-    listed = manifest.build(
-        source,
-        group_regex=data.group_regex,
-        group_csv=data.group_csv,
-        progress=reporter.stage(f"reading {source.name}"),
-    )
-    tell(listed, reporter)
-    assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, data.split)
-    splits.gate(listed, assigned, unit=data.split.unit)
-    recipe = filled_in(recipe, listed)
-    pipeline.check(recipe.inputs, _decoder(recipe).image_size)
-    images = decoded(source, listed.rows, _decoder(recipe), reporter.stage("decoding"))
+    recipe, listed = survey(recipe, reporter, resplit=resplit)
+    split = recipe.data.split
+    assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, split)
+    splits.gate(listed, assigned, unit=split.unit)
+    images = decoded(listed.source, listed.rows, decoder_of(recipe), reporter.stage("decoding"))
     classes = {name: i for i, name in enumerate(listed.class_names)}
     return Prepared(
         recipe,
@@ -101,14 +88,43 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
     )
 
 
-def _decoder(recipe: Recipe) -> Decoder:
+def survey(recipe: Recipe, reporter: Reporter, *, resplit: bool = False) -> tuple[Recipe, Manifest]:
+    """Find out what the data are; returns the recipe with what it left open, and the manifest.
+
+    Args:
+        recipe: what to prepare.
+        reporter: hears of every stage.
+        resplit: ignore the split that the folder itself is in.
+
+    Raises:
+        InputError: if data, network options or augmentation cannot be used.
+    """
+    architectures.check_options(recipe.model.network, recipe.model.options)
+    source = open_any(recipe.data.source, reporter)
+    if resplit:
+        items = tuple(replace(item, official="") for item in source.items)
+        source = replace(source, items=items)
+    listed = manifest.build(
+        source,
+        group_regex=recipe.data.group_regex,
+        group_csv=recipe.data.group_csv,
+        progress=reporter.stage(f"reading {source.name}"),
+    )
+    _tell(listed, reporter)
+    recipe = _filled_in(recipe, listed)
+    pipeline.check(recipe.inputs, decoder_of(recipe).image_size)
+    return recipe, listed
+
+
+def decoder_of(recipe: Recipe) -> Decoder:
+    """Return the decoder of a recipe; an error where the image size was left open."""
     size = recipe.data.image_size
     if size is None:
         raise InputError("data.image_size", "a size", "none", "data.image_size=64")
     return Decoder(size, recipe.data.channels, recipe.data.fit)
 
 
-def filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
+def _filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
     """Fill in what the recipe leaves to the data: image size, group regex, positive class.
 
     Raises:
@@ -130,7 +146,7 @@ def filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
     return recipe.model_copy(update={"data": filled})
 
 
-def tell(listed: Manifest, reporter: Reporter) -> None:
+def _tell(listed: Manifest, reporter: Reporter) -> None:
     """Say what there is, what was set aside, and what a reader of any result must know."""
     reporter.note(f"{listed.source.name}: {listed.summary()}")
     for note in listed.notes:
