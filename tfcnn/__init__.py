@@ -8,10 +8,11 @@
 Importing it does not import TensorFlow.
 """
 
-from tfcnn.api import crossval, evaluate, load, predict, train
+from tfcnn.api import compare, crossval, evaluate, load, predict, train
 from tfcnn.errors import CheckError, InputError, TfcnnError
 
 __all__ = [
-    "CheckError", "InputError", "TfcnnError", "crossval", "evaluate", "load", "predict", "train",
+    "CheckError", "InputError", "TfcnnError",
+    "compare", "crossval", "evaluate", "load", "predict", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"

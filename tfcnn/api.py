@@ -12,13 +12,14 @@ from tfcnn.errors import InputError
 from tfcnn.progress import Reporter
 
 if TYPE_CHECKING:
+    from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.evaluation.scoring import Report
     from tfcnn.prediction import Prediction
     from tfcnn.recipe import Recipe
     from tfcnn.runs import Run
 
-__all__ = ["crossval", "evaluate", "load", "predict", "recipe_for", "stream", "train"]
+__all__ = ["compare", "crossval", "evaluate", "load", "predict", "recipe_for", "stream", "train"]
 
 
 def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "Recipe":
@@ -217,3 +218,23 @@ def evaluate(
 
     table = other_data.predict(opened, Path(data), group_regex, group_csv)
     return scoring.score(opened, table)
+
+
+def compare(first: "Run | str | Path", second: "Run | str | Path") -> "Comparison":
+    """Compare two runs on the images that both were tested on.
+
+    Args:
+        first: a run, or its name or path.
+        second: another, of the same classes.
+
+    Returns:
+        Every metric of both, and first minus second with its interval: hard patients are hard
+        for both, so it is narrower than their own intervals suggest.
+
+    Raises:
+        InputError: if they have other classes, or no test image in common.
+    """
+    from tfcnn.evaluation import comparison
+
+    opened = [load(run) if isinstance(run, str | Path) else run for run in (first, second)]
+    return comparison.compare(*opened)

@@ -17,10 +17,18 @@ from rich.table import Table
 from tfcnn.progress import Reporter
 
 if TYPE_CHECKING:
+    from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.evaluation.scoring import Report
 
-__all__ = ["TerminalReporter", "percent", "show_folds", "show_groups", "show_metrics"]
+__all__ = [
+    "TerminalReporter",
+    "percent",
+    "show_comparison",
+    "show_folds",
+    "show_groups",
+    "show_metrics",
+]
 
 
 class TerminalReporter(Reporter):
@@ -145,6 +153,35 @@ def show_folds(summary: "Summary", console: Console) -> None:
     counts = [f"{summary.counts[key]:,}" for key in counted]
     table.add_row("pooled", *counts, *cells(pooled), total)
     console.print(table)
+
+
+def show_comparison(found: "Comparison", console: Console) -> None:
+    """Print every metric of two runs and their difference, with its interval."""
+    from tfcnn.evaluation.metrics import SHARES
+
+    groups = f" of {found.counts['groups']:,} groups" if found.counts["groups"] else ""
+    title = f"{found.counts['images']:,} test images{groups}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric")
+    for name in (*found.runs, "difference", "95 % interval"):
+        table.add_column(name, justify="right")
+    for name, row in found.metrics.items():
+        show, change = (percent, _points) if name in SHARES else (_number, _signed)
+        difference = row["difference"]
+        interval = str(difference.get("reason", ""))
+        if difference["low"] is not None:
+            interval = f"{change(difference['low'])} to {change(difference['high'])}"
+        values = [show(row["first"]), show(row["second"]), change(difference["value"])]
+        table.add_row(name.replace("_", " "), *values, interval)
+    console.print(table)
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:+.1f} pt"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.4f}"
 
 
 def _number(value: float | None) -> str:

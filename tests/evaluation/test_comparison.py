@@ -1,0 +1,98 @@
+"""Two runs on the same test images: what differs, and what is refused."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import run_tfcnn
+
+import tfcnn
+from tfcnn.errors import InputError
+
+
+@pytest.fixture
+def other(run_copy: Path) -> Path:
+    """A run of the same split that is right on the first test image only."""
+    path = run_copy / "predictions.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(row for row in rows if row["split"] == "test"):
+        if number:
+            names = ("prob_round", "prob_square")
+            right = names[row["label"] == "square"]
+            wrong = names[row["label"] != "square"]
+            row[right], row[wrong] = "0.1", "0.9"
+    write(path, rows)
+    return Path(shutil.move(run_copy, run_copy.with_name("worse")))
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_a_run_differs_in_nothing_from_itself(trained):
+    found = tfcnn.compare(trained, trained)
+    assert found.counts == {"images": 16, "groups": 2}
+    for row in found.metrics.values():
+        assert row["first"] == row["second"]
+        assert row["difference"]["value"] in (0.0, None)
+    assert "neither is shown to be better" in found.sentence
+
+
+def test_a_worse_run_is_called_worse_in_either_order(trained, other):
+    forth, back = tfcnn.compare(trained, other), tfcnn.compare(other, trained)
+    difference = forth.metrics["accuracy"]["difference"]
+    assert difference["value"] > 0.5
+    assert back.metrics["accuracy"]["difference"]["value"] == pytest.approx(-difference["value"])
+    own = tfcnn.evaluate(trained).splits["test"]["roc_auc"]["value"]
+    assert forth.metrics["roc_auc"]["first"] == pytest.approx(own)
+    assert "On 16 unseen images of 2 groups cells is better than worse" in forth.sentence
+    assert forth.sentence == back.sentence
+    assert any("2 groups only" in warning for warning in forth.warnings)
+
+
+def test_only_common_test_images_count(trained, other):
+    path = other / "predictions.csv"
+    rows = list(csv.DictReader(path.open(newline="")))
+    dropped = [row for row in rows if row["split"] != "test" or row["label"] == "round"]
+    write(path, dropped)
+    found = tfcnn.compare(trained, other)
+    assert found.counts["images"] == 8
+    assert any("cells was tested on 16 images" in warning for warning in found.warnings)
+    write(path, [row for row in rows if row["split"] != "test"])
+    with pytest.raises(InputError, match="test images in common"):
+        tfcnn.compare(trained, other)
+
+
+def test_images_of_the_same_name_in_other_data_are_not_the_same(trained, other):
+    path = other / "split.csv"
+    rows = list(csv.DictReader(path.open(newline="")))
+    write(path, [{**row, "sha256": "0" * 64} for row in rows])
+    card = json.loads((other / "model.json").read_text())
+    del card["sha256"]["split.csv"]
+    (other / "model.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match="test images in common"):
+        tfcnn.compare(trained, other)
+
+
+def test_other_classes_are_refused(trained, other):
+    path = other / "model.json"
+    path.write_text(path.read_text().replace('"square"', '"triangle"'))
+    result = run_tfcnn("compare", trained, other)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert "same classes" in result.stderr
+
+
+def test_the_command_line(trained, other):
+    result = run_tfcnn("compare", trained, other)
+    assert result.returncode == 0, result.stderr
+    assert "difference" in result.stdout and " pt" in result.stdout
+    result = run_tfcnn("compare", trained, other, "--json")
+    content = json.loads(result.stdout)
+    assert content["runs"] == ["cells", "worse"]
+    assert set(content["metrics"]["accuracy"]["difference"]) >= {"value", "low", "high"}

@@ -1,0 +1,6 @@
+"""The command line. Each command parses, calls one verb, and shows what came back."""
+
+from tfcnn.cli import data, training, use  # in the order of --help
+from tfcnn.cli.app import app
+
+__all__ = ["app", "data", "training", "use"]

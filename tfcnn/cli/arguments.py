@@ -1,0 +1,31 @@
+"""Arguments and options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Fresh",
+    "GroupCsv",
+    "GroupRegex",
+    "Json",
+    "RecipeArgument",
+    "Resume",
+    "RunArgument",
+    "RunName",
+    "Settings",
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or path.")]
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE|FOLDER", help="A recipe, or a folder of classes.")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=V", help="Change the recipe.")
+]
+RunName = Annotated[str | None, typer.Option(help="Name or path of the run folder.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start an unfinished run again.")]
+GroupRegex = Annotated[str | None, typer.Option(help="Reads the group (patient) from a file name.")]
+GroupCsv = Annotated[str | None, typer.Option(help="CSV with columns path,group.")]

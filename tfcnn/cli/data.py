@@ -1,0 +1,97 @@
+"""Commands about images: `download`, `check`, `list`, `kernel`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from tfcnn.cli.app import app
+from tfcnn.cli.arguments import GroupCsv, GroupRegex, Json
+
+__all__ = ["check", "download", "kernel", "list_"]
+
+
+@app.command(epilog="Example: tfcnn download malaria --from /media/stick")
+def download(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...|all", help="Data sets to fetch.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="A folder, zip or address that holds the data.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch, verify and unpack data sets; a cut transfer goes on where it stopped."""
+    from tfcnn import datasets
+    from tfcnn.terminal import TerminalReporter
+
+    wanted = datasets.names() if names == ["all"] else names
+    for name in wanted:
+        datasets.find(name)  # a wrong name is said before anything is fetched
+    if names == ["all"] and source is not None:
+        wanted = [name for name in wanted if not getattr(datasets.find(name), "IS_LOCAL", False)]
+    rows = []
+    with TerminalReporter() as reporter:
+        for name in wanted:
+            folder = datasets.download(name, mirror=source, progress=reporter.stage(name))
+            opened = datasets.open_named(name)
+            rows.append({"name": name, "folder": str(folder), "images": len(opened.items)})
+            for note in opened.notes:
+                reporter.note(f"{name}: {note}")
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        typer.echo(f"{row['name']}: {row['images']:,} images in {row['folder']}")
+
+
+@app.command(epilog="Example: tfcnn check cells/ --group-regex '^(P[0-9]+)'")
+def check(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set or a folder.")],
+    group_regex: GroupRegex = None,
+    group_csv: GroupCsv = None,
+    as_json: Json = False,
+) -> None:
+    """Audit images before training; exit 3 where a finding would spoil a result."""
+    from tfcnn import audit
+    from tfcnn.terminal import TerminalReporter
+
+    with TerminalReporter() as reporter:
+        found = audit.audit(source, group_regex, group_csv, reporter)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        for line in found.lines():
+            typer.echo(line)
+    if found.is_blocking:
+        raise typer.Exit(3)
+
+
+@app.command(name="list")
+def list_(as_json: Json = False) -> None:
+    """List data sets, networks, recipes and runs."""
+    from tfcnn import inventory
+
+    found = inventory.take()
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    inventory.show(found, Console(highlight=False, markup=False))
+
+
+@app.command(epilog="Example: tfcnn kernel photo.jpg --kernel sharpen")
+def kernel(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    kernel: Annotated[str, typer.Option(help="A kernel's name, or a text file of numbers.")],
+    stride: Annotated[int, typer.Option(min=1, help="Step in px.")] = 1,
+    padding: Annotated[
+        Literal["valid", "same"], typer.Option(help="valid loses the border, same keeps the size.")
+    ] = "valid",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A .png file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Apply an image kernel (blur, sharpen, sobel-left ...) to a picture."""
+    from tfcnn.kernel import apply_to_file
+
+    path = apply_to_file(image, kernel, output, stride=stride, padding=padding)
+    typer.echo(json.dumps({"image": str(path)}) if as_json else str(path))

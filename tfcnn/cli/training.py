@@ -1,0 +1,87 @@
+"""Commands that train: `train`, `crossval`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tfcnn import api
+from tfcnn.cli.app import app
+from tfcnn.cli.arguments import Fresh, Json, RecipeArgument, Resume, RunName, Settings
+from tfcnn.errors import InputError
+
+__all__ = ["crossval", "train"]
+
+
+@app.command(
+    epilog="Examples: tfcnn train malaria --set data.split.seed=3   "
+    "tfcnn train cells/ --set data.group_regex='^(P[0-9]+)'"
+)
+def train(
+    recipe: RecipeArgument,
+    settings: Settings = None,
+    split: Annotated[Path | None, typer.Option(help="A split.csv to use.")] = None,
+    run: RunName = None,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    resplit: Annotated[
+        bool, typer.Option("--resplit", help="Ignore the split that the folder is in.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train, calibrate, and score once on unseen groups."""
+    from tfcnn.terminal import TerminalReporter
+
+    if resume and fresh:
+        raise InputError("train", "--resume or --fresh", "both", "one of them")
+    with TerminalReporter() as reporter:
+        made = api.train(
+            recipe,
+            settings=settings or [],
+            run=run,
+            split=split,
+            resplit=resplit,
+            resume=resume,
+            fresh=fresh,
+            reporter=reporter,
+        )
+    report = api.evaluate(made)
+    if as_json:
+        typer.echo(json.dumps({"run": str(made.path), **report.to_dict()}))
+        return
+    for warning in report.warnings:
+        typer.echo(f"note: {warning}")
+    typer.echo(f"Run: {made.path}   Report: {made.path / 'report.html'}")
+    typer.echo(report.sentence)
+
+
+@app.command(epilog="Example: tfcnn crossval malaria --folds 5")
+def crossval(
+    recipe: RecipeArgument,
+    folds: Annotated[int, typer.Option(help="How many; each tests other groups.")] = 5,
+    settings: Settings = None,
+    run: RunName = None,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Train once per fold, so that every image is predicted by a model of other groups."""
+    from tfcnn.terminal import TerminalReporter, show_folds
+
+    if resume and fresh:
+        raise InputError("crossval", "--resume or --fresh", "both", "one of them")
+    options: dict[str, Any] = {"run": run, "resume": resume, "fresh": fresh}
+    with TerminalReporter() as reporter:
+        summary = api.crossval(
+            recipe, folds=folds, settings=settings or [], reporter=reporter, **options
+        )
+    if as_json:
+        typer.echo(json.dumps({"run": str(summary.path), **summary.to_dict()}))
+        return
+    show_folds(summary, Console(highlight=False, markup=False))
+    for warning in summary.warnings:
+        typer.echo(f"note: {warning}")
+    typer.echo(f"Runs: {summary.path}   Out-of-fold: {summary.path / 'predictions.csv'}")
+    typer.echo(summary.sentence)

@@ -1,0 +1,114 @@
+"""Commands that use a trained run: `evaluate`, `compare`, `predict`, `report`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tfcnn import api
+from tfcnn.cli.app import app
+from tfcnn.cli.arguments import GroupCsv, GroupRegex, Json, RunArgument
+from tfcnn.errors import InputError
+
+if TYPE_CHECKING:
+    from tfcnn.prediction import Prediction
+
+__all__ = ["compare", "evaluate", "predict", "report"]
+
+
+@app.command(epilog="Example: tfcnn evaluate malaria --data other_hospital/")
+def evaluate(
+    run: RunArgument,
+    split: Annotated[str | None, typer.Option(help="val or test; both by default.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder of class folders, unseen.")] = None,
+    group_regex: GroupRegex = None,
+    group_csv: GroupCsv = None,
+    as_json: Json = False,
+) -> None:
+    """Show every metric with its interval, and the groups with the most errors."""
+    from tfcnn.terminal import show_groups, show_metrics
+
+    report = api.evaluate(run, data=data, group_regex=group_regex, group_csv=group_csv)
+    shown = [split] if split else list(report.splits)
+    for name in shown:
+        if name not in report.splits:
+            has = ", ".join(report.splits)
+            raise InputError(f"--split {name}", "a split of this run", has, f"--split {has}")
+    if as_json:
+        content = report.to_dict()
+        content["splits"] = {name: content["splits"][name] for name in shown}
+        typer.echo(json.dumps(content))
+        return
+    console = Console(highlight=False, markup=False)
+    for name in shown:
+        show_metrics(report, name, console)
+        show_groups(report, name, console)
+    for warning in report.warnings:
+        console.print(f"note: {warning}")
+    console.print(report.sentence)
+
+
+@app.command(epilog="Example: tfcnn compare malaria malaria-course")
+def compare(
+    first: RunArgument,
+    second: RunArgument,
+    as_json: Json = False,
+) -> None:
+    """Compare two runs on the images that both were tested on."""
+    from tfcnn.terminal import show_comparison
+
+    found = api.compare(first, second)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+        return
+    console = Console(highlight=False, markup=False)
+    show_comparison(found, console)
+    for warning in found.warnings:
+        console.print(f"note: {warning}")
+    console.print(found.sentence)
+
+
+@app.command(epilog="Example: tfcnn predict malaria new_cells/ --output predictions.csv")
+def predict(
+    run: RunArgument,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Images, folders, zip archives.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A .csv or .jsonl file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Predict images, in order, as they come; exit 3 where one could not be read."""
+    from tfcnn import output as writing
+
+    format_name = writing.format_of(output, as_json)
+    opened = api.load(run)
+    predictions = api.stream(opened, paths)  # a wrong path is said before anything is written
+    unreadable = 0
+
+    def counted() -> "Iterator[Prediction]":
+        nonlocal unreadable
+        for prediction in predictions:
+            unreadable += prediction.flag == "unreadable"
+            yield prediction
+
+    total = writing.write(counted(), opened.class_names, format_name, output)
+    if output:
+        typer.echo(f"{total:,} predictions in {output}", err=True)
+    if unreadable:
+        typer.echo(f"{unreadable} of {total:,} images could not be read", err=True)
+        raise typer.Exit(3)
+
+
+@app.command()
+def report(run: RunArgument, as_json: Json = False) -> None:
+    """Write a run's report.html anew."""
+    from tfcnn.report import page
+
+    path = page.write(api.load(run).path)
+    content: dict[str, Any] = {"report": str(path)}
+    typer.echo(json.dumps(content) if as_json else str(path))

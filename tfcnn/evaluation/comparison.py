@@ -1,0 +1,161 @@
+"""Compare two runs on the images that both were tested on, patient by patient."""
+
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn.errors import InputError
+from tfcnn.evaluation import groups as grouping
+from tfcnn.evaluation import intervals, table
+from tfcnn.evaluation.table import Table
+from tfcnn.runs import Run
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two runs differ on the same unseen images.
+
+    Attributes:
+        runs: the names of the first and the second run.
+        metrics: per metric `first` and `second`, and `difference`, first minus second, with `low`
+            and `high` of its 95 % interval; None where it cannot be computed, with a `reason`.
+        counts: images and groups that both were tested on.
+        warnings: what a reader must know before believing a figure.
+        sentence: the result in one sentence.
+    """
+
+    runs: tuple[str, str]
+    metrics: dict[str, dict[str, Any]]
+    counts: dict[str, int]
+    warnings: list[str]
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return asdict(self)
+
+
+def compare(first: Run, second: Run) -> Comparison:
+    """Compare two runs by a paired bootstrap over groups; each decides by its own threshold.
+
+    Args:
+        first: a finished run.
+        second: another of the same classes, tested on some of the same images.
+
+    Raises:
+        InputError: if they have other classes, or were tested on no common image.
+    """
+    if first.class_names != second.class_names:
+        classes = f"{', '.join(first.class_names)} and {', '.join(second.class_names)}"
+        raise InputError(second.path, "the same classes", classes, "two runs on the same data")
+    tables = [table.read(run).part("test") for run in (first, second)]
+    ours, theirs = _common(first, second, tables)
+    positive = first.positive if first.positive == second.positive else None
+    groups = ours.groups if (ours.groups != "").all() else None
+    own = [
+        intervals.bootstrap(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
+        for run, t in ((first, ours), (second, theirs))
+    ]
+    found = intervals.paired(
+        ours.labels, ours.probs, theirs.probs, groups,
+        positive=positive, threshold=first.threshold, other_threshold=second.threshold,
+    )  # fmt: skip
+    metrics = {
+        name: {
+            "first": own[0][name].value,
+            "second": own[1][name].value,
+            "difference": {key: part for key, part in asdict(difference).items() if part != ""},
+        }
+        for name, difference in found.items()
+    }
+    counts = {"images": len(ours.labels), "groups": 0 if groups is None else len(set(groups))}
+    names = (first.name, second.name)
+    return Comparison(
+        names,
+        metrics,
+        counts,
+        _warnings((first, second), tables, counts, groups),
+        _sentence(first, names, counts, metrics["accuracy"]["difference"]),
+    )
+
+
+def _common(first: Run, second: Run, tables: list[Table]) -> tuple[Table, Table]:
+    """Return the rows of the images that both were tested on, in the same order."""
+    known = [_hashes(run.path / "split.csv") for run in (first, second)]
+    paths = np.intersect1d(tables[0].paths, tables[1].paths)
+    same = np.array([known[0].get(path) == known[1].get(path) for path in paths], dtype=bool)
+    paths = paths[same]
+    if not len(paths):
+        raise InputError(
+            f"{first.path} and {second.path}", "test images in common", "none",
+            f"--split {first.path / 'split.csv'} when training the second",
+        )  # fmt: skip
+    ours, theirs = (_rows(t, paths) for t in tables)
+    if not np.array_equal(ours.labels, theirs.labels):
+        path = paths[np.flatnonzero(ours.labels != theirs.labels)[0]]
+        raise InputError(second.path, "the same labels in both", f"two of {path}", "the same data")
+    return ours, theirs
+
+
+def _rows(of: Table, paths: npt.NDArray[np.str_]) -> Table:
+    order = np.argsort(of.paths)
+    rows = order[np.searchsorted(of.paths, paths, sorter=order)]
+    return Table(*(part[rows] for part in vars(of).values()))
+
+
+def _hashes(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        raise InputError(path, "the split of a run", "no such file", "a run that was trained here")
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["path"]: row["sha256"] for row in csv.DictReader(file)}
+
+
+def _warnings(
+    runs: tuple[Run, Run],
+    tables: list[Table],
+    counts: dict[str, int],
+    groups: npt.NDArray[np.str_] | None,
+) -> list[str]:
+    found = list(dict.fromkeys(note for run in runs for note in run.card["data"]["notes"]))
+    for run, tested in zip(runs, tables, strict=True):
+        if run.is_leaky:
+            found.append(f"LEAKY: {run.name} was split by image, so its figures flatter it")
+        if len(tested.labels) > counts["images"]:
+            found.append(
+                f"{run.name} was tested on {len(tested.labels):,} images; "
+                f"compared on the {counts['images']:,} that both were"
+            )
+    said = grouping.warning(groups, noun=runs[0].card["data"]["nouns"][1])
+    return found + ([said] if said else [])
+
+
+def _sentence(
+    run: Run, names: tuple[str, str], counts: dict[str, int], difference: dict[str, Any]
+) -> str:
+    images, groups = run.card["data"]["nouns"]
+    on = f"On {counts['images']:,} unseen {images}"
+    on += f" of {counts['groups']} {groups}" if counts["groups"] else ""
+    value, low, high = (difference[key] for key in ("value", "low", "high"))
+    if value is None or low is None:
+        return f"{on} the accuracies cannot be compared: {difference['reason']}."
+    if low <= 0 <= high:
+        return (
+            f"{on} neither is shown to be better: the accuracy of {names[0]} less that of "
+            f"{names[1]} is {_points(value)} points ({_points(low)} to {_points(high)})."
+        )
+    ends = sorted((abs(low), abs(high)))
+    better, worse = names if value > 0 else names[::-1]
+    return (
+        f"{on} {better} is better than {worse}: by {100 * abs(value):.1f} points of accuracy "
+        f"({100 * ends[0]:.1f} to {100 * ends[1]:.1f})."
+    )
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}".replace("-", "−")
