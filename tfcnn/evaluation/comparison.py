@@ -66,7 +66,7 @@ def compare(first: Run, second: Run) -> Comparison:
         ours.labels, ours.probs, theirs.probs, groups,
         positive=positive, threshold=first.threshold, other_threshold=second.threshold,
     )  # fmt: skip
-    metrics = {
+    metrics: dict[str, dict[str, Any]] = {
         name: {
             "first": own[0][name].value,
             "second": own[1][name].value,
