@@ -23,6 +23,7 @@ ORDER = [
     {"prediction", "kernel"},
     {"evaluation"},
     {"training"},
+    {"labels"},
     {"report", "output"},
     {"api"},
     {"terminal", "inventory"},

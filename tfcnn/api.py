@@ -15,11 +15,22 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.evaluation.scoring import Report
+    from tfcnn.labels import Suspects
     from tfcnn.prediction import Prediction
     from tfcnn.recipe import Recipe
     from tfcnn.runs import Run
 
-__all__ = ["compare", "crossval", "evaluate", "load", "predict", "recipe_for", "stream", "train"]
+__all__ = [
+    "compare",
+    "crossval",
+    "evaluate",
+    "label_errors",
+    "load",
+    "predict",
+    "recipe_for",
+    "stream",
+    "train",
+]
 
 
 def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "Recipe":
@@ -238,3 +249,23 @@ def compare(first: "Run | str | Path", second: "Run | str | Path") -> "Compariso
 
     opened = [load(run) if isinstance(run, str | Path) else run for run in (first, second)]
     return comparison.compare(*opened)
+
+
+def label_errors(name: str | Path, *, top: int = 60) -> "Suspects":
+    """Rank the labels of a cross-validation by how little they are believed.
+
+    Writes `labels.csv`, all of them, and `labels.html`, the first ones with their images.
+
+    Args:
+        name: a cross-validation, by name or path; `malaria` means `malaria-crossval`.
+        top: how many images the page shows.
+
+    Raises:
+        InputError: if there is no such cross-validation, or its images are gone.
+    """
+    from tfcnn.labels import find
+    from tfcnn.report import gallery
+
+    found = find(name)
+    gallery.write(found, top)
+    return found

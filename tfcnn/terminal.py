@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.evaluation.scoring import Report
+    from tfcnn.labels import Suspects
 
 __all__ = [
     "TerminalReporter",
@@ -28,6 +29,7 @@ __all__ = [
     "show_folds",
     "show_groups",
     "show_metrics",
+    "show_suspects",
 ]
 
 
@@ -173,6 +175,19 @@ def show_comparison(found: "Comparison", console: Console) -> None:
             interval = f"{change(difference['low'])} to {change(difference['high'])}"
         values = [show(row["first"]), show(row["second"]), change(difference["value"])]
         table.add_row(name.replace("_", " "), *values, interval)
+    console.print(table)
+
+
+def show_suspects(found: "Suspects", console: Console, limit: int = 10) -> None:
+    """Print the labels that are least believed."""
+    title = f"{min(limit, len(found.rows))} of {len(found.rows):,} labels, the least believed first"
+    table = Table(title=title, title_justify="left")
+    for name in ("image", "group", "label", "suggested"):
+        table.add_column(name, overflow="fold")
+    table.add_column("its label's probability", justify="right")
+    for row in found.rows[:limit]:
+        texts = (row[name] for name in ("path", "group", "label", "suggested"))
+        table.add_row(*texts, percent(row["prob_label"]))
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""Commands that use a trained run: `evaluate`, `compare`, `predict`, `report`."""
+"""Commands that use a trained run: `evaluate`, `compare`, `labels`, `predict`, `report`."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tfcnn.errors import InputError
 if TYPE_CHECKING:
     from tfcnn.prediction import Prediction
 
-__all__ = ["compare", "evaluate", "predict", "report"]
+__all__ = ["compare", "evaluate", "labels", "predict", "report"]
 
 
 @app.command(epilog="Example: tfcnn evaluate malaria --data other_hospital/")
@@ -112,3 +112,21 @@ def report(run: RunArgument, as_json: Json = False) -> None:
     path = page.write(api.load(run).path)
     content: dict[str, Any] = {"report": str(path)}
     typer.echo(json.dumps(content) if as_json else str(path))
+
+
+@app.command(epilog="Example: tfcnn crossval malaria, then tfcnn labels malaria")
+def labels(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A cross-validation, or its recipe.")],
+    top: Annotated[int, typer.Option(min=1, help="How many images to show.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """Rank suspected label errors by what models of other groups say; needs `crossval`."""
+    from tfcnn.terminal import show_suspects
+
+    found = api.label_errors(run, top=top)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(top)))
+        return
+    show_suspects(found, Console(highlight=False, markup=False))
+    typer.echo(f"All: {found.path / 'labels.csv'}   To look at: {found.path / 'labels.html'}")
+    typer.echo(found.sentence)

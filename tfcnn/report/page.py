@@ -15,7 +15,7 @@ from tfcnn.report import content, model_card, plots
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
 
-__all__ = ["write"]
+__all__ = ["environment", "write"]
 
 FILE = "report.html"
 NO_BREAK = "\u00a0"
@@ -47,16 +47,20 @@ def write(folder: Path) -> Path:
 
 def render(run: Run) -> str:
     """Return the report of a run as HTML, the same text for the same files."""
-    made = content.read(run)
-    environment = jinja2.Environment(
+    return environment().get_template("page.html").render(_values(content.read(run)))
+
+
+def environment() -> jinja2.Environment:
+    """Return the templates of this folder, and how they write numbers."""
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("tfcnn", "report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "number": number, "seconds": seconds}
-    return environment.get_template("page.html").render(_values(made))
+    templates.filters |= {"percent": percent, "number": number, "seconds": seconds}
+    return templates
 
 
 def percent(share: float, sign: str = f"{NO_BREAK}%") -> str:

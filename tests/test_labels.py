@@ -1,0 +1,94 @@
+"""Suspected label errors: known wrong labels are found, ranked and shown."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import run_tfcnn, write_tree
+
+import tfcnn
+from tfcnn import recipe, runs
+from tfcnn.datasets import smears
+from tfcnn.errors import InputError
+
+WRONG = ("round/P0_1.png", "square/P3_2.png")
+
+
+@pytest.fixture
+def crossval(tmp_path: Path, home: Path) -> Path:
+    """A cross-validation whose models are fairly sure, and right but for two labels."""
+    root = write_tree(tmp_path / "cells", groups=6)
+    folder = home / "models" / "cells-crossval"
+    rng = np.random.default_rng(0)
+    rows = []
+    for path in sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png")):
+        label = path.split("/")[0]
+        of_label = rng.uniform(0.8, 0.99) if path not in WRONG else 0.04
+        probs = (of_label, 1 - of_label) if label == "round" else (1 - of_label, of_label)
+        group = path.split("/")[1].split("_")[0]
+        rows.append([path, "test", group, label, *probs])
+    (folder / "splits").mkdir(parents=True)
+    (folder / "splits" / "fold-0.csv").write_text("path,split\n")
+    recipe.write(recipe.for_folder(root), folder / "recipe.toml")
+    with (folder / "predictions.csv").open("w", newline="") as file:
+        header = ["path", "split", "group", "label", "prob_round", "prob_square"]
+        csv.writer(file).writerows([header, *rows])
+    runs.stamp(folder)
+    return folder
+
+
+def test_wrong_labels_come_first_and_all_are_ranked(crossval):
+    found = tfcnn.label_errors("cells", top=5)
+    assert found.count == 2 and found.path == crossval
+    first = found.rows[:2]
+    assert {row["path"] for row in first} == set(WRONG)
+    assert all(row["suggested"] != row["label"] and row["is_suspect"] for row in first)
+    believed = [row["prob_label"] for row in found.rows]
+    assert believed == sorted(believed) and len(believed) == 48
+    rows = list(csv.DictReader((crossval / "labels.csv").open(newline="")))
+    assert [row["path"] for row in rows] == [row["path"] for row in found.rows]
+    assert [row["rank"] for row in rows[:2]] == ["1", "2"]
+    assert "2 of 48 labels" in found.sentence
+
+
+def test_the_page_shows_the_first_ones(crossval):
+    tfcnn.label_errors(crossval, top=5)
+    page = (crossval / "labels.html").read_text(encoding="utf-8")
+    assert page.count("<img ") == 5 and page.count("data:image/png;base64,") == 5
+    assert all(path in page for path in WRONG)
+    assert "<script" not in page and 'src="http' not in page and 'href="http' not in page
+
+
+def test_the_command_line(crossval, home):
+    result = run_tfcnn("labels", "cells", home=home)
+    assert result.returncode == 0, result.stderr
+    assert WRONG[0] in result.stdout and "2 of 48 labels" in result.stdout
+    content = json.loads(run_tfcnn("labels", "cells", "--json", "--top", 3, home=home).stdout)
+    assert content["suspects"] == 2 and len(content["rows"]) == 3
+
+
+def test_what_cannot_be_judged_is_refused(crossval, trained):
+    with pytest.raises(InputError, match="tfcnn crossval nothing"):
+        tfcnn.label_errors("nothing")
+    with pytest.raises(InputError, match="a finished cross-validation"):
+        tfcnn.label_errors(trained)
+    (crossval / "DONE").unlink()
+    with pytest.raises(InputError, match="a finished cross-validation"):
+        tfcnn.label_errors("cells")
+
+
+@pytest.mark.slow
+def test_flipped_labels_of_drawn_cells_are_found(tmp_path):
+    """Among the 5 % least believed of labels of which 5 % are wrong, at least .8 are."""
+    smears.generate(tmp_path / "cells", wrong_label_fraction=0.05)
+    settings = [f"data.source={tmp_path / 'cells' / 'cell_images'}", "data.group_regex=^(C[0-9]+)"]
+    tfcnn.crossval("smears", settings=settings)
+    found = tfcnn.label_errors("smears")
+    truth = {
+        row["path"].removeprefix("cell_images/"): row["true_label"] != row["given_label"]
+        for row in csv.DictReader((tmp_path / "cells" / "truth.csv").open(newline=""))
+    }
+    top = found.rows[: round(0.05 * len(found.rows))]
+    assert np.mean([truth[row["path"]] for row in top]) >= 0.8

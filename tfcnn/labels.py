@@ -1,0 +1,111 @@
+"""Labels that are probably wrong: those that models of other groups do not believe.
+
+The models are those of a cross-validation, so that no image is judged by a model that was trained
+on its own label.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfcnn import atomic, runs
+from tfcnn.errors import InputError
+
+__all__ = ["COLUMNS", "Suspects", "find"]
+
+COLUMNS = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """All images of a cross-validation, the least believable label first.
+
+    Attributes:
+        path: the folder of the cross-validation; `labels.csv` lies there.
+        rows: per image a value for each of `COLUMNS`; `prob_label` is the probability of the label
+            that the image has, `suggested` the most probable class.
+        count: how many are suspected: the images that are said to be of another class with a
+            probability that images of that class have on average (confident learning, Northcutt
+            et al. 2021, J Artif Intell Res 70:1373).
+        sentence: the result in one sentence.
+    """
+
+    path: Path
+    rows: list[dict[str, Any]]
+    count: int
+    sentence: str
+
+    def to_dict(self, top: int) -> dict[str, Any]:
+        """Return the first rows and the counts as plain values."""
+        return {
+            "path": str(self.path),
+            "images": len(self.rows),
+            "suspects": self.count,
+            "sentence": self.sentence,
+            "rows": self.rows[:top],
+        }
+
+
+def find(name: str | Path) -> Suspects:
+    """Rank the images of a cross-validation by how little their label is believed.
+
+    Args:
+        name: a cross-validation, by name or path, or what it was made of: `malaria` means
+            `malaria-crossval`.
+
+    Raises:
+        InputError: if there is no such cross-validation, or cleanlab is not installed.
+    """
+    folder = _folder(name)
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = [key.removeprefix("prob_") for key in rows[0] if key.startswith("prob_")]
+    labels = np.array([names.index(row["label"]) for row in rows])
+    probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
+    is_suspect, quality = _judge(labels, probs)
+    ranked = [
+        {
+            "rank": rank,
+            "path": rows[i]["path"],
+            "group": rows[i]["group"],
+            "label": rows[i]["label"],
+            "suggested": names[probs[i].argmax()],
+            "prob_label": round(float(probs[i, labels[i]]), 6),
+            "is_suspect": bool(is_suspect[i]),
+        }
+        for rank, i in enumerate(np.argsort(quality, kind="stable").tolist(), start=1)
+    ]
+    lines = (row.values() for row in ranked)
+    atomic.write_text(folder / "labels.csv", atomic.csv_text(COLUMNS, lines))
+    count = int(is_suspect.sum())
+    share = f"{100 * count / len(rows):.1f} %"
+    sentence = f"{count:,} of {len(rows):,} labels ({share}) are doubted: look at them first."
+    return Suspects(folder, ranked, count, sentence)
+
+
+def _folder(name: str | Path) -> Path:
+    folder = runs.folder_of(str(name))
+    if not runs.is_crossval(folder):
+        folder = folder.with_name(f"{folder.name}-crossval")
+    if not runs.is_crossval(folder) or not (folder / runs.DONE).exists():
+        raise InputError(
+            name, "a finished cross-validation", "none", f"tfcnn crossval {Path(name).name}"
+        )
+    return folder
+
+
+def _judge(labels: np.ndarray[Any, Any], probs: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+    try:
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
+    except ImportError as error:
+        raise InputError(
+            "labels", "the library cleanlab", "none", "pip install 'tfcnn[labels]'"
+        ) from error
+    if min(np.bincount(labels, minlength=probs.shape[1])) == 0:
+        raise InputError("labels", "images of every class", "a class without any", "more images")
+    is_suspect = find_label_issues(labels, probs, filter_by="confident_learning", n_jobs=1)
+    return is_suspect, get_label_quality_scores(labels, probs, method="self_confidence")

@@ -1,0 +1,62 @@
+"""Write `labels.html`: the images whose labels are least believed, to be looked at."""
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from tfcnn import atomic, recipe
+from tfcnn.datasets.folder import open_any
+from tfcnn.decode import open_image
+from tfcnn.labels import Suspects
+from tfcnn.progress import Reporter
+from tfcnn.report import plots
+from tfcnn.report.page import environment
+
+__all__ = ["write"]
+
+FILE = "labels.html"
+THUMBNAIL_PX = 160
+
+
+def write(suspects: Suspects, top: int) -> Path:
+    """Write the page of a ranking into its cross-validation's folder.
+
+    Args:
+        suspects: from `tfcnn.labels.find`.
+        top: how many images to show, the least believable labels first.
+
+    Returns:
+        The path of `labels.html`.
+
+    Raises:
+        InputError: if the images are no longer where they were.
+    """
+    source = open_any(recipe.load(str(suspects.path / "recipe.toml")).data.source, Reporter())
+    shown = [
+        {**row, "thumbnail": _thumbnail(open_image(source.read(row["path"]), row["path"]))}
+        for row in suspects.rows[:top]
+    ]
+    text = (
+        environment()
+        .get_template("labels.html")
+        .render(
+            name=suspects.path.name,
+            suspects=suspects,
+            shown=shown,
+            groups=source.nouns[1],
+            colours=plots.COLOURS,
+        )
+    )
+    target = suspects.path / FILE
+    atomic.write_text(target, text)
+    return target
+
+
+def _thumbnail(image: Image.Image) -> str:
+    """Return a PNG of at most `THUMBNAIL_PX` a side, in base64; small images are not enlarged."""
+    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
