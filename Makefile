@@ -53,7 +53,7 @@ report: $(READY) ## RUN=malaria: write report.html anew
 	$(TFCNN) report "$(RUN)"
 
 test: $(READY) ## the tests, under 10 minutes on 2 cores
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(READY) ## the tests that reach a stated accuracy or build full-size networks
 	.venv/bin/python -m pytest -m slow
