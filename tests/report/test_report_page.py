@@ -284,7 +284,7 @@ def test_snippets_name_what_exists(folders: dict[str, Path], pages: dict[str, Pa
 
 
 def test_colours_are_readable() -> None:
-    style = (Path(page.__file__).parent / "page.html").read_text("utf-8")
+    style = (Path(page.__file__).parent / "head.html").read_text("utf-8")
     colours = dict(re.findall(r"--(\w+): (#\w+)", style)) | plots.COLOURS
     blue, orange = (re.search(rf"--{n}-rgb: (\d+) (\d+) (\d+)", style) for n in ("blue", "orange"))
     assert blue and orange
