@@ -99,7 +99,6 @@ def train(
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or made.name)
     quiet.load_tensorflow()
-    from tfcnn.report import page
     from tfcnn.training.train import train as train_into
 
     with locked(folder):
@@ -112,8 +111,16 @@ def train(
             fresh=fresh,
             reporter=reporter,
         )
-        page.write(folder)
-        return runs.finished(folder)
+        return _finish(folder)
+
+
+def _finish(folder: Path) -> "Run":
+    """Add the report to a trained run and stamp it as done."""
+    from tfcnn import runs
+    from tfcnn.report import page
+
+    page.write(folder)
+    return runs.finished(folder)
 
 
 def crossval(
@@ -150,16 +157,11 @@ def crossval(
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or f"{made.name}-crossval")
     quiet.load_tensorflow()
-    from tfcnn.report import page
     from tfcnn.training.crossval import crossval as train_folds
-
-    def finish(fold: Path) -> "Run":
-        page.write(fold)
-        return runs.finished(fold)
 
     with locked(folder):
         return train_folds(
-            made, folder, folds, finish=finish, resume=resume, fresh=fresh, reporter=reporter
+            made, folder, folds, finish=_finish, resume=resume, fresh=fresh, reporter=reporter
         )
 
 

@@ -104,8 +104,9 @@ def part(name: str, attribute: str) -> Any:
 
     Args:
         name: the network.
-        attribute: "finetune", a function that lets all of a partly frozen model learn, or
-            "LOSS_WEIGHTS", one weight per output of a network with auxiliary classifiers.
+        attribute: "finetune", a function that lets all of a partly frozen model learn; of a
+            network with auxiliary classifiers "LOSS_WEIGHTS", one per output, and
+            "without_auxiliary", a function that returns the network without them.
 
     Raises:
         InputError: if there is no such network.

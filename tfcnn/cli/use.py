@@ -14,6 +14,8 @@ from tfcnn.cli.arguments import GroupCsv, GroupRegex, Json, RunArgument
 from tfcnn.errors import InputError
 
 if TYPE_CHECKING:
+    from tfcnn.evaluation.comparison import Comparison
+    from tfcnn.evaluation.scoring import Report
     from tfcnn.prediction import Prediction
 
 __all__ = ["compare", "evaluate", "labels", "predict", "report"]
@@ -46,9 +48,7 @@ def evaluate(
     for name in shown:
         show_metrics(report, name, console)
         show_groups(report, name, console)
-    for warning in report.warnings:
-        console.print(f"note: {warning}")
-    console.print(report.sentence)
+    _conclude(report, console)
 
 
 @app.command(epilog="Example: tfcnn compare malaria malaria-course")
@@ -66,6 +66,10 @@ def compare(
         return
     console = Console(highlight=False, markup=False)
     show_comparison(found, console)
+    _conclude(found, console)
+
+
+def _conclude(found: "Report | Comparison", console: Console) -> None:
     for warning in found.warnings:
         console.print(f"note: {warning}")
     console.print(found.sentence)

@@ -129,7 +129,7 @@ def saved_form(
         )
     model.set_weights(weights)
     if len(model.outputs) > 1:  # auxiliary classifiers have done their work
-        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+        model = architectures.part(settings.network, "without_auxiliary")(model)
     return model
 
 

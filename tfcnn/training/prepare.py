@@ -99,7 +99,13 @@ def survey(recipe: Recipe, reporter: Reporter, *, resplit: bool = False) -> tupl
     Raises:
         InputError: if data, network options or augmentation cannot be used.
     """
-    architectures.check_options(recipe.model.network, recipe.model.options)
+    network, finetune_epochs = recipe.model.network, recipe.train.finetune_epochs
+    architectures.check_options(network, recipe.model.options)
+    if finetune_epochs and not architectures.part(network, "finetune"):
+        raise InputError(
+            "train.finetune_epochs", "0 for a network that is not pretrained",
+            f"{finetune_epochs} for {network}", "model.network=pretrained",
+        )  # fmt: skip
     source = open_any(recipe.data.source, reporter)
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)

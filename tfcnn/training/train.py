@@ -126,11 +126,6 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 def _build(prepared: Prepared, state: State) -> Any:
     """Build the training form on the devices there are."""
     recipe, settings = prepared.recipe, prepared.recipe.train
-    if settings.finetune_epochs and not architectures.part(recipe.model.network, "finetune"):
-        raise InputError(
-            "train.finetune_epochs", "0 for a network that is not pretrained",
-            f"{settings.finetune_epochs} for {recipe.model.network}", "model.network=pretrained",
-        )  # fmt: skip
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
