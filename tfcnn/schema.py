@@ -81,8 +81,8 @@ class Augment(_Section):
     rounds down.
     """
 
-    flip_horizontal: bool = False
-    flip_vertical: bool = False
+    flip_horizontal: bool | Literal["alternating"] = False
+    flip_vertical: bool | Literal["alternating"] = False
     rotate90: bool = False
     rotation_degrees: Size = 0.0
     shift_height: Size | Choices = 0.0
@@ -128,6 +128,7 @@ class ModelSettings(_Section):
 
     network: str = "compact"
     options: dict[str, Any] = {}
+    views: Literal["one", "mirrored", "turned", "shifted"] = "one"
 
 
 class TrainSettings(_Section):
@@ -138,9 +139,9 @@ class TrainSettings(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     deterministic: bool = True
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "muon"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    schedule: Literal["constant", "one_cycle", "cosine"] = "one_cycle"
+    schedule: Literal["constant", "one_cycle", "cosine", "linear"] = "one_cycle"
     warmup_fraction: Fraction = 0.25
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Fraction = 0.9

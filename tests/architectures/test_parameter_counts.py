@@ -209,3 +209,14 @@ def test_pretrained_is_the_backbone_and_a_head():
     by_hand = backbone.count_params() + dense(1280, 1000)
     assert by_hand == 3_538_984  # the paper's table 4: 3.4 million
     check("pretrained", (96, 96, 3), 1000, {"weights": None}, by_hand)
+
+
+def test_speedrun():
+    widths, maps, by_hand = (64, 256, 256), 24, 2 * 2 * 3 * 24  # both signs of 12 components
+    for width in widths:
+        by_hand += conv(3, maps, width, bias=False) + conv(3, width, width, bias=False)
+        by_hand += 2 * 3 * width  # shift, moving mean and variance of two normalisations
+        maps = width
+    by_hand += dense(256, 10)
+    assert by_hand == 1_973_930
+    check("speedrun", (32, 32, 3), 10, {}, by_hand)

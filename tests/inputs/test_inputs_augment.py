@@ -218,3 +218,13 @@ def test_without_settings_pixels_stay_as_they_are(noise):
     result = changed(noise, Augment())
     assert result.dtype == np.float32
     np.testing.assert_array_equal(result, noise)
+
+
+def test_alternating_flips_show_both_sides_equally_often():
+    chosen = Augment(flip_horizontal="alternating", flip_vertical=True)
+    drawn = [augment.draw(chosen, (8, 8, 3), 0, epoch, INDICES) for epoch in range(4)]
+    first = drawn[0].flip_horizontal
+    assert 0.45 < first.mean() < 0.55
+    for epoch, one in enumerate(drawn):
+        np.testing.assert_array_equal(one.flip_horizontal, first ^ (epoch % 2 == 1))
+    assert 0.45 < (drawn[0].flip_vertical == drawn[1].flip_vertical).mean() < 0.55

@@ -15,6 +15,7 @@ from tfcnn.errors import TfcnnError
 from tfcnn.inputs import pipeline, tfdata
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe, TrainSettings
+from tfcnn.training.muon import FilterMuon
 from tfcnn.training.resume import Checkpoint, SeedEpochs, State, Stopping
 
 __all__ = ["Waiting", "compile_model", "fit", "optimizer_for", "phases"]
@@ -212,12 +213,16 @@ def optimizer_for(train: TrainSettings, steps: int) -> Any:
     rate: Any = train.learning_rate
     if train.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    elif train.schedule == "linear":
+        rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
     elif train.schedule == "one_cycle":  # up in a straight line, down along a cosine
         warmup = round(train.warmup_fraction * steps)
         rate = keras.optimizers.schedules.CosineDecay(
             rate / 25, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
         )
     decay = train.weight_decay or None
+    if train.optimizer == "muon":
+        return FilterMuon(rate, momentum=train.momentum)
     if train.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(
             rate, momentum=train.momentum, nesterov=True, weight_decay=decay

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfcnn import architectures
 from tfcnn.errors import TfcnnError
 from tfcnn.recipe import ModelSettings
+from tfcnn.training.convolution import FasterConv2D
 
 __all__ = [
     "AllInTraining",
@@ -148,4 +149,6 @@ def _faster(layer: Any) -> Any:
         config["activation"] = "linear"  # the loss takes logits: exact where a softmax saturates
     if type(layer) is keras.layers.BatchNormalization:
         return FusedBatchNormalization.from_config(config)
+    if type(layer) is keras.layers.Conv2D:
+        return FasterConv2D.from_config(config)
     return type(layer).from_config(config)

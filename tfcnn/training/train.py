@@ -20,7 +20,7 @@ from tfcnn.prediction import Predictor, two_columns
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 from tfcnn.runs import Run
-from tfcnn.training import form, saving, strategy
+from tfcnn.training import form, saving, strategy, views
 from tfcnn.training.fit import compile_model, fit, phases
 from tfcnn.training.prepare import Prepared, prepare
 from tfcnn.training.record import card, facts
@@ -31,6 +31,7 @@ __all__ = ["check_same", "may_write", "train"]
 Floats = npt.NDArray[np.float32]
 VAL_BATCH_SIZE = 128
 PART = 1024
+STARTERS = 5000  # training images that a network is initialised with, where it asks for any
 
 
 def train(
@@ -132,7 +133,11 @@ def _build(prepared: Prepared, state: State) -> Any:
     state.precision = state.precision or strategy.precision(settings.precision)
     classes = len(prepared.manifest.class_names)
     with strategy.choose().scope():
-        return form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
+        model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
+        initialize = architectures.part(recipe.model.network, "initialize")
+        if initialize:
+            initialize(model, prepared.images[prepared.rows["train"][:STARTERS]])
+    return model
 
 
 def _train(
@@ -167,6 +172,9 @@ def _save(
     plain = form.saved_form(recipe.model, shape, classes, weights)
     val = two_columns(plain.predict(_batches(prepared), verbose=0))
     agreement: dict[str, Any] = {"forms_mean_difference": saving.agree(trained_val, val)}
+    if recipe.model.views != "one":
+        plain = views.averaged(plain, recipe.model.views)
+        val = two_columns(plain.predict(_batches(prepared), verbose=0))
     temperature = 1.0
     if recipe.evaluation.calibrate:
         temperature = calibration.fit_temperature(val_labels, val)

@@ -1,0 +1,59 @@
+"""The faster gradient of a kernel is Keras' gradient."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfcnn.training.convolution import FasterConv2D, kernel_gradient
+
+ODD = st.sampled_from([1, 3, 5, 7])
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 8), st.integers(1, 8), st.integers(1, 3)),
+    size=st.tuples(ODD, ODD),
+    filters=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_the_gradient_is_that_of_the_library(shape, size, filters, seed):
+    rng = np.random.default_rng(seed)
+    images = tf.constant(rng.normal(size=shape))
+    upstream = tf.constant(rng.normal(size=(*shape[:3], filters)))
+    expected = tf.raw_ops.Conv2DBackpropFilter(
+        input=images, filter_sizes=(*size, shape[3], filters), out_backprop=upstream,
+        strides=[1, 1, 1, 1], padding="SAME",
+    )  # fmt: skip
+    np.testing.assert_allclose(kernel_gradient(images, upstream, size), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("width", "options", "is_faster"),
+    [
+        (8, {}, True),
+        (9, {}, False),  # wide maps are quick already
+        (8, {"strides": 2}, False),
+        (8, {"padding": "valid"}, False),
+        (8, {"dtype": "float32"}, False),
+    ],
+)
+def test_a_layer_trains_as_keras_does(width, options, is_faster):
+    options = {"padding": "same", "dtype": "mixed_bfloat16"} | options
+    layers = [kind(64, 3, **options) for kind in (keras.layers.Conv2D, FasterConv2D)]
+    images = np.random.default_rng(0).normal(size=(3, 5, width, 64)).astype(np.float32)
+    found = []
+    for layer in layers:
+        layer.build(images.shape)
+        layer.set_weights(layers[0].get_weights())
+        watched = tf.constant(images)
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            loss = tf.reduce_mean(tf.cast(layer(watched), tf.float32) ** 2)
+        found.append([loss, *tape.gradient(loss, [watched, layer.kernel.value, layer.bias.value])])
+    assert layers[1].is_faster_at(images.shape) == is_faster
+    for mine, theirs in zip(found[1], found[0], strict=True):
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(mine / scale, theirs / scale, atol=0.02)
