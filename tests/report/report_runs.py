@@ -57,7 +57,8 @@ def write_split(made: Table, class_names: list[str], num_train: int, path: Path)
     ]
     rows.sort()
     listed = tuple(
-        Row(p, label, group, "", "a" * 64, "b" * 64, 0, 0) for p, label, group, _ in rows
+        Row(p, label, group, "", f"{i:064x}", f"{i:064x}", 0, 0)
+        for i, (p, label, group, _) in enumerate(rows)
     )
     source = Source("fixture", path.parent, ())
     splits.write(Manifest(source, listed, (), ()), [row[3] for row in rows], path)
