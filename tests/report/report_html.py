@@ -1,5 +1,6 @@
 """What the tests of reports read a page with: its tags and words, and how colours contrast."""
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -68,3 +69,15 @@ def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
+
+
+def rgba(colour: str) -> tuple[float, ...]:
+    """Return the parts of a colour as a browser computes it, `rgb(1, 2, 3)` or with an opacity."""
+    parts = [float(part) for part in re.findall(r"[\d.]+", colour)]
+    return (*parts[:3], parts[3] if len(parts) > 3 else 1.0)
+
+
+def over(colour: tuple[float, ...], behind: tuple[float, ...]) -> tuple[float, ...]:
+    """Return what is seen where a colour with an opacity lies over another."""
+    *own, opacity = colour
+    return tuple(opacity * part + (1 - opacity) * b for part, b in zip(own, behind, strict=True))

@@ -12,6 +12,7 @@ for (const link of document.querySelectorAll("a[data-opens]")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
     panel.open = !panel.open;
+    tell();
     if (panel.open) panel.scrollIntoView({ block: "nearest" });
   });
   link.addEventListener("keydown", (event) => {
