@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from tfcnn import atomic, runs
 from tfcnn.errors import InputError
-from tfcnn.report import content, exhibits, figures, matrix, model_card, plots, siblings
+from tfcnn.report import answers, content, exhibits, figures, matrix, model_card, plots, siblings
 from tfcnn.report.content import Content
 from tfcnn.report.next_steps import next_steps, reference
 from tfcnn.runs import Run
@@ -106,6 +106,8 @@ def _values(made: Content) -> dict[str, Any]:
         "confusion": matrix.confusion(made),
         "exhibits": shown,
         "groups": figures.groups(made),
+        "patients": answers.patients(made),
+        "flags": answers.flags(made),
         "history": figures.history(made),
         "calibration": figures.reliability(made),
         "point": figures.point(made),
