@@ -20,7 +20,7 @@ ORDER = [
     {"audit"},
     {"inputs", "architectures"},
     {"runs"},
-    {"prediction", "kernel"},
+    {"domain", "prediction", "kernel"},
     {"evaluation"},
     {"training"},
     {"labels"},

@@ -48,6 +48,8 @@ def evaluate(
     for name in shown:
         show_metrics(report, name, console)
         show_groups(report, name, console)
+        for line in report.remarks(name):
+            console.print(line)
     _conclude(report, console)
 
 
