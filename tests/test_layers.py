@@ -21,7 +21,7 @@ ORDER = [
     {"inputs", "architectures"},
     {"runs"},
     {"domain", "prediction", "kernel"},
-    {"evaluation"},
+    {"evaluation", "explain"},
     {"training"},
     {"labels"},
     {"report", "output"},
