@@ -8,11 +8,21 @@
 Importing it does not import TensorFlow.
 """
 
-from tfcnn.api import compare, crossval, evaluate, label_errors, load, predict, train
+from tfcnn.api import (
+    compare,
+    crossval,
+    evaluate,
+    explain_images,
+    label_errors,
+    load,
+    predict,
+    train,
+)
 from tfcnn.errors import CheckError, InputError, TfcnnError
 
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
-    "compare", "crossval", "evaluate", "label_errors", "load", "predict", "train",
+    "compare", "crossval", "evaluate", "explain_images", "label_errors", "load", "predict",
+    "train",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -6,7 +6,7 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfcnn.errors import InputError
 from tfcnn.progress import Reporter
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.evaluation.scoring import Report
+    from tfcnn.explain.study import Study
     from tfcnn.labels import Suspects
     from tfcnn.prediction import Prediction
     from tfcnn.recipe import Recipe
@@ -24,6 +25,7 @@ __all__ = [
     "compare",
     "crossval",
     "evaluate",
+    "explain_images",
     "label_errors",
     "load",
     "predict",
@@ -199,6 +201,24 @@ def predict(
         InputError: if a path does not exist or holds no image.
     """
     return list(stream(run, paths))
+
+
+def explain_images(
+    run: "Run | str | Path", paths: str | Path | Iterable[str | Path], **options: Any
+) -> "Study":
+    """Show where a run sees evidence for a class, and check that this depends on its training.
+
+    Args:
+        run: a run, or its name or path.
+        paths: one or several images, folders and zip archives.
+        **options: `method`, `layer`, `class_name`, `output` and the others of
+            `tfcnn.explain.study.explain_files`.
+    """
+    from tfcnn.explain import study
+
+    opened = load(run) if isinstance(run, str | Path) else run
+    several = [paths] if isinstance(paths, str | Path) else paths
+    return study.explain_files(opened, several, **options)
 
 
 def evaluate(

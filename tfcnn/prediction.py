@@ -16,17 +16,29 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tfcnn import domain as domains
 from tfcnn import quiet
 from tfcnn.datasets.folder import image_files, is_image_name
 from tfcnn.decode import Pixels, UnreadableImageError
 from tfcnn.errors import InputError
 from tfcnn.runs import Run
 
-__all__ = ["Prediction", "Predictor", "decide", "expand", "two_columns"]
+__all__ = [
+    "ABSTAIN",
+    "OUT_OF_DOMAIN",
+    "UNREADABLE",
+    "Prediction",
+    "Predictor",
+    "abstains",
+    "decide",
+    "expand",
+    "two_columns",
+]
 
 Floats = npt.NDArray[np.float32]
 BATCH_SIZE = 64
-UNREADABLE = "unreadable"
+# Of several that apply the first is said
+UNREADABLE, OUT_OF_DOMAIN, ABSTAIN = "unreadable", "out-of-domain", "abstain"
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,8 @@ class Prediction:
         predicted: the most probable class, "" where the image could not be read.
         probs: a probability per class name, in the model's order.
         decision: the class by the run's threshold; `predicted` where it has none.
-        flag: "" or `unreadable`.
+        flag: "", `unreadable`, `out-of-domain` (unlike the training images: the answer means
+            nothing) or `abstain` (too close to call); the answer is given all the same.
         reason: why, where there is a flag.
     """
 
@@ -70,6 +83,9 @@ class Predictor:
             raise InputError(run.path, "a model.tflite", "none", "engine='keras'")
         self.engine = "litert" if twin else "keras"
         self._model: _Model = _LiteRT(twin) if twin else _Keras(run)
+        settings = run.card.get("domain")
+        path = run.model_file("domain.npz") if settings else None
+        self.domain = domains.load(path, settings) if path and settings else None
 
     def probs(self, images: Pixels) -> Floats:
         """Return float32 `(batch, classes)` that sum to 1, for uint8 images in [0, 255]."""
@@ -83,6 +99,22 @@ class Predictor:
         ]
         probs: Floats = np.concatenate([part[0] for part in parts])
         return two_columns(probs), np.concatenate([part[1] for part in parts])
+
+    def answers(self, images: Pixels) -> tuple[Floats, list[tuple[str, str]]]:
+        """Return the probabilities of images, and for each a flag and its reason, mostly ""."""
+        probs, features = self.probs_and_features(images)
+        distances = self.domain.distances(images, features) if self.domain else None
+        return probs, self.flags(probs, distances)
+
+    def flags(self, probs: Floats, distances: Floats | None) -> list[tuple[str, str]]:
+        """Return a flag and its reason for each image, from `domain.distances` if there is one."""
+        found = [("", "")] * len(probs)
+        for row in np.flatnonzero(abstains(probs, self.run.abstention, self.run.positive)):
+            found[row] = ABSTAIN, "its probability lies in the band where the run does not answer"
+        if self.domain is not None and distances is not None:
+            for row in np.flatnonzero(self.domain.outside(distances)):
+                found[row] = OUT_OF_DOMAIN, domains.reason(distances[row])
+        return found
 
     def predict(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
         """Yield one prediction per image of files, folders and zips, in order, as they are made.
@@ -116,19 +148,21 @@ class Predictor:
         self, decoded: list[tuple["Image", Pixels | UnreadableImageError]]
     ) -> Iterator[Prediction]:
         readable = [pixels for _, pixels in decoded if isinstance(pixels, np.ndarray)]
-        rows = iter(list(self.probs(np.stack(readable))) if readable else [])
+        rows = iter(zip(*self.answers(np.stack(readable)), strict=True) if readable else ())
         names = self.run.class_names
         for image, pixels in decoded:
             if isinstance(pixels, UnreadableImageError):
                 yield Prediction(image.path, "", {}, "", UNREADABLE, pixels.reason)
                 continue
-            probs = next(rows)
+            probs, (flag, reason) = next(rows)
             predicted, decision = decide(probs, self.run.positive, self.run.threshold)
             yield Prediction(
                 image.path,
                 names[predicted],
                 dict(zip(names, probs.tolist(), strict=True)),
                 names[decision],
+                flag,
+                reason,
             )
 
 
@@ -189,6 +223,24 @@ def decide(probs: Floats, positive: int | None, threshold: float) -> tuple[int, 
     if positive is None or len(probs) != 2:
         return predicted, predicted
     return predicted, positive if probs[positive] >= threshold else 1 - positive
+
+
+def abstains(
+    probs: Floats, band: tuple[float, float] | None, positive: int | None
+) -> npt.NDArray[np.bool_]:
+    """Say which images are too close to call: bool `(images,)`.
+
+    Args:
+        probs: float `(images, classes)`.
+        band: from this probability, up to below that one, or None for no band. The probability
+            is the positive class's, or the largest where there is no positive.
+        positive: index of the positive class of two, or None.
+    """
+    if band is None:
+        return np.zeros(len(probs), dtype=np.bool_)
+    stated = probs.max(axis=1) if positive is None else probs[:, positive]
+    found: npt.NDArray[np.bool_] = (stated >= band[0]) & (stated < band[1])
+    return found
 
 
 def two_columns(probs: Floats) -> Floats:

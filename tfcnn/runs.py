@@ -68,6 +68,12 @@ class Run:
         return float(self.card["threshold"])
 
     @property
+    def abstention(self) -> tuple[float, float] | None:
+        """The band of probabilities within which the run does not answer, if there is one."""
+        band = self.card.get("abstention")
+        return None if band is None else (float(band["low"]), float(band["high"]))
+
+    @property
     def decoder(self) -> Decoder:
         """How an image becomes the model's input."""
         return Decoder.from_dict(self.card["decoder"])

@@ -154,16 +154,20 @@ class TrainSettings(_Section):
 
 
 class EvaluationSettings(_Section):
-    """`[evaluation]`: the operating point, chosen on val, and the resampling."""
+    """`[evaluation]`: what is chosen on val: the operating point and when to abstain."""
 
     sensitivity: Annotated[float, Field(gt=0, lt=1)] | None = None
     specificity: Annotated[float, Field(gt=0, lt=1)] | None = None
     calibrate: bool = True
+    abstain_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    answered_accuracy: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> "EvaluationSettings":
         if self.sensitivity is not None and self.specificity is not None:
             raise ValueError("expected a target sensitivity or specificity, not both")
+        if self.abstain_fraction is not None and self.answered_accuracy is not None:
+            raise ValueError("expected abstain_fraction or answered_accuracy, not both")
         return self
 
 

@@ -1,11 +1,13 @@
 """Run folders as `train` leaves them, from synthetic predictions, by the project's own writers."""
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tfcnn import recipe as recipes
 from tfcnn import splits
@@ -43,7 +45,23 @@ def draw(
     return Table(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def write_split(made: Table, class_names: list[str], num_train: int, path: Path) -> None:
+def draw_images(made: Table, root: Path) -> dict[str, str]:
+    """Draw a small picture for every prediction, its colour its label; return their sha256."""
+    hashes = {}
+    rng = np.random.default_rng(5)
+    for path, label in zip(made.paths.tolist(), made.labels.tolist(), strict=True):
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 120, (28, 28, 3), dtype=np.uint8)
+        pixels[4 + 2 * label :, :, label % 3] += 100
+        Image.fromarray(pixels).save(file)
+        hashes[path] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return hashes
+
+
+def write_split(
+    made: Table, class_names: list[str], num_train: int, path: Path, hashes: dict[str, str]
+) -> None:
     """Write split.csv: the rows of the table, and training rows of groups of their own."""
     grouped = bool((made.groups != "").any())
     rows = [
@@ -57,7 +75,8 @@ def write_split(made: Table, class_names: list[str], num_train: int, path: Path)
     ]
     rows.sort()
     listed = tuple(
-        Row(p, label, group, "", "a" * 64, "b" * 64, 0, 0) for p, label, group, _ in rows
+        Row(p, label, group, "", hashes.get(p, f"{i:064x}"), f"{i:064x}", 0, 0)
+        for i, (p, label, group, _) in enumerate(rows)
     )
     source = Source("fixture", path.parent, ())
     splits.write(Manifest(source, listed, (), ()), [row[3] for row in rows], path)
@@ -164,9 +183,13 @@ KINDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def write_run(folder: Path, kind: str = "binary", **changes: Any) -> Path:
-    """Write a run folder: a kind of `KINDS`, with changes to it."""
+def write_run(
+    folder: Path, kind: str = "binary", *, pictures: Path | None = None, **changes: Any
+) -> Path:
+    """Write a run folder: a kind of `KINDS`, with changes to it, and its images where asked for."""
     settings = {**BINARY, **KINDS[kind], **changes}
+    if pictures:
+        settings["data"] = {**settings["data"], "source": str(pictures)}
     folder.mkdir(parents=True, exist_ok=True)
     recipe = recipes.parse({"name": folder.name, "data": settings["data"]}, subject="fixture")
     recipes.write(recipe, folder / "recipe.toml")
@@ -181,6 +204,7 @@ def write_run(folder: Path, kind: str = "binary", **changes: Any) -> Path:
     (folder / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     table.write(run, made)
     scoring.write(scoring.score(run, made, FACTS), folder)
-    write_split(made, names, settings["num_train"], folder / "split.csv")
+    hashes = draw_images(made, pictures) if pictures else {}
+    write_split(made, names, settings["num_train"], folder / "split.csv", hashes)
     write_history(10, folder / "history.csv")
     return folder

@@ -16,6 +16,7 @@ from tfcnn.errors import InputError
 if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.scoring import Report
+    from tfcnn.explain import Explainer
     from tfcnn.prediction import Prediction
 
 __all__ = ["compare", "evaluate", "labels", "predict", "report"]
@@ -48,6 +49,8 @@ def evaluate(
     for name in shown:
         show_metrics(report, name, console)
         show_groups(report, name, console)
+        for line in report.remarks(name):
+            console.print(line)
     _conclude(report, console)
 
 
@@ -75,7 +78,9 @@ def _conclude(found: "Report | Comparison", console: Console) -> None:
     console.print(found.sentence)
 
 
-@app.command(epilog="Example: tfcnn predict malaria new_cells/ --output predictions.csv")
+@app.command(
+    epilog="Example: tfcnn predict malaria new_cells/ --output predictions.csv --cam looked/"
+)
 def predict(
     run: RunArgument,
     paths: Annotated[
@@ -84,6 +89,9 @@ def predict(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A .csv or .jsonl file.")
     ] = None,
+    cam: Annotated[
+        Path | None, typer.Option(help="A folder for pictures of where the network looked.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Predict images, in order, as they come; exit 3 where one could not be read."""
@@ -91,6 +99,11 @@ def predict(
 
     format_name = writing.format_of(output, as_json)
     opened = api.load(run)
+    explainer = None
+    if cam:  # a network that cannot be explained is said before anything is written, too
+        from tfcnn.explain import Explainer
+
+        explainer = Explainer(opened)
     predictions = api.stream(opened, paths)  # a wrong path is said before anything is written
     unreadable = 0
 
@@ -103,9 +116,20 @@ def predict(
     total = writing.write(counted(), opened.class_names, format_name, output)
     if output:
         typer.echo(f"{total:,} predictions in {output}", err=True)
+    if cam and explainer:
+        _draw(explainer, paths, cam)
     if unreadable:
         typer.echo(f"{unreadable} of {total:,} images could not be read", err=True)
         raise typer.Exit(3)
+
+
+def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
+    from tfcnn.explain.study import write_overlays
+    from tfcnn.terminal import TerminalReporter
+
+    with TerminalReporter() as reporter:
+        count = write_overlays(explainer, paths, folder, reporter.stage("explaining"))
+    typer.echo(f"{count:,} pictures in {folder}", err=True)
 
 
 @app.command()

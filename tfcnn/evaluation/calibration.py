@@ -1,6 +1,7 @@
 """Calibration: one temperature fitted on val, and the curve that shows what it mended."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +10,14 @@ from tfcnn.errors import InputError
 from tfcnn.evaluation.metrics import values
 from tfcnn.evaluation.sample import ECE_BINS, SMALLEST_PROB, Sample, confidence_and_hit
 
-__all__ = ["Reliability", "apply_temperature", "before_and_after", "fit_temperature", "reliability"]
+__all__ = [
+    "Reliability",
+    "apply_temperature",
+    "before_and_after",
+    "describe",
+    "fit_temperature",
+    "reliability",
+]
 
 Floats = NDArray[np.floating]
 
@@ -147,3 +155,45 @@ def before_and_after(
         found.append(values(sample, ones, ("ece", "brier", "log_loss")))
     before, after = found
     return {name: (float(before[name][0]), float(after[name][0])) for name in before}
+
+
+def describe(
+    labels: ArrayLike, probs: ArrayLike, temperature: float, *, positive: int | None = None
+) -> dict[str, Any]:
+    """Return what the temperature that is folded into a model did to its probabilities.
+
+    Those before it are found back from those after: `softmax(temperature x log probs)`.
+
+    Args:
+        labels: int array, shape `(n,)`; val's flatter, as the temperature was fitted on them.
+        probs: float array, shape `(n, num_classes)`: as the model gives them.
+        temperature: above 0: the one folded in.
+        positive: index of the positive class of two, or None.
+
+    Returns:
+        `temperature`; `ece`, `brier` and, without a positive, `log_loss`, each `{"before",
+        "after"}`; `edges` of the bins; and per version `bins`, rows `{"count", "confidence",
+        "frequency"}` as `Reliability` has them, None for an empty bin.
+
+    Raises:
+        InputError: if the predictions are not what the arguments say.
+    """
+    versions = {"before": apply_temperature(probs, 1 / temperature), "after": probs}
+    scores = before_and_after(labels, versions["before"], temperature, positive=positive)
+    curves = {name: reliability(labels, own, positive=positive) for name, own in versions.items()}
+    return {
+        "temperature": temperature,
+        **{name: dict(zip(versions, pair, strict=True)) for name, pair in scores.items()},
+        "edges": curves["after"].edges.tolist(),
+        "bins": {name: _rows(curve) for name, curve in curves.items()},
+    }
+
+
+def _rows(curve: Reliability) -> list[dict[str, Any]]:
+    columns = zip(curve.counts, curve.confidence, curve.frequency, strict=True)
+    return [
+        {"count": int(count), "confidence": float(stated), "frequency": float(true)}
+        if count
+        else {"count": 0, "confidence": None, "frequency": None}
+        for count, stated, true in columns
+    ]

@@ -105,8 +105,7 @@ def _common(first: Run, second: Run, tables: list[Table]) -> tuple[Table, Table]
 
 def _rows(of: Table, paths: npt.NDArray[np.str_]) -> Table:
     order = np.argsort(of.paths)
-    rows = order[np.searchsorted(of.paths, paths, sorter=order)]
-    return Table(*(part[rows] for part in vars(of).values()))
+    return of.take(order[np.searchsorted(of.paths, paths, sorter=order)])
 
 
 def _hashes(path: Path) -> dict[str, str]:

@@ -34,12 +34,14 @@ def predict(
     _refuse_seen(run, listed)
     images = decoded(source, listed.rows, run.decoder).images
     index = {name: i for i, name in enumerate(run.class_names)}
+    probs, flags = Predictor(run).answers(images)
     return Table(
         paths=np.array([row.path for row in listed.rows], dtype=np.str_),
         splits=np.full(len(listed.rows), "data"),
         groups=np.array([row.group for row in listed.rows], dtype=np.str_),
         labels=np.array([index[row.label] for row in listed.rows], dtype=np.int32),
-        probs=Predictor(run).probs(images),
+        probs=probs,
+        flags=np.array([flag for flag, _ in flags], dtype=np.str_),
     )
 
 

@@ -94,7 +94,9 @@ def _out_of_fold(runs: list[Run]) -> list[dict[str, str]]:
     for i, run in enumerate(runs):
         with (run.path / "predictions.csv").open(newline="", encoding="utf-8") as file:
             rows += [
-                {**row, "fold": str(i)} for row in csv.DictReader(file) if row["split"] == "test"
+                {**row, "flag": row.get("flag", ""), "fold": str(i)}  # an old run has no flags
+                for row in csv.DictReader(file)
+                if row["split"] == "test"
             ]
     return sorted(rows, key=lambda row: row["path"])
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfcnn import atomic
 from tfcnn.errors import InputError
+from tfcnn.evaluation import calibration, flags, intervals, patients
 from tfcnn.evaluation import groups as grouping
-from tfcnn.evaluation import intervals
+from tfcnn.evaluation.patients import Rule
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import Run
 
@@ -30,6 +32,11 @@ class Report:
         warnings: what a reader must know before believing a figure.
         facts: about the training (seconds, agreement between model files); empty for other data.
         sentence: the result in one sentence.
+        flags: per split how many images were flagged, and what is right of the others; see
+            `evaluation.flags`.
+        patients: the `rule` that calls a group, and per split what it says; see
+            `evaluation.patients`.
+        calibration: per split what the temperature did, with the bins of the reliability diagram.
     """
 
     splits: dict[str, dict[str, dict[str, Any]]]
@@ -39,6 +46,9 @@ class Report:
     warnings: list[str]
     sentence: str
     facts: dict[str, Any] = field(default_factory=dict)
+    flags: dict[str, dict[str, Any]] = field(default_factory=dict)
+    patients: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def lines(self, split: str) -> list[str]:
         """Return a line of text per metric of a split, with its interval or why it has none."""
@@ -51,6 +61,11 @@ class Report:
             lines.append(f"{name:18} {value:>8}  ({interval})")
         return lines
 
+    def remarks(self, split: str) -> list[str]:
+        """Return sentences on what a split's images were flagged, and on its groups."""
+        return [*flags.sentences(self.flags.get(split, {})),
+                *patients.sentences(self.patients, split)]  # fmt: skip
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `report.json`."""
         content = asdict(self)
@@ -61,35 +76,37 @@ def score(run: Run, table: Table, facts: dict[str, Any] | None = None) -> Report
     """Score the predictions of a run, each split in the table by itself.
 
     Raises:
-        InputError: if a probability is not a number.
+        InputError: if there is no prediction, or a probability is not a number.
     """
-    splits: dict[str, dict[str, dict[str, Any]]] = {}
-    counts, confusion, groups = {}, {}, {}
+    if not len(table.labels):
+        raise InputError(run.path, "predictions to score", "none", "a split that has images")
     warnings = list(run.card["data"]["notes"])
     if run.is_leaky:
         warnings.append("LEAKY: split by image, so patients are on both sides; a demonstration")
-    for split in dict.fromkeys(table.splits.tolist()):
-        part = table.part(split)
-        grouped = bool((part.groups != "").all())
-        found = intervals.bootstrap(
-            part.labels,
-            part.probs,
-            part.groups if grouped else None,
-            positive=run.positive,
-            threshold=run.threshold,
-        )
-        splits[split] = {name: _interval(value) for name, value in found.items()}
-        num_groups = len(set(part.groups.tolist())) if grouped else 0
+    parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
+    splits, counts = {}, {}
+    for split, part in parts.items():
+        names = _groups(part)
+        splits[split] = _metrics(run, part)
+        num_groups = 0 if names is None else len(set(names.tolist()))
         counts[split] = {"images": len(part.labels), "groups": num_groups}
-        confusion[split] = _confusion(part, len(run.class_names))
-        groups[split] = (
-            grouping.group_table(part.labels, part.probs, part.groups, run.class_names)
-            if grouped
-            else []
-        )
         warnings += _warnings(split, part, num_groups, run)
-    sentence = _sentence(run, splits, counts)
-    return Report(splits, counts, confusion, groups, warnings, sentence, facts or {})
+    temperature = float(run.card.get("temperature", 1.0))
+    return Report(
+        splits,
+        counts,
+        {split: _confusion(part, len(run.class_names)) for split, part in parts.items()},
+        {split: _group_table(run, part) for split, part in parts.items()},
+        warnings,
+        _sentence(run, splits, counts),
+        facts or {},
+        flags={split: flags.measure(run, part, _groups(part)) for split, part in parts.items()},
+        patients=_patients(run, parts, splits),
+        calibration={
+            split: calibration.describe(part.labels, part.probs, temperature, positive=run.positive)
+            for split, part in parts.items()
+        },
+    )
 
 
 def write(report: Report, folder: Path) -> None:
@@ -111,9 +128,53 @@ def load(run: Run) -> Report:
     return Report(**own, facts=content)
 
 
-def _interval(value: Any) -> dict[str, Any]:
-    row = {"value": value.value, "low": value.low, "high": value.high}
-    return row | ({"reason": value.reason} if value.reason else {})
+def _groups(part: Table) -> npt.NDArray[np.str_] | None:
+    """Return the groups of a split, or None where some image has none."""
+    return part.groups if bool((part.groups != "").all()) else None
+
+
+def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
+    found = intervals.bootstrap(
+        part.labels,
+        part.probs,
+        _groups(part),
+        positive=run.positive,
+        threshold=run.threshold,
+        class_names=run.class_names,
+    )
+    return {name: flags.row(value) for name, value in found.items()}
+
+
+def _group_table(run: Run, part: Table) -> list[dict[str, Any]]:
+    names = _groups(part)
+    if names is None:
+        return []
+    return grouping.group_table(part.labels, part.probs, names, run.class_names)
+
+
+def _patients(
+    run: Run, parts: dict[str, Table], splits: dict[str, dict[str, dict[str, Any]]]
+) -> dict[str, Any]:
+    """Return the rule for groups, val's where the run has none on record, and what it says."""
+    stored = run.card.get("group_rule")
+    rule = Rule(None, "no rule: it is chosen on val, whose predictions this run lacks")
+    if stored:
+        rule = Rule(**stored)
+    elif "val" in parts:
+        val = parts["val"]
+        rule = patients.choose(val.labels, val.probs, _groups(val), run.positive, run.threshold)
+    found: dict[str, Any] = {"rule": rule.to_dict(), "splits": {}}
+    for split, part in parts.items():
+        names = _groups(part)
+        if names is None or run.positive is None:
+            continue
+        args = part.labels, part.probs, names, run.positive, run.threshold
+        row = found["splits"][split] = patients.measure(*args, rule)
+        specificity = splits[split]["specificity"]
+        if run.card["data"]["nouns"][0] == "cells" and specificity["value"] is not None:
+            looked_at = float(np.median([group["images"] for group in row["groups"]]))
+            row["caveat"] = patients.caveat(specificity["value"], specificity["low"], looked_at)
+    return found
 
 
 def _confusion(part: Table, classes: int) -> list[list[int]]:

@@ -27,6 +27,7 @@ class Table:
         groups: str `(images,)`, "" where there is none.
         labels: int32 `(images,)`, the true class.
         probs: float32 `(images, classes)`, each row sums to 1.
+        flags: str `(images,)`, as `Prediction.flag`; None where they were not found out.
     """
 
     paths: npt.NDArray[np.str_]
@@ -34,17 +35,16 @@ class Table:
     groups: npt.NDArray[np.str_]
     labels: npt.NDArray[np.int32]
     probs: npt.NDArray[np.float32]
+    flags: npt.NDArray[np.str_] | None = None
 
     def part(self, split: str) -> "Table":
         """Return the rows of one split."""
-        keep = self.splits == split
-        return Table(
-            self.paths[keep],
-            self.splits[keep],
-            self.groups[keep],
-            self.labels[keep],
-            self.probs[keep],
-        )
+        return self.take(np.flatnonzero(self.splits == split))
+
+    def take(self, rows: npt.NDArray[np.integer]) -> "Table":
+        """Return some rows, in the order of their numbers `(rows,)`."""
+        found = {name: column[rows] for name, column in vars(self).items() if column is not None}
+        return Table(**found)
 
 
 def write(run: Run, table: Table) -> None:
@@ -52,6 +52,7 @@ def write(run: Run, table: Table) -> None:
     names = run.class_names
     header = ["path", "split", "group", "label", "predicted"]
     header += [*(f"prob_{name}" for name in names), "decision"]
+    header += ["flag"] if table.flags is not None else []
     rows = []
     for i, probs in enumerate(table.probs):
         predicted, decision = decide(probs, run.positive, run.threshold)
@@ -64,6 +65,7 @@ def write(run: Run, table: Table) -> None:
                 names[predicted],
                 *(f"{prob:.9g}" for prob in probs),  # 9 digits give a float32 back exactly
                 names[decision],
+                *([] if table.flags is None else [table.flags[i]]),
             ]
         )
     atomic.write_text(run.path / "predictions.csv", atomic.csv_text(header, rows))
@@ -89,4 +91,7 @@ def read(run: Run) -> Table:
         groups=columns["group"],
         labels=np.array([index[row["label"]] for row in rows], dtype=np.int32),
         probs=np.array(probs, dtype=np.float32).reshape(len(rows), len(index)),
+        flags=np.array([row["flag"] for row in rows], dtype=np.str_)
+        if rows and "flag" in rows[0]
+        else None,
     )

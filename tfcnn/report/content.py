@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tfcnn import recipe as recipes
 from tfcnn.errors import InputError
@@ -21,16 +20,15 @@ from tfcnn.runs import Run
 
 __all__ = [
     "Content",
-    "confusion",
-    "errors",
+    "audit",
     "history",
     "metric_rows",
-    "operating_point",
     "read",
     "reliability",
     "split_rows",
 ]
 
+UNBOUNDED = frozenset({"log_loss", "mcc"})  # all others lie in [0, 1], or are drawn so
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 LABELS = {
     "ppv": "PPV", "npv": "NPV", "f1": "F1", "macro_f1": "macro F1", "mcc": "MCC",
@@ -38,9 +36,6 @@ LABELS = {
     "brier": "Brier score", "ece": "ECE",
 }  # fmt: skip
 SPLITS = ("train", "val", "test", "")
-MAX_ERRORS = 20
-MAX_MATRIX_CLASSES, MAX_PAIRS = 30, 30
-THRESHOLDS = np.linspace(0, 1, 201)
 
 
 @dataclass(frozen=True)
@@ -110,6 +105,29 @@ def split_rows(content: Content) -> list[dict[str, Any]]:
     return [{"name": "", "counts": [name or "left out" for name in names]}, *table]
 
 
+def audit(content: Content) -> dict[str, int]:
+    """Return what was found in the data besides classes and splits.
+
+    Returns:
+        Images whose pixels another image has too (`duplicates`), files set aside (`quarantined`)
+        and passed over (`ignored`), images in no split (`left_out`), and, where groups are known,
+        how many there are (`groups`) and how many have images of one class only (`one_class`).
+    """
+    pixels = Counter(row["pixels_sha256"] for row in content.split)
+    classes: dict[str, set[str]] = {}
+    for row in content.split:
+        if row["group"]:
+            classes.setdefault(row["group"], set()).add(row["label"])
+    return {
+        "duplicates": sum(count for count in pixels.values() if count > 1),
+        "quarantined": len(content.report.facts["quarantined"]),
+        "ignored": content.report.facts["ignored_files"],
+        "left_out": len(_in(content.split, "")),
+        "groups": len(classes),
+        "one_class": sum(len(labels) == 1 for labels in classes.values()),
+    }
+
+
 def metric_rows(content: Content) -> list[dict[str, Any]]:
     """Return a row per metric: its label, its meaning, and its figures, test before val."""
     splits = content.report.splits
@@ -120,6 +138,7 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
             "label": LABELS.get(name, name.replace("_", " ")),
             "meaning": DESCRIPTIONS[name],
             "is_share": name in SHARES,
+            "is_unit": name not in UNBOUNDED,
             "is_lower_better": name in LOWER_IS_BETTER,
             "cells": [{"split": split, **splits[split][name]} for split in order],
         }
@@ -127,80 +146,10 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
     ]
 
 
-def confusion(content: Content) -> dict[str, Any]:
-    """Return the confusion matrix with row shares; beyond 30 classes its largest errors only."""
-    matrix = np.array(content.report.confusion[content.shown])
-    names, totals = content.run.class_names, matrix.sum(axis=1, keepdims=True)
-    shares = matrix / np.maximum(totals, 1)
-    wrong = matrix * (1 - np.eye(len(matrix), dtype=np.int64))
-    pairs = [
-        {
-            "label": names[i],
-            "predicted": names[j],
-            "images": int(wrong[i, j]),
-            "share": shares[i, j],
-        }
-        for i, j in (
-            divmod(int(k), len(names)) for k in np.argsort(-wrong, axis=None, kind="stable")
-        )
-        if wrong[i, j]
-    ]
-    rows = [
-        {"label": name, "cells": [_cell(matrix, shares, i, j) for j in range(len(names))]}
-        for i, name in enumerate(names)
-    ]
-    is_small = len(names) <= MAX_MATRIX_CLASSES
-    return {"rows": rows if is_small else [], "pairs": [] if is_small else pairs[:MAX_PAIRS]}
-
-
 def reliability(content: Content) -> calibration.Reliability:
     """Return the reliability curve of the split that is shown."""
     part = content.part
     return calibration.reliability(part.labels, part.probs, positive=content.run.positive)
-
-
-def operating_point(content: Content) -> dict[str, Any]:
-    """Return what thresholds would give on the split shown, and the errors at the stored one.
-
-    Empty where there is no positive class, or where the split lacks a class.
-    """
-    positive, part = content.run.positive, content.part
-    if positive is None:
-        return {}
-    is_positive, score = part.labels == positive, part.probs[:, positive].astype(np.float64)
-    if is_positive.all() or not is_positive.any():
-        return {}
-    called = score >= content.run.threshold
-    own, other = np.sort(score[is_positive]), np.sort(score[~is_positive])
-    return {
-        "thresholds": THRESHOLDS,
-        "sensitivity": 1 - np.searchsorted(own, THRESHOLDS) / len(own),
-        "specificity": np.searchsorted(other, THRESHOLDS) / len(other),
-        "found": int((called & is_positive).sum()),
-        "positives": len(own),
-        "false_alarms": int((called & ~is_positive).sum()),
-        "negatives": len(other),
-    }
-
-
-def errors(content: Content) -> dict[str, Any]:
-    """Return the errors of the split shown that the model was surest of."""
-    part, names = content.part, content.run.class_names
-    predicted = part.probs.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != part.labels)
-    stated = part.probs[wrong, predicted[wrong]]
-    worst = wrong[np.argsort(-stated, kind="stable")][:MAX_ERRORS]
-    rows = [
-        {
-            "path": str(part.paths[i]),
-            "group": str(part.groups[i]),
-            "label": names[part.labels[i]],
-            "predicted": names[predicted[i]],
-            "prob": float(part.probs[i, predicted[i]]),
-        }
-        for i in worst
-    ]
-    return {"rows": rows, "count": len(wrong), "has_groups": any(row["group"] for row in rows)}
 
 
 def history(content: Content) -> dict[str, Any]:
@@ -215,12 +164,6 @@ def history(content: Content) -> dict[str, Any]:
         "kept": best if train.best_weights else last,
         "is_best": train.best_weights,
     }
-
-
-def _cell(matrix: NDArray[np.int64], shares: NDArray[np.float64], i: int, j: int) -> dict[str, Any]:
-    share = float(shares[i, j])
-    tint = 0.3 * share if i == j else 0.8 * share**0.5  # the root lets a few errors be seen
-    return {"images": int(matrix[i, j]), "share": share, "is_right": i == j, "tint": tint}
 
 
 def _in(rows: list[dict[str, str]], split: str) -> list[dict[str, str]]:

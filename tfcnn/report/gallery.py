@@ -11,7 +11,6 @@ from tfcnn.datasets.folder import open_any
 from tfcnn.decode import open_image
 from tfcnn.labels import Suspects
 from tfcnn.progress import Reporter
-from tfcnn.report import plots
 from tfcnn.report.page import environment
 
 __all__ = ["write"]
@@ -46,7 +45,6 @@ def write(suspects: Suspects, top: int) -> Path:
             suspects=suspects,
             shown=shown,
             groups=source.nouns[1],
-            colours=plots.COLOURS,
         )
     )
     target = suspects.path / FILE

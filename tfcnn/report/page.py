@@ -1,8 +1,9 @@
 """Write `report.html`: one file that opens without a network, on a phone and on paper."""
 
+import base64
+import hashlib
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,21 @@ from markupsafe import Markup
 
 from tfcnn import atomic, runs
 from tfcnn.errors import InputError
-from tfcnn.report import content, model_card, plots
+from tfcnn.report import answers, content, exhibits, figures, matrix, model_card, plots, siblings
 from tfcnn.report.content import Content
+from tfcnn.report.next_steps import next_steps, reference
 from tfcnn.runs import Run
 
 __all__ = ["environment", "write"]
 
 FILE = "report.html"
+SCRIPT = Path(__file__).with_name("report.js")
 NO_BREAK = "\u00a0"
-MAX_GROUP_ROWS = 10
-MAX_CLASS_COLUMNS = 3  # in the table of groups, which has to fit a phone
 MAX_QUARANTINED = 20
 
 
 def write(folder: Path) -> Path:
-    """Write the report of a run from the files in its folder alone.
+    """Write the report of a run from its folder, and from its images where they still are.
 
     Args:
         folder: a run folder; it need not be stamped as done.
@@ -60,6 +61,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     templates.filters |= {"percent": percent, "number": number, "seconds": seconds}
+    templates.globals |= {"colours": plots.COLOURS, "dark": plots.DARK}
     return templates
 
 
@@ -85,31 +87,47 @@ def _values(made: Content) -> dict[str, Any]:
     """Return all that the template names."""
     run, report = made.run, made.report
     images, groups = run.card["data"]["nouns"]
+    suspects = siblings.suspects(made)
+    shown = exhibits.collect(made, suspects["ranks"])
     return {
         "result": _result(report.sentence),
+        "steps": next_steps(made, shown.num_errors),
         "run": run,
         "report": report,
         "facts": report.facts,
         "card": run.card,
-        "colours": plots.COLOURS,
         "nouns": {"images": images, "groups": groups, "group": groups.removesuffix("s")},
         "shown": made.shown,
         "warnings": [text for text in report.warnings if not text.startswith("LEAKY")],
         "split_rows": content.split_rows(made),
+        "audit": content.audit(made),
         "quarantined": report.facts["quarantined"][:MAX_QUARANTINED],
         "metrics": content.metric_rows(made),
-        "confusion": content.confusion(made),
-        "groups": _groups(made),
-        "history": _history(made),
-        "calibration": _calibration(made),
-        "point": _point(made),
-        "errors": content.errors(made),
-        "reference": shlex.quote(_reference(run)),
-        "python_reference": json.dumps(_reference(run)),  # a Python string too
+        "confusion": matrix.confusion(made),
+        "exhibits": shown,
+        "groups": figures.groups(made),
+        "patients": answers.patients(made),
+        "flags": answers.flags(made),
+        "history": figures.history(made),
+        "calibration": figures.reliability(made),
+        "point": figures.point(made),
+        "leak": siblings.leak(made),
+        "crossval": siblings.crossval(made),
+        "suspects": suspects,
+        "reference": reference(made),
+        "python_reference": json.dumps(siblings.run_name(run)),  # a Python string too
         "intended_use": model_card.intended_use(run),
         "limits": model_card.limits(run, report, made.shown),
         "recipe": (run.path / "recipe.toml").read_text(encoding="utf-8"),
+        **_script(),
     }
+
+
+def _script() -> dict[str, Any]:
+    """Return the page's own script, and its hash, the only script that the page lets run."""
+    text = SCRIPT.read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return {"script": Markup(text), "script_hash": f"sha256-{digest}"}
 
 
 def _result(sentence: str) -> list[tuple[str, str]]:
@@ -120,62 +138,3 @@ def _result(sentence: str) -> list[tuple[str, str]]:
         return [("text", text)]
     kinds = ("on", "value", "range")
     return [(kind, part) for kind, part in zip(kinds, found.groups(), strict=True) if part.strip()]
-
-
-def _reference(run: Run) -> str:
-    """Return how a command names the run: by name in `models/`, else by path."""
-    return run.name if run.path == runs.models_home() / run.name else str(run.path)
-
-
-def _groups(made: Content) -> dict[str, Any]:
-    rows = made.report.groups[made.shown]
-    if not rows:
-        return {}
-    by_accuracy = sorted(rows, key=lambda row: (row["accuracy"], -row["images"], row["group"]))
-    overall = made.report.splits[made.shown]["accuracy"]["value"]
-    names = made.run.class_names
-    return {
-        "count": len(rows),
-        "drawn": min(len(rows), plots.MAX_GROUPS),
-        "svg": Markup(plots.groups(by_accuracy, overall)),
-        "lowest": by_accuracy[0],
-        "highest": by_accuracy[-1],
-        "rows": [row for row in rows[:MAX_GROUP_ROWS] if row["errors"]],
-        "classes": names if len(names) <= MAX_CLASS_COLUMNS else (),
-    }
-
-
-def _history(made: Content) -> dict[str, Any]:
-    found = content.history(made)
-    loss = plots.curves(found["loss"], label="loss", is_share=False, colours=("muted", "blue"))
-    accuracy = plots.curves(
-        found["accuracy"], label="accuracy on val", is_share=True, colours=("blue",)
-    )
-    return {**found, "loss_svg": Markup(loss), "accuracy_svg": Markup(accuracy)}
-
-
-def _calibration(made: Content) -> dict[str, Any]:
-    curve = content.reliability(made)
-    positive = made.run.positive
-    event = (
-        "predicted class right"
-        if positive is None
-        else f"share that is {made.run.class_names[positive]}"
-    )
-    return {
-        "svg": Markup(plots.reliability(curve, event)),
-        "event": event,
-        "ece": made.report.splits[made.shown]["ece"],
-        "temperature": made.run.card["temperature"],
-        "is_calibrated": made.recipe.evaluation.calibrate,
-    }
-
-
-def _point(made: Content) -> dict[str, Any]:
-    found = content.operating_point(made)
-    if not found:
-        return {}
-    svg = plots.operating_point(
-        found["thresholds"], found["sensitivity"], found["specificity"], made.run.threshold
-    )
-    return {**found, "svg": Markup(svg)}

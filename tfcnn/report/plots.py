@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 
 from tfcnn.evaluation.calibration import Reliability
 
-__all__ = ["COLOURS", "MAX_GROUPS", "curves", "groups", "operating_point", "reliability"]
+__all__ = [
+    "AXIS",
+    "COLOURS",
+    "DARK",
+    "MAX_GROUPS",
+    "WIDTH",
+    "curves",
+    "groups",
+    "operating_point",
+    "reliability",
+]
 
 Floats = NDArray[np.floating]
 
@@ -27,7 +37,15 @@ COLOURS = {
     "blue": "#0b5cad",  # the model, and what is right
     "orange": "#b3470b",  # errors, and what deserves a look
 }
+DARK = {
+    "ink": "#e6e9ed",
+    "muted": "#a3adb8",
+    "line": "#3a424c",
+    "blue": "#74b4f7",
+    "orange": "#f2985c",
+}
 WIDTH, HEIGHT = 430, 300  # pt; a phone shows it nearly at this size, so its text stays readable
+AXIS = (0.12, 0.97)  # where the axis of thresholds begins and ends, so that a slider fits under it
 ROW_HEIGHT = 16
 MAX_NAMED_GROUPS, MAX_GROUPS = 40, 120
 NAME_LENGTH = 14
@@ -128,12 +146,13 @@ def groups(rows: Sequence[dict[str, Any]], overall: float) -> str:
         return _svg(figure, "groups")
 
 
-def reliability(curve: Reliability, event: str) -> str:
+def reliability(curve: Reliability, event: str, before: Reliability | None = None) -> str:
     """Plot stated probability against what came true, dots as large as their number of images.
 
     Args:
         curve: the bins.
         event: what the probability is of, the label of the upright axis.
+        before: the bins before calibration, drawn as open circles.
 
     Returns:
         An SVG element.
@@ -150,8 +169,15 @@ def reliability(curve: Reliability, event: str) -> str:
         axes.vlines(stated, stated, came_true, color=COLOURS["line"], linewidth=1.4, zorder=1)
         axes.scatter(
             stated, came_true, s=_areas(curve.counts[filled]), color=COLOURS["blue"], alpha=0.85,
-            linewidth=0, zorder=2, clip_on=False,
+            linewidth=0, zorder=3, clip_on=False,
         )  # fmt: skip
+        if before is not None:
+            filled = before.counts > 0
+            axes.scatter(
+                before.confidence[filled], before.frequency[filled],
+                s=_areas(before.counts[filled]), facecolor="none", edgecolor=COLOURS["muted"],
+                linewidth=1.2, zorder=2, clip_on=False,
+            )  # fmt: skip
         _unit_axes(axes)
         axes.set_xlabel("stated probability")
         axes.set_title(event, loc="left", fontsize="medium", fontweight="bold")
@@ -163,6 +189,8 @@ def operating_point(
 ) -> str:
     """Plot what a threshold would give, with the one that is stored.
 
+    A second line, with the id `threshold-moved`, lies over that one for a slider to move.
+
     Args:
         thresholds: float array, shape `(points,)`, ascending in [0, 1].
         sensitivity: float array, shape `(points,)`, at each.
@@ -173,8 +201,12 @@ def operating_point(
         An SVG element.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _figure()
+        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+        FigureCanvasSVG(figure)
+        left, right = AXIS
+        axes = figure.add_axes((left, 0.15, right - left, 0.76))
         axes.axvline(chosen, color=COLOURS["muted"], linewidth=1, zorder=1)
+        axes.axvline(chosen, color=COLOURS["ink"], linewidth=1.6, zorder=3, gid="moved")
         axes.annotate(
             f"stored {chosen:.2f}", (chosen, 0), xytext=(5 if chosen < 0.6 else -5, 7),
             textcoords="offset points", ha="left" if chosen < 0.6 else "right",
@@ -251,4 +283,6 @@ def _svg(figure: Figure, name: str) -> str:
     svg = re.sub(r'^(<svg)[^>]*?( viewBox="[^"]*")[^>]*>', r"\1\2>", svg)
     prefix = re.sub(r"\W+", "-", name)
     svg = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
+    for colour, digits in COLOURS.items():
+        svg = svg.replace(digits, f"var(--{colour})")  # light or dark is the page's to say
     return re.sub(r"\s*\n\s*", "\n", svg).replace("xlink:href", "href").strip()

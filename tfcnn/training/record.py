@@ -19,7 +19,7 @@ CARD_VERSION = 1
 
 
 def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> dict[str, Any]:
-    """Return the content of `model.json`, with the default threshold."""
+    """Return the content of `model.json`, before val has set its rules."""
     recipe = prepared.recipe
     files = ("model.keras", "model.tflite", "split.csv")
     return {
@@ -30,7 +30,11 @@ def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> 
         "threshold": 0.5,
         "threshold_reason": "default",
         "temperature": temperature,
+        "abstention": None,
+        "abstention_reason": "off",
+        "group_rule": None,
         "domain": None,
+        "domain_reason": "not fitted",
         "leaky": recipe.data.split.unit == "image",
         "data": {
             "source": prepared.manifest.source.name,

@@ -12,15 +12,15 @@ import tensorflow as tf
 from tfcnn import architectures, atomic, runs, splits
 from tfcnn import recipe as recipes
 from tfcnn.errors import InputError, TfcnnError
-from tfcnn.evaluation import calibration, operating_point, scoring
+from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs import tfdata
-from tfcnn.prediction import Predictor, two_columns
+from tfcnn.prediction import two_columns
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 from tfcnn.runs import Run
-from tfcnn.training import form, saving, strategy, views
+from tfcnn.training import form, measuring, saving, strategy, views
 from tfcnn.training.fit import compile_model, fit, phases
 from tfcnn.training.prepare import Prepared, prepare
 from tfcnn.training.record import card, facts
@@ -30,7 +30,6 @@ __all__ = ["check_same", "may_write", "train"]
 
 Floats = npt.NDArray[np.float32]
 VAL_BATCH_SIZE = 128
-PART = 1024
 STARTERS = 5000  # training images that a network is initialised with, where it asks for any
 
 
@@ -184,15 +183,7 @@ def _save(
     agreement["twin_difference"] = saving.write_twin(plain, folder / "model.tflite", sample)
 
     run = Run(folder, card(prepared, folder, state, temperature))
-    table = _predict(prepared, run)
-    point = operating_point.choose(
-        val_labels,
-        table.part("val").probs,
-        prepared.positive,
-        sensitivity=recipe.evaluation.sensitivity,
-        specificity=recipe.evaluation.specificity,
-    )
-    run.card.update(threshold=point.threshold, threshold_reason=point.reason)
+    table = measuring.predict(prepared, run)
     agreement["keras_evaluate"] = _cross_check(plain, prepared, table)
     atomic.write_text(folder / "model.json", json.dumps(run.card, indent=2) + "\n")
     predictions.write(run, table)
@@ -203,24 +194,6 @@ def _save(
 def _batches(prepared: Prepared) -> Any:
     """Return val in order, in batches that keep memory small whatever its size."""
     return tfdata.in_order(prepared.images, prepared.labels, prepared.rows["val"], VAL_BATCH_SIZE)
-
-
-def _predict(prepared: Prepared, run: Run) -> Table:
-    """Predict val and test with the saved model, as `predict` will."""
-    names = [name for name in ("val", "test") if len(prepared.rows[name])]
-    rows = np.concatenate([prepared.rows[name] for name in names])
-    paths = [prepared.manifest.rows[row].path for row in rows]
-    predictor = Predictor(run)
-    parts = range(0, len(rows), PART)  # the array may be larger than memory
-    return Table(
-        paths=np.array(paths, dtype=np.str_),
-        splits=np.array([prepared.splits[row] for row in rows], dtype=np.str_),
-        groups=prepared.groups[rows],
-        labels=prepared.labels[rows],
-        probs=np.concatenate(
-            [predictor.probs(prepared.images[rows[start : start + PART]]) for start in parts]
-        ),
-    )
 
 
 def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:

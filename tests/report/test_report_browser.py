@@ -1,0 +1,281 @@
+"""Reports opened in a browser: every control works, and everything has a name and can be read."""
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import run_tfcnn
+from report_html import contrast, over, rgba
+from report_runs import write_run
+
+from tfcnn.datasets import smears
+from tfcnn.report import page
+
+KINDS = ("smears", "ten", "leaky")
+# headless, and silent: a test is to see every request that the page makes, and no other
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+NAMED = {"button", "link", "slider", "radio", "image", "img", "DisclosureTriangle", "region"}
+Open = Callable[..., Any]
+
+# the colours that a text is seen in: its own, and every background below it, nearest first
+TEXTS = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim();
+    const element = walker.currentNode.parentElement;
+    if (!text || element.closest("script, style") || !element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const below = [];
+    for (let e = element; e; e = e.parentElement) below.push(getComputedStyle(e).backgroundColor);
+    found.push({ text, colour: element.closest("svg") ? style.fill : style.color, below });
+  }
+  return found;
+}"""
+OUTSIDE = """() => [...document.querySelectorAll("body *")]
+  .filter((e) => !e.closest(".scroll, pre, svg") && e.checkVisibility()
+    && e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+  .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`)"""
+SMALL = """() => [...document.querySelectorAll("a, button, summary, input")]
+  .filter((e) => e.checkVisibility() && !e.closest("p, .steps"))
+  .map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 24 || box.height < 24).map(([text]) => text)"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium of the system. Without one the test is skipped, or fails where one is required."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        reason = "no Chromium: sh scripts/install_browser.sh"
+        if os.environ.get("TFCNN_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def smears_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run really trained, shortly, on drawn cells; its report was written by `train`."""
+    base = tmp_path_factory.mktemp("smears")
+    smears.generate(base / "drawn", num_patients=12, cells_per_patient=14)
+    source = next((base / "drawn").rglob("Parasitized")).parent
+    settings = ("data.group_regex='^(C[0-9]+)'", "data.positive=Parasitized", "train.epochs=2",
+                "data.image_size=32", "train.precision=float32", "train.batch_size=32")  # fmt: skip
+    words = [word for setting in settings for word in ("--set", setting)]
+    result = run_tfcnn("train", source, *words, "--run", "drawn", home=base / "home")
+    assert result.returncode == 0, result.stderr
+    return base / "home" / "models" / "drawn"
+
+
+@pytest.fixture(scope="session")
+def reports(smears_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Reports of several kinds of run: trained on drawn cells, ten classes with images, a leak."""
+    home = tmp_path_factory.mktemp("pages")
+    ten = write_run(home / "ten", "ten_classes", pictures=home / "pictures")
+    leaky = write_run(home / "leaky", "leaky")
+    made = {"smears": smears_run, "ten": ten, "leaky": leaky}
+    for folder in (ten, leaky):
+        page.write(folder)
+    return {kind: folder / "report.html" for kind, folder in made.items()}
+
+
+@pytest.fixture
+def open_page(browser: Any, reports: dict[str, Path]) -> Iterator[Open]:
+    """Return a function that opens a report, and see at the end that nothing went wrong in it."""
+    troubles: list[str] = []
+    contexts = []
+
+    def start(kind: str, width: int = 1280, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        opened = context.new_page()
+        address = reports[kind].as_uri()
+        opened.on("console", lambda message: troubles.append(message.text))
+        opened.on("pageerror", lambda error: troubles.append(str(error)))
+        opened.on(
+            "request",
+            lambda request: (
+                request.url.split("#")[0] == address
+                or request.url.startswith("data:")
+                or troubles.append(request.url)
+            ),
+        )
+        opened.goto(address)
+        return opened
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert not troubles
+
+
+@pytest.mark.parametrize("kind", ["smears", "ten"])
+def test_every_cell_opens_its_images_and_closes_them(open_page: Open, kind: str) -> None:
+    opened = open_page(kind)
+    links = opened.locator("a[data-opens]")
+    assert links.count() == opened.locator(".matrix td a").count() > 1
+    for index in range(links.count()):
+        link = links.nth(index)
+        if link.get_attribute("aria-expanded") == "true":
+            link.click()
+        assert link.get_attribute("aria-expanded") == "false"
+        link.click()
+        assert link.get_attribute("aria-expanded") == "true"
+        panels = opened.locator("details.cell:visible")
+        assert panels.count() == 1, "one at a time"
+        assert panels.get_attribute("id") == link.get_attribute("aria-controls")
+        count = int(link.locator("strong").inner_text().replace(",", ""))
+        images = panels.locator("img")
+        assert images.count() == min(count, 60)
+        assert images.evaluate_all(
+            "async (all) => { await Promise.all(all.map((e) => e.decode()));"
+            " return all.every((e) => e.naturalWidth > 0 && e.alt); }"
+        )
+
+
+def test_cells_work_by_keyboard(open_page: Open) -> None:
+    opened = open_page("smears")
+    identity = opened.locator("a[data-opens][aria-expanded=false]").first.get_attribute("href")
+    link = opened.locator(f"a[href='{identity}']")
+    link.focus()
+    for key, state in (("Enter", "true"), ("Enter", "false"), ("Space", "true")):
+        opened.keyboard.press(key)
+        assert link.get_attribute("aria-expanded") == state
+    summary = opened.locator("details.cell[open] summary")
+    summary.focus()
+    opened.keyboard.press("Enter")
+    opened.wait_for_function("!document.querySelector('details.cell[open]')")
+    assert link.evaluate("e => e === document.activeElement"), "the focus is not lost"
+
+
+def test_worst_come_first_and_a_tile_tells_its_path(
+    open_page: Open, reports: dict[str, Path]
+) -> None:
+    opened = open_page("smears")
+    with (reports["smears"].parent / "predictions.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    link = opened.locator(".matrix .wrong a").first
+    if link.get_attribute("aria-expanded") == "false":
+        link.click()
+    label, predicted = (
+        opened.locator("details.cell[open] summary")
+        .evaluate("e => e.firstChild.textContent")
+        .strip()
+        .split(" called ")
+    )
+    wrong = [row for row in rows if (row["label"], row["predicted"]) == (label, predicted)]
+    wrong.sort(key=lambda row: -float(row[f"prob_{predicted}"]))
+    tiles = opened.locator("details.cell[open] .tiles li")
+    tiles.first.locator("input").focus()
+    opened.keyboard.press("Space")
+    text = tiles.first.locator("p").inner_text()
+    assert wrong[0]["path"] in text and wrong[0]["group"] in text
+    assert f"{100 * float(wrong[0][f'prob_{predicted}']):.1f}" in text
+    shown = [tiles.nth(i).locator("img").get_attribute("alt") for i in range(tiles.count())]
+    assert [alt.split(",")[0] for alt in shown] == [row["path"] for row in wrong][:60]
+
+
+def test_slider_counts_the_stored_predictions(open_page: Open, reports: dict[str, Path]) -> None:
+    opened = open_page("smears")
+    folder = reports["smears"].parent
+    with (folder / "predictions.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    is_positive = [row["label"] == "Parasitized" for row in rows]
+    score = [float(row["prob_Parasitized"]) for row in rows]
+    slider = opened.get_by_role("slider", name="Move the threshold")
+    stored = slider.input_value()
+    slider.focus()
+    for key, threshold in (("Home", 0.0), ("ArrowRight", 0.005), ("PageUp", None), ("End", 1.0)):
+        opened.keyboard.press(key)
+        at = int(slider.input_value()) / 200
+        assert threshold in (None, at)
+        hits = sum(s >= at for s, yes in zip(score, is_positive, strict=True) if yes)
+        alarms = sum(s >= at for s, yes in zip(score, is_positive, strict=True) if not yes)
+        assert _moved(opened, "missed") == f"{sum(is_positive) - hits:,}"
+        assert _moved(opened, "alarms") == f"{alarms:,}"
+        assert _moved(opened, "sensitivity") == f"{100 * hits / sum(is_positive):.1f}\u00a0%"
+        called = hits + alarms
+        assert _moved(opened, "ppv") == (f"{100 * hits / called:.1f}\u00a0%" if called else "–")
+        assert f"{at:.3f}: sensitivity" in str(slider.get_attribute("aria-valuetext"))
+    assert "translateX" in str(opened.locator("#threshold-moved").get_attribute("style"))
+    opened.get_by_role("button", name="Back to the stored threshold").click()
+    opened.wait_for_function(f"document.querySelector('#threshold-slider').value === '{stored}'")
+    report = json.loads((folder / "report.json").read_text())
+    sensitivity = report["splits"]["test"]["sensitivity"]["value"]
+    assert _moved(opened, "sensitivity") == f"{100 * sensitivity:.1f}\u00a0%"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_has_a_name(open_page: Open, kind: str) -> None:
+    opened = open_page(kind)
+    opened.evaluate(
+        "document.querySelectorAll('details').forEach((e) => { e.name = ''; e.open = true; })"
+    )
+    tree = opened.context.new_cdp_session(opened).send("Accessibility.getFullAXTree")
+    nodes = [node for node in tree["nodes"] if node.get("role", {}).get("value") in NAMED]
+    assert len(nodes) > 10
+    nameless = [node for node in nodes if not node.get("name", {}).get("value", "").strip()]
+    assert not nameless
+    assert not opened.evaluate(SMALL), "targets of at least 24 px (WCAG 2.2, 2.5.8)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_text_can_be_read(open_page: Open, kind: str, scheme: str) -> None:
+    opened = open_page(kind, color_scheme=scheme)
+    found = opened.evaluate(TEXTS)
+    assert len(found) > 100
+    for row in found:
+        behind = (255.0, 255.0, 255.0)
+        for colour in reversed(row["below"]):
+            behind = over(rgba(colour), behind)
+        assert contrast(over(rgba(row["colour"]), behind), behind) >= 4.5, row
+
+
+@pytest.mark.parametrize("width", [320, 360, 768])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_narrow_screen_never_scrolls_sideways(open_page: Open, kind: str, width: int) -> None:
+    opened = open_page(kind, width=width)
+    assert opened.evaluate(OUTSIDE) == []
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_prints_on_white_without_controls(open_page: Open, kind: str) -> None:
+    opened = open_page(kind, color_scheme="dark")
+    opened.emulate_media(media="print")
+    assert (
+        opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    )
+    assert opened.locator("button:visible, input[type=range]:visible, nav:visible").count() == 0
+    pages = opened.pdf(format="A4").count(b"/Type /Page\n")
+    assert 3 <= pages <= 14
+
+
+def test_it_is_whole_without_scripts(open_page: Open) -> None:
+    opened = open_page("smears", java_script_enabled=False)
+    assert opened.locator("input[type=range]:visible, button:visible").count() == 0
+    panels = opened.locator("details.cell")
+    assert panels.count() == panels.locator("visible=true").count() > 1
+    closed = opened.locator("details.cell:not([open])").first
+    identity = closed.get_attribute("id")
+    opened.locator(f"a[data-opens={identity}]").click()
+    assert opened.locator(f"#{identity}[open] img").count() > 0
+
+
+def _moved(opened: Any, name: str) -> str:
+    return str(opened.locator(f"[data-moved={name}]").text_content())

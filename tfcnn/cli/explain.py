@@ -1,0 +1,94 @@
+"""The command `explain`: where a network looks, and whether that depends on what it learnt."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tfcnn import api
+from tfcnn.cli.app import app
+from tfcnn.cli.arguments import Json, RunArgument
+
+if TYPE_CHECKING:
+    from tfcnn.explain.files import Explanation
+
+__all__ = ["explain"]
+
+
+@app.command(
+    epilog="Examples: tfcnn explain malaria new_cells/ --method layer-cam   "
+    "tfcnn explain malaria cell.png --filters --feature-maps --output why/"
+)
+def explain(
+    run: RunArgument,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Images, folders, zip archives.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A folder for the pictures; RUN-explained by default."),
+    ] = None,
+    method: Annotated[
+        Literal["grad-cam", "layer-cam"], typer.Option(help="layer-cam shows smaller things.")
+    ] = "grad-cam",
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="The class asked about; each image's predicted.")
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Whose feature maps; the deepest fine enough by default.")
+    ] = None,
+    filters: Annotated[
+        bool, typer.Option("--filters", help="Draw the first convolution's kernels too.")
+    ] = False,
+    feature_maps: Annotated[
+        bool, typer.Option("--feature-maps", help="Draw each image's feature maps too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show where a run sees evidence, and check that it learnt to; exit 3 as `predict` does."""
+    from tfcnn.terminal import TerminalReporter
+
+    opened = api.load(run)
+    folder = output or Path(f"{opened.name}-explained")
+    with TerminalReporter() as reporter:
+        found = api.explain_images(
+            opened,
+            paths,
+            method=method,
+            layer=layer,
+            class_name=class_name,
+            output=folder,
+            with_filters=filters,
+            with_features=feature_maps,
+            progress=reporter.stage("explaining"),
+        )
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        for one in found.explanations:
+            if not one.flag:
+                typer.echo(_line(one))
+        typer.echo(f"Pictures: {folder}   Figures: {folder / 'explanations.csv'}")
+        for line in found.lines():
+            typer.echo(line)
+    for one in found.unreadable:
+        typer.echo(f"{one.path}: {one.reason}", err=True)
+    if found.unreadable:
+        count = f"{len(found.unreadable)} of {len(found.explanations):,}"
+        typer.echo(f"{count} images could not be read", err=True)
+        raise typer.Exit(3)
+
+
+def _line(one: "Explanation") -> str:
+    from tfcnn.terminal import percent
+
+    text = f"{one.path}: {one.explained} {percent(one.prob)}"
+    if one.peak is None:
+        return f"{text}, nothing here speaks for this class"
+    down, across = (f"{100 * share:.0f} %" for share in one.peak)
+    text += f", strongest at {down} of the height and {across} of the width"
+    if one.outside_share is not None:
+        text += f", {percent(one.outside_share)} of the evidence outside the cell"
+        text += f" ({percent(one.outside_area)} of the area)"
+    return text

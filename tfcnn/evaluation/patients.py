@@ -1,0 +1,229 @@
+"""From images to a call per group (patient), by a rule chosen on val, and what it cannot do.
+
+A group is positive if one of its images is. It is called positive where the share of its images
+that are decided positive reaches a limit. Groups are independent of each other, so their counts
+have exact binomial intervals (Clopper and Pearson 1934).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tfcnn.evaluation.flags import percent
+from tfcnn.evaluation.sample import Sample
+
+__all__ = ["ONE_IN", "Rule", "caveat", "choose", "measure", "sentences"]
+
+Floats = NDArray[np.floating]
+
+# WHO's low parasitaemia, 200 parasites per microlitre, among five million red cells per microlitre
+PARASITES_PER_UL, ONE_IN = 200, 25_000
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The limit that a group's share of positive decisions is held against.
+
+    Attributes:
+        least_share: called positive from this share on, in (0, 1]; None where there is no rule.
+        reason: how it was chosen, or why there is none.
+    """
+
+    least_share: float | None
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `model.json` keeps."""
+        return {"least_share": self.least_share, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class _Groups:
+    names: list[str]
+    images: NDArray[np.integer]
+    shares: Floats
+    is_positive: NDArray[np.bool_]
+
+
+def choose(
+    labels: ArrayLike,
+    probs: ArrayLike,
+    groups: ArrayLike | Sequence[str] | None,
+    positive: int | None,
+    threshold: float,
+) -> Rule:
+    """Return the limit with the best sum of sensitivity and specificity over val's groups.
+
+    Of several equally good the most specific, and of those a limit midway between two groups.
+
+    Args:
+        labels: int array, shape `(n,)`: the val split's.
+        probs: float array, shape `(n, num_classes)`.
+        groups: strings, shape `(n,)`, or None where none are known.
+        positive: index of the positive class of two, or None.
+        threshold: the operating point that decides images.
+
+    Raises:
+        InputError: if the predictions are not what the arguments say.
+    """
+    if positive is None:
+        return Rule(None, "no rule: there is no positive class")
+    if groups is None:
+        return Rule(None, "no rule: no groups are known")
+    found = _per_group(Sample(labels, probs, groups, positive=positive, threshold=threshold))
+    counts = int(found.is_positive.sum()), int((~found.is_positive).sum())
+    if not all(counts):
+        lacks = "positive" if not counts[0] else "negative"
+        return Rule(None, f"no rule: val has no {lacks} group among its {sum(counts)}")
+    shares = np.unique(np.append(found.shares, [0.0, 1.0]))
+    limits = np.append((shares[:-1] + shares[1:]) / 2, 1.0)
+    called = found.shares >= limits[:, None]
+    sensitivity = called[:, found.is_positive].mean(axis=1)
+    specificity = 1 - called[:, ~found.is_positive].mean(axis=1)
+    best = max(range(len(limits)), key=lambda i: (sensitivity[i] + specificity[i], specificity[i]))
+    return Rule(
+        float(limits[best]),
+        f"best sum of sensitivity and specificity over val's {counts[0]} positive and "
+        f"{counts[1]} negative groups (there: {sensitivity[best]:.3f} and {specificity[best]:.3f})",
+    )
+
+
+def measure(
+    labels: ArrayLike,
+    probs: ArrayLike,
+    groups: ArrayLike | Sequence[str],
+    positive: int,
+    threshold: float,
+    rule: Rule,
+) -> dict[str, Any]:
+    """Return what the rule says of each group, and how often it is right.
+
+    Args:
+        labels: int array, shape `(n,)`.
+        probs: float array, shape `(n, num_classes)`.
+        groups: strings, shape `(n,)`.
+        positive: index of the positive class of two.
+        threshold: the operating point that decides images.
+        rule: as `choose` returned it on val.
+
+    Returns:
+        `groups`: rows `{"group", "images", "called_share", "is_positive", "is_called"}`, the
+        largest share first; `sensitivity` and `specificity` of groups, each `{"value", "low",
+        "high", "groups"}`, None with a `reason` where they cannot be computed.
+
+    Raises:
+        InputError: if the predictions are not what the arguments say.
+    """
+    found = _per_group(Sample(labels, probs, groups, positive=positive, threshold=threshold))
+    limit = rule.least_share
+    called = None if limit is None else found.shares >= limit
+    rows = [
+        {
+            "group": name,
+            "images": int(found.images[i]),
+            "called_share": float(found.shares[i]),
+            "is_positive": bool(found.is_positive[i]),
+            "is_called": None if called is None else bool(called[i]),
+        }
+        for i, name in enumerate(found.names)
+    ]
+    rows.sort(key=lambda row: (-float(str(row["called_share"])), str(row["group"])))
+    if called is None:
+        none = {"value": None, "low": None, "high": None, "groups": 0, "reason": rule.reason}
+        return {"groups": rows, "sensitivity": none, "specificity": dict(none)}
+    return {
+        "groups": rows,
+        "sensitivity": _share(called[found.is_positive], "positive"),
+        "specificity": _share(~called[~found.is_positive], "negative"),
+    }
+
+
+def caveat(specificity: float, lowest: float | None, images: float) -> dict[str, Any]:
+    """Return how many false alarms there are for each infected cell at low parasitaemia.
+
+    Args:
+        specificity: of single cells, in [0, 1].
+        lowest: the lower end of its interval, or None.
+        images: cells looked at per patient.
+
+    Returns:
+        The expected numbers among `images` cells and among as many as hold one infected cell, and
+        a `sentence`.
+
+    Reference:
+        One red cell in 25,000 at 200 parasites per microlitre of blood.
+    """
+    alarms, infected = (1 - specificity) * images, images / ONE_IN
+    per_infected = (1 - specificity) * ONE_IN
+    most = None if lowest is None else (1 - lowest) * ONE_IN
+    upper = "" if most is None else f", by its interval up to {_rounded(most)},"
+    return {
+        "cell_specificity": specificity,
+        "cells_per_patient": images,
+        "false_alarms": alarms,
+        "infected_cells": infected,
+        "one_infected_in": ONE_IN,
+        "false_alarms_per_infected_cell": per_infected,
+        "sentence": (
+            f"At {PARASITES_PER_UL} parasites per microlitre one red cell in {ONE_IN:,} is "
+            f"infected. With a specificity of {specificity:.4f} per cell, {_rounded(images)} cells "
+            f"hold {infected:.2g} infected ones and give {_rounded(alarms)} false alarms; for "
+            f"each infected cell there are {_rounded(per_infected)} false alarms{upper} "
+            + ("so the rule cannot find such an infection."
+               if per_infected > 1 or (most or 0) > 1
+               else "so false alarms do not stand in its way.")
+        ),
+    }  # fmt: skip
+
+
+def sentences(found: dict[str, Any], split: str) -> list[str]:
+    """Return what was found of a split's groups in words; nothing without groups or positive.
+
+    Args:
+        found: `rule`, and per split in `splits` what `measure` returned, with a `caveat` where
+            images are blood cells.
+        split: which.
+    """
+    part = found.get("splits", {}).get(split)
+    if not part:
+        return []
+    limit = found["rule"]["least_share"]
+    if limit is None:
+        return [f"Per group: {found['rule']['reason']}."]
+    line = (
+        f"Per group, called positive from {limit:.1%} of its images on: "
+        f"sensitivity {percent(part['sensitivity'])}, specificity {percent(part['specificity'])}."
+    )
+    return [line, *([part["caveat"]["sentence"]] if "caveat" in part else [])]
+
+
+def _per_group(sample: Sample) -> _Groups:
+    positive = sample.positive
+    counts = sample.per_unit
+    images = counts["images"][:, 0]
+    return _Groups(
+        sample.unit_names,
+        images.astype(np.int64),
+        counts["decision"][:, positive] / images,
+        counts["label"][:, positive] > 0,
+    )
+
+
+def _share(right: NDArray[np.bool_], kind: str) -> dict[str, Any]:
+    """Return a share of groups with its exact 95 % interval."""
+    from scipy.special import betaincinv  # scipy.stats takes half a second to import
+
+    total, hits = len(right), int(right.sum())
+    if not total:
+        reason = f"no {kind} group"
+        return {"value": None, "low": None, "high": None, "groups": 0, "reason": reason}
+    low = betaincinv(hits, total - hits + 1, 0.025) if hits else 0.0
+    high = betaincinv(hits + 1, total - hits, 0.975) if hits < total else 1.0
+    return {"value": hits / total, "low": float(low), "high": float(high), "groups": total}
+
+
+def _rounded(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"

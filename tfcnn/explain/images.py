@@ -1,0 +1,96 @@
+"""The images to explain: named, read, at the model's size and larger for the eye."""
+
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tfcnn.decode import Decoder, Pixels
+from tfcnn.errors import InputError
+from tfcnn.prediction import Image, expand
+
+__all__ = ["Readable", "Unreadable", "listed", "read", "sample"]
+
+BATCH_SIZE = 32
+PICTURE_PX = 256  # the shorter side of a picture is at least this; small images are enlarged
+
+
+@dataclass(frozen=True)
+class Readable:
+    """An image that was read: at the model's size, and larger for the eye."""
+
+    image: Image
+    name: Path
+    pixels: Pixels
+    shown: Pixels
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An image that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+def listed(paths: Iterable[str | Path]) -> list[tuple[Image, Path]]:
+    """List images with a name for the picture of each: theirs, with their sub-folders, as PNG.
+
+    Two images of one name get two names.
+
+    Raises:
+        InputError: if a path does not exist, or a folder or archive holds no image.
+    """
+    named: list[tuple[Image, Path]] = []
+    taken = {"filters"}  # the name of another picture in the same folder
+    for path in paths:
+        for image in expand([path]):
+            inside = Path(image.path).name
+            if image.path != str(Path(path)):
+                inside = str(Path(image.path).relative_to(Path(path)))
+            # a member of an archive may be called ../x or /x
+            parts = [part for part in Path(inside).parts if part not in ("..", "/", "\\")]
+            name = Path(*parts)
+            stem = name.with_suffix("") if name.suffix.lower() == ".png" else name
+            free, number = stem, 1
+            while str(free).casefold() in taken:
+                number += 1
+                free = stem.with_name(f"{stem.name}-{number}")
+            taken |= {str(free).casefold(), f"{free}.features".casefold()}
+            named.append((image, free.with_name(f"{free.name}.png")))
+    return named
+
+
+def sample(decoder: Decoder, images: Iterable[tuple[Image, Path]], most: int = 16) -> Pixels:
+    """Return the first readable images, uint8 `(n, height, width, channels)`, at most `most`."""
+    found: list[Pixels] = []
+    for batch in read(decoder, images):
+        found += [one.pixels for one in batch if isinstance(one, Readable)]
+        if len(found) >= most:
+            break
+    return np.stack(found[:most]) if found else np.zeros((0, *decoder.shape), np.uint8)
+
+
+def read(
+    decoder: Decoder, images: Iterable[tuple[Image, Path]]
+) -> Iterator[list[Readable | Unreadable]]:
+    """Yield images in batches of at most 32, decoded, or as the error that one gave."""
+    height, width = decoder.image_size
+    factor = -(-PICTURE_PX // min(height, width))
+    larger = replace(decoder, image_size=(height * factor, width * factor))
+    batch: list[Readable | Unreadable] = []
+    for image, name in images:
+        try:
+            content = image.read()
+            pixels = decoder.decode(content, image.path)
+            batch.append(Readable(image, name, pixels, larger.decode(content, image.path)))
+        except (InputError, OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as e:
+            batch.append(Unreadable(image.path, getattr(e, "reason", str(e))))
+        if len(batch) == BATCH_SIZE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

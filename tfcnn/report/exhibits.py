@@ -1,0 +1,87 @@
+"""The images of a report: those behind each cell of the confusion matrix, and the worst errors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tfcnn.report import matrix, pictures
+from tfcnn.report.content import Content
+
+__all__ = ["Exhibits", "collect"]
+
+MAX_ERRORS = 12
+ENLARGED_PX = 192
+
+
+@dataclass(frozen=True)
+class Exhibits:
+    """Images to show.
+
+    Attributes:
+        cells: per cell of the confusion matrix its images, cells of errors first; empty where
+            the images are gone.
+        errors: the surest errors, with their images where there are any.
+        num_errors: how many there are in all.
+        has_groups: whether the images belong to groups.
+        has_images: whether any image could be shown.
+        are_missing: whether an image could not, though it should have been.
+    """
+
+    cells: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
+    num_errors: int
+    has_groups: bool
+    has_images: bool
+    are_missing: bool
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether any error is shown with where the model looked."""
+        return any(row["map"] for row in self.errors)
+
+
+def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
+    """Choose the images, the worst first, and read them from where they were.
+
+    Args:
+        made: the run.
+        ranks: per path of a doubted label its rank among them.
+    """
+    hashes = {row["path"]: row["sha256"] for row in made.split}
+    album = pictures.open_album(made.recipe.data.source, hashes)
+    behind, worst = matrix.images_behind(made), matrix.surest_errors(made)
+    paths = made.part.paths
+    uris = pictures.thumbnails(album, [[str(paths[i]) for i in row] for row in behind.values()])
+    errors = [_row(made, int(i), ranks) for i in worst[:MAX_ERRORS]]
+    for row in errors:
+        image = album.open(row["path"])
+        row["uri"] = None if image is None else pictures.data_uri(image, ENLARGED_PX)
+        row["map"] = None
+    cells = []
+    for key, indices in behind.items():
+        rows = [_row(made, int(i), ranks) for i in indices]
+        tiles = [{**row, "uri": uris[row["path"]]} for row in rows if row["path"] in uris]
+        if tiles:
+            cells.append({"key": key, "tiles": tiles})
+    wanted = [*errors, *({"path": str(paths[i])} for row in behind.values() for i in row)]
+    return Exhibits(
+        cells,
+        errors,
+        len(worst),
+        bool((made.part.groups != "").any()),
+        bool(uris),
+        not uris and bool(wanted),
+    )
+
+
+def _row(made: Content, i: int, ranks: dict[str, int]) -> dict[str, Any]:
+    part, names = made.part, made.run.class_names
+    predicted = int(part.probs[i].argmax())
+    path = str(part.paths[i])
+    return {
+        "path": path,
+        "group": str(part.groups[i]),
+        "label": names[part.labels[i]],
+        "predicted": names[predicted],
+        "prob": float(part.probs[i, predicted]),
+        "doubted": ranks.get(path),
+    }

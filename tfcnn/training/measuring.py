@@ -1,0 +1,120 @@
+"""What the saved model says of val and test, and the rules that val gives: the rest of the card."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn import atomic, runs
+from tfcnn.domain import Domain
+from tfcnn.evaluation import abstention, domain, operating_point, patients
+from tfcnn.evaluation.table import Table
+from tfcnn.prediction import Predictor
+from tfcnn.runs import Run
+from tfcnn.training.prepare import Prepared
+
+__all__ = ["predict"]
+
+Floats = npt.NDArray[np.float32]
+PART = 1024
+
+
+def predict(prepared: Prepared, run: Run) -> Table:
+    """Predict val and test with the saved model, as `predict` will, and complete the run's card.
+
+    Operating point, abstention band, domain and the rule for groups come from val alone. Writes
+    `domain.npz` where val is large enough for one.
+    """
+    names = [name for name in ("val", "test") if len(prepared.rows[name])]
+    rows = np.concatenate([prepared.rows[name] for name in names])
+    predictor = Predictor(run)
+    usual = _usual(prepared, predictor)
+    probs, logs = _answers(prepared, predictor, rows, usual)
+    groups = prepared.groups[rows]
+    is_val = np.arange(len(rows)) < len(prepared.rows["val"])
+    labels, known = prepared.labels[rows], groups if (groups != "").all() else None
+    val_groups = None if known is None else known[is_val]
+    _decide(prepared, run, labels[is_val], probs[is_val], val_groups)
+    fitted = domain.calibrate(usual, None if logs is None else logs[is_val], val_groups)
+    _keep(run, fitted)
+    predictor.domain = fitted.domain
+    scaled = None if logs is None or not fitted.domain else fitted.domain.scaled(logs)
+    flags = [flag for flag, _ in predictor.flags(probs, scaled)]
+    return Table(
+        paths=np.array([prepared.manifest.rows[row].path for row in rows], dtype=np.str_),
+        splits=np.array([prepared.splits[row] for row in rows], dtype=np.str_),
+        groups=groups,
+        labels=labels,
+        probs=probs,
+        flags=np.array(flags, dtype=np.str_),
+    )
+
+
+def _usual(prepared: Prepared, predictor: Predictor) -> Domain | None:
+    """Fit to training images, some of them where there are many."""
+    train = prepared.rows["train"]
+    drawn = np.random.default_rng(0).permutation(len(train))[: domain.TRAIN_IMAGES]
+    rows = np.sort(train[drawn])
+    if not len(rows):
+        return None
+    parts = [
+        predictor.probs_and_features(prepared.images[part])[1]
+        for part in np.array_split(rows, -(-len(rows) // PART))
+    ]
+    return domain.fit(prepared.images[rows], np.concatenate(parts))
+
+
+def _answers(
+    prepared: Prepared, predictor: Predictor, rows: npt.NDArray[np.int64], usual: Domain | None
+) -> tuple[Floats, Floats | None]:
+    """Return probabilities and, with a domain, log distances, a part of the images at a time."""
+    probs, logs = [], []
+    for start in range(0, len(rows), PART):  # the array may be larger than memory
+        images = prepared.images[rows[start : start + PART]]
+        answered, features = predictor.probs_and_features(images)
+        probs.append(answered)
+        if usual is not None:
+            logs.append(usual.log_distances(images, features))
+    return np.concatenate(probs), np.concatenate(logs) if logs else None
+
+
+def _decide(
+    prepared: Prepared,
+    run: Run,
+    labels: npt.NDArray[np.int32],
+    probs: Floats,
+    groups: npt.NDArray[np.str_] | None,
+) -> None:
+    """Choose on val, and put on the card, what turns probabilities into decisions."""
+    wishes, positive = prepared.recipe.evaluation, prepared.positive
+    point = operating_point.choose(
+        labels, probs, positive, sensitivity=wishes.sensitivity, specificity=wishes.specificity
+    )
+    band = abstention.choose(
+        labels,
+        probs,
+        positive,
+        point.threshold,
+        fraction=wishes.abstain_fraction,
+        accuracy=wishes.answered_accuracy,
+    )
+    rule = patients.choose(labels, probs, groups, positive, point.threshold)
+    run.card.update(
+        threshold=point.threshold,
+        threshold_reason=point.reason,
+        abstention=band.band,
+        abstention_reason=band.reason,
+        group_rule=rule.to_dict(),
+    )
+
+
+def _keep(run: Run, fitted: domain.Fitted) -> None:
+    """Write the domain beside the model and its numbers on the card."""
+    settings: dict[str, Any] | None = fitted.settings
+    run.card.update(domain=settings, domain_reason=fitted.reason)
+    path = run.path / "domain.npz"
+    if fitted.domain is None:
+        path.unlink(missing_ok=True)  # of a run that was cut here and resumed
+        return
+    atomic.write_bytes(path, domain.to_bytes(fitted.domain))
+    run.card["sha256"]["domain.npz"] = runs.sha256_of(path)
