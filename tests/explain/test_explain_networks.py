@@ -262,7 +262,7 @@ def test_filters_and_feature_maps(name):
 def test_feature_maps_are_what_the_layer_gives():
     model = small("compact")
     image = pixels((16, 16, 3), 1)[0]
-    probe = keras.Model(model.inputs, model.get_layer("norm2").output)
+    probe = keras.Model(model.inputs[0], model.get_layer("norm2").output)
     found = feature_maps(model, image, ["norm2"])
     expected = np.asarray(probe(image[None].astype(np.float32)))[0]
     np.testing.assert_allclose(found["norm2"], expected, atol=1e-6)
