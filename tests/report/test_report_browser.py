@@ -273,7 +273,10 @@ def test_it_is_whole_without_scripts(open_page: Open) -> None:
 def test_the_picture_of_the_readme_can_be_drawn(
     browser: Any, smears_run: Path, tmp_path: Path
 ) -> None:
-    script, target = Path(__file__).parents[2] / "scripts/picture_report.py", tmp_path / "out.png"
+    script, target = (
+        Path(__file__).parents[2] / "docs/pictures/draw_report.py",
+        tmp_path / "out.png",
+    )
     subprocess.run([sys.executable, script, smears_run, target], check=True)
     with Image.open(target) as picture:
         assert picture.width == 1024 and picture.height > 1000

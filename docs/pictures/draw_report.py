@@ -1,4 +1,4 @@
-"""Draw the README's picture of a report: python scripts/picture_report.py models/smears OUT.png.
+"""Draw the README's picture of a report: draw_report.py models/smears report.png.
 
 Of drawn cells only: pictures of real ones are not ours to publish. Needs Chromium, see
 scripts/install_browser.sh.
