@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_tfcnn
+from conftest import QUICK, run_tfcnn, write_tree
 from PIL import Image
 
 import tfcnn
@@ -147,8 +148,6 @@ def test_predict_repeats_what_was_measured(trained, cells):
 
 
 def test_renaming_the_class_folders_changes_nothing(trained, cells, tmp_path):
-    import shutil
-
     renamed = tmp_path / "renamed"
     shutil.copytree(cells / "round", renamed / "zzz")
     shutil.copytree(cells / "square", renamed / "aaa")
@@ -203,3 +202,97 @@ def test_a_big_image_is_decoded_like_in_training(trained, cells, tmp_path):
     expected = Predictor(run).probs(pixels[np.newaxis])[0]
     got = tfcnn.predict(run, tmp_path / "big.png")[0]
     np.testing.assert_allclose(list(got.probs.values()), expected, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def with_domain(tmp_path_factory) -> Path:
+    """A run on images enough to know what is usual, that leaves a tenth of val unanswered."""
+    base = tmp_path_factory.mktemp("domain")
+    root = write_tree(base / "cells", groups=40, per_group=9, side=32)
+    settings = [*QUICK, "train.epochs=1", "evaluation.abstain_fraction=0.1"]
+    settings += ["data.group_regex='^(P[0-9]+)_'", "data.positive=round"]
+    words = [word for setting in settings for word in ("--set", setting)]
+    result = run_tfcnn("train", root, *words, home=base / "home")
+    assert result.returncode == 0, result.stderr
+    return base / "home" / "models" / "cells"
+
+
+def test_pictures_of_other_things_are_flagged_and_answered_all_the_same(with_domain, tmp_path):
+    rng = np.random.default_rng(0)
+    pictures = {
+        "a_noise": rng.integers(0, 256, (40, 40, 3), dtype=np.uint8),
+        "b_white": np.full((40, 40, 3), 255, np.uint8),
+        "c_ramp": np.tile(np.arange(0, 240, 6, dtype=np.uint8)[:, None, None], (1, 40, 3)),
+    }
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    (tmp_path / "d_broken.png").write_bytes(b"")
+    output = tmp_path / "out.csv"
+    result = run_tfcnn("predict", with_domain, tmp_path, "--output", output)
+    assert result.returncode == 3, "one could not be read"
+    rows = list(csv.DictReader(output.open()))
+    assert [row["flag"] for row in rows] == ["out-of-domain"] * 3 + ["unreadable"]
+    assert all(row["predicted"] and row["decision"] for row in rows[:3])
+    assert "unlike" in tfcnn.predict(with_domain, tmp_path / "b_white.png")[0].reason
+
+
+def test_flags_are_those_that_were_measured(with_domain):
+    """The card, `predictions.csv`, `report.json` and `predict` say the same."""
+    card = json.loads((with_domain / "model.json").read_text())
+    assert card["domain"]["aimed_fraction"] == 0.01 and "1% aimed for" in card["domain_reason"]
+    assert 0 < card["abstention"]["low"] < card["threshold"] < card["abstention"]["high"] < 1
+    assert card["group_rule"]["reason"] == "no rule: val has no negative group among its 6"
+    rows = list(csv.DictReader((with_domain / "predictions.csv").open()))
+    paths = [with_domain.parents[2] / "cells" / row["path"] for row in rows]
+    flags = [p.flag for p in tfcnn.predict(with_domain, paths)]
+    assert [row["flag"] for row in rows] == flags
+    report = json.loads((with_domain / "report.json").read_text())
+    for split in ("val", "test"):
+        own = [row["flag"] for row in rows if row["split"] == split]
+        found = report["flags"][split]
+        for flag in ("out-of-domain", "abstain"):
+            assert found[flag]["count"] == own.count(flag)
+    val = [row["flag"] for row in rows if row["split"] == "val"]
+    assert 0.05 < val.count("abstain") / len(val) <= 0.1
+    assert val.count("out-of-domain") / len(val) <= 0.01
+    text = run_tfcnn("evaluate", with_domain).stdout
+    assert "Flagged as out of domain" in text and "Left unanswered" in text
+
+
+def test_a_changed_domain_file_is_refused_and_a_run_without_one_answers(with_domain, tmp_path):
+    image = next((with_domain.parents[2] / "cells").rglob("*.png"))
+    copy = Path(shutil.copytree(with_domain, tmp_path / "copy"))
+    (copy / "domain.npz").write_bytes(b"other")
+    with pytest.raises(CheckError, match=r"domain\.npz"):
+        tfcnn.predict(copy, image)
+    card = json.loads((copy / "model.json").read_text())
+    for key in ("domain_reason", "abstention", "abstention_reason", "group_rule"):
+        del card[key]
+    (copy / "model.json").write_text(
+        json.dumps({**card, "domain": None})
+    )  # as before there was one
+    (copy / "domain.npz").unlink()
+    (found,) = tfcnn.predict(copy, image)
+    assert found.flag == "" and found.probs == tfcnn.predict(with_domain, image)[0].probs
+
+
+def test_the_first_flag_that_applies_is_said(with_domain):
+    """Out of the domain goes before abstaining."""
+    run = open_run(with_domain)
+    run.card["abstention"] = {"low": 0.0, "high": 1.1}
+    predictor = Predictor(run)
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+    usual = run.decoder.decode(next((with_domain.parents[2] / "cells").rglob("*.png")).read_bytes())
+    flags = [flag for flag, _ in predictor.answers(np.concatenate([white, usual[None]]))[1]]
+    assert flags == ["out-of-domain", "abstain"]
+
+
+def test_other_data_says_how_many_were_flagged(with_domain, tmp_path):
+    unseen = write_tree(tmp_path / "other", groups=8, seed=9)
+    for number, path in enumerate(sorted(unseen.rglob("*.png"))):
+        if number % 4 == 0:
+            Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+        path.rename(path.with_name(f"P9{path.name[1:]}"))
+    report = tfcnn.evaluate(with_domain, data=unseen)
+    assert report.flags["data"]["out-of-domain"]["count"] >= 16
+    assert any(line.startswith("Flagged as out of domain: 1") for line in report.remarks("data"))

@@ -1,6 +1,8 @@
 """What is outside of a cell, and whether a map depends on what was learnt."""
 
 import random
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -124,3 +126,10 @@ def test_randomising_repeats_and_leaves_model_and_generator_alone(spotter):
     assert not np.allclose(first, randomised(explainer, 8).maps(images))
     for weight, kept in zip(spotter.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, kept)
+
+
+def test_importing_it_is_light():
+    code = "import sys, tfcnn.explain; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in found.stdout.split()}
+    assert not loaded & {"tensorflow", "keras", "matplotlib", "scipy", "sklearn"}

@@ -10,6 +10,7 @@ import pytest
 from tfcnn.architectures import build, names
 from tfcnn.errors import InputError
 from tfcnn.explain import METHODS, ModelExplainer, feature_maps, filters
+from tfcnn.explain.sanity import randomised
 
 OPTIONS = {"pretrained": {"weights": None}, "alexnet": {"groups": 2}}
 LARGE = ("alexnet", "googlenet", "pretrained")
@@ -169,6 +170,29 @@ def test_maps_of_flipped_views_are_laid_back_before_they_are_added(tmp_path):
     assert not np.allclose(ModelExplainer(single, layer="relu2").maps(images, asked), expected)
 
 
+def test_a_network_of_views_can_be_randomised():
+    explainer = ModelExplainer(views_model(*trunk_and_head(), [view for view, _ in LYING]))
+    images = pixels((24, 24, 3))
+    other = randomised(explainer)
+    assert other.layer == explainer.layer
+    assert not np.allclose(other.maps(images), explainer.maps(images))
+
+
+def test_mixed_precision_gives_nearly_the_same_map():
+    model = build("compact", (24, 24, 3), 3, {"widths": (6, 8)})
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = build("compact", (24, 24, 3), 3, {"widths": (6, 8)})
+    finally:
+        keras.config.set_dtype_policy(before)
+    half.set_weights(model.get_weights())
+    images, asked = pixels((24, 24, 3)), np.array([0, 1, 2])
+    maps = [ModelExplainer(one).maps(images, asked) for one in (model, half)]
+    assert maps[1].dtype == np.float32
+    np.testing.assert_allclose(maps[1], maps[0], atol=0.1)
+
+
 def test_views_that_cannot_be_laid_back_are_refused():
     shifted = [LYING[0][0], lambda x: keras.ops.roll(x, 5, axis=1)]
     with pytest.raises(InputError, match="flips or quarter turns"):
@@ -238,7 +262,7 @@ def test_filters_and_feature_maps(name):
 def test_feature_maps_are_what_the_layer_gives():
     model = small("compact")
     image = pixels((16, 16, 3), 1)[0]
-    probe = keras.Model(model.inputs, model.get_layer("norm2").output)
+    probe = keras.Model(model.inputs[0], model.get_layer("norm2").output)
     found = feature_maps(model, image, ["norm2"])
     expected = np.asarray(probe(image[None].astype(np.float32)))[0]
     np.testing.assert_allclose(found["norm2"], expected, atol=1e-6)

@@ -6,6 +6,30 @@ from typing import Any
 
 VOID = {"meta", "br", "link", "img", "hr", "input", "col"}
 
+# the colours that a text is seen in: its own, and every background below it, nearest first
+TEXTS = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim();
+    const element = walker.currentNode.parentElement;
+    if (!text || element.closest("script, style") || !element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const below = [];
+    for (let e = element; e; e = e.parentElement) below.push(getComputedStyle(e).backgroundColor);
+    found.push({ text, colour: element.closest("svg") ? style.fill : style.color, below });
+  }
+  return found;
+}"""
+OUTSIDE = """() => [...document.querySelectorAll("body *")]
+  .filter((e) => !e.closest(".scroll, pre, svg") && e.checkVisibility()
+    && e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+  .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`)"""
+SMALL = """() => [...document.querySelectorAll("a, button, summary, input")]
+  .filter((e) => e.checkVisibility() && !e.closest("p, .steps"))
+  .map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 24 || box.height < 24).map(([text]) => text)"""
+
 
 class Page(HTMLParser):
     """Checks that tags balance, and collects what the tests ask for."""

@@ -69,7 +69,8 @@ def test_flags_without_an_abstention_band(folder: Path) -> None:
 
 def test_a_call_per_patient_with_its_caveat(folder: Path) -> None:
     text = written(folder, patients=PATIENTS)
-    assert "Called Parasitized from 3.4 % of its cells on: best sum over val." in text
+    assert "A patient is called Parasitized where at least 3.4 % of its cells are." in text
+    assert "Why this limit: best sum over val." in text
     assert "Parasitized patients found 90.0 % 70.0 to 98.0 % of 20" in text
     assert "other patients left alone – no negative group of 0" in text
     assert "At 200 parasites per microlitre it cannot." in text

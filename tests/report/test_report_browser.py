@@ -4,13 +4,16 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import run_tfcnn
-from report_html import contrast, over, rgba
+from PIL import Image
+from report_html import OUTSIDE, SMALL, TEXTS, contrast, over, rgba
 from report_runs import write_run
 
 from tfcnn.datasets import smears
@@ -24,30 +27,6 @@ ARGUMENTS = [
 ]  # fmt: skip
 NAMED = {"button", "link", "slider", "radio", "image", "img", "DisclosureTriangle", "region"}
 Open = Callable[..., Any]
-
-# the colours that a text is seen in: its own, and every background below it, nearest first
-TEXTS = """() => {
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const text = walker.currentNode.textContent.trim();
-    const element = walker.currentNode.parentElement;
-    if (!text || element.closest("script, style") || !element.checkVisibility()) continue;
-    const style = getComputedStyle(element);
-    const below = [];
-    for (let e = element; e; e = e.parentElement) below.push(getComputedStyle(e).backgroundColor);
-    found.push({ text, colour: element.closest("svg") ? style.fill : style.color, below });
-  }
-  return found;
-}"""
-OUTSIDE = """() => [...document.querySelectorAll("body *")]
-  .filter((e) => !e.closest(".scroll, pre, svg") && e.checkVisibility()
-    && e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
-  .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`)"""
-SMALL = """() => [...document.querySelectorAll("a, button, summary, input")]
-  .filter((e) => e.checkVisibility() && !e.closest("p, .steps"))
-  .map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
-  .filter(([, box]) => box.width < 24 || box.height < 24).map(([text]) => text)"""
 
 
 @pytest.fixture(scope="session")
@@ -71,12 +50,10 @@ def browser() -> Iterator[Any]:
 def smears_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run really trained, shortly, on drawn cells; its report was written by `train`."""
     base = tmp_path_factory.mktemp("smears")
-    smears.generate(base / "drawn", num_patients=12, cells_per_patient=14)
-    source = next((base / "drawn").rglob("Parasitized")).parent
-    settings = ("data.group_regex='^(C[0-9]+)'", "data.positive=Parasitized", "train.epochs=2",
-                "data.image_size=32", "train.precision=float32", "train.batch_size=32")  # fmt: skip
+    smears.generate(base / "home/data/smears", num_patients=12, cells_per_patient=14)
+    settings = ("train.epochs=2", "data.image_size=32", "train.precision=float32")
     words = [word for setting in settings for word in ("--set", setting)]
-    result = run_tfcnn("train", source, *words, "--run", "drawn", home=base / "home")
+    result = run_tfcnn("train", "smears", *words, "--run", "drawn", home=base / "home")
     assert result.returncode == 0, result.stderr
     return base / "home" / "models" / "drawn"
 
@@ -189,6 +166,22 @@ def test_worst_come_first_and_a_tile_tells_its_path(
     assert [alt.split(",")[0] for alt in shown] == [row["path"] for row in wrong][:60]
 
 
+def test_worst_errors_show_where_the_model_looked(
+    open_page: Open, reports: dict[str, Path]
+) -> None:
+    opened = open_page("smears")
+    report = json.loads((reports["smears"].parent / "report.json").read_text())
+    (a, b), (c, d) = report["confusion"]["test"]
+    assert opened.locator(".cards li").count() == min(b + c, 12) > 0, (a, d)
+    for card in opened.locator(".cards li").all():
+        image, seen = card.locator("img").all()
+        assert "Where the model looked" in str(seen.get_attribute("alt"))
+        assert image.get_attribute("src") != seen.get_attribute("src")
+        sizes = [e.evaluate("async (e) => { await e.decode(); return e.naturalWidth; }")
+                 for e in (image, seen)]  # fmt: skip
+        assert sizes[0] == sizes[1] > 0
+
+
 def test_slider_counts_the_stored_predictions(open_page: Open, reports: dict[str, Path]) -> None:
     opened = open_page("smears")
     folder = reports["smears"].parent
@@ -275,6 +268,18 @@ def test_it_is_whole_without_scripts(open_page: Open) -> None:
     identity = closed.get_attribute("id")
     opened.locator(f"a[data-opens={identity}]").click()
     assert opened.locator(f"#{identity}[open] img").count() > 0
+
+
+def test_the_picture_of_the_readme_can_be_drawn(
+    browser: Any, smears_run: Path, tmp_path: Path
+) -> None:
+    script, target = (
+        Path(__file__).parents[2] / "docs/pictures/draw_report.py",
+        tmp_path / "out.png",
+    )
+    subprocess.run([sys.executable, script, smears_run, target], check=True)
+    with Image.open(target) as picture:
+        assert picture.width == 1024 and picture.height > 1000
 
 
 def _moved(opened: Any, name: str) -> str:

@@ -1,7 +1,11 @@
 """Metrics on resamples of groups and with groups left out, and the spread that both show."""
 
+import os
+from collections import deque
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +18,7 @@ __all__ = ["Measured", "leave_one_out", "measure", "resample"]
 Floats = NDArray[np.floating]
 
 ROWS_AT_ONCE = 32  # 32 resamples of 30,000 images are 4 MiB: they stay in the cache
+MAX_THREADS = 4  # drawing the resamples, which is one by one, then takes as long as the rest
 MAX_BLOCKS = 400  # groups are left out one by one up to here, in blocks beyond
 MIN_FREEDOM = 2.0  # t of one degree is 12.7: an interval that says nothing
 MAX_UNDEFINED_FRACTION = 0.05  # of resamples; beyond it those left would be a selection
@@ -122,9 +127,18 @@ def resample(
     Returns:
         For each metric a float array, shape `(num_resamples,)`; NaN where it is undefined.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     rng = np.random.default_rng(seed)
     draws = _draws(rng, sample.num_units, num_resamples)
-    chunks = [values(sample, weights, names) for weights in draws]
+    # NumPy lets go of the interpreter; threads of BLAS inside these would only wait for each other
+    workers = min(MAX_THREADS, os.cpu_count() or 1)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(values, sample, weights, names) for weights in islice(draws, 2))
+        chunks = []
+        while waiting:
+            chunks.append(waiting.popleft().result())
+            waiting.extend(pool.submit(values, sample, more, names) for more in islice(draws, 1))
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
@@ -150,10 +164,14 @@ def leave_one_out(sample: Sample, names: Collection[str] | None = None) -> dict[
 
 
 def _draws(rng: np.random.Generator, num_units: int, num_resamples: int) -> Iterator[Floats]:
-    """Yield how often each unit is drawn, float32 `(rows, num_units)`, a few rows at a time."""
+    """Yield how often each unit is drawn, float32 `(rows, num_units)`, a few rows at a time.
+
+    In memory a unit's rows lie side by side, as `Ranking` sums them.
+    """
     for start in range(0, num_resamples, ROWS_AT_ONCE):
         rows = min(ROWS_AT_ONCE, num_resamples - start)
         drawn = rng.integers(0, num_units, (rows, num_units))
-        drawn += np.arange(rows)[:, None] * num_units
-        counts = np.bincount(drawn.ravel(), minlength=rows * num_units)
-        yield counts.reshape(rows, num_units).astype(np.float32)
+        counts = np.empty((rows, num_units), dtype=np.float32)
+        for row, units in enumerate(drawn):  # one row's counts stay in the cache
+            counts[row] = np.bincount(units, minlength=num_units)
+        yield np.asfortranarray(counts)

@@ -62,6 +62,7 @@ class Sample:
         self.unit_names, self.units = _units(groups, len(self.labels))
         self.num_units = len(self.unit_names) if self.is_grouped else len(self.labels)
         self.predicted: Ints = self.probs.argmax(axis=1)
+        self._in_type: dict[np.dtype[np.floating], Floats] = {}
 
     @property
     def decision(self) -> Ints:
@@ -90,8 +91,14 @@ class Sample:
             the label) one column; `label`, `decision`, `hit` (both) one per class; `brier`,
             `log_loss` (sums) one; `gap` (hit minus confidence) one per ECE bin.
         """
-        rows = weights.astype(np.float64) @ self._stacked
+        rows = (weights @ self._stacked_as(weights.dtype)).astype(np.float64)
         return {name: rows[:, columns] for name, columns in self._columns.items()}
+
+    def _stacked_as(self, dtype: np.dtype[np.floating]) -> Floats:
+        """Return the columns in a type; in float32 counts below 2**24 stay exact, sums to 1e-6."""
+        if dtype not in self._in_type:
+            self._in_type[dtype] = self._stacked.astype(dtype)
+        return self._in_type[dtype]
 
     @cached_property
     def per_unit(self) -> dict[str, Floats]:

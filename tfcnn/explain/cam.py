@@ -48,12 +48,7 @@ def layer_cam(activations: Floats, gradients: Floats) -> Floats:
     One weight per map holds only in the last layers. Place by place, maps of earlier and finer
     layers can be used too.
 
-    Args:
-        activations: float32 `(n, height, width, channels)`.
-        gradients: of the class's logit with respect to them, of the same shape.
-
-    Returns:
-        float32 `(n, height, width)`, positive where the class is spoken for.
+    Arguments and result are those of `grad_cam`.
 
     Reference:
         Jiang et al., LayerCAM: exploring hierarchical class activation maps for localization, IEEE

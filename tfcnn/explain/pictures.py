@@ -125,7 +125,7 @@ def feature_sheet(image: Pixels, features: dict[str, Floats], title: str) -> Fig
         axis.set_xticks(middles[: len(strongest)], [str(number) for number in strongest])
         axis.text(
             -0.01, 0.5, f"{name}\n{height} x {width} x {channels}", fontsize=9, color=INK,
-            ha="right", va="center", transform=axis.transAxes,
+            ha="right", va="center", transform=axis.transAxes, parse_math=False,
         )  # fmt: skip
     return figure
 
@@ -138,19 +138,20 @@ def save_figure(figure: Figure, path: Any) -> None:
 
 def _sheet(rows: list[int], margin: float, title: str) -> tuple[Figure, list[Any]]:
     """Make axes below each other, each for some rows of tiles of one inch."""
-    height = 0.5 + 1.25 * sum(rows)
+    height = 0.6 + 1.1 * sum(rows) + 0.15 * len(rows)
     width = margin + 1.1 * COLUMNS
     figure = Figure(figsize=(width, height), dpi=120)
     grid = figure.add_gridspec(
-        len(rows), 1, height_ratios=rows, hspace=0.25,
+        len(rows), 1, height_ratios=rows, hspace=0.2,
         left=margin / width, right=1 - 0.1 / width, top=1 - 0.55 / height, bottom=0.1 / height,
     )  # fmt: skip
     figure.text(
-        0.1 / width, 1 - 0.1 / height, title, va="top", fontsize=11, fontweight="bold", color=INK
-    )
+        0.1 / width, 1 - 0.1 / height, title, va="top", fontsize=11, fontweight="bold", color=INK,
+        parse_math=False,  # a $ in a name is a $
+    )  # fmt: skip
     axes = [figure.add_subplot(grid[row]) for row in range(len(rows))]
     for axis in axes:
-        axis.set(xticks=[], yticks=[], anchor="W")
+        axis.set(xticks=[], yticks=[], anchor="NW")
         axis.tick_params(axis="x", top=False, bottom=False, labeltop=True, labelbottom=False,
                          labelsize=7, labelcolor=MUTED, pad=1)  # fmt: skip
         axis.spines[:].set_visible(False)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tfcnn.report import matrix, pictures
+from tfcnn.report import attention, matrix, pictures
 from tfcnn.report.content import Content
+from tfcnn.report.pictures import Album
 
 __all__ = ["Exhibits", "collect"]
 
@@ -52,10 +53,7 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
     paths = made.part.paths
     uris = pictures.thumbnails(album, [[str(paths[i]) for i in row] for row in behind.values()])
     errors = [_row(made, int(i), ranks) for i in worst[:MAX_ERRORS]]
-    for row in errors:
-        image = album.open(row["path"])
-        row["uri"] = None if image is None else pictures.data_uri(image, ENLARGED_PX)
-        row["map"] = None
+    _illustrate(made, errors, album)
     cells = []
     for key, indices in behind.items():
         rows = [_row(made, int(i), ranks) for i in indices]
@@ -71,6 +69,18 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
         bool(uris),
         not uris and bool(wanted),
     )
+
+
+def _illustrate(made: Content, errors: list[dict[str, Any]], album: Album) -> None:
+    """Add to each error its image and, where the network can tell, where the model looked."""
+    found = [(row, image) for row in errors if (image := album.open(row["path"])) is not None]
+    classes = [made.run.class_names.index(row["predicted"]) for row, _ in found]
+    maps = attention.overlays(made.run, [image for _, image in found], classes)
+    for row in errors:
+        row["uri"] = row["map"] = None
+    for number, (row, image) in enumerate(found):
+        row["uri"] = pictures.data_uri(image, ENLARGED_PX)
+        row["map"] = pictures.data_uri(maps[number], ENLARGED_PX) if maps else None
 
 
 def _row(made: Content, i: int, ranks: dict[str, int]) -> dict[str, Any]:

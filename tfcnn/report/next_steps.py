@@ -30,8 +30,11 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
     """
     run, name = content.run, reference(content)
     if run.is_leaky:
-        command = siblings.other_split(content)
-        return [Step("Train it split by group; that result can be believed.", command=command)]
+        command, noun = (
+            siblings.other_split(content),
+            run.card["data"]["nouns"][1].removesuffix("s"),
+        )
+        return [Step(f"Train it split by {noun}: that result can be believed.", command=command)]
     groups = content.report.counts[content.shown]["groups"]
     steps = []
     if content.shown != "test" or 0 < groups < FEW_GROUPS:

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from tfcnn.evaluation.patients import ONE_IN, Rule, caveat, choose, measure, sentences
+
+
+def clinic(shares, infected, cells=20):
+    """Labels, probabilities and patients; a share of each patient's cells scores positive."""
+    labels, scores, groups = [], [], []
+    for number, (share, is_infected) in enumerate(zip(shares, infected, strict=True)):
+        called = np.arange(cells) < round(share * cells)
+        scores += list(np.where(called, 0.9, 0.1))
+        labels += [int(is_infected and i < 3) for i in range(cells)]
+        groups += [f"C{number:02}"] * cells
+    return np.array(labels), np.stack([1 - np.array(scores), scores], axis=1), np.array(groups)
+
+
+VAL = clinic([0.0, 0.05, 0.1, 0.3, 0.5, 0.8], [False, False, False, True, True, True])
+
+
+def test_the_limit_lies_midway_between_healthy_and_infected():
+    rule = choose(*VAL, 1, 0.5)
+    assert rule.least_share == pytest.approx(0.2)
+    assert "3 positive and 3 negative groups" in rule.reason
+
+
+def test_of_equal_limits_the_more_specific_is_taken():
+    val = clinic([0.0, 0.4, 0.2, 0.6], [False, False, True, True])
+    assert choose(*val, 1, 0.5).least_share == pytest.approx(0.5)
+
+
+def test_calls_and_exact_intervals():
+    rule = Rule(0.2, "chosen")
+    shares, infected = [0.0, 0.3, 0.1, 0.5, 0.9], [False, False, True, True, True]
+    found = measure(*clinic(shares, infected), 1, 0.5, rule)
+    assert [row["group"] for row in found["groups"]] == ["C04", "C03", "C01", "C02", "C00"]
+    assert found["groups"][0] == {
+        "group": "C04", "images": 20, "called_share": 0.9, "is_positive": True, "is_called": True,
+    }  # fmt: skip
+    for name, hits, total in (("sensitivity", 2, 3), ("specificity", 1, 2)):
+        exact = stats.binomtest(hits, total).proportion_ci(0.95, method="exact")
+        row = found[name]
+        assert (row["value"], row["groups"]) == (pytest.approx(hits / total), total)
+        assert (row["low"], row["high"]) == pytest.approx((exact.low, exact.high))
+    whole = measure(*clinic([0, 0, 1], [False, False, True]), 1, 0.5, rule)["specificity"]
+    assert (whole["value"], whole["high"]) == (1.0, 1.0)
+    assert whole["low"] == pytest.approx(0.025 ** (1 / 2))
+
+
+@pytest.mark.parametrize(
+    ("val", "positive", "why"),
+    [
+        (clinic([0.5, 0.4], [True, True]), 1, "val has no negative group among its 2"),
+        (clinic([0.5, 0.4], [False, False]), 1, "val has no positive group among its 2"),
+        (clinic([0.5], [True]), 1, "no negative group"),
+        (VAL, None, "no positive class"),
+        ((*VAL[:2], None), 1, "no groups are known"),
+    ],
+)
+def test_without_both_kinds_of_group_there_is_no_rule(val, positive, why):
+    rule = choose(*val, positive, 0.5)
+    assert rule.least_share is None and why in rule.reason
+    found = measure(*VAL, 1, 0.5, rule)
+    assert found["sensitivity"]["value"] is None and found["sensitivity"]["reason"] == rule.reason
+    assert found["groups"][0]["is_called"] is None
+    assert sentences({"rule": rule.to_dict(), "splits": {"test": found}}, "test") == [
+        f"Per group: {rule.reason}."
+    ]
+
+
+def test_a_split_of_one_kind_has_one_figure():
+    found = measure(*clinic([0.1, 0.3], [False, False]), 1, 0.5, Rule(0.2, "chosen"))
+    assert found["sensitivity"]["reason"] == "no positive group"
+    assert found["specificity"]["value"] == 0.5
+
+
+def test_the_caveat_counts():
+    found = caveat(0.97, 0.95, 1000)
+    assert found["false_alarms"] == pytest.approx(30)
+    assert found["infected_cells"] == pytest.approx(1000 / ONE_IN)
+    assert found["false_alarms_per_infected_cell"] == pytest.approx(750)
+    assert "750 false alarms, by its interval up to 1,250" in found["sentence"]
+    assert found["sentence"].endswith("so the rule cannot find such an infection.")
+    assert caveat(1.0, 0.9999, 1000)["sentence"].endswith("cannot find such an infection.")
+    assert caveat(1.0, None, 1000)["sentence"].endswith("do not stand in its way.")

@@ -1,0 +1,50 @@
+"""Where a model looked at the images that a report shows, for networks that can tell."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from tfcnn.errors import InputError
+from tfcnn.runs import Run
+
+__all__ = ["overlays"]
+
+
+def overlays(
+    run: Run, images: Sequence[Image.Image], classes: Sequence[int]
+) -> list[Image.Image] | None:
+    """Lay over each image what speaks for a class, by Grad-CAM.
+
+    Args:
+        run: whose model is asked; this loads TensorFlow.
+        images: as the source holds them.
+        classes: per image the index of a class.
+
+    Returns:
+        A picture per image, as large as it; None for a run without a saved Keras model, or whose
+        network has no convolution.
+
+    Raises:
+        CheckError: if the model is not the one that was measured.
+    """
+    if not images or not (run.path / "model.keras").is_file():
+        return None
+    from tfcnn.explain import Explainer, overlay
+
+    try:
+        explainer = Explainer(run)
+    except InputError:  # nothing in such a network knows of places
+        return None
+    decoded = np.stack([run.decoder.decode(np.asarray(image)) for image in images])
+    maps = explainer.maps(decoded, np.asarray(classes))
+    # only where the image was stretched does the map cover all of it
+    shown = images if run.decoder.fit == "stretch" else [_picture(pixels) for pixels in decoded]
+    return [
+        Image.fromarray(overlay(np.asarray(image.convert("RGB")), cam))
+        for image, cam in zip(shown, maps, strict=True)
+    ]
+
+
+def _picture(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
