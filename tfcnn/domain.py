@@ -30,6 +30,7 @@ REASONS = {
     "features": "the network finds in it what it did not find in the training images",
 }
 NEIGHBOUR = 5  # counted from 0: the sixth nearest of the training images kept
+SINGLE_THREADED = 2**17  # multiplications; OpenBLAS takes threads from 2**18 on
 GRID = 24  # about so many rows and columns of pixels are looked at
 COLOUR_FLOOR = 0.003  # in shares of 255: grey is as far from faint colour as that from strong
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -86,11 +87,20 @@ class Domain:
     def _to_neighbours(self, features: Floats) -> Floats:
         """Return the squared distance to the sixth nearest training image kept, `(images,)`."""
         axes, kept = self.arrays["feature_axes"], self.arrays["neighbours"]
-        placed = (unit_length(features) - self.arrays["feature_mean"]) @ axes
-        squared = (placed**2).sum(axis=1)[:, None] + (kept**2).sum(axis=1) - 2 * placed @ kept.T
+        placed = _product(unit_length(features) - self.arrays["feature_mean"], axes)
+        squared = (placed**2).sum(axis=1)[:, None] + (kept**2).sum(axis=1)
+        squared -= 2 * _product(placed, kept.T)
         nearest = min(NEIGHBOUR, len(kept) - 1)
-        found: Floats = np.partition(squared, nearest, axis=1)[:, nearest]
-        return found
+        return np.asarray(np.partition(squared, nearest, axis=1)[:, nearest], dtype=np.float32)
+
+
+def _product(
+    rows: npt.NDArray[np.floating], matrix: npt.NDArray[np.floating]
+) -> npt.NDArray[np.floating]:
+    """Multiply a few rows at a time: OpenBLAS would start threads that wait beside the model's."""
+    step = max(1, SINGLE_THREADED // matrix.size)
+    parts = [rows[start : start + step] @ matrix for start in range(0, len(rows), step)]
+    return np.concatenate(parts)
 
 
 def unit_length(features: Floats) -> Floats:

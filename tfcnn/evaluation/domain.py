@@ -23,7 +23,7 @@ Floats = NDArray[np.floating]
 
 AIMED_FRACTION = 0.01
 TRAIN_IMAGES = 3000  # training images looked at, of them KEPT as neighbours
-KEPT, AXES = 1000, 32
+KEPT, AXES = 500, 32
 MIN_TRAIN, MIN_GROUPS = 100, 2
 SCALE_FLOOR = 0.01  # of a statistic that never varies, such as the colour of grey images
 VARIANCE_FLOOR = 0.03  # of the whitened axes: a small training set finds some too flat
