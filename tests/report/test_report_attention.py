@@ -39,7 +39,7 @@ def test_each_picture_is_the_map_of_its_image_and_class(
     assert made is not None and len(made) == 3
     for image, picture, index in zip(given, made, [0, 1, 0], strict=True):
         decoded = run.decoder.decode(np.asarray(image))
-        cam = Explainer(run).maps(decoded[None], np.array([index]))[0]
+        cam = Explainer(run, "layer-cam").maps(decoded[None], np.array([index]))[0]
         shown = np.asarray(image) if fit == "stretch" else decoded
         difference = np.asarray(picture).astype(int) - overlay(shown, cam)
         assert np.asarray(picture).shape[:2] == expected

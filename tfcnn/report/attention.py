@@ -14,7 +14,7 @@ __all__ = ["overlays"]
 def overlays(
     run: Run, images: Sequence[Image.Image], classes: Sequence[int]
 ) -> list[Image.Image] | None:
-    """Lay over each image what speaks for a class, by Grad-CAM.
+    """Lay over each image what speaks for a class, by LayerCAM: finer than Grad-CAM.
 
     Args:
         run: whose model is asked; this loads TensorFlow.
@@ -33,7 +33,7 @@ def overlays(
     from tfcnn.explain import Explainer, overlay
 
     try:
-        explainer = Explainer(run)
+        explainer = Explainer(run, "layer-cam")
     except InputError:  # nothing in such a network knows of places
         return None
     decoded = np.stack([run.decoder.decode(np.asarray(image)) for image in images])

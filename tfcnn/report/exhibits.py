@@ -74,7 +74,11 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
 def _illustrate(made: Content, errors: list[dict[str, Any]], album: Album) -> None:
     """Add to each error its image and, where the network can tell, where the model looked."""
     found = [(row, image) for row in errors if (image := album.open(row["path"])) is not None]
-    classes = [made.run.class_names.index(row["predicted"]) for row, _ in found]
+    names, looked_for = made.run.class_names, made.run.positive
+    # where one class is looked for, what speaks for it: the absence of something has no place
+    classes = [
+        names.index(row["predicted"]) if looked_for is None else looked_for for row, _ in found
+    ]
     maps = attention.overlays(made.run, [image for _, image in found], classes)
     for row in errors:
         row["uri"] = row["map"] = None
