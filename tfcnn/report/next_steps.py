@@ -39,8 +39,9 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
     steps = []
     if content.shown != "test" or 0 < groups < FEW_GROUPS:
         what = f"all {run.card['data']['nouns'][1 if groups else 0]}"
-        command = f"tfcnn crossval {siblings.recipe_path(content)}"
-        steps.append(Step(f"Test on {what}, each by a model of the others.", "checks", command))
+        by, known = "each by a model of the others", siblings.crossval(content)
+        verb = "See the test" if known["folder"] else "Test"
+        steps.append(Step(f"{verb} on {what}, {by}.", "checks", known.get("command", "")))
     if num_errors:
         noun = "error" if num_errors == 1 else f"{num_errors:,} errors"
         steps.append(Step(f"Look at the {noun}, the surest first.", "errors"))
