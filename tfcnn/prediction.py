@@ -141,8 +141,6 @@ class Predictor:
             return image, self.decoder.decode(image.read(), image.path)
         except UnreadableImageError as error:
             return image, error
-        except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            return image, UnreadableImageError(image.path, str(error))
 
     def _answer(
         self, decoded: list[tuple["Image", Pixels | UnreadableImageError]]
@@ -175,8 +173,15 @@ class Image:
     member: str = ""
 
     def read(self) -> bytes:
-        """Return the file's bytes."""
-        return self.archive.read(self.member) if self.archive else Path(self.path).read_bytes()
+        """Return the file's bytes.
+
+        Raises:
+            UnreadableImageError: if it cannot be read, or its archive is broken there.
+        """
+        try:
+            return self.archive.read(self.member) if self.archive else Path(self.path).read_bytes()
+        except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise UnreadableImageError(self.path, str(error)) from error
 
 
 def expand(paths: Iterable[str | Path]) -> Iterator[Image]:

@@ -1,5 +1,6 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, and how they end."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,15 +10,20 @@ __all__ = [
     "GroupCsv",
     "GroupRegex",
     "Json",
+    "Paths",
     "RecipeArgument",
     "Resume",
     "RunArgument",
     "RunName",
     "Settings",
+    "end_if_unreadable",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or path.")]
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Images, folders, zip archives.")
+]
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="RECIPE|FOLDER", help="A recipe, or a folder of classes.")
 ]
@@ -29,3 +35,10 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start an unfinished run again.")]
 GroupRegex = Annotated[str | None, typer.Option(help="Reads the group (patient) from a file name.")]
 GroupCsv = Annotated[str | None, typer.Option(help="CSV with columns path,group.")]
+
+
+def end_if_unreadable(unreadable: int, total: int) -> None:
+    """Say how many images could not be read, if any, and exit with 3."""
+    if unreadable:
+        typer.echo(f"{unreadable} of {total:,} images could not be read", err=True)
+        raise typer.Exit(3)

@@ -8,7 +8,7 @@ import typer
 
 from tfcnn import api
 from tfcnn.cli.app import app
-from tfcnn.cli.arguments import Json, RunArgument
+from tfcnn.cli.arguments import Json, Paths, RunArgument, end_if_unreadable
 
 if TYPE_CHECKING:
     from tfcnn.explain.files import Explanation
@@ -22,9 +22,7 @@ __all__ = ["explain"]
 )
 def explain(
     run: RunArgument,
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Images, folders, zip archives.")
-    ],
+    paths: Paths,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A folder for the pictures; RUN-explained by default."),
@@ -74,10 +72,7 @@ def explain(
             typer.echo(line)
     for one in found.unreadable:
         typer.echo(f"{one.path}: {one.reason}", err=True)
-    if found.unreadable:
-        count = f"{len(found.unreadable)} of {len(found.explanations):,}"
-        typer.echo(f"{count} images could not be read", err=True)
-        raise typer.Exit(3)
+    end_if_unreadable(len(found.unreadable), len(found.explanations))
 
 
 def _line(one: "Explanation") -> str:

@@ -10,7 +10,14 @@ from rich.console import Console
 
 from tfcnn import api
 from tfcnn.cli.app import app
-from tfcnn.cli.arguments import GroupCsv, GroupRegex, Json, RunArgument
+from tfcnn.cli.arguments import (
+    GroupCsv,
+    GroupRegex,
+    Json,
+    Paths,
+    RunArgument,
+    end_if_unreadable,
+)
 from tfcnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,9 +90,7 @@ def _conclude(found: "Report | Comparison", console: Console) -> None:
 )
 def predict(
     run: RunArgument,
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Images, folders, zip archives.")
-    ],
+    paths: Paths,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A .csv or .jsonl file.")
     ] = None,
@@ -118,9 +123,7 @@ def predict(
         typer.echo(f"{total:,} predictions in {output}", err=True)
     if cam and explainer:
         _draw(explainer, paths, cam)
-    if unreadable:
-        typer.echo(f"{unreadable} of {total:,} images could not be read", err=True)
-        raise typer.Exit(3)
+    end_if_unreadable(unreadable, total)
 
 
 def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:

@@ -57,7 +57,7 @@ def compare(first: Run, second: Run) -> Comparison:
     tables = [table.read(run).part("test") for run in (first, second)]
     ours, theirs = _common(first, second, tables)
     positive = first.positive if first.positive == second.positive else None
-    groups = ours.groups if (ours.groups != "").all() else None
+    groups = ours.known_groups
     own = [
         intervals.bootstrap(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
         for run, t in ((first, ours), (second, theirs))

@@ -12,7 +12,7 @@ from tfcnn.evaluation.table import Table
 from tfcnn.prediction import ABSTAIN, OUT_OF_DOMAIN
 from tfcnn.runs import Run
 
-__all__ = ["measure", "percent", "row", "sentences", "share"]
+__all__ = ["measure", "percent", "row", "sentences", "share", "unknown"]
 
 
 def measure(run: Run, part: Table, groups: NDArray[np.str_] | None) -> dict[str, Any]:
@@ -30,13 +30,12 @@ def measure(run: Run, part: Table, groups: NDArray[np.str_] | None) -> dict[str,
     """
     flags = part.flags
     if flags is None:
-        unknown = {"value": None, "low": None, "high": None, "reason": "measured before flags were"}
-        return {OUT_OF_DOMAIN: unknown}
+        return {OUT_OF_DOMAIN: unknown("measured before flags were")}
     outside, abstained = flags == OUT_OF_DOMAIN, flags == ABSTAIN
     found: dict[str, Any] = {OUT_OF_DOMAIN: share(outside, groups)}
     if not run.card.get("domain"):
         reason = run.card.get("domain_reason", "trained before this was fitted")
-        found[OUT_OF_DOMAIN] = {"value": None, "low": None, "high": None, "reason": reason}
+        found[OUT_OF_DOMAIN] = unknown(reason)
     if run.abstention is None:
         return found
     answered = ~(outside | abstained)
@@ -63,6 +62,11 @@ def row(interval: Interval) -> dict[str, Any]:
     """Return an interval as `report.json` holds it."""
     found = {"value": interval.value, "low": interval.low, "high": interval.high}
     return found | ({"reason": interval.reason} if interval.reason else {})
+
+
+def unknown(reason: str) -> dict[str, Any]:
+    """Return what `report.json` holds where nothing can be computed, and why."""
+    return row(Interval(None, None, None, reason))
 
 
 def sentences(found: dict[str, Any]) -> list[str]:
@@ -96,8 +100,7 @@ def _answered(
 ) -> dict[str, Any]:
     names = ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
     if not answered.any():
-        reason = {"value": None, "low": None, "high": None, "reason": "no image is answered"}
-        return {name: dict(reason) for name in names}
+        return {name: unknown("no image is answered") for name in names}
     sample = Sample(
         part.labels[answered], part.probs[answered], positive=run.positive, threshold=run.threshold
     )

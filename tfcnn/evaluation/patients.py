@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfcnn.evaluation.flags import percent
+from tfcnn.evaluation.flags import percent, unknown
 from tfcnn.evaluation.sample import Sample
 
 __all__ = ["ONE_IN", "Rule", "caveat", "choose", "measure", "sentences"]
@@ -132,8 +132,11 @@ def measure(
     ]
     rows.sort(key=lambda row: (-float(str(row["called_share"])), str(row["group"])))
     if called is None:
-        none = {"value": None, "low": None, "high": None, "groups": 0, "reason": rule.reason}
-        return {"groups": rows, "sensitivity": none, "specificity": dict(none)}
+        return {
+            "groups": rows,
+            "sensitivity": {**unknown(rule.reason), "groups": 0},
+            "specificity": {**unknown(rule.reason), "groups": 0},
+        }
     return {
         "groups": rows,
         "sensitivity": _share(called[found.is_positive], "positive"),
@@ -218,8 +221,7 @@ def _share(right: NDArray[np.bool_], kind: str) -> dict[str, Any]:
 
     total, hits = len(right), int(right.sum())
     if not total:
-        reason = f"no {kind} group"
-        return {"value": None, "low": None, "high": None, "groups": 0, "reason": reason}
+        return {**unknown(f"no {kind} group"), "groups": 0}
     low = betaincinv(hits, total - hits + 1, 0.025) if hits else 0.0
     high = betaincinv(hits + 1, total - hits, 0.975) if hits < total else 1.0
     return {"value": hits / total, "low": float(low), "high": float(high), "groups": total}

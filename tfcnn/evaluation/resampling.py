@@ -134,7 +134,8 @@ def resample(
     # NumPy lets go of the interpreter; threads of BLAS inside these would only wait for each other
     workers = min(MAX_THREADS, os.cpu_count() or 1)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
-        waiting = deque(pool.submit(values, sample, weights, names) for weights in islice(draws, 2))
+        first = islice(draws, workers)
+        waiting = deque(pool.submit(values, sample, weights, names) for weights in first)
         chunks = []
         while waiting:
             chunks.append(waiting.popleft().result())

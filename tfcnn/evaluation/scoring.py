@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tfcnn import atomic
 from tfcnn.errors import InputError
@@ -86,7 +85,7 @@ def score(run: Run, table: Table, facts: dict[str, Any] | None = None) -> Report
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
     splits, counts = {}, {}
     for split, part in parts.items():
-        names = _groups(part)
+        names = part.known_groups
         splits[split] = _metrics(run, part)
         num_groups = 0 if names is None else len(set(names.tolist()))
         counts[split] = {"images": len(part.labels), "groups": num_groups}
@@ -100,7 +99,7 @@ def score(run: Run, table: Table, facts: dict[str, Any] | None = None) -> Report
         warnings,
         _sentence(run, splits, counts),
         facts or {},
-        flags={split: flags.measure(run, part, _groups(part)) for split, part in parts.items()},
+        flags={split: flags.measure(run, part, part.known_groups) for split, part in parts.items()},
         patients=_patients(run, parts, splits),
         calibration={
             split: calibration.describe(part.labels, part.probs, temperature, positive=run.positive)
@@ -128,16 +127,11 @@ def load(run: Run) -> Report:
     return Report(**own, facts=content)
 
 
-def _groups(part: Table) -> npt.NDArray[np.str_] | None:
-    """Return the groups of a split, or None where some image has none."""
-    return part.groups if bool((part.groups != "").all()) else None
-
-
 def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
     found = intervals.bootstrap(
         part.labels,
         part.probs,
-        _groups(part),
+        part.known_groups,
         positive=run.positive,
         threshold=run.threshold,
         class_names=run.class_names,
@@ -146,7 +140,7 @@ def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
 
 
 def _group_table(run: Run, part: Table) -> list[dict[str, Any]]:
-    names = _groups(part)
+    names = part.known_groups
     if names is None:
         return []
     return grouping.group_table(part.labels, part.probs, names, run.class_names)
@@ -162,10 +156,10 @@ def _patients(
         rule = Rule(**stored)
     elif "val" in parts:
         val = parts["val"]
-        rule = patients.choose(val.labels, val.probs, _groups(val), run.positive, run.threshold)
+        rule = patients.choose(val.labels, val.probs, val.known_groups, run.positive, run.threshold)
     found: dict[str, Any] = {"rule": rule.to_dict(), "splits": {}}
     for split, part in parts.items():
-        names = _groups(part)
+        names = part.known_groups
         if names is None or run.positive is None:
             continue
         args = part.labels, part.probs, names, run.positive, run.threshold
@@ -210,7 +204,6 @@ def _sentence(
         on = f"{count['images']:,} {images} of {groups} also trained on (a demonstrated leak)"
     if row["value"] is None:
         return f"On {on}: no accuracy, {row['reason']}."
-    accuracy = f"{100 * row['value']:.1f} %"
     if row["low"] is None:
-        return f"On {on}: {accuracy}, without an interval: {row['reason']}."
-    return f"On {on}: {accuracy} ({100 * row['low']:.1f} to {100 * row['high']:.1f})."
+        return f"On {on}: {100 * row['value']:.1f} %, without an interval: {row['reason']}."
+    return f"On {on}: {flags.percent(row)}."

@@ -37,6 +37,11 @@ class Table:
     probs: npt.NDArray[np.float32]
     flags: npt.NDArray[np.str_] | None = None
 
+    @property
+    def known_groups(self) -> npt.NDArray[np.str_] | None:
+        """The groups, or None where some image has none."""
+        return self.groups if bool((self.groups != "").all()) else None
+
     def part(self, split: str) -> "Table":
         """Return the rows of one split."""
         return self.take(np.flatnonzero(self.splits == split))

@@ -15,7 +15,7 @@ from tfcnn.explain.explainer import Explainer, feature_maps
 from tfcnn.explain.images import Readable, Unreadable, read
 from tfcnn.explain.outside import background, share_outside
 from tfcnn.explain.structure import shown
-from tfcnn.prediction import Image
+from tfcnn.prediction import UNREADABLE, Image
 
 __all__ = ["Explanation", "explain", "write_table"]
 
@@ -107,7 +107,7 @@ def _explained(
         found = iter(_figures(explainer, readable, asked))
         for one in batch:
             if isinstance(one, Unreadable):
-                yield Explanation(one.path, flag="unreadable", reason=one.reason)
+                yield Explanation(one.path, flag=UNREADABLE, reason=one.reason)
                 continue
             cam, explanation = next(found)
             if folder is not None:

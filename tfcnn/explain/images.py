@@ -1,15 +1,12 @@
 """The images to explain: named, read, at the model's size and larger for the eye."""
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from tfcnn.decode import Decoder, Pixels
-from tfcnn.errors import InputError
+from tfcnn.decode import Decoder, Pixels, UnreadableImageError
 from tfcnn.prediction import Image, expand
 
 __all__ = ["Readable", "Unreadable", "listed", "read", "sample"]
@@ -87,8 +84,8 @@ def read(
             content = image.read()
             pixels = decoder.decode(content, image.path)
             batch.append(Readable(image, name, pixels, larger.decode(content, image.path)))
-        except (InputError, OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as e:
-            batch.append(Unreadable(image.path, getattr(e, "reason", str(e))))
+        except UnreadableImageError as error:
+            batch.append(Unreadable(image.path, error.reason))
         if len(batch) == BATCH_SIZE:
             yield batch
             batch = []

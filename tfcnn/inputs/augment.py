@@ -171,8 +171,8 @@ def draw(
     ]
     return Parameters(
         turns=(np.floor(unit["rotate90"] * 4) * settings.rotate90).astype(np.int64),
-        flip_vertical=_flip(settings.flip_vertical, 1, seed, epoch, indices),
-        flip_horizontal=_flip(settings.flip_horizontal, 0, seed, epoch, indices),
+        flip_vertical=_flip(settings, "flip_vertical", unit, seed, epoch, indices),
+        flip_horizontal=_flip(settings, "flip_horizontal", unit, seed, epoch, indices),
         rotation_degrees=signed["rotation"] * settings.rotation_degrees,
         shift_height=shifts[0],
         shift_width=shifts[1],
@@ -186,11 +186,15 @@ def draw(
     )
 
 
-def _flip(setting: bool | str, kind: int, seed: int, epoch: int, indices: Indices) -> Bools:
+def _flip(
+    settings: Augment, key: str, unit: dict[str, Floats], seed: int, epoch: int, indices: Indices
+) -> Bools:
     """Say which images are mirrored: drawn each time, or once and then every other epoch."""
-    is_alternating = setting == "alternating"  # arXiv 2404.00498, section 3.6
-    drawn = uniforms(seed, 0 if is_alternating else epoch, indices, kind + 1)[:, kind] < 0.5
-    return (drawn ^ (is_alternating and epoch % 2 == 1)) & bool(setting)
+    setting = getattr(settings, key)
+    if setting == "alternating":  # arXiv 2404.00498, section 3.6
+        kind = KINDS.index(key)
+        return (uniforms(seed, 0, indices, kind + 1)[:, kind] < 0.5) ^ (epoch % 2 == 1)
+    return (unit[key] < 0.5) & bool(setting)
 
 
 def _shift(setting: float | tuple[float, ...], unit: Floats, sign: Floats, side: int) -> Floats:

@@ -39,12 +39,6 @@ def overlays(
     decoded = np.stack([run.decoder.decode(np.asarray(image)) for image in images])
     maps = explainer.maps(decoded, np.asarray(classes))
     # only where the image was stretched does the map cover all of it
-    shown = images if run.decoder.fit == "stretch" else [_picture(pixels) for pixels in decoded]
-    return [
-        Image.fromarray(overlay(np.asarray(image.convert("RGB")), cam))
-        for image, cam in zip(shown, maps, strict=True)
-    ]
-
-
-def _picture(pixels: np.ndarray) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    is_whole = run.decoder.fit == "stretch"
+    shown = [np.asarray(image.convert("RGB")) for image in images] if is_whole else decoded
+    return [Image.fromarray(overlay(pixels, cam)) for pixels, cam in zip(shown, maps, strict=True)]

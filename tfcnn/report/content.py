@@ -10,7 +10,7 @@ import numpy as np
 
 from tfcnn import recipe as recipes
 from tfcnn.errors import InputError
-from tfcnn.evaluation import calibration, scoring
+from tfcnn.evaluation import scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.metrics import DESCRIPTIONS, SHARES
 from tfcnn.evaluation.scoring import Report
@@ -24,7 +24,6 @@ __all__ = [
     "history",
     "metric_rows",
     "read",
-    "reliability",
     "split_rows",
 ]
 
@@ -144,12 +143,6 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
         }
         for name in splits[order[0]]
     ]
-
-
-def reliability(content: Content) -> calibration.Reliability:
-    """Return the reliability curve of the split that is shown."""
-    part = content.part
-    return calibration.reliability(part.labels, part.probs, positive=content.run.positive)
 
 
 def history(content: Content) -> dict[str, Any]:
