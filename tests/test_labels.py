@@ -9,6 +9,7 @@ import pytest
 from conftest import run_tfcnn, write_tree
 
 import tfcnn
+from tfcnn import labels as labels_module
 from tfcnn import recipe, runs
 from tfcnn.datasets import smears
 from tfcnn.errors import InputError
@@ -77,6 +78,61 @@ def test_what_cannot_be_judged_is_refused(crossval, trained):
     (crossval / "DONE").unlink()
     with pytest.raises(InputError, match="a finished cross-validation"):
         tfcnn.label_errors("cells")
+
+
+def _leaning(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, logits of class 1 and groups: models take the last group for class 1 too often."""
+    labels = rng.integers(0, 2, 600)
+    groups = np.array([f"P{i // 100}" for i in range(600)])
+    logits = 3 * (2 * labels - 1) + rng.normal(0, 1, 600) + 6 * (groups == "P5")
+    return labels, logits, groups
+
+
+def _probs(logits: np.ndarray) -> np.ndarray:
+    of_one = 1 / (1 + np.exp(-logits))
+    return np.column_stack([1 - of_one, of_one])
+
+
+def test_a_group_that_models_lean_on_is_not_doubted_for_it():
+    labels, logits, groups = _leaning(np.random.default_rng(0))
+    flipped = np.zeros(600, bool)
+    flipped[:500:25] = True  # none of them in the last group
+    given = np.where(flipped, 1 - labels, labels)
+    probs = _probs(logits)
+    ranks = [
+        np.argsort(found[np.arange(600), given])[: flipped.sum()]
+        for found in (probs, labels_module.per_group(given, probs, groups))
+    ]
+    before, after = (flipped[first].mean() for first in ranks)
+    assert after > before + 0.1
+
+
+def test_a_series_of_wrong_labels_is_not_taken_for_the_rule_of_its_group():
+    rng = np.random.default_rng(1)
+    labels, _, groups = _leaning(rng)
+    probs = _probs(6 * (2 * labels - 1) + rng.normal(0, 1, 600))
+    wrong = (groups == "P2") & (labels == 0)
+    given = np.where(wrong, 1, labels)  # every one of a patient, as a hasty reader does it
+    found = labels_module.per_group(given, probs, groups)
+    assert (found[wrong, 1] < 0.5).all()
+
+
+def test_an_image_does_not_vouch_for_itself():
+    labels, logits, groups = _leaning(np.random.default_rng(2))
+    probs = _probs(logits)
+    alone = groups.copy()
+    alone[7] = "alone"  # a group of one: nothing is known of it
+    expected = labels_module.per_group(labels, probs, alone)
+    changed = labels.copy()
+    changed[7] = 1 - labels[7]
+    found = labels_module.per_group(changed, probs, alone)
+    assert found[7] == pytest.approx(expected[7], abs=0.05)
+
+
+def test_labels_that_nothing_believes_leave_the_probabilities_alone():
+    labels = np.array([0, 0, 1, 1])
+    probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.99, 0.01], [0.98, 0.02]])
+    assert labels_module.per_group(labels, probs, np.array(["a", "b", "a", "b"])) is probs
 
 
 @pytest.mark.slow
