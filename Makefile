@@ -7,10 +7,11 @@ TFCNN := .venv/bin/tfcnn
 RUN ?= malaria
 RECIPE ?= malaria
 FOLDS ?= 5
+REPEATS ?= 3
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
-.PHONY: help install demo download crossval evaluate predict report test test-slow check lint types clean
+.PHONY: help install demo download crossval evaluate predict report bench test test-slow check lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +53,12 @@ predict: $(READY) ## RUN=malaria IMAGES=folder: one CSV row per image
 report: $(READY) ## RUN=malaria: write report.html anew
 	$(TFCNN) report "$(RUN)"
 
+bench: $(READY) ## tfcnn and its rivals on the real cells, side by side; some 20 minutes a repeat
+	@test -d benchmarks/rivals/environments || sh benchmarks/rivals/install.sh
+	.venv/bin/python benchmarks/training.py malaria --repeats "$(REPEATS)" $(ARGS)
+
 test: $(READY) ## the tests, under 10 minutes on 2 cores
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY) ## the tests that reach a stated accuracy or build full-size networks
 	.venv/bin/python -m pytest -m slow

@@ -14,6 +14,14 @@ from PIL import Image
 QUICK = ("train.epochs=4", "train.batch_size=16", "data.image_size=32", "train.precision=float32")
 
 
+LONGEST = ("test_real", "test_report_browser", "test_training", "test_cli", "test_scripts")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that two processes end at about one time."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Data and models of a test go to a folder of its own."""

@@ -1,0 +1,206 @@
+"""Training from folder to tested model: tfcnn and its rivals, one after the other, on one split.
+
+    python benchmarks/training.py malaria --repeats 3
+    python benchmarks/training.py --draw
+
+Needs the rivals' environments (`sh benchmarks/rivals/install.sh`) and the data set. A contestant
+is a process of its own that starts with image files and ends with an accuracy on the test split;
+the clock runs from its start to its end. A repeat runs them all, so that a busy machine is busy
+for all. Each finished one is a line in `benchmarks/results/training.csv`; what is there is not run
+again, so a cut benchmark goes on. The first repeat makes the split (`models/bench-0`); all use it.
+"""
+
+import argparse
+import csv
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import tfcnn
+from tfcnn.errors import InputError
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "training.csv"
+PICTURE = HERE.parent / "docs" / "pictures" / "benchmark.png"
+COLUMNS = ("repeat", "contestant", "accuracy", "auc", "seconds", "cpu_seconds")
+SHOWN = {"accuracy": 4, "auc": 4, "seconds": 0, "cpu_seconds": 0}  # with how many digits
+RIVALS = {  # name: environment, program and its words
+    "PyTorch, bfloat16": ("torch", "torch_compact.py"),
+    "PyTorch, float32": ("torch", "torch_compact.py", "--float32"),
+    "Keras, bfloat16": ("", "keras_io.py", "--mixed"),
+    "Keras, float32": ("", "keras_io.py"),
+    "fastai ResNet-18": ("classify", "fastai_classify.py"),
+    "Ultralytics yolo11n-cls": ("classify", "ultralytics_classify.py"),
+    "the course's notebook": ("", "course_notebook.py"),
+}
+OURS = {
+    "tfcnn": (),
+    "tfcnn, 5 epochs": ("train.epochs=5",),
+    "tfcnn, float32": ("train.precision=float32",),
+}
+
+
+def timed(command: list[str], home: Path) -> tuple[str, float, float]:
+    """Run a process; return what it printed, its seconds and its seconds of processor time."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    environment = {**os.environ, "TFCNN_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout, seconds, cpu
+
+
+def ours(recipe: str, settings: tuple[str, ...], split: Path, scratch: Path) -> dict[str, float]:
+    """Train with the command line in a home that has the images and nothing else."""
+    home = Path(tempfile.mkdtemp(dir=scratch))
+    data = home / "data" / recipe
+    data.mkdir(parents=True)
+    for name in (
+        "cell_images",
+        "origin.json",
+    ):  # not the manifest: what it knows is to be found out
+        (data / name).symlink_to(split.parents[2] / "data" / recipe / name)
+    command = [sys.executable, "-m", "tfcnn", "train", recipe, "--split", str(split)]
+    for setting in settings:
+        command += ["--set", setting]
+    _, seconds, cpu = timed(command, home)
+    report = json.loads((home / "models" / recipe / "report.json").read_text())["splits"]["test"]
+    shutil.rmtree(home)
+    return {
+        "accuracy": report["accuracy"]["value"],
+        "auc": report["roc_auc"]["value"],
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+    }
+
+
+def rival(words: tuple[str, ...], folders: Path) -> dict[str, float]:
+    environment, program, *rest = words
+    python = HERE / "rivals" / "environments" / environment / "bin" / "python"
+    executable = str(python) if environment else sys.executable
+    printed, seconds, cpu = timed(
+        [executable, str(HERE / "rivals" / program), str(folders), *rest], folders
+    )
+    found = json.loads(printed.strip().splitlines()[-1])
+    return {**found, "seconds": seconds, "cpu_seconds": cpu}
+
+
+def class_folders(split: Path, images: Path, target: Path) -> None:
+    """Lay out a split as folders of links, `target/<split>/<class>/<file>`."""
+    with split.open(newline="") as file:
+        for row in csv.DictReader(file):
+            link = target / row["split"] / row["path"]
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(images / row["path"])
+
+
+def measured() -> list[dict[str, str]]:
+    if not RESULTS.exists():
+        return []
+    with RESULTS.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def measure(recipe: str, repeats: int, only: list[str]) -> None:
+    try:
+        run = tfcnn.load("bench-0")
+    except InputError:
+        run = tfcnn.train(recipe, run="bench-0")
+    split = (run.path / "split.csv").resolve()
+    done = {(row["repeat"], row["contestant"]) for row in measured()}
+    with tempfile.TemporaryDirectory() as text:
+        scratch = Path(text)
+        images = split.parents[2] / "data" / recipe / "cell_images"
+        class_folders(split, images, scratch / "split")
+        for repeat, name in contests(repeats, only):
+            if (str(repeat), name) in done:
+                continue
+            if name in OURS:
+                found = ours(recipe, OURS[name], split, scratch)
+            else:
+                found = rival(RIVALS[name], scratch / "split")
+            rounded = {key: round(value, 4) for key, value in found.items()}
+            row = {"repeat": repeat, "contestant": name, **rounded}
+            is_new = not RESULTS.exists()
+            with RESULTS.open("a", newline="") as file:
+                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+                if is_new:
+                    writer.writeheader()
+                writer.writerow(row)
+            print(row, flush=True)
+
+
+def contests(repeats: int, only: list[str]) -> Iterator[tuple[int, str]]:
+    for repeat in range(repeats):
+        for name in (*OURS, *RIVALS):
+            if not only or name in only:
+                yield repeat, name
+
+
+def table() -> str:
+    """Return Markdown: medians, and each contestant's time over tfcnn's in the same repeat."""
+    rows = measured()
+    base = {row["repeat"]: float(row["seconds"]) for row in rows if row["contestant"] == "tfcnn"}
+    lines = ["| | accuracy | ROC AUC | s | CPU s | seconds over tfcnn's |", "|---" * 6 + "|"]
+    for name in (*OURS, *RIVALS):
+        own = [row for row in rows if row["contestant"] == name and row["repeat"] in base]
+        if own:
+            cells = [_middle([float(r[key]) for r in own], digits) for key, digits in SHOWN.items()]
+            ratios = [float(r["seconds"]) / base[r["repeat"]] for r in own]
+            lines.append(f"| {name} | " + " | ".join([*cells, _middle(ratios, 2)]) + " |")
+    return "\n".join(lines)
+
+
+def _middle(values: list[float], digits: int) -> str:
+    median = f"{statistics.median(values):.{digits}f}"
+    if len(values) == 1:
+        return median
+    return f"{median} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def draw() -> None:
+    """Draw accuracy against seconds, every repeat a dot."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for name in (*OURS, *RIVALS):
+        own = [row for row in measured() if row["contestant"] == name]
+        if not own:
+            continue
+        seconds = [float(row["seconds"]) for row in own]
+        accuracy = [100 * float(row["accuracy"]) for row in own]
+        is_ours = name in OURS
+        colour = "#0b6e4f" if is_ours else "#8a8f98"
+        axes.scatter(seconds, accuracy, s=42, color=colour, alpha=0.8, zorder=3)
+        place = statistics.median(seconds), statistics.median(accuracy)
+        axes.annotate(
+            name, place, xytext=(7, 5), textcoords="offset points", fontsize=9,
+            color=colour if is_ours else "#4a4f57", weight="bold" if is_ours else "normal",
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xlabel("seconds from the start of the process to a tested model")
+    axes.set_ylabel("accuracy on unseen patients, %")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(PICTURE, dpi=150)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("recipe", nargs="?", default="malaria")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", action="append", default=[], help="a contestant's name; again")
+    parser.add_argument("--draw", action="store_true", help="only print the table and draw")
+    arguments = parser.parse_args()
+    if not arguments.draw:
+        measure(arguments.recipe, arguments.repeats, arguments.only)
+    print(table())
+    draw()
