@@ -66,7 +66,7 @@ def ours(recipe: str, settings: tuple[str, ...], split: Path, scratch: Path) -> 
     for name in (
         "cell_images",
         "origin.json",
-    ):  # not the manifest: what it knows is to be found out
+    ):  # no manifest: it is to be made
         (data / name).symlink_to(split.parents[2] / "data" / recipe / name)
     command = [sys.executable, "-m", "tfcnn", "train", recipe, "--split", str(split)]
     for setting in settings:
