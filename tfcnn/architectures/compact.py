@@ -51,9 +51,10 @@ def build(
         unit = keras.layers.UnitNormalization(axis=(1, 2), dtype="float32", name="equalize")
         model.add(unit)
         scale = 0.8 * math.sqrt(input_shape[0] * input_shape[1])
+        # about nought, where bfloat16 tells the most values apart
+        model.add(keras.layers.Rescaling(scale, -0.8, dtype="float32", name="rescale"))
     else:
-        scale = 1 / 255
-    model.add(keras.layers.Rescaling(scale, name="rescale"))
+        model.add(keras.layers.Rescaling(1 / 255, name="rescale"))
     for i, width in enumerate(widths, start=1):
         model.add(
             keras.layers.Conv2D(
