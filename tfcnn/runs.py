@@ -181,7 +181,8 @@ def find(name_or_path: str | Path) -> Path:
         if state(folder) == "unfinished":
             hint = "`tfcnn train ... --resume`, or --fresh to start again"
             raise InputError(folder, "a finished run", "an unfinished one", hint)
-    known = ", ".join(names()) or "none yet: `tfcnn train` makes one"
+    shipped = sorted(path.name for path in ZOO.glob("*") if path.name not in names())
+    known = ", ".join([*names(), *(f"{model} (shipped)" for model in shipped)])
     raise InputError(name, "a run's name or path", "no such run", f"one of: {known}")
 
 

@@ -1,6 +1,5 @@
 """Predict another labelled folder, after making sure that the run was not trained on it."""
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tfcnn import manifest
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_folder
 from tfcnn.errors import CheckError, InputError
+from tfcnn.evaluation import seen
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs.cache import decoded
 from tfcnn.manifest import Manifest
@@ -63,25 +63,19 @@ def _with_run_classes(source: Source, run: Run) -> Source:
 
 
 def _refuse_seen(run: Run, listed: Manifest) -> None:
-    path = run.path / "split.csv"
-    if not path.exists():
-        return
-    with path.open(newline="", encoding="utf-8") as file:
-        seen = [row for row in csv.DictReader(file) if row["split"] in ("train", "val")]
-    pixels = {row["pixels_sha256"]: row["split"] for row in seen}
-    groups = {row["group"]: row["split"] for row in seen if row["group"]}
+    known = seen.read(run)
     for row in listed.rows:
-        if row.pixels_sha256 in pixels:
+        if known.holds_image(row.pixels_sha256):
             raise CheckError(
                 row.path,
                 "an image the run has not seen",
-                f"one with the pixels of one in its {pixels[row.pixels_sha256]} split",
+                "one with the pixels of one it was trained or tuned on",
                 "other images, or `tfcnn evaluate` without --data for its own test split",
             )
-        if row.group in groups:
+        if row.group in known.groups:
             raise CheckError(
                 row.path,
                 "a group the run has not seen",
-                f"group {row.group}, which is in its {groups[row.group]} split",
+                f"group {row.group}, on which it was trained or tuned",
                 "other groups, or --group-regex where the same name means another group",
             )

@@ -122,7 +122,8 @@ def load(run: Run) -> Report:
     """
     content = dict(run.report)
     if not content:
-        raise InputError(run.path, "a report.json", "none", "--data FOLDER")
+        hint = "its README.md" if (run.path / "README.md").exists() else "--data FOLDER"
+        raise InputError(run.path, "a report.json", "none", hint)
     own = {key: content.pop(key) for key in Report.__dataclass_fields__ if key in content}
     return Report(**own, facts=content)
 

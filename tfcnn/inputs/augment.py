@@ -255,6 +255,8 @@ def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
     """
     import tensorflow as tf
 
+    from tfcnn.inputs import colour
+
     images = tf.cast(images, tf.float32)
     default = Augment()
     if any(getattr(settings, key) != getattr(default, key) for key in GEOMETRY):
@@ -263,10 +265,9 @@ def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
         colours[:, tf.newaxis, tf.newaxis], [1, 1, 1, -1], axis=3
     )
     if settings.channel_shift:
-        images = _shift_channels(images, shift)
+        images = colour.shift_channels(images, shift)
     if settings.contrast:
-        mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
-        images = tf.clip_by_value(mean + (images - mean) * contrast, 0.0, 255.0)
+        images = colour.scale(images, contrast, (1 - contrast) * colour.mean(images))
     if settings.brightness and settings.like_keras:
         # Pillow's ImageEnhance.Brightness, which Keras uses, computes in 8 bits; what interpolation
         # makes of a flat area may lie 3e-5 below the whole number it should be
@@ -275,25 +276,5 @@ def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
     elif settings.brightness:
         gains *= brightness
     if settings.channel_gain or (settings.brightness and not settings.like_keras):
-        images = _multiply(images, gains)
+        images = colour.scale(images, gains, 0.0)
     return images
-
-
-def _shift_channels(images: Any, shift: Any) -> Any:
-    """Add to all channels, clipped to each image's own darkest and brightest value as in Keras."""
-    import tensorflow as tf
-
-    darkest = tf.reduce_min(images, axis=(1, 2, 3), keepdims=True)
-    brightest = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
-    return tf.clip_by_value(images + shift, darkest, brightest)
-
-
-def _multiply(images: Any, gains: Any) -> Any:
-    """Multiply each channel of each image, clipped to [0, 255]."""
-    import tensorflow as tf
-
-    shape = tf.shape(images)
-    # a whole row at once: with 3 numbers as the innermost axis it takes three times as long
-    row = tf.reshape(tf.tile(gains, [1, 1, shape[2], 1]), [shape[0], 1, -1])
-    rows = tf.reshape(images, [shape[0], shape[1], -1])
-    return tf.reshape(tf.clip_by_value(rows * row, 0.0, 255.0), shape)

@@ -1,9 +1,11 @@
 """The words of a model card: what a model is for, and what it must not be taken for."""
 
+from typing import Any
+
 from tfcnn.evaluation.scoring import Report
 from tfcnn.runs import Run
 
-__all__ = ["intended_use", "limits"]
+__all__ = ["intended_use", "limits", "readme"]
 
 CELLS_PER_PARASITE = 25_000  # 5 million red cells per uL at 200 parasites per uL
 
@@ -58,6 +60,43 @@ def limits(run: Run, report: Report, shown: str) -> list[str]:
     if run.positive is not None:
         found.append(_prevalence(run, report, shown))
     return found
+
+
+def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> str:
+    """Return the model card of a run that is shipped without its report, as Markdown.
+
+    Args:
+        run: the run.
+        report: its figures.
+        crossval: the `summary.json` of its recipe's cross-validation, where all images were
+            trained on and none is left to test.
+    """
+    data, shown = run.card["data"], "test" if "test" in report.splits else "val"
+    figures = [report.sentence]
+    if crossval and shown == "val":
+        figures = [
+            f"{crossval['sentence']} Those were trained as this one was, on other patients' cells. "
+            "**This one was trained on all but val: no image is left to test it.** On "
+            "val, which chose its temperature and its rules:",
+            report.sentence,
+        ]
+    record = run.card["record"]
+    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    bullets = [*limits(run, report, shown), *(f"{note}." for note in data["notes"])]
+    parts = [
+        f"# {run.name}: {run.card['network']['name']} on {data['source']}",
+        intended_use(run),
+        f"    tfcnn predict {run.name} images/     # a run of that name in models/ goes before it",
+        "## How good",
+        *figures,
+        "## Limits",
+        "\n".join(f"- {bullet}" for bullet in bullets),
+        "## How it was made",
+        f"`recipe.toml`, trained in {record['precision']} on {record['machine']} with {versions}. "
+        "`history.csv` has its epochs, `seen.npz` the hashes and groups of what it was trained and "
+        "tuned on, so that `tfcnn evaluate` refuses to test it on that.",
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _is_malaria(run: Run) -> bool:

@@ -1,0 +1,97 @@
+"""The models that are shipped: each answers, says what it is, and refuses what it has seen."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import run_tfcnn
+from PIL import Image
+
+import tfcnn
+from tfcnn import runs
+from tfcnn.errors import CheckError, InputError
+from tfcnn.evaluation import seen
+from tfcnn.prediction import Predictor
+
+NAMES = sorted(path.name for path in runs.ZOO.iterdir() if path.is_dir())
+MOST_BYTES = 12e6
+
+
+def test_all_are_there_and_small():
+    assert NAMES == ["cifar10", "fashion", "malaria", "mnist"]
+    assert sum(file.stat().st_size for file in runs.ZOO.rglob("*") if file.is_file()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_model_answers_from_an_empty_folder(name, tmp_path, home):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "picture.png"
+    Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
+    result = run_tfcnn("predict", name, path, "--json", home=home)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout.splitlines()[0])
+    assert found["predicted"] in tfcnn.load(name).class_names
+    assert found["flag"] == "out-of-domain", "noise is neither a cell nor a thing"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_files_of_a_shipped_model_agree(name):
+    run = tfcnn.load(name)
+    images = np.random.default_rng(1).integers(0, 256, (8, *run.decoder.shape), dtype=np.uint8)
+    keras, twin = (Predictor(run, engine=engine) for engine in ("keras", "litert"))
+    ours, theirs = (each.probs_and_features(images)[0] for each in (keras, twin))
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_model_has_its_card_and_nothing_of_its_images(name):
+    folder = runs.ZOO / name
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for heading in ("## How good", "## Limits", "## How it was made"):
+        assert heading in card
+    assert " to 9" in card, "an interval"
+    files = {"model.json", "model.keras", "model.tflite", "domain.npz", "recipe.toml"}
+    assert {file.name for file in folder.iterdir()} == {
+        *files, "history.csv", "seen.npz", "README.md",
+    }  # fmt: skip
+
+
+def test_what_cannot_be_told_of_a_shipped_model_is_said(home):
+    result = run_tfcnn("evaluate", "mnist", home=home)
+    assert result.returncode == 2 and "its README.md" in result.stderr
+
+
+def test_what_was_seen_is_known_without_the_split(trained, tmp_path):
+    run = tfcnn.load(trained)
+    seen.pack(run, tmp_path)
+    packed = seen.read(runs.Run(tmp_path, run.card))
+    assert packed == seen.read(run) and packed.groups
+    with pytest.raises(InputError, match=r"seen\.npz"):
+        seen.read(runs.Run(tmp_path / "nothing", run.card))
+
+
+def test_a_model_without_its_split_still_refuses_what_it_was_trained_on(trained, tmp_path):
+    copy = tmp_path / "shipped"
+    run = tfcnn.load(trained)
+    copy.mkdir()
+    for name in ("model.json", "model.keras", "model.tflite", "DONE"):
+        (copy / name).write_bytes((run.path / name).read_bytes())
+    cells = Path(trained).parents[2] / "cells"
+    with pytest.raises(InputError, match="what it was trained on"):
+        tfcnn.evaluate(copy, data=cells)
+    seen.pack(run, copy)
+    with pytest.raises(CheckError, match="has not seen"):
+        tfcnn.evaluate(copy, data=cells)
+
+
+def test_a_run_is_shipped_by_the_script(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runs, "ZOO", tmp_path / "zoo")
+    monkeypatch.setenv("TFCNN_HOME", str(Path(trained).parents[1]))
+    monkeypatch.setattr(sys, "argv", ["ship_models.py", Path(trained).name])
+    runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "ship_models.py"))
+    shipped = tmp_path / "zoo" / Path(trained).name
+    assert "MB" in capsys.readouterr().out and (shipped / "seen.npz").exists()
+    assert "unseen" in (shipped / "README.md").read_text(encoding="utf-8")
