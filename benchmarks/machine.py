@@ -1,0 +1,111 @@
+"""What this machine can do, and what share of it training reaches, layer by layer.
+
+    python benchmarks/machine.py --network compact --side 48 --batch 128
+
+Measures products of 2,048 x 2,048 matrices in bfloat16 and float32 and the copying of memory, then
+each layer of a network as it is trained: one step forward and back, in the training form, in
+bfloat16. A layer's rate counts its multiplications and additions, three times those of the way
+forward; a layer that has none is compared with the memory it must move. Seconds of processor time
+over all cores, so that other work on the machine does not count.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfcnn.recipe import ModelSettings
+from tfcnn.training import form
+
+SIDE = 2048
+
+
+def cpu_seconds(run: Callable[[], Any], repeats: int = 7) -> float:
+    """Return the median processor time of a call, after two that warm up."""
+    values = []
+    for _ in range(repeats + 2):
+        start = time.process_time()
+        run()
+        values.append(time.process_time() - start)
+    return statistics.median(values[2:])
+
+
+def product_rate(dtype: tf.DType) -> float:
+    """Return additions and multiplications per second and core of a large product."""
+    matrix = tf.cast(tf.random.normal((SIDE, SIDE)), dtype)
+    multiply = tf.function(lambda: tf.matmul(matrix, matrix))
+    return 2 * SIDE**3 / cpu_seconds(lambda: multiply().numpy())
+
+
+def memory_rate() -> float:
+    """Return the bytes per second that one core reads and writes when copying."""
+    source = np.ones(32 * 2**20, np.float32)
+    target = np.empty_like(source)
+    return 2 * source.nbytes / cpu_seconds(lambda: np.copyto(target, source))
+
+
+def operations(layer: Any) -> float:
+    """Return the multiplications and additions of an image on its way through a layer."""
+    kernel = getattr(layer, "kernel", None)
+    if kernel is None:
+        return 0.0
+    places = np.prod(layer.output.shape[1:-1]) if len(layer.output.shape) > 2 else 1
+    return 2.0 * float(np.prod(kernel.shape)) * float(places)
+
+
+def step(layer: Any, batch: int, dtype: tf.DType) -> Callable[[], Any]:
+    """Return one step through a layer, forward and back."""
+    shape = (batch, *layer.input.shape[1:])
+    images = tf.cast(tf.random.uniform(shape), dtype)
+    outputs = layer(images, training=True)
+    gradient = tf.ones_like(outputs)
+
+    @tf.function
+    def run(inputs: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            found = layer(inputs, training=True)
+        wanted = [inputs, *layer.trainable_variables]
+        return tape.gradient(found, wanted, gradient)
+
+    return lambda: run(images)
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--network", default="compact")
+parser.add_argument("--side", type=int, default=48)
+parser.add_argument("--channels", type=int, default=3)
+parser.add_argument("--classes", type=int, default=2)
+parser.add_argument("--batch", type=int, default=128)
+parser.add_argument("--float32", action="store_true")
+arguments = parser.parse_args()
+limits = {"bfloat16": product_rate(tf.bfloat16), "float32": product_rate(tf.float32)}
+memory = memory_rate()
+print(f"{os.cpu_count()} cores. A core: " + ", ".join(
+    f"{rate / 1e9:,.0f} GFLOP/s in {name}" for name, rate in limits.items()
+) + f", {memory / 1e9:.1f} GB/s of memory")  # fmt: skip
+policy = "float32" if arguments.float32 else "mixed_bfloat16"
+limit = limits["float32" if arguments.float32 else "bfloat16"]
+shape = (arguments.side, arguments.side, arguments.channels)
+options = {"equalize": True} if arguments.network == "compact" else {}
+settings = ModelSettings(network=arguments.network, options=options)
+model = form.training_form(settings, shape, arguments.classes, policy)
+total = 0.0
+print("| layer | output | CPU µs an image | GFLOP/s | share of the limit |\n|---|---|---|---|---|")
+for layer in model.layers:
+    dtype = tf.as_dtype(layer.compute_dtype)
+    taken = cpu_seconds(step(layer, arguments.batch, dtype)) / arguments.batch
+    total += taken
+    flops = 3 * operations(layer)
+    moved = 2 * dtype.size * float(np.prod(layer.input.shape[1:]) + np.prod(layer.output.shape[1:]))
+    share = flops / taken / limit if flops else moved / taken / memory
+    kind = "" if flops else " (of memory)"
+    rate = f"{flops / taken / 1e9:,.0f}" if flops else "-"
+    size = "x".join(map(str, layer.output.shape[1:]))
+    print(f"| {layer.name} | {size} | {1e6 * taken:.1f} | {rate} | {100 * share:.0f} %{kind} |")
+print(f"\nall layers, one by one: {1e6 * total:,.0f} µs of processor time an image")
