@@ -7,7 +7,7 @@ Needs the rivals' environments (`sh benchmarks/rivals/install.sh`) and the data 
 is a process of its own that starts with image files and ends with an accuracy on the test split;
 the clock runs from its start to its end. A repeat runs them all, so that a busy machine is busy
 for all. Each finished one is a line in `benchmarks/results/training.csv`; what is there is not run
-again, so a cut benchmark goes on. The first repeat makes the split (`models/bench-0`); all use it.
+again, so a cut benchmark goes on. The run `bench-0` has the split; all use it.
 """
 
 import argparse
@@ -43,8 +43,9 @@ RIVALS = {  # name: environment, program and its words
 }
 OURS = {
     "tfcnn": (),
+    "tfcnn, 10 epochs": ("train.epochs=10",),
     "tfcnn, 5 epochs": ("train.epochs=5",),
-    "tfcnn, float32": ("train.precision=float32",),
+    "tfcnn, float32, 5 epochs": ("train.epochs=5", "train.precision=float32"),
 }
 
 
@@ -113,7 +114,7 @@ def measure(recipe: str, repeats: int, only: list[str]) -> None:
     try:
         run = tfcnn.load("bench-0")
     except InputError:
-        run = tfcnn.train(recipe, run="bench-0")
+        run = tfcnn.train(recipe, run="bench-0", settings=["train.epochs=1"])  # for its split
     split = (run.path / "split.csv").resolve()
     done = {(row["repeat"], row["contestant"]) for row in measured()}
     with tempfile.TemporaryDirectory() as text:

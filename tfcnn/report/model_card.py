@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tfcnn.evaluation.flags import percent
 from tfcnn.evaluation.scoring import Report
 from tfcnn.runs import Run
 
@@ -76,9 +77,9 @@ def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> 
     if crossval and shown == "val":
         figures = [
             f"{crossval['sentence']} Those were trained as this one was, on other patients' cells. "
-            "**This one was trained on all but val: no image is left to test it.** On "
-            "val, which chose its temperature and its rules:",
-            report.sentence,
+            "**This one was trained on all but val: no image is left to test it.** On val, which "
+            "chose its temperature and its rules, it has an accuracy of "
+            f"{percent(report.splits[shown]['accuracy'])}.",
         ]
     record = run.card["record"]
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
