@@ -48,10 +48,8 @@ def test_a_script_runs(name, monkeypatch, capsys, tmp_path):
 
 @needs_mirror
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n != "train_mnist_ann")) for n in SCRIPTS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_trains_on_real_images(name, monkeypatch, capsys):
     data, shown = SCRIPTS[name]
     datasets.download(data, mirror=MIRROR)

@@ -106,7 +106,7 @@ def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("best", ["true", "false"])
+@pytest.mark.parametrize("best", ["true", pytest.param("false", marks=pytest.mark.slow)])
 def test_a_cut_after_the_last_epoch_trains_no_further(make_tree, monkeypatch, best):
     """Cut when the last checkpoint is written and nothing else is: the same weights are kept."""
     from tfcnn.training import train as module

@@ -284,9 +284,9 @@ needs_mirror = pytest.mark.skipif(
 @pytest.mark.parametrize("name", [name for name in FETCHED if name != "malaria"])
 def test_the_real_arrays_have_the_published_hashes_and_open_at_once(name: str) -> None:
     datasets.download(name, mirror=MIRROR)
-    start = time.process_time()
+    start = time.thread_time()  # of this thread: others of the process may be at work still
     source = datasets.open_named(name)
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < 1
     assert source.notes == ()
     assert isinstance(source, ArraySource)
     module = datasets.find(name)
