@@ -64,10 +64,7 @@ def ours(recipe: str, settings: tuple[str, ...], split: Path, scratch: Path) -> 
     home = Path(tempfile.mkdtemp(dir=scratch))
     data = home / "data" / recipe
     data.mkdir(parents=True)
-    for name in (
-        "cell_images",
-        "origin.json",
-    ):  # no manifest: it is to be made
+    for name in ("cell_images", "origin.json"):  # not the manifest, which it is to make
         (data / name).symlink_to(split.parents[2] / "data" / recipe / name)
     command = [sys.executable, "-m", "tfcnn", "train", recipe, "--split", str(split)]
     for setting in settings:
