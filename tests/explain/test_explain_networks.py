@@ -165,9 +165,10 @@ def test_maps_of_flipped_views_are_laid_back_before_they_are_added(tmp_path):
         total = total + undo(enlarge(raw, stage.grid, (24, 24)))
     expected = np.maximum(total, 0) / total.max(axis=(1, 2), keepdims=True)
     for model in (several, reloaded(several, tmp_path)):
-        maps = ModelExplainer(model, layer="relu2").maps(images, asked)
+        maps = ModelExplainer(model, "grad-cam", "relu2").maps(images, asked)
         np.testing.assert_allclose(maps, expected, atol=1e-4)
-    assert not np.allclose(ModelExplainer(single, layer="relu2").maps(images, asked), expected)
+    once = ModelExplainer(single, "grad-cam", "relu2").maps(images, asked)
+    assert not np.allclose(once, expected)
 
 
 def test_a_network_of_views_can_be_randomised():
@@ -188,7 +189,7 @@ def test_mixed_precision_gives_nearly_the_same_map():
         keras.config.set_dtype_policy(before)
     half.set_weights(model.get_weights())
     images, asked = pixels((24, 24, 3)), np.array([0, 1, 2])
-    maps = [ModelExplainer(one).maps(images, asked) for one in (model, half)]
+    maps = [ModelExplainer(one, "grad-cam").maps(images, asked) for one in (model, half)]
     assert maps[1].dtype == np.float32
     np.testing.assert_allclose(maps[1], maps[0], atol=0.1)
 

@@ -17,7 +17,7 @@ __all__ = ["explain"]
 
 
 @app.command(
-    epilog="Examples: tfcnn explain malaria new_cells/ --method layer-cam   "
+    epilog="Examples: tfcnn explain malaria new_cells/ --class Parasitized   "
     "tfcnn explain malaria cell.png --filters --feature-maps --output why/"
 )
 def explain(
@@ -28,8 +28,8 @@ def explain(
         typer.Option("--output", "-o", help="A folder for the pictures; RUN-explained by default."),
     ] = None,
     method: Annotated[
-        Literal["grad-cam", "layer-cam"], typer.Option(help="layer-cam shows smaller things.")
-    ] = "grad-cam",
+        Literal["layer-cam", "grad-cam"], typer.Option(help="grad-cam is coarser.")
+    ] = "layer-cam",
     class_name: Annotated[
         str | None, typer.Option("--class", help="The class asked about; each image's predicted.")
     ] = None,

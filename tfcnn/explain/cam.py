@@ -85,7 +85,7 @@ class ModelExplainer:
     Args:
         model: Sequential or functional, with nested models or without, new or loaded; from images
             `(n, height, width, channels)` in [0, 255] to probabilities by a softmax or a sigmoid.
-        method: `grad-cam`, or `layer-cam`, which uses a finer layer and so shows smaller things.
+        method: `layer-cam`, or `grad-cam`, which needs a deep and so a coarse layer.
         layer: the name of the layer whose maps are used. By default the deepest with at least 5
             cells on the shorter side for `grad-cam`, and 10 for `layer-cam`.
 
@@ -97,9 +97,9 @@ class ModelExplainer:
         InputError: if the network has no convolution, no such layer, or another end.
     """
 
-    def __init__(self, model: Any, method: Method = "grad-cam", layer: str | None = None) -> None:
+    def __init__(self, model: Any, method: Method = "layer-cam", layer: str | None = None) -> None:
         if method not in METHODS:
-            raise InputError("method", f"one of {', '.join(METHODS)}", repr(method), "grad-cam")
+            raise InputError("method", f"one of {', '.join(METHODS)}", repr(method), "layer-cam")
         self.model = model
         self.method = method
         self._formula = METHODS[method].formula

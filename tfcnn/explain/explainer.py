@@ -33,7 +33,7 @@ class Explainer(ModelExplainer):
         >>> Explainer(tfcnn.load("malaria")).maps(images)  # doctest: +SKIP
     """
 
-    def __init__(self, run: Run, method: Method = "grad-cam", layer: str | None = None) -> None:
+    def __init__(self, run: Run, method: Method = "layer-cam", layer: str | None = None) -> None:
         path = run.model_file("model.keras")
         if path is None:
             raise InputError(

@@ -86,7 +86,7 @@ def explain_files(
     run: Run,
     paths: Iterable[str | Path],
     *,
-    method: Method = "grad-cam",
+    method: Method = "layer-cam",
     layer: str | None = None,
     class_name: str | None = None,
     output: Path | None = None,
@@ -99,7 +99,7 @@ def explain_files(
     Args:
         run: an opened run.
         paths: images: files, folders and zip archives.
-        method: `grad-cam`, or `layer-cam`, which shows smaller things.
+        method: `layer-cam`, or `grad-cam`, which is coarser.
         layer: whose feature maps; by default the deepest that is fine enough.
         class_name: the class asked about; the predicted one of each image if None.
         output: a folder for a picture of each image and `explanations.csv`; None writes nothing.
