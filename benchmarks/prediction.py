@@ -1,11 +1,11 @@
-"""Prediction from the start of a process: tfcnn, Keras, and what the machine allows.
+"""Prediction from the start of a process: tfcnn, Keras, Ultralytics, and what the machine allows.
 
     python benchmarks/prediction.py malaria data/malaria/cell_images --repeats 5
 
 Folder: a run predicts every image of a folder. File: it predicts one. Each repeat runs all
 contestants one after the other, so that a busy machine is busy for all; ratios are of one repeat.
 The bound is the time of decoding alone plus that of inference alone, on all cores, in one process
-that has started already.
+that has started already. Ultralytics runs where `sh benchmarks/rivals/install.sh` has put it.
 """
 
 import argparse
@@ -25,7 +25,8 @@ from tfcnn.datasets.folder import image_files
 from tfcnn.prediction import BATCH_SIZE, Predictor
 from tfcnn.runs import Run
 
-RIVAL = Path(__file__).parent / "rivals" / "keras_predict.py"
+RIVALS = Path(__file__).parent / "rivals"
+ULTRALYTICS_SIDE = 64  # px
 
 
 def seconds(command: list[str]) -> float:
@@ -59,7 +60,14 @@ parser.add_argument("--repeats", type=int, default=5)
 arguments = parser.parse_args()
 run = tfcnn.load(arguments.run)
 files = image_files(arguments.folder)[0]
-keras = [sys.executable, str(RIVAL), str(run.path / "model.keras"), str(run.decoder.shape[0])]
+python = RIVALS / "environments" / "classify" / "bin" / "python"
+yolo = [str(python), str(RIVALS / "ultralytics_predict.py"), str(ULTRALYTICS_SIDE)]
+keras = [
+    sys.executable,
+    str(RIVALS / "keras_predict.py"),
+    str(run.path / "model.keras"),
+    str(run.decoder.shape[0]),
+]
 rows: dict[str, list[float]] = {}
 with tempfile.TemporaryDirectory() as scratch:
     ours = [sys.executable, "-m", "tfcnn", "predict", str(run.path)]
@@ -73,11 +81,14 @@ with tempfile.TemporaryDirectory() as scratch:
             "tfcnn_file": seconds([*ours, str(files[0])]),
             "keras_file": seconds([*keras, str(files[0])]),
         }
+        if python.exists():
+            found["ultralytics"] = seconds([*yolo, str(arguments.folder)])
+            found["ultralytics_file"] = seconds([*yolo, str(files[0])])
         for name, value in found.items():
             rows.setdefault(name, []).append(value)
 print(f"{len(files):,} images, {run.name}, {os.cpu_count()} cores, {arguments.repeats} repeats: s")
 for name, values in rows.items():
-    print(f"{name:12} {spread(values)}")
+    print(f"{name:17} {spread(values)}")
 
 
 def ratio(top: list[float], bottom: list[float]) -> str:
@@ -85,6 +96,8 @@ def ratio(top: list[float], bottom: list[float]) -> str:
 
 
 both = [decode + infer for decode, infer in zip(rows["decode"], rows["infer"], strict=True)]
-print(f"share of the bound   {ratio(both, rows['tfcnn'])}")
-print(f"keras over tfcnn     {ratio(rows['keras'], rows['tfcnn'])}")
-print(f"one file, the same   {ratio(rows['keras_file'], rows['tfcnn_file'])}")
+print(f"share of the bound: {ratio(both, rows['tfcnn'])}")
+for rival in ("keras", "ultralytics"):
+    if rival in rows:
+        print(f"{rival} over tfcnn: {ratio(rows[rival], rows['tfcnn'])}")
+        print(f"one file, the same: {ratio(rows[f'{rival}_file'], rows['tfcnn_file'])}")

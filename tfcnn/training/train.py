@@ -30,6 +30,7 @@ __all__ = ["check_same", "may_write", "train"]
 
 Floats = npt.NDArray[np.float32]
 VAL_BATCH_SIZE = 128
+CHECKED = 1024  # val images on which the model's forms, and Keras' own evaluate, are compared
 STARTERS = 5000  # training images that a network is initialised with, where it asks for any
 
 
@@ -72,9 +73,9 @@ def train(
         recipes.write(prepared.recipe, folder / "recipe.toml")
         splits.write(prepared.manifest, prepared.splits, folder / "split.csv")
     reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
-    weights, trained_val = _train(prepared, model, folder, state, reporter)
+    weights, trained = _train(prepared, model, folder, state, reporter)
     reporter.stage("saving and scoring")
-    return _save(prepared, folder, state, weights, trained_val)
+    return _save(prepared, folder, state, weights, trained)
 
 
 def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
@@ -142,7 +143,7 @@ def _build(prepared: Prepared, state: State) -> Any:
 def _train(
     prepared: Prepared, model: Any, folder: Path, state: State, reporter: Reporter
 ) -> tuple[list[Any], Floats]:
-    """Fit the training form; returns the weights to keep and its probabilities on val."""
+    """Fit the training form; returns the weights to keep and its probabilities on `_checked`."""
     data, recipe = (prepared.images, prepared.labels), prepared.recipe
     loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
     settings = phases(recipe.train)
@@ -157,25 +158,27 @@ def _train(
         if state.phase + 1 == len(settings):
             break
         state.next_phase()
-    logits = model.predict(_batches(prepared), verbose=0)
+    checked = prepared.rows["val"][_checked(prepared)]
+    logits = model.predict(_batches(prepared, checked), verbose=0)
     return weights, keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
 
 def _save(
-    prepared: Prepared, folder: Path, state: State, weights: list[Any], trained_val: Floats
+    prepared: Prepared, folder: Path, state: State, weights: list[Any], trained: Floats
 ) -> Run:
     """Write the model in its saved form, measure it, and write what was measured."""
     recipe, val_rows = prepared.recipe, prepared.rows["val"]
     classes, shape = len(prepared.manifest.class_names), prepared.decoder.shape
     val_labels = prepared.labels[val_rows]
     plain = form.saved_form(recipe.model, shape, classes, weights)
-    val = two_columns(plain.predict(_batches(prepared), verbose=0))
-    agreement: dict[str, Any] = {"forms_mean_difference": saving.agree(trained_val, val)}
+    checked = val_rows[_checked(prepared)]
+    saved = two_columns(plain.predict(_batches(prepared, checked), verbose=0))
+    agreement: dict[str, Any] = {"forms_mean_difference": saving.agree(trained, saved)}
     if recipe.model.views != "one":
         plain = views.averaged(plain, recipe.model.views)
-        val = two_columns(plain.predict(_batches(prepared), verbose=0))
     temperature = 1.0
     if recipe.evaluation.calibrate:
+        val = two_columns(plain.predict(_batches(prepared, val_rows), verbose=0))
         temperature = calibration.fit_temperature(val_labels, val)
         form.fold_temperature(plain, temperature)
     saving.write_keras(plain, folder / "model.keras")
@@ -191,24 +194,31 @@ def _save(
     return run
 
 
-def _batches(prepared: Prepared) -> Any:
-    """Return val in order, in batches that keep memory small whatever its size."""
-    return tfdata.in_order(prepared.images, prepared.labels, prepared.rows["val"], VAL_BATCH_SIZE)
+def _checked(prepared: Prepared) -> npt.NDArray[np.int64]:
+    """Return places in val, at most `CHECKED`, spread evenly over it."""
+    count = len(prepared.rows["val"])
+    return np.linspace(0, count, min(count, CHECKED), endpoint=False, dtype=np.int64)
+
+
+def _batches(prepared: Prepared, rows: npt.NDArray[np.int64]) -> Any:
+    """Return images in order, in batches that keep memory small however many they are."""
+    return tfdata.in_order(prepared.images, prepared.labels, rows, VAL_BATCH_SIZE)
 
 
 def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
-    """Compare the val accuracy from predictions with `model.evaluate`'s.
+    """Compare the accuracy from predictions with `model.evaluate`'s, on `_checked`.
 
     Raises:
         TfcnnError: if they differ by more than two images on the edge between two classes.
     """
-    part = table.part("val")
+    part, places = table.part("val"), _checked(prepared)
+    batches = _batches(prepared, prepared.rows["val"][places])
     kind = "binary" if plain.output_shape[-1] == 1 else "sparse_categorical"
     plain.compile(loss=f"{kind}_crossentropy", metrics=[f"{kind}_accuracy"])
-    evaluated = plain.evaluate(_batches(prepared), verbose=0, return_dict=True)
+    evaluated = plain.evaluate(batches, verbose=0, return_dict=True)
     value = float(evaluated[f"{kind}_accuracy"])
-    counted = float(np.mean(part.probs.argmax(axis=1) == part.labels))
-    if abs(value - counted) > 2 / len(part.labels):
+    counted = float(np.mean((part.probs.argmax(axis=1) == part.labels)[places]))
+    if abs(value - counted) > 2 / len(places):
         raise TfcnnError(
             "val accuracy", f"{counted:.5f}, from predictions", f"{value:.5f}, from evaluate()",
             "reporting this as a bug",
