@@ -1,7 +1,7 @@
 """How many pictures of other things a run flags, and how many of its own unseen images.
 
     pip install scikit-image
-    python benchmarks/out_of_domain.py malaria malaria-1 malaria-2
+    python benchmarks/out_of_domain.py models/malaria-crossval/fold-*
 
 Photographs are those inside the packages scikit-learn and scikit-image, whole and ten random crops
 of each; digits and text are drawn or scikit-learn's. Inverted and turned images are the run's own
