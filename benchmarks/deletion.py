@@ -8,13 +8,13 @@ Prints the mean fall of the positive class's logit for each method and layer.
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 import tfcnn
+from tfcnn.evaluation import table
 from tfcnn.explain import Explainer
 
 SHARE = 0.1
@@ -39,16 +39,14 @@ def squares(shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray
 
 
 parser = argparse.ArgumentParser()
-parser.add_argument("run", type=Path)
+parser.add_argument("run")
 parser.add_argument("folder", type=Path, help="the class folders that the run was trained on")
 parser.add_argument("--images", type=int, default=250)
 arguments = parser.parse_args()
 run, rng = tfcnn.load(arguments.run), np.random.default_rng(0)
-positive = run.class_names[run.positive]
-with (arguments.run / "predictions.csv").open(newline="", encoding="utf-8") as file:
-    rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
-paths = [row["path"] for row in rows if row["label"] == row["predicted"] == positive]
-chosen = [arguments.folder / paths[i] for i in rng.permutation(len(paths))[: arguments.images]]
+test = table.read(run).part("test")
+paths = test.paths[(test.labels == run.positive) & (test.probs.argmax(axis=1) == run.positive)]
+chosen = [arguments.folder / path for path in rng.permutation(paths)[: arguments.images]]
 images = np.stack([run.decoder.decode(path.read_bytes(), path) for path in chosen])
 blurred = np.stack([ndimage.gaussian_filter(image, (BLUR, BLUR, 0)) for image in images])
 asked = np.full(len(images), run.positive)

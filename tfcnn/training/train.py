@@ -158,8 +158,7 @@ def _train(
         if state.phase + 1 == len(settings):
             break
         state.next_phase()
-    checked = prepared.rows["val"][_checked(prepared)]
-    logits = model.predict(_batches(prepared, checked), verbose=0)
+    logits = model.predict(_batches(prepared, _checked(prepared)), verbose=0)
     return weights, keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
 
@@ -171,14 +170,13 @@ def _save(
     classes, shape = len(prepared.manifest.class_names), prepared.decoder.shape
     val_labels = prepared.labels[val_rows]
     plain = form.saved_form(recipe.model, shape, classes, weights)
-    checked = val_rows[_checked(prepared)]
-    saved = two_columns(plain.predict(_batches(prepared, checked), verbose=0))
+    saved = two_columns(plain.predict(_batches(prepared, _checked(prepared)), verbose=0))
     agreement: dict[str, Any] = {"forms_mean_difference": saving.agree(trained, saved)}
     if recipe.model.views != "one":
         plain = views.averaged(plain, recipe.model.views)
     temperature = 1.0
     if recipe.evaluation.calibrate:
-        val = two_columns(plain.predict(_batches(prepared, val_rows), verbose=0))
+        val = two_columns(plain.predict(_batches(prepared), verbose=0))
         temperature = calibration.fit_temperature(val_labels, val)
         form.fold_temperature(plain, temperature)
     saving.write_keras(plain, folder / "model.keras")
@@ -200,8 +198,9 @@ def _checked(prepared: Prepared) -> npt.NDArray[np.int64]:
     return np.linspace(0, count, min(count, CHECKED), endpoint=False, dtype=np.int64)
 
 
-def _batches(prepared: Prepared, rows: npt.NDArray[np.int64]) -> Any:
-    """Return images in order, in batches that keep memory small however many they are."""
+def _batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(None)) -> Any:
+    """Return val in order, or these places of it, in batches that keep memory small."""
+    rows = prepared.rows["val"][places]
     return tfdata.in_order(prepared.images, prepared.labels, rows, VAL_BATCH_SIZE)
 
 
@@ -212,10 +211,9 @@ def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
         TfcnnError: if they differ by more than two images on the edge between two classes.
     """
     part, places = table.part("val"), _checked(prepared)
-    batches = _batches(prepared, prepared.rows["val"][places])
     kind = "binary" if plain.output_shape[-1] == 1 else "sparse_categorical"
     plain.compile(loss=f"{kind}_crossentropy", metrics=[f"{kind}_accuracy"])
-    evaluated = plain.evaluate(batches, verbose=0, return_dict=True)
+    evaluated = plain.evaluate(_batches(prepared, places), verbose=0, return_dict=True)
     value = float(evaluated[f"{kind}_accuracy"])
     counted = float(np.mean((part.probs.argmax(axis=1) == part.labels)[places]))
     if abs(value - counted) > 2 / len(places):
