@@ -1,8 +1,8 @@
-"""A convolution that learns faster on small maps: the gradient of its kernel as matrix products.
+"""A convolution that is faster on small maps: several images side by side, as one wide image.
 
-On a CPU with AMX, oneDNN takes more than twice as long for that gradient as the products below
-where maps are no wider than 8 pixels: it fills its tiles along a row of pixels, and most of a tile
-stays empty. Measured by `benchmarks/kernel_gradient.py`.
+On a CPU with AMX, oneDNN fills its tiles of 16 along a row of pixels; where maps are no wider than
+8 pixels, half of a tile and more stays empty, on the way forward and in both gradients. Columns of
+zeros between the images keep them apart. Measured by `benchmarks/small_maps.py`.
 """
 
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-__all__ = ["FasterConv2D"]
+__all__ = ["FasterConv2D", "convolve"]
 
 MAX_WIDTH = 8
 MIN_CHANNELS = 64
+IMAGES = 8  # side by side; with 4 or 16 it takes as long
 
 
 class FasterConv2D(keras.layers.Conv2D):  # type: ignore[misc]
@@ -23,10 +24,10 @@ class FasterConv2D(keras.layers.Conv2D):  # type: ignore[misc]
         """Convolve `(batch, height, width, channels)`; see `keras.layers.Conv2D`."""
         if not self.is_faster_at(inputs.shape):
             return super().convolution_op(inputs, kernel)
-        return _convolve(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
+        return convolve(tf.convert_to_tensor(inputs), tf.convert_to_tensor(kernel))
 
     def is_faster_at(self, shape: Any) -> bool:
-        """Say whether images of shape `(batch, height, width, channels)` take the products."""
+        """Say whether images of shape `(batch, height, width, channels)` are put side by side."""
         plain = (self.strides, self.dilation_rate, self.groups) == ((1, 1), (1, 1), 1)
         return (
             plain
@@ -40,43 +41,42 @@ class FasterConv2D(keras.layers.Conv2D):  # type: ignore[misc]
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
-def _convolve(images: Any, kernel: Any) -> tuple[Any, Any]:
-    """Convolve with stride 1 and padding "same"."""
-
-    def gradient(upstream: Any) -> tuple[Any, Any]:
-        # what comes back through a convolution is a convolution with the kernel turned around
-        turned = tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
-        return tf.nn.conv2d(upstream, turned, 1, "SAME"), kernel_gradient(
-            images, upstream, kernel.shape[:2]
-        )
-
-    return tf.nn.conv2d(images, kernel, 1, "SAME"), gradient
-
-
-def kernel_gradient(images: Any, upstream: Any, size: tuple[int, int]) -> Any:
-    """Return the gradient of a kernel: `out[i, j] = sum of images[y + i, x + j] * upstream[y, x]`.
+def convolve(images: Any, kernel: Any) -> tuple[Any, Any]:
+    """Convolve with stride 1 and padding "same".
 
     Args:
         images: tensor `(batch, height, width, in)`.
-        upstream: the gradient of the output, tensor `(batch, height, width, out)`.
-        size: odd height and width of the kernel.
+        kernel: tensor `(rows, columns, in, out)`, an odd number of rows and columns.
 
     Returns:
-        A tensor `(*size, in, out)`.
+        A tensor `(batch, height, width, out)`, and its gradient.
     """
-    high, wide = size[0] // 2, size[1] // 2
-    # all pixels one below the other, with a margin of zeros that each row shares with the next:
-    # a step to the side or down is then a constant offset, and a shifted copy is a slice
-    margin = [[0, 0], [0, high], [0, wide], [0, 0]]
-    pitch = images.shape[2] + wide
-    flat = tf.reshape(tf.pad(images, margin), [-1, images.shape[3]])
-    reach = high * pitch + wide
-    flat = tf.pad(flat, [[reach, reach], [0, 0]])
-    errors = tf.reshape(tf.pad(upstream, margin), [-1, upstream.shape[3]])
-    count = tf.shape(errors)[0]
-    products = []
-    for i in range(size[0]):
-        for j in range(size[1]):
-            start = i * pitch + j
-            products.append(tf.matmul(flat[start : start + count], errors, transpose_a=True))
-    return tf.reshape(tf.stack(products), [*size, images.shape[3], upstream.shape[3]])
+    count, (height, width) = tf.shape(images)[0], images.shape[1:3]
+    gap = kernel.shape[1] // 2
+
+    def join(maps: Any) -> Any:
+        maps = tf.pad(maps, [[0, -count % IMAGES], [0, 0], [0, gap], [0, 0]])
+        rows = tf.reshape(maps, [-1, IMAGES, height, (width + gap) * maps.shape[3]])
+        wide = [-1, height, IMAGES * (width + gap), maps.shape[3]]
+        return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), wide)
+
+    def part(joined: Any) -> Any:
+        filters = joined.shape[3]
+        rows = tf.reshape(joined, [-1, (width + gap) * filters])[:, : width * filters]
+        rows = tf.reshape(rows, [-1, height, IMAGES, width * filters])
+        maps = tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [-1, height, width, filters])
+        return maps[:count]
+
+    joined = join(images)
+
+    def gradient(upstream: Any) -> tuple[Any, Any]:
+        errors = join(upstream)
+        # what comes back through a convolution is a convolution with the kernel turned around
+        turned = tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
+        of_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=joined, filter_sizes=kernel.shape, out_backprop=errors,
+            strides=[1, 1, 1, 1], padding="SAME",
+        )  # fmt: skip
+        return part(tf.nn.conv2d(errors, turned, 1, "SAME")), of_kernel
+
+    return part(tf.nn.conv2d(joined, kernel, 1, "SAME")), gradient
