@@ -20,6 +20,7 @@ __all__ = [
     "AllInTraining",
     "FusedBatchNormalization",
     "TwoLogits",
+    "as_computed",
     "fold_temperature",
     "saved_form",
     "training_form",
@@ -132,6 +133,20 @@ def saved_form(
     if len(model.outputs) > 1:  # auxiliary classifiers have done their work
         model = architectures.part(settings.network, "without_auxiliary")(model)
     return model
+
+
+def as_computed(weights: list[np.ndarray[Any, Any]], policy: str) -> list[np.ndarray[Any, Any]]:
+    """Return trained weights with the kernels of convolutions as the training form used them.
+
+    Under `mixed_bfloat16` it rounds them to 8 bits before it multiplies; the saved form, in
+    float32, is then the same network, and half of its file is zeros that compress away.
+    """
+    if policy != "mixed_bfloat16":
+        return weights
+    return [
+        tf.cast(tf.cast(weight, tf.bfloat16), weight.dtype).numpy() if weight.ndim == 4 else weight
+        for weight in weights
+    ]
 
 
 def fold_temperature(model: Any, temperature: float) -> None:

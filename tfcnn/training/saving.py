@@ -1,6 +1,7 @@
 """Write the model a run is used by: plain Keras, and its LiteRT twin where it agrees."""
 
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,16 @@ def agree(trained: Floats, saved: Floats) -> float:
 
 
 def write_keras(model: Any, path: Path) -> None:
-    """Write a `.keras` file, whole or not at all."""
-    with atomic.writing(path) as part:
-        model.save(part)
+    """Write a `.keras` file, whole or not at all, and compressed, which Keras leaves out."""
+    with tempfile.TemporaryDirectory() as folder, atomic.writing(path) as part:
+        plain = Path(folder) / path.name
+        model.save(plain)
+        with (
+            zipfile.ZipFile(plain) as stored,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed,
+        ):
+            for name in stored.namelist():
+                packed.writestr(name, stored.read(name))
 
 
 def write_twin(model: Any, path: Path, sample: npt.NDArray[np.uint8]) -> float | None:

@@ -159,7 +159,8 @@ def _train(
             break
         state.next_phase()
     logits = model.predict(_batches(prepared, _checked(prepared)), verbose=0)
-    return weights, keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    probs = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    return form.as_computed(weights, state.precision), probs
 
 
 def _save(
