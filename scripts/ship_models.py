@@ -2,7 +2,8 @@
 
     python scripts/ship_models.py malaria mnist
 
-Images, predictions and the split stay behind; hashes say what the model was trained on. Where a
+Images, predictions and the split stay behind; hashes say what the model was trained on. A large
+LiteRT twin stays behind too: the package is to be small, and Keras then answers. Where a
 cross-validation of the same recipe lies beside a run, the card gives its figures.
 """
 
@@ -14,7 +15,8 @@ from tfcnn import atomic, runs
 from tfcnn.evaluation import scoring, seen
 from tfcnn.report import model_card
 
-FILES = ("model.json", "model.keras", "model.tflite", "domain.npz", "recipe.toml", "history.csv")
+FILES = ("model.keras", "domain.npz", "recipe.toml", "history.csv")
+MOST_TWIN_BYTES = 3e6
 
 for name in sys.argv[1:]:
     run = runs.open_run(runs.models_home() / name)
@@ -24,11 +26,17 @@ for name in sys.argv[1:]:
     shutil.rmtree(target, ignore_errors=True)
     with atomic.writing(target) as part:
         part.mkdir()
-        for file in FILES:
+        twin = run.path / "model.tflite"
+        is_small = twin.exists() and twin.stat().st_size < MOST_TWIN_BYTES
+        for file in (*FILES, twin.name) if is_small else FILES:
             if (run.path / file).exists():  # a domain is fitted where there are images enough
                 shutil.copy(run.path / file, part)
+        hashes = run.card["sha256"].items()
+        kept = {file: value for file, value in hashes if is_small or file != twin.name}
+        card = json.dumps({**run.card, "sha256": kept}, indent=2)
+        (part / "model.json").write_text(card + "\n", encoding="utf-8")
         seen.pack(run, part)
-        card = model_card.readme(run, scoring.load(run), crossval)
-        (part / "README.md").write_text(card, encoding="utf-8")
+        words = model_card.readme(run, scoring.load(run), crossval)
+        (part / "README.md").write_text(words, encoding="utf-8")
     size = sum(file.stat().st_size for file in target.iterdir())
     print(f"{target}: {size / 1e6:.1f} MB")

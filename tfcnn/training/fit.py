@@ -22,35 +22,36 @@ __all__ = ["Waiting", "compile_model", "fit", "optimizer_for", "phases"]
 
 
 class Waiting:
-    """Measures how long training waits for its next batch.
+    """Measures how long training waits for its next batch: from its request to its delivery.
 
-    Keras asks for a batch right after `on_train_batch_begin`; the last step of the input pipeline
-    is to note that the batch is there.
+    Both are noted inside the input pipeline, for what a step does besides, before it asks and
+    while it asks, is no waiting.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._asked: float | None = None
+        self._asked = 0.0
 
-    def ask(self) -> None:
-        """Note that a batch is being asked for."""
+    def _ask(self) -> npt.NDArray[np.int32]:
         self._asked = perf_counter()
-
-    def _delivered(self) -> npt.NDArray[np.int32]:
-        if self._asked is not None:
-            self.seconds += perf_counter() - self._asked
-            self._asked = None
         return np.int32(0)  # type: ignore[return-value]
 
+    def _deliver(self, asked: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        self.seconds += perf_counter() - self._asked
+        return asked
+
     def measured(self, dataset: Any) -> Any:
-        """Return the dataset with a last step that notes each delivery."""
+        """Return the dataset, which now notes each request and each delivery."""
 
-        def note(images: Any, labels: Any) -> tuple[Any, Any]:
-            zero = tf.numpy_function(self._delivered, [], tf.int32)
-            with tf.control_dependencies([zero]):
-                return tf.identity(images), labels
+        def note(asked: Any, batch: tuple[Any, Any]) -> tuple[Any, Any]:
+            with tf.control_dependencies([tf.numpy_function(self._deliver, [asked], tf.int32)]):
+                return tf.identity(batch[0]), batch[1]
 
-        return dataset.map(note)
+        # of a zip, the first is asked before the second
+        requests = tf.data.Dataset.counter().map(
+            lambda _: tf.numpy_function(self._ask, [], tf.int32)
+        )
+        return tf.data.Dataset.zip(requests, dataset).map(note)
 
 
 class _Live(keras.callbacks.Callback):  # type: ignore[misc]
@@ -63,7 +64,6 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
         self.state, self.reporter, self.waiting, self.path = state, reporter, waiting, path
         self.batch_size, self.steps = sizes
         self._epoch_start = self._epoch_waited = 0.0
-        self._is_traced = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch_start, self._epoch_waited = perf_counter(), self.waiting.seconds
@@ -71,11 +71,6 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
         self._trained: float | None = None
         epochs = self.params["epochs"]
         self._progress = self.reporter.stage(f"epoch {epoch + 1}/{epochs}")
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if self._is_traced:  # before the first step of all, Keras builds its graph
-            self.waiting.ask()
-        self._is_traced = True
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._progress((batch + 1) * self.batch_size, self.steps * self.batch_size)

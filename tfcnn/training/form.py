@@ -164,6 +164,7 @@ def _faster(layer: Any) -> Any:
         config["activation"] = "linear"  # the loss takes logits: exact where a softmax saturates
     if type(layer) is keras.layers.BatchNormalization:
         return FusedBatchNormalization.from_config(config)
-    if type(layer) is keras.layers.Conv2D:
+    is_on_gpu = bool(tf.config.list_physical_devices("GPU"))  # cuDNN needs no help
+    if type(layer) is keras.layers.Conv2D and not is_on_gpu:
         return FasterConv2D.from_config(config)
     return type(layer).from_config(config)
