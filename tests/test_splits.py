@@ -146,6 +146,22 @@ def test_the_official_test_set_is_kept_and_val_is_a_tenth():
     assert Counter(assigned[:100]) == {"train": 90, "val": 10}
 
 
+def test_val_is_as_large_as_asked_for():
+    listed = made([""] * 400, ["a", "b"] * 200)
+    fraction = SplitSettings(val_fraction=0.05)
+    assert Counter(splits.assign(listed, fraction)) == {"train": 320, "val": 20, "test": 60}
+    official = _official(listed, ["train"] * 200 + ["test"] * 200)
+    assert Counter(splits.assign(official, fraction)) == {"train": 190, "val": 10, "test": 200}
+    grouped = splits.assign(patients(100), SplitSettings(val_fraction=0.3))
+    assert 0.2 < Counter(grouped)["val"] / len(grouped) < 0.4
+
+
+def test_a_val_that_is_given_has_the_size_it_has():
+    listed = _official(made([""] * 6, ["a", "b"] * 3), ["train", "val", "test"] * 2)
+    with pytest.raises(InputError, match=r"val_fraction.*expected none"):
+        splits.assign(listed, SplitSettings(val_fraction=0.1))
+
+
 def test_doubles_of_a_benchmark_are_left_out_and_those_of_a_user_refused():
     pixels = [f"p{i}" for i in range(119)] + ["p0"]
     listed = made([""] * 120, ["a", "b"] * 60, pixels)

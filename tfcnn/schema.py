@@ -28,11 +28,16 @@ class _Section(BaseModel):
 
 
 class SplitSettings(_Section):
-    """`[data.split]`: who goes into which split."""
+    """`[data.split]`: who goes into which split.
+
+    `val_fraction` is val's share of all images, or of those that an official test set leaves; 15 %
+    of the ones, 10 % of the others where it is not given. Groups are dealt in twentieths.
+    """
 
     unit: Literal["group", "image"] = "group"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     test: Literal["auto", "none"] = "auto"
+    val_fraction: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     demonstration: bool = False
 
     @model_validator(mode="after")

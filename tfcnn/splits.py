@@ -43,7 +43,8 @@ def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
     units = components(rows, with_groups=settings.unit == "group")
     if any(row.official for row in rows):
         return _around_official(manifest, units, settings)
-    fractions = {"test": 0.0 if settings.test == "none" else SHARE, "val": SHARE}
+    test = 0.0 if settings.test == "none" else SHARE
+    fractions = {"test": test, "val": settings.val_fraction or SHARE}
     return draw(rows, units, fractions, settings.seed, range(len(rows)))
 
 
@@ -186,7 +187,10 @@ def _around_official(manifest: Manifest, units: list[int], settings: SplitSettin
             "" if split == "train" and row.pixels_sha256 in tested else split
             for row, split in zip(rows, splits, strict=True)
         ]
-    fractions = {} if "val" in splits else {"val": OFFICIAL_VAL_SHARE}
+    val = settings.val_fraction or OFFICIAL_VAL_SHARE
+    if "val" in splits and settings.val_fraction:
+        raise InputError("data.split.val_fraction", "none, for val is given", str(val), "without")
+    fractions = {} if "val" in splits else {"val": val}
     if "test" not in splits and settings.test != "none":
         fractions["test"] = SHARE
     pool = [i for i, split in enumerate(splits) if split == "train"]
