@@ -2,9 +2,8 @@
 
     python scripts/ship_models.py malaria mnist
 
-Images, predictions and the split stay behind; hashes say what the model was trained on. A large
-LiteRT twin stays behind too: the package is to be small, and Keras then answers. Where a
-cross-validation of the same recipe lies beside a run, the card gives its figures.
+Images, predictions, the split and a large LiteRT twin stay behind; hashes say what the model was
+trained on. Where a cross-validation of the recipe lies beside a run, the card gives its figures.
 """
 
 import json
@@ -31,12 +30,10 @@ for name in sys.argv[1:]:
         for file in (*FILES, twin.name) if is_small else FILES:
             if (run.path / file).exists():  # a domain is fitted where there are images enough
                 shutil.copy(run.path / file, part)
-        hashes = run.card["sha256"].items()
-        kept = {file: value for file, value in hashes if is_small or file != twin.name}
-        card = json.dumps({**run.card, "sha256": kept}, indent=2)
-        (part / "model.json").write_text(card + "\n", encoding="utf-8")
+        if not is_small:
+            run.card["sha256"].pop(twin.name, None)  # Keras then answers
+        (part / "model.json").write_text(json.dumps(run.card, indent=2) + "\n", encoding="utf-8")
         seen.pack(run, part)
         words = model_card.readme(run, scoring.load(run), crossval)
         (part / "README.md").write_text(words, encoding="utf-8")
-    size = sum(file.stat().st_size for file in target.iterdir())
-    print(f"{target}: {size / 1e6:.1f} MB")
+    print(f"{target}: {sum(file.stat().st_size for file in target.iterdir()) / 1e6:.1f} MB")
