@@ -46,12 +46,11 @@ def microseconds(function, images, kernel) -> float:
     return 1e6 * (time.process_time() - start) / len(images)
 
 
-rng = np.random.default_rng(0)
+rng, steps = np.random.default_rng(0), [step(library), step(convolve)]
 print("batch  side  in -> out   oneDNN  side by side  ratio")
 for batch, side, channels, filters in MAPS:
     shapes = [(batch, side, side, channels), (3, 3, channels, filters)]
     tensors = [tf.cast(rng.normal(size=shape), tf.bfloat16) for shape in shapes]
-    steps = [step(library), step(convolve)]
     times = [[microseconds(run, *tensors) for run in steps] for _ in range(REPEATS + 2)]
     theirs, ours = (statistics.median(column) for column in zip(*times[2:], strict=True))
     print(

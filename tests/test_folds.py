@@ -87,6 +87,12 @@ def test_images_without_groups_are_stratified_and_copies_stay_together():
         assert fold[::2] == fold[1::2]
 
 
+def test_val_is_as_large_as_asked_for():
+    listed = made([""] * 400, ["a", "b"] * 200)
+    for fold in folds.assign(listed, SplitSettings(val_fraction=0.05), 4):
+        assert Counter(fold) == {"train": 285, "val": 15, "test": 100}
+
+
 def test_a_demonstration_lets_groups_cross():
     listed = patients(20)
     demonstration = SplitSettings(unit="image", demonstration=True)

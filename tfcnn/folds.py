@@ -29,8 +29,9 @@ def tested(manifest: Manifest, settings: SplitSettings) -> list[int]:
 def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[list[str]]:
     """Give every row of a manifest a split in each fold; the same seed gives the same ones.
 
-    Test is the fold itself, val a share of 15 % of what is left, train the rest. All are drawn
-    by whole groups and stratified by class; images with the same pixels count as one group.
+    Test is the fold itself, val a share of what is left (15 %, or `val_fraction`), train the rest.
+    All are drawn by whole groups and stratified by class; images with the same pixels count as one
+    group.
 
     Args:
         manifest: whom to split.
@@ -56,7 +57,8 @@ def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[
         for i in part:
             fold[i] = "test"
         rest = [i for i in pool if not fold[i]]
-        drawn = splits.draw(rows, units, {"val": splits.SHARE}, settings.seed, rest)
+        val = {"val": settings.val_fraction or splits.SHARE}
+        drawn = splits.draw(rows, units, val, settings.seed, rest)
         for i, split in zip(rest, drawn, strict=True):
             fold[i] = split
         splits.gate(manifest, fold, unit=settings.unit)

@@ -164,7 +164,7 @@ def _faster(layer: Any) -> Any:
         config["activation"] = "linear"  # the loss takes logits: exact where a softmax saturates
     if type(layer) is keras.layers.BatchNormalization:
         return FusedBatchNormalization.from_config(config)
-    is_on_gpu = bool(tf.config.list_physical_devices("GPU"))  # cuDNN needs no help
-    if type(layer) is keras.layers.Conv2D and not is_on_gpu:
+    # cuDNN needs no help
+    if type(layer) is keras.layers.Conv2D and not tf.config.list_physical_devices("GPU"):
         return FasterConv2D.from_config(config)
     return type(layer).from_config(config)
