@@ -1,5 +1,7 @@
 """What counts as waiting for input: from the request of a batch to its delivery, nothing else."""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -36,3 +38,35 @@ def test_a_slow_step_is_no_waiting():
     for _ in waiting.measured(ready):
         time.sleep(0.5)
     assert waiting.seconds < 0.75, "half of the steps' time"
+
+
+PREFETCHED = """
+import sys, time
+import numpy as np
+import tensorflow as tf
+from tfcnn.inputs import tfdata
+from tfcnn.recipe import Augment
+from tfcnn.training.fit import Waiting
+
+tf.config.experimental.enable_op_determinism()  # as a run does
+slow, images = float(sys.argv[1]), np.zeros((8, 4, 4, 1), np.uint8)
+
+def late(batch, epoch, indices):
+    time.sleep(slow)
+    return batch.astype(np.float32)
+
+batches = tfdata.training(
+    images, np.arange(8, dtype=np.int32), np.arange(8), Augment(), batch_size=1, seed=0,
+    first_epoch=0, epochs=2, transform=late,
+)
+waiting = Waiting()
+for _ in waiting.measured(batches):
+    time.sleep(2 * slow)
+print(waiting.seconds)
+"""
+
+
+def test_the_next_batch_is_made_while_a_step_computes():
+    command = [sys.executable, "-c", PREFETCHED, str(SLOW)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 0.5 * 16 * SLOW, "half of what making 16 batches takes"

@@ -1,7 +1,7 @@
 """`tf.data` batches from the decoded array: training (shuffled, augmented) and in order."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from tfcnn.recipe import Augment
 __all__ = ["check_images", "in_order", "steps_per_epoch", "training"]
 
 PREFETCH_BATCHES = 4
+# a deterministic run takes prefetching from a pipeline that calls anything stateful
+_call = partial(tf.numpy_function, stateful=False)
 Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 
@@ -101,7 +103,7 @@ def training(
     def load(step: Any) -> tuple[Any, Any]:
         pixels = tf.float32 if transform else tf.as_dtype(images.dtype)
         types = (pixels, tf.int32, tf.float32, tf.float32)
-        batch, batch_labels, matrices, colours = tf.numpy_function(gather, [step], types)
+        batch, batch_labels, matrices, colours = _call(gather, [step], types)
         batch = tf.ensure_shape(batch, (size, *shape))
         matrices = tf.ensure_shape(matrices, (size, 3, 3))
         colours = tf.ensure_shape(colours, (size, 3 + shape[2]))
@@ -126,7 +128,7 @@ def in_order(
         return images[indices], labels[indices]
 
     def load(start: Any) -> tuple[Any, Any]:
-        batch, batch_labels = tf.numpy_function(gather, [start], (tf.uint8, tf.int32))
+        batch, batch_labels = _call(gather, [start], (tf.uint8, tf.int32))
         batch = tf.cast(tf.ensure_shape(batch, (None, *shape)), tf.float32)
         return batch, tf.ensure_shape(batch_labels, (None,))
 

@@ -2,7 +2,7 @@
 
 On a CPU with AMX, oneDNN fills its tiles of 16 along a row of pixels; where maps are no wider than
 8 pixels, half of a tile and more stays empty, on the way forward and in both gradients. Columns of
-zeros between the images keep them apart. Measured by `benchmarks/small_maps.py`.
+zeros between the images keep them apart. Measured by `benchmarks/layers.py`.
 """
 
 from typing import Any

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfcnn import architectures
 from tfcnn.errors import TfcnnError
 from tfcnn.recipe import ModelSettings
+from tfcnn.training.activation import FasterGELU
 from tfcnn.training.convolution import FasterConv2D
 
 __all__ = [
@@ -164,6 +165,8 @@ def _faster(layer: Any) -> Any:
         config["activation"] = "linear"  # the loss takes logits: exact where a softmax saturates
     if type(layer) is keras.layers.BatchNormalization:
         return FusedBatchNormalization.from_config(config)
+    if type(layer) is keras.layers.Activation and config["activation"] == "gelu":
+        return FasterGELU.from_config(config)
     # cuDNN needs no help
     if type(layer) is keras.layers.Conv2D and not tf.config.list_physical_devices("GPU"):
         return FasterConv2D.from_config(config)

@@ -1,0 +1,23 @@
+"""The benchmarks that need no data of their own run; what they measure is not judged here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["layers.py", "--repeats", "1"], "GELU, 512 of 7 px"),
+        (["machine.py", "--network", "compact", "--side", "16", "--batch", "8"], "conv1"),
+    ],
+)
+def test_a_benchmark_runs(command, expected):
+    command = [sys.executable, BENCHMARKS / command[0], *command[1:]]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert expected in result.stdout
