@@ -53,23 +53,26 @@ def microseconds(function, tensors) -> float:
     return 1e6 * (time.process_time() - start) / len(tensors[0])
 
 
-def compare(name: str, theirs, ours, shapes: list[tuple[int, ...]], repeats: int) -> None:
+def compare(name: str, theirs, ours, shapes: list[tuple[int, ...]]) -> None:
     """Print a line: what it is, TensorFlow's time, ours and their ratio."""
     rng, steps = np.random.default_rng(0), [step(theirs), step(ours)]
     tensors = [tf.cast(rng.normal(size=shape), tf.bfloat16) for shape in shapes]
-    times = [[microseconds(run, tensors) for run in steps] for _ in range(repeats + 2)]
+    times = [[microseconds(run, tensors) for run in steps] for _ in range(arguments.repeats + 2)]
     library, own = (statistics.median(column) for column in zip(*times[2:], strict=True))
     print(f"{name:44} {library:10.0f} {own:6.0f} {library / own:6.2f}")
 
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--repeats", type=int, default=9)
-repeats = parser.parse_args().repeats
+parser.add_argument("--most", type=int, default=512, help="images in a batch at most")
+arguments = parser.parse_args()
 print(f"{'us an image':44} {'TensorFlow':>10} {'tfcnn':>6} {'ratio':>6}")
 for batch, side, channels, filters in MAPS:
+    batch = min(batch, arguments.most)
     shapes = [(batch, side, side, channels), (3, 3, channels, filters)]
     name = f"convolution, {batch} of {side} px, {channels} -> {filters}"
-    compare(name, library_convolution, convolve, shapes, repeats)
-for shape in ACTIVATED:
-    name = f"GELU, {shape[0]} of {shape[1]} px, {shape[3]} channels"
-    compare(name, library_gelu, gelu, [shape], repeats)
+    compare(name, library_convolution, convolve, shapes)
+for batch, *shape in ACTIVATED:
+    batch = min(batch, arguments.most)
+    name = f"GELU, {batch} of {shape[0]} px, {shape[2]} channels"
+    compare(name, library_gelu, gelu, [(batch, *shape)])

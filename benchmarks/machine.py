@@ -5,8 +5,10 @@
 Measures products of large matrices and a large convolution in bfloat16 and float32, and the copying
 of memory; then each layer of a network as it is trained: one step forward and back, in the training
 form, in bfloat16. A layer's rate counts its multiplications and additions, three times those of the
-way forward; a layer that has none is compared with the memory it must move. Seconds of processor
-time over all cores, the least of several calls: other work on the machine can only add to it.
+way forward (a frozen one's twice); a layer that has none is compared with the memory it must move.
+The gradient of a layer's input is always among it, though training needs none of the first ones'.
+Seconds of processor time over all cores, the least of several calls: other work on the machine can
+only add to it.
 """
 
 import argparse
@@ -25,10 +27,10 @@ PRODUCTS = [(1024, 1024, 1024), (2048, 2048, 2048), (16384, 576, 256), (576, 163
 IMAGES, KERNEL = (64, 32, 32, 256), (3, 3, 256, 256)
 
 
-def cpu_seconds(run: Callable[[], Any], repeats: int = 9) -> float:
+def cpu_seconds(run: Callable[[], Any]) -> float:
     """Return the least processor time of a call, after two that warm up."""
     values = []
-    for _ in range(repeats + 2):
+    for _ in range(arguments.repeats + 2):
         start = time.process_time()
         run()
         values.append(time.process_time() - start)
@@ -91,6 +93,7 @@ parser.add_argument("--channels", type=int, default=3)
 parser.add_argument("--classes", type=int, default=2)
 parser.add_argument("--batch", type=int, default=128)
 parser.add_argument("--float32", action="store_true")
+parser.add_argument("--repeats", type=int, default=9)
 arguments = parser.parse_args()
 limits = {"bfloat16": product_rate(tf.bfloat16), "float32": product_rate(tf.float32)}
 memory = memory_rate()
@@ -109,7 +112,8 @@ for layer in model.layers:
     dtype = tf.as_dtype(layer.compute_dtype)
     taken = cpu_seconds(step(layer, arguments.batch, dtype)) / arguments.batch
     total += taken
-    flops = 3 * operations(layer)
+    # a frozen layer has no gradient of its kernel
+    flops = (3 if layer.trainable_weights else 2) * operations(layer)
     moved = 2 * dtype.size * float(np.prod(layer.input.shape[1:]) + np.prod(layer.output.shape[1:]))
     share = flops / taken / limit if flops else moved / taken / memory
     kind = "" if flops else " (of memory)"

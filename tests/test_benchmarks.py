@@ -12,8 +12,21 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (["layers.py", "--repeats", "1"], "GELU, 512 of 7 px"),
-        (["machine.py", "--network", "compact", "--side", "16", "--batch", "8"], "conv1"),
+        (["layers.py", "--repeats", "1", "--most", "8"], "GELU, 8 of 7 px"),
+        (
+            [
+                "machine.py",
+                "--network",
+                "compact",
+                "--side",
+                "16",
+                "--batch",
+                "8",
+                "--repeats",
+                "1",
+            ],
+            "conv1",
+        ),
     ],
 )
 def test_a_benchmark_runs(command, expected):

@@ -5,9 +5,12 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from tfcnn import architectures
 from tfcnn.recipe import ModelSettings
 from tfcnn.training import form, saving
+from tfcnn.training.activation import FasterGELU
 
 NETWORK = ModelSettings(network="speedrun", options={"widths": [16, 16]})
 SHAPE = (12, 12, 3)
@@ -37,3 +40,34 @@ def test_a_model_is_written_compressed_and_loads_in_keras_alone(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for ours, theirs in zip(loaded.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_network_with_gelu_has_a_litert_twin(tmp_path):
+    plain = architectures.build("speedrun", SHAPE, 10, NETWORK.options)
+    images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), dtype=np.uint8)
+    assert saving.write_twin(plain, tmp_path / "model.tflite", images) is not None
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="for CPUs")
+@pytest.mark.parametrize(
+    ("policy", "tolerance"), [("float32", 1e-5), ("mixed_float16", 0.01), ("mixed_bfloat16", 0.1)]
+)
+def test_the_training_form_is_the_faster_one_and_the_same_network(policy, tolerance):
+    trained = form.training_form(NETWORK, SHAPE, 10, policy)
+    assert sum(isinstance(layer, FasterGELU) for layer in trained.layers) == 4
+    plain = form.saved_form(NETWORK, SHAPE, 10, trained.get_weights())
+    plain.get_layer("head").activation = None
+    images = np.random.default_rng(0).integers(0, 256, (6, *SHAPE)).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *SHAPE))])
+    def gradients(batch):
+        found = []
+        for model in (trained, plain):
+            with tf.GradientTape() as tape:
+                logits = tf.cast(model(batch, training=True), tf.float32)
+            kernels = [model.get_layer("conv1b").kernel.value, model.get_layer("head").kernel.value]
+            found.append(tape.gradient(logits, kernels, tf.ones_like(logits)))
+        return found
+
+    for ours, theirs in zip(*gradients(images), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=tolerance * float(tf.norm(theirs)))

@@ -6,7 +6,7 @@ Paper: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (2024, arXiv 24
 Built: a frozen convolution that whitens patches of 2x2 pixels, by both signs of every component;
 three groups of convolution, pooling, BatchNorm, GELU, convolution, BatchNorm, GELU; the greatest
 value over all positions; head, which begins near nought. BatchNorm shifts and does not scale.
-Differs: ReLU and no bias after the whitening; the head has a bias.
+Differs: ReLU instead of GELU, and no bias, after the whitening; the head has a bias.
 `initialize` sets the whitening from training images and lets the first filters of each convolution
 pass their input on (section 3.2).
 Parameters: 1,973,930 at 3 channels and 10 classes. Smallest image: 9x9.

@@ -27,10 +27,10 @@ def gelu(x: Any) -> Any:
     """Return `x` times the probability that a standard normal variable is below it.
 
     Args:
-        x: float tensor of any shape; of it alone is kept what the gradient needs.
+        x: float tensor of any shape; all that is kept for the gradient.
 
     Returns:
-        A tensor of its shape and type, to that type's precision.
+        A tensor of its shape and type, within 1e-6 or a rounding of that type.
 
     Source: Hendrycks and Gimpel, "Gaussian error linear units" (2016, arXiv 1606.08415), eq. 1.
     """

@@ -1,6 +1,7 @@
 """Fit the training form: optimizer, schedule, stopping, live figures, checkpoints."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -44,16 +45,17 @@ class Waiting:
         """Return the dataset, which now notes each request and each delivery.
 
         What notes them is called stateless, which it is but for the note: by a stateful function
-        a deterministic pipeline would lose its prefetching.
+        a deterministic pipeline would lose its prefetching. Whatever prefetches after it (a
+        strategy over several GPUs does) asks early, and is counted as waiting itself.
         """
 
         def ask(number: Any) -> Any:
             return tf.numpy_function(self._ask, [number], tf.int64, stateful=False)
 
-        def deliver(asked: Any, batch: tuple[Any, Any]) -> tuple[Any, Any]:
-            images, labels = batch
+        def deliver(asked: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+            images, labels, *weights = batch
             noted = tf.numpy_function(self._deliver, [asked, labels], labels.dtype, stateful=False)
-            return images, tf.ensure_shape(noted, labels.shape)
+            return images, tf.ensure_shape(noted, labels.shape), *weights
 
         # of a zip, the first is asked before the second
         requests = tf.data.Dataset.counter().map(ask)
@@ -147,6 +149,8 @@ def fit(
             recipe.inputs, *data, rows["train"], batch_size=size, seed=train.seed,
             first_epoch=state.epoch, epochs=end,
         )  # fmt: skip
+        if train.class_weights == "balanced":  # Keras' `class_weight` would prefetch once more
+            batches = batches.map(_weighted(data[1][rows["train"]]))
         model.fit(
             waiting.measured(batches),
             validation_data=tfdata.in_order(*data, rows["val"], train.batch_size),
@@ -154,7 +158,6 @@ def fit(
             epochs=end,
             steps_per_epoch=steps,
             shuffle=False,  # the batches are shuffled already
-            class_weight=_class_weights(train, data[1][rows["train"]]),
             callbacks=[
                 SeedEpochs(train.seed), stopping, live, checkpoint,
                 keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
@@ -243,11 +246,11 @@ def optimizer_for(train: TrainSettings, steps: int) -> Any:
     return optimizer
 
 
-def _class_weights(train: TrainSettings, labels: npt.NDArray[np.int32]) -> dict[int, float] | None:
-    if train.class_weights == "none":
-        return None
+def _weighted(labels: npt.NDArray[np.int32]) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
+    """Return what adds to a batch the weights that let every class count the same."""
     counts = np.bincount(labels)
-    return {i: len(labels) / (len(counts) * count) for i, count in enumerate(counts.tolist())}
+    weights = tf.constant(len(labels) / (len(counts) * np.maximum(counts, 1)), tf.float32)
+    return lambda images, classes: (images, classes, tf.gather(weights, classes))
 
 
 def _write_history(history: list[dict[str, float]], path: Path) -> None:
