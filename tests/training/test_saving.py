@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfcnn import architectures
 from tfcnn.recipe import ModelSettings
 from tfcnn.training import form, saving
-from tfcnn.training.activation import FasterGELU
+from tfcnn.training.activation import gelu
 
 NETWORK = ModelSettings(network="speedrun", options={"widths": [16, 16]})
 SHAPE = (12, 12, 3)
@@ -53,8 +53,9 @@ def test_a_network_with_gelu_has_a_litert_twin(tmp_path):
     ("policy", "tolerance"), [("float32", 1e-5), ("mixed_float16", 0.01), ("mixed_bfloat16", 0.1)]
 )
 def test_the_training_form_is_the_faster_one_and_the_same_network(policy, tolerance):
+    keras.utils.set_random_seed(0)  # by rounding, another place of a pool may be the greatest
     trained = form.training_form(NETWORK, SHAPE, 10, policy)
-    assert sum(isinstance(layer, FasterGELU) for layer in trained.layers) == 4
+    assert sum(getattr(layer, "activation", None) is gelu for layer in trained.layers) == 4
     plain = form.saved_form(NETWORK, SHAPE, 10, trained.get_weights())
     plain.get_layer("head").activation = None
     images = np.random.default_rng(0).integers(0, 256, (6, *SHAPE)).astype(np.float32)

@@ -13,11 +13,11 @@ from tfcnn.errors import InputError
 from tfcnn.inputs import augment, geometry
 from tfcnn.recipe import Augment
 
-__all__ = ["check_images", "in_order", "steps_per_epoch", "training"]
+__all__ = ["call", "check_images", "in_order", "steps_per_epoch", "training"]
 
 PREFETCH_BATCHES = 4
 # a deterministic run takes prefetching from a pipeline that calls anything stateful
-_call = partial(tf.numpy_function, stateful=False)
+call = partial(tf.numpy_function, stateful=False)
 Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 
@@ -103,7 +103,7 @@ def training(
     def load(step: Any) -> tuple[Any, Any]:
         pixels = tf.float32 if transform else tf.as_dtype(images.dtype)
         types = (pixels, tf.int32, tf.float32, tf.float32)
-        batch, batch_labels, matrices, colours = _call(gather, [step], types)
+        batch, batch_labels, matrices, colours = call(gather, [step], types)
         batch = tf.ensure_shape(batch, (size, *shape))
         matrices = tf.ensure_shape(matrices, (size, 3, 3))
         colours = tf.ensure_shape(colours, (size, 3 + shape[2]))
@@ -128,7 +128,7 @@ def in_order(
         return images[indices], labels[indices]
 
     def load(start: Any) -> tuple[Any, Any]:
-        batch, batch_labels = _call(gather, [start], (tf.uint8, tf.int32))
+        batch, batch_labels = call(gather, [start], (tf.uint8, tf.int32))
         batch = tf.cast(tf.ensure_shape(batch, (None, *shape)), tf.float32)
         return batch, tf.ensure_shape(batch_labels, (None,))
 

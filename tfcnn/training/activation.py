@@ -8,18 +8,9 @@ reading and writing, where bfloat16 would round every step.
 import math
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-__all__ = ["FasterGELU", "gelu"]
-
-
-class FasterGELU(keras.layers.Activation):  # type: ignore[misc]
-    """Keras' layer `Activation("gelu")`, computed by `gelu`."""
-
-    def call(self, inputs: Any) -> Any:
-        """Map a tensor of any shape to one of its shape and type."""
-        return gelu(inputs)
+__all__ = ["gelu"]
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]

@@ -44,17 +44,16 @@ class Waiting:
     def measured(self, dataset: Any) -> Any:
         """Return the dataset, which now notes each request and each delivery.
 
-        What notes them is called stateless, which it is but for the note: by a stateful function
-        a deterministic pipeline would lose its prefetching. Whatever prefetches after it (a
-        strategy over several GPUs does) asks early, and is counted as waiting itself.
+        What notes them is stateless but for the note. Whatever prefetches after it (a strategy
+        over several GPUs does) asks early, and is counted as waiting itself.
         """
 
         def ask(number: Any) -> Any:
-            return tf.numpy_function(self._ask, [number], tf.int64, stateful=False)
+            return tfdata.call(self._ask, [number], tf.int64)
 
         def deliver(asked: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
             images, labels, *weights = batch
-            noted = tf.numpy_function(self._deliver, [asked, labels], labels.dtype, stateful=False)
+            noted = tfdata.call(self._deliver, [asked, labels], labels.dtype)
             return images, tf.ensure_shape(noted, labels.shape), *weights
 
         # of a zip, the first is asked before the second

@@ -2,8 +2,8 @@
 
 The training form has the same weights in the same order, but computes under mixed precision, with
 TensorFlow's fused batch normalisation, on CPUs with faster convolutions and GELU of our own, and
-ends in logits. The saved form is what `build` returns:
-plain Keras layers in float32 that any Keras can load.
+ends in logits. The saved form is what `build` returns: plain Keras layers in float32 that any Keras
+can load.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfcnn import architectures
 from tfcnn.errors import TfcnnError
 from tfcnn.recipe import ModelSettings
-from tfcnn.training.activation import FasterGELU
+from tfcnn.training.activation import gelu
 from tfcnn.training.convolution import FasterConv2D
 
 __all__ = [
@@ -169,7 +169,7 @@ def _faster(layer: Any) -> Any:
     if tf.config.list_physical_devices("GPU"):  # what follows helps CPUs
         return type(layer).from_config(config)
     if type(layer) is keras.layers.Activation and config["activation"] == "gelu":
-        return FasterGELU.from_config(config)
+        config["activation"] = gelu
     if type(layer) is keras.layers.Conv2D:
         return FasterConv2D.from_config(config)
     return type(layer).from_config(config)
