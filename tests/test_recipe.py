@@ -55,12 +55,17 @@ def test_another_network_starts_from_its_own_options(order):
         ("data.split.unit=image", "demonstration"),
         ("data.split.seed=-1", "data.split.seed"),
         ("inputs.augment.rotation_degree=3", "rotation_degrees"),
+        ("inputs.generator.zoom_range=1", "augment = false"),
+        ("train.optimizer=muon", "weight_decay"),
     ],
 )
 def test_mistakes_are_named_in_one_line(assignment, message):
     with pytest.raises(InputError) as caught:
         recipe.override(recipe.load("malaria"), [assignment])
-    assert message in str(caught.value) and "\n" not in str(caught.value)
+    text = str(caught.value)
+    assert message in text and "\n" not in text
+    for once in ("expected ", "; received ", "; try "):
+        assert text.count(once) == 1, text
 
 
 def test_an_unknown_recipe_lists_the_known():

@@ -118,12 +118,19 @@ def parse(settings: dict[str, Any], subject: str) -> Recipe:
             raise InputError(
                 f"{subject}: {key}", "a key of the recipe", "an unknown one", _nearest(key)
             ) from error
-        raise InputError(
-            f"{subject}: {key}" if key else subject,
-            first["msg"],
-            repr(first["input"])[:80],
-            "another value, or see the recipe's section in docs/recipes.md",
-        ) from error
+        raise InputError(f"{subject}: {key}" if key else subject, *_parts(first)) from error
+
+
+def _parts(error: Any) -> tuple[str, str, str]:
+    """Return what was expected, what was received and a hint; our own validators say all three."""
+    expected = error["msg"].removeprefix("Value error, ").removeprefix("expected ")
+    expected, _, rest = expected.removeprefix("Input should be ").partition("; received ")
+    received, _, hint = rest.partition("; try ")
+    return (
+        expected,
+        received or repr(error["input"])[:80],
+        hint or "another value, or see the recipe's section in docs/recipes.md",
+    )
 
 
 def _nearest(key: str) -> str:

@@ -157,6 +157,15 @@ class TrainSettings(_Section):
     finetune_epochs: Annotated[int, Field(ge=0)] = 0
     finetune_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
 
+    @model_validator(mode="after")
+    def _decays(self) -> "TrainSettings":
+        if self.optimizer == "muon" and self.weight_decay:
+            raise ValueError(
+                "expected weight_decay = 0, for muon keeps the kernels' norms; "
+                f"received {self.weight_decay}; try train.weight_decay=0"
+            )
+        return self
+
 
 class EvaluationSettings(_Section):
     """`[evaluation]`: what is chosen on val: the operating point and when to abstain."""
@@ -170,9 +179,13 @@ class EvaluationSettings(_Section):
     @model_validator(mode="after")
     def _one_target(self) -> "EvaluationSettings":
         if self.sensitivity is not None and self.specificity is not None:
-            raise ValueError("expected a target sensitivity or specificity, not both")
+            raise ValueError(
+                "expected a target sensitivity or a target specificity; received both; try one"
+            )
         if self.abstain_fraction is not None and self.answered_accuracy is not None:
-            raise ValueError("expected abstain_fraction or answered_accuracy, not both")
+            raise ValueError(
+                "expected abstain_fraction or answered_accuracy; received both; try one"
+            )
         return self
 
 
