@@ -23,6 +23,7 @@ def fails(code: int, *words: object, **options: object) -> str:
     result = run_tfcnn(*words, **options)
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert result.returncode == code, result.stderr
+    assert "" not in result.stderr.splitlines(), result.stderr
     assert len(lines) == 1 and "Traceback" not in result.stderr, result.stderr
     assert "expected" in lines[0] and "received" in lines[0] and "; try " in lines[0]
     return lines[0]

@@ -46,6 +46,7 @@ class TerminalReporter(Reporter):
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
+            disable=not self.console.is_interactive,  # or it would end with an empty line
         )
         self._task: Any = None
 
