@@ -94,6 +94,16 @@ def test_doubted_labels_and_folds_come_from_the_cross_validation(home: Path) -> 
     assert f"{len(wrong)} of {len(rows)} labels" in text and wrong[0][0] in text
 
 
+def test_a_fold_names_the_cross_validation_it_is_part_of(home: Path) -> None:
+    fold = finished(home / "models/own-crossval/fold-0")
+    (fold.parent / "splits").mkdir()
+    (fold.parent / "splits/fold-0.csv").touch()
+    text = prose(fold)
+    assert "This run is one fold of own-crossval" in text
+    assert "tfcnn crossval" not in text
+    assert "tfcnn labels own-crossval" in text
+
+
 @pytest.mark.parametrize(
     ("kind", "changes", "expected", "absent"),
     [

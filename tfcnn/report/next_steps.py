@@ -37,9 +37,10 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
         return [Step(f"Train it split by {noun}: that result can be believed.", command=command)]
     groups = content.report.counts[content.shown]["groups"]
     steps = []
-    if content.shown != "test" or 0 < groups < FEW_GROUPS:
+    known = siblings.crossval(content)
+    if not known.get("part_of") and (content.shown != "test" or 0 < groups < FEW_GROUPS):
         what = f"all {run.card['data']['nouns'][1 if groups else 0]}"
-        by, known = "each by a model of the others", siblings.crossval(content)
+        by = "each by a model of the others"
         verb = "See the test" if known["folder"] else "Test"
         steps.append(Step(f"{verb} on {what}, {by}.", "checks", known.get("command", "")))
     if num_errors:

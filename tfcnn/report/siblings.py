@@ -63,10 +63,17 @@ def leak(content: Content) -> dict[str, Any]:
 
 
 def crossval(content: Content) -> dict[str, Any]:
-    """Return what a cross-validation of this recipe said, or the command that would make one."""
+    """Return what a cross-validation of this recipe said, or the command that would make one.
+
+    Of a fold, `part_of` names its cross-validation, which is seldom done when a fold is.
+    """
+    beside = content.run.path.parent
+    if runs.is_crossval(beside):
+        return {"folder": None, "part_of": beside.name}
     folder = _crossval_folder(content)
     if folder is None:
-        return {"command": f"tfcnn crossval {recipe_path(content)}", "folder": None}
+        command = f"tfcnn crossval {recipe_path(content)}"
+        return {"folder": None, "part_of": "", "command": command}
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     return {"folder": folder.name, "sentence": summary["sentence"]}
 
@@ -79,7 +86,8 @@ def suspects(content: Content) -> dict[str, Any]:
     """
     folder = _crossval_folder(content)
     if folder is None or not (folder / "labels.csv").is_file():
-        name = content.run.name if folder is None else folder.name
+        beside = content.run.path.parent if runs.is_crossval(content.run.path.parent) else folder
+        name = content.run.name if beside is None else beside.name
         return {"command": f"tfcnn labels {shlex.quote(name)}", "ranks": {}, "folder": None}
     with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
