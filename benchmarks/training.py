@@ -1,6 +1,7 @@
 """Training from folder to tested model: tfcnn and its rivals, one after the other, on one split.
 
     python benchmarks/training.py malaria --repeats 3
+    python benchmarks/training.py malaria --repeats 3 --first 2 --only tfcnn --only "Keras, float32"
     python benchmarks/training.py --draw
 
 Needs the rivals' environments (`sh benchmarks/rivals/install.sh`) and the data set. A contestant
@@ -107,7 +108,7 @@ def measured() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def measure(recipe: str, repeats: int, only: list[str]) -> None:
+def measure(recipe: str, repeats: range, only: list[str]) -> None:
     try:
         run = tfcnn.load("bench-0")
     except InputError:
@@ -136,8 +137,8 @@ def measure(recipe: str, repeats: int, only: list[str]) -> None:
             print(row, flush=True)
 
 
-def contests(repeats: int, only: list[str]) -> Iterator[tuple[int, str]]:
-    for repeat in range(repeats):
+def contests(repeats: range, only: list[str]) -> Iterator[tuple[int, str]]:
+    for repeat in repeats:
         for name in (*OURS, *RIVALS):
             if not only or name in only:
                 yield repeat, name
@@ -201,10 +202,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("recipe", nargs="?", default="malaria")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the repeat to begin with")
     parser.add_argument("--only", action="append", default=[], help="a contestant's name; again")
     parser.add_argument("--draw", action="store_true", help="only print the table and draw")
     arguments = parser.parse_args()
     if not arguments.draw:
-        measure(arguments.recipe, arguments.repeats, arguments.only)
+        repeats = range(arguments.first, arguments.repeats)
+        measure(arguments.recipe, repeats, arguments.only)
     print(table())
     draw()
