@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import numpy as np
+import pytest
 from conftest import QUICK, run_tfcnn
 from PIL import Image
 from typer.testing import CliRunner
@@ -27,6 +28,26 @@ def fails(code: int, *words: object, **options: object) -> str:
     assert len(lines) == 1 and "Traceback" not in result.stderr, result.stderr
     assert "expected" in lines[0] and "received" in lines[0] and "; try " in lines[0]
     return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["bogus"], "bogus"),
+        (["train"], "RECIPE|FOLDER"),
+        (["train", "malaria", "--fres"], "--fresh"),
+        (["explain", "malaria", "x", "--method", "foo"], "layer-cam"),
+        (["crossval", "malaria", "--folds", "x"], "a valid integer"),
+    ],
+)
+def test_a_mistaken_command_line_is_one_line(words, named):
+    line = fails(2, *words)
+    assert named in line and line.endswith(" -h") and "Value error" not in line
+
+
+def test_no_words_are_a_call_for_help():
+    result = run_tfcnn()
+    assert result.returncode == 0 and "Usage: tfcnn" in result.stdout
 
 
 def test_every_command_has_help_with_an_example():

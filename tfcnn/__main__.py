@@ -8,6 +8,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import Any
 
 from tfcnn.errors import TfcnnError
 
@@ -25,12 +26,17 @@ def main() -> None:
 
     An interrupted command (exit 130) prints the line that continues it.
     """
+    import typer
+
     from tfcnn.cli import app
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        app(standalone_mode=True)
+        words = sys.argv[1:] or ["--help"]
+        sys.exit(app(words, prog_name="tfcnn", standalone_mode=False))
+    except typer.TyperException as error:
+        _fail(_misused(error), 2)
     except TfcnnError as error:
         _fail(str(error), error.exit_code)
     except _Interrupted:
@@ -55,6 +61,15 @@ def _continuation() -> str:
     if words[:1] in (["train"], ["crossval"]) and "--resume" not in words:
         words.append("--resume")
     return shlex.join(["tfcnn", *words])
+
+
+def _misused(error: Any) -> str:
+    """Return in one line, and in our words, what Typer says in a box of several."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tfcnn"
+    said = error.format_message().replace("Value error, ", "").rstrip(".")
+    received = f"something else: {said[:1].lower()}{said[1:]}"
+    return f"{command}: expected what its help lists; received {received}; try {command} -h"
 
 
 def _interrupt(*_: object) -> None:
