@@ -41,9 +41,6 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except _Interrupted:
         _fail(f"interrupted; to continue: {_continuation()}", 130)
-    except BrokenPipeError:  # `tfcnn predict ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         if error.errno in FULL or "No space left" in str(error) or "errno = 28" in str(error):
             _fail(f"{error.filename or 'disk'}: expected free space; received a full disk; "
