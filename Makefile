@@ -53,7 +53,7 @@ predict: $(READY) ## RUN=malaria IMAGES=folder: one CSV row per image
 report: $(READY) ## RUN=malaria: write report.html anew
 	$(TFCNN) report "$(RUN)"
 
-bench: $(READY) ## tfcnn and its rivals on the real cells, side by side; some 20 minutes a repeat
+bench: $(READY) ## tfcnn and its rivals on the real cells, side by side; an hour or more a repeat, or some: ARGS='--only tfcnn'
 	@test -d benchmarks/rivals/environments || sh benchmarks/rivals/install.sh
 	.venv/bin/python benchmarks/training.py malaria --repeats "$(REPEATS)" $(ARGS)
 

@@ -1,4 +1,4 @@
-"""THE decoder: every image, in training, evaluation, prediction and service, passes through here.
+"""THE decoder: every image, in training, evaluation and prediction, passes through here.
 
 One function means one answer: Pillow and `tf.image.resize` differ by up to 112 of 255 when an
 image shrinks, so a model served through another decoder is another model.

@@ -37,7 +37,7 @@ def limits(run: Run, report: Report, shown: str) -> list[str]:
     data, metrics = run.card["data"], report.splits[shown]
     found = []
     if run.is_leaky:
-        found.append("A demonstration of a leak: not to be used, and refused by export and serve.")
+        found.append("A demonstration of a leak: its figures flatter, and it is not to be used.")
     if run.positive is not None:
         found.append("Not a medical device: no diagnosis may rest on it.")
     if _is_malaria(run):
