@@ -3,8 +3,9 @@
     python benchmarks/rivals/keras_io.py FOLDER --epochs 10 [--mixed]
 
 FOLDER holds train/ and test/ with a folder per class. The layers of recipe `malaria`, in
-the order of Keras' guides (normalisation and ReLU before pooling), the same optimizer; mirror images
-and contrast by Keras' layers; images cached in memory. Prints accuracy and ROC AUC on test as JSON.
+the order of Keras' guides (normalisation and ReLU before pooling), the same optimizer; mirror
+images and contrast by Keras' layers; images cached in memory. Prints accuracy and ROC AUC on test
+as JSON.
 """
 
 import argparse

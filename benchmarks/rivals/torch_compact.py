@@ -3,7 +3,8 @@
     python benchmarks/rivals/torch_compact.py FOLDER --epochs 10
 
 FOLDER holds train/ and test/ with a folder per class. The same layers, size, augmentation,
-optimizer and schedule as recipe `malaria`, but that contrast turns about the cell's mean. Prints accuracy and ROC AUC on test as JSON.
+optimizer and schedule as recipe `malaria`, but that contrast turns about the cell's mean. Prints
+accuracy and ROC AUC on test as JSON.
 """
 
 import argparse
