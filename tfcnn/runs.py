@@ -170,6 +170,9 @@ def find(name_or_path: str | Path) -> Path:
             raise InputError(folder, "a run", "a cross-validation, which is several", hint)
         if (folder / DONE).exists() or (folder.parent == ZOO and (folder / CARD).exists()):
             return folder
+        if state(folder) == "unfinished":  # not the shipped one of its name instead
+            hint = "`tfcnn train ... --resume`, or --fresh to start again"
+            raise InputError(folder, "a finished run", "an unfinished one", hint)
     if Path(name).suffix == ".keras" and Path(name).is_file():
         raise InputError(
             name,
@@ -177,10 +180,6 @@ def find(name_or_path: str | Path) -> Path:
             "a model file alone, which does not say its classes and image size",
             "its folder, or training it with `tfcnn train`",
         )
-    for folder in candidates:
-        if state(folder) == "unfinished":
-            hint = "`tfcnn train ... --resume`, or --fresh to start again"
-            raise InputError(folder, "a finished run", "an unfinished one", hint)
     shipped = sorted(path.name for path in ZOO.glob("*") if path.name not in names())
     known = ", ".join([*names(), *(f"{model} (shipped)" for model in shipped)])
     raise InputError(name, "a run's name or path", "no such run", f"one of: {known}")

@@ -92,7 +92,7 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
         row = {
             "epoch": epoch + 1,
             **{key: float(value) for key, value in (logs or {}).items()},
-            "learning_rate": float(self.model.optimizer.learning_rate),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "seconds": seconds,
             "images_per_second": self.steps * self.batch_size / trained,
             "waiting_fraction": (self.waiting.seconds - self._epoch_waited) / trained,

@@ -138,11 +138,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 name: [arrays[f"{name}_{i}"] for i in range(_count(arrays.files, name))]
                 for name in ("weights", "optimizer", "best")
             }
-        self.model.set_weights(groups["weights"])
-        optimizer = self.model.optimizer
-        optimizer.build(self.model.trainable_variables)
-        for variable, value in zip(optimizer.variables, groups["optimizer"], strict=True):
-            variable.assign(value)
+        with self.model.distribute_strategy.scope():  # a GPU's variables are made in no other
+            self.model.set_weights(groups["weights"])
+            optimizer = self.model.optimizer
+            optimizer.build(self.model.trainable_variables)
+            for variable, value in zip(optimizer.variables, groups["optimizer"], strict=True):
+                variable.assign(value)
         self.stopping.kept = self.state.stopping
         self.stopping.kept_weights = groups["best"] or None
 

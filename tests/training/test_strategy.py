@@ -1,0 +1,51 @@
+"""Under the strategy that several GPUs train in, on one processor: a run ends, and goes on."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfcnn import recipe as recipes
+from tfcnn.progress import Reporter
+from tfcnn.training import form
+from tfcnn.training.fit import compile_model, fit
+from tfcnn.training.resume import Checkpoint, State
+
+
+class Cut(Exception):
+    """Ends a training in its second epoch, as a kill would."""
+
+
+class Cutting(Reporter):
+    def epoch(self, epoch, epochs, logs):
+        if epoch == 2:
+            raise Cut
+
+
+def compiled(recipe):
+    keras.utils.set_random_seed(0)
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = form.training_form(recipe.model, (16, 16, 3), 2, "float32")
+    compile_model(model, recipe.train, 24)
+    return model
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule):
+    settings = [f"train.schedule={schedule}", "train.epochs=2", "train.batch_size=8"]
+    recipe = recipes.override(recipes.load("malaria"), [*settings, "data.image_size=16"])
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 256, (32, 16, 16, 3), np.uint8), np.arange(32, dtype=np.int32) % 2
+    rows = {"train": np.arange(24), "val": np.arange(24, 32)}
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    state = State(precision="float32")
+    whole = fit(compiled(recipe), recipe, data, rows, tmp_path / "whole", state, Reporter())
+    state = State(precision="float32")
+    with pytest.raises(Cut):
+        fit(compiled(recipe), recipe, data, rows, tmp_path / "cut", state, Cutting())
+    state = Checkpoint.read_state(tmp_path / "cut")
+    assert state.epoch == 1
+    resumed = fit(compiled(recipe), recipe, data, rows, tmp_path / "cut", state, Reporter())
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
