@@ -112,6 +112,22 @@ def test_groups_from_a_csv(make_tree, tmp_path):
         manifest.build(source, group_csv=str(table))
 
 
+def test_a_blank_makes_no_other_patient(make_tree, tmp_path):
+    source = open_folder(make_tree())
+    table = tmp_path / "groups.csv"
+    lines = [f"{item.path},p{i % 4}{' ' * (i % 2)}" for i, item in enumerate(source.items)]
+    table.write_text("\n".join(["path,group", *lines]))
+    listed = manifest.build(source, group_csv=str(table))
+    assert {row.group for row in listed.rows} == {"p0", "p1", "p2", "p3"}
+
+
+def test_a_csv_of_another_encoding_is_named(make_tree, tmp_path):
+    table = tmp_path / "groups.csv"
+    table.write_bytes("path,group\nM\u00fcller.png,p1\n".encode("cp1252"))
+    with pytest.raises(InputError, match=r"groups\.csv: expected a CSV in UTF-8"):
+        manifest.build(open_folder(make_tree()), group_csv=str(table))
+
+
 @pytest.mark.parametrize(
     ("regex", "message"),
     [("^(X)", "matches"), ("(", "regular expression")],

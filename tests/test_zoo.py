@@ -27,6 +27,15 @@ def test_all_are_there_and_small():
     assert sum(file.stat().st_size for file in runs.ZOO.rglob("*") if file.is_file()) < MOST_BYTES
 
 
+def test_an_unfinished_run_is_not_answered_for_by_the_shipped_one(home):
+    folder = home / "models/malaria"
+    folder.mkdir(parents=True)
+    assert runs.find("malaria") == runs.ZOO / "malaria"
+    (folder / "recipe.toml").touch()
+    with pytest.raises(InputError, match="an unfinished one"):
+        runs.find("malaria")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_model_answers_from_an_empty_folder(name, tmp_path, home):
     picture = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tfcnn import atomic
+from tfcnn import atomic, tables
 from tfcnn.datasets import Progress, Source
 from tfcnn.decode import Content, UnreadableImageError, open_image
 from tfcnn.errors import InputError
@@ -174,15 +174,8 @@ def _groups(source: Source, regex: str | None, group_csv: str | None) -> dict[st
 
 
 def _groups_from_csv(source: Source, path: Path) -> dict[str, str]:
-    if not path.is_file():
-        raise InputError(path, "a CSV with columns path,group", "no such file", "another path")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"path", "group"} <= set(reader.fieldnames or ()):
-            raise InputError(
-                path, "columns path,group", f"{reader.fieldnames}", "adding a header line"
-            )
-        groups = {row["path"]: row["group"] for row in reader}
+    rows = tables.read(path, ("path", "group"), "adding a header line")
+    groups = {row["path"]: (row["group"] or "").strip() for row in rows}  # "p1 " is p1
     missing = [item.path for item in source.items if not groups.get(item.path)]
     if missing:
         raise InputError(

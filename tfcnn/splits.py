@@ -1,6 +1,5 @@
 """Who is in which split: grouped, stratified, seeded, and refused where it leaks."""
 
-import csv
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic
+from tfcnn import atomic, tables
 from tfcnn.errors import CheckError, InputError
 from tfcnn.manifest import Manifest, Row
 from tfcnn.recipe import SplitSettings
@@ -141,14 +140,8 @@ def read(path: Path, manifest: Manifest) -> list[str]:
         InputError: if the file is no split, or names an image that is not in the data.
         CheckError: if an image changed since the split was made.
     """
-    if not path.is_file():
-        raise InputError(path, "a split.csv", "no such file", "another path")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"path", "split"} <= set(reader.fieldnames or ()):
-            received = ", ".join(reader.fieldnames or ["an empty file"])
-            raise InputError(path, "columns path,split", received, "the split.csv of a run")
-        given = {row["path"]: row for row in reader}
+    read = tables.read(path, ("path", "split"), "the split.csv of a run")
+    given = {row["path"]: row for row in read}
     rows = {row.path: row for row in manifest.rows}
     for name, row in given.items():
         _check_given(path, name, row, rows)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfcnn.errors import InputError
 from tfcnn.inputs import augment, generator, pipeline, tfdata
-from tfcnn.recipe import InputSettings
+from tfcnn.recipe import Augment, InputSettings
 
 # SciPy 1: Keras reaches for a name that SciPy 2 is to drop
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
@@ -263,6 +263,12 @@ def test_what_cannot_be_had_is_refused_before_work_starts():
     for name in ("tfdata", "generator"):
         with pytest.raises(InputError, match="zca_whitening"):
             pipeline.check(InputSettings(pipeline=name, generator={"zca_whitening": True}), (8, 8))
+
+
+def test_the_generator_cannot_alternate():
+    settings = InputSettings(pipeline="generator", augment=Augment(flip_vertical="alternating"))
+    with pytest.raises(InputError, match=r"inputs\.augment\.flip_vertical: .*alternating"):
+        pipeline.check(settings, (16, 16))
 
 
 def test_changes_are_said_once():

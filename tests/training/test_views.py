@@ -4,9 +4,20 @@ import keras
 import numpy as np
 import pytest
 
+from tfcnn import recipe as recipes
 from tfcnn.architectures import build
+from tfcnn.errors import InputError
+from tfcnn.progress import Reporter
 from tfcnn.training import form, saving
+from tfcnn.training.prepare import survey
 from tfcnn.training.views import VIEWS, averaged
+
+
+def test_turned_views_of_images_that_are_not_square_are_refused_at_once(make_tree, home):
+    settings = ["model.views=turned", "data.image_size=[32, 24]"]
+    recipe = recipes.override(recipes.for_folder(make_tree()), settings)
+    with pytest.raises(InputError, match=r"model\.views: .*square"):
+        survey(recipe, Reporter())
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn.decode import Pixels
+from tfcnn.errors import InputError
 from tfcnn.inputs import augment, generator
 from tfcnn.recipe import Augment, InputSettings
 
@@ -22,7 +23,14 @@ def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
     Raises:
         InputError: naming the key or argument.
     """
-    augment.check(_augment(settings), image_size)
+    changes = _augment(settings)
+    augment.check(changes, image_size)
+    for key in ("flip_horizontal", "flip_vertical"):
+        if settings.pipeline == "generator" and getattr(changes, key) == "alternating":
+            raise InputError(
+                f"inputs.augment.{key}", "true or false for ImageDataGenerator", "'alternating'",
+                "true, or inputs.pipeline=tfdata",
+            )  # fmt: skip
 
 
 def training(

@@ -118,7 +118,13 @@ def survey(recipe: Recipe, reporter: Reporter, *, resplit: bool = False) -> tupl
     )
     _tell(listed, reporter)
     recipe = _filled_in(recipe, listed)
-    pipeline.check(recipe.inputs, decoder_of(recipe).image_size)
+    height, width = decoder_of(recipe).image_size
+    pipeline.check(recipe.inputs, (height, width))
+    if recipe.model.views == "turned" and height != width:
+        raise InputError(
+            "model.views", "square images for turned ones", f"{height}x{width} px",
+            "model.views=mirrored, or one side as data.image_size",
+        )  # fmt: skip
     return recipe, listed
 
 
