@@ -140,8 +140,8 @@ def read(path: Path, manifest: Manifest) -> list[str]:
         InputError: if the file is no split, or names an image that is not in the data.
         CheckError: if an image changed since the split was made.
     """
-    read = tables.read(path, ("path", "split"), "the split.csv of a run")
-    given = {row["path"]: row for row in read}
+    listed = tables.read(path, ("path", "split"), "the split.csv of a run")
+    given = {row["path"]: row for row in listed}
     rows = {row.path: row for row in manifest.rows}
     for name, row in given.items():
         _check_given(path, name, row, rows)

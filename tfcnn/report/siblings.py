@@ -67,9 +67,9 @@ def crossval(content: Content) -> dict[str, Any]:
 
     Of a fold, `part_of` names its cross-validation, which is seldom done when a fold is.
     """
-    beside = content.run.path.parent
-    if runs.is_crossval(beside):
-        return {"folder": None, "part_of": beside.name}
+    part_of = _part_of(content)
+    if part_of:
+        return {"folder": None, "part_of": part_of}
     folder = _crossval_folder(content)
     if folder is None:
         command = f"tfcnn crossval {recipe_path(content)}"
@@ -86,8 +86,7 @@ def suspects(content: Content) -> dict[str, Any]:
     """
     folder = _crossval_folder(content)
     if folder is None or not (folder / "labels.csv").is_file():
-        beside = content.run.path.parent if runs.is_crossval(content.run.path.parent) else folder
-        name = content.run.name if beside is None else beside.name
+        name = _part_of(content) or (content.run if folder is None else folder).name
         return {"command": f"tfcnn labels {shlex.quote(name)}", "ranks": {}, "folder": None}
     with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -125,6 +124,12 @@ def _essence(recipe: Recipe) -> dict[str, Any]:
     settings = recipe.model_dump()
     del settings["name"], settings["data"]["split"], settings["train"]["seed"]
     return settings
+
+
+def _part_of(content: Content) -> str:
+    """Return the name of the cross-validation that this run is a fold of; "" if of none."""
+    folder = content.run.path.parent
+    return folder.name if runs.is_crossval(folder) else ""
 
 
 def _crossval_folder(content: Content) -> Path | None:
