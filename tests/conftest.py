@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfcnn import quiet
+
+quiet.silence()  # before a test imports Keras: its settings change how sums are rounded
 QUICK = ("train.epochs=4", "train.batch_size=16", "data.image_size=32", "train.precision=float32")
 
 

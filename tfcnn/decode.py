@@ -78,10 +78,14 @@ class Decoder:
         Raises:
             UnreadableImageError: if the content is not a whole image.
         """
+        return self.pixels(open_image(content, name), name)
+
+    def pixels(self, image: Image.Image, name: object = "image") -> Pixels:
+        """Return what `decode` does, of an image that `open_image` has opened."""
         with _named_errors(name):
-            image = open_image(content, name).convert("L" if self.channels == 1 else "RGB")
-            pixels = np.asarray(self._resize(image))
-        return pixels.reshape(self.shape)
+            mode = "L" if self.channels == 1 else "RGB"
+            seen = image if image.mode == mode else image.convert(mode)
+            return np.asarray(self._resize(seen)).reshape(self.shape)
 
     def _resize(self, image: Image.Image) -> Image.Image:
         size = self.image_size[::-1]  # Pillow counts (width, height)

@@ -4,20 +4,23 @@ import csv
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from PIL.Image import Image
+
 from tfcnn import atomic, tables
 from tfcnn.datasets import Progress, Source
-from tfcnn.decode import Content, UnreadableImageError, open_image
+from tfcnn.decode import UnreadableImageError, open_image
 from tfcnn.errors import InputError
 
 __all__ = ["LossError", "Manifest", "Row", "build", "hash_pixels"]
 
 FILE = "manifest.csv"
+Seen = Callable[[str, Image], None]
 # a hash fits the file it was made from: same path, size and modification time
 
 
@@ -80,6 +83,7 @@ def build(
     group_csv: str | None = None,
     progress: Progress | None = None,
     verify: bool = False,
+    seen: Seen | None = None,
 ) -> Manifest:
     """Read every image once, remember its hashes, and set the unreadable ones aside.
 
@@ -90,6 +94,8 @@ def build(
         group_csv: a CSV with columns `path, group`, instead of a regex.
         progress: called with (images done, of how many).
         verify: hash again even where size and modification time are unchanged.
+        seen: given the path and the opened image of each file that is read, from several threads,
+            so that it need not be opened once more.
 
     Raises:
         InputError: if a group cannot be read for every image.
@@ -97,7 +103,7 @@ def build(
     """
     groups = _groups(source, group_regex or source.group_regex, group_csv)
     known = {} if verify else _remembered(source.store / FILE)
-    rows = _hashed(source, known, progress)
+    rows = _hashed(source, known, progress, seen)
     rows = [replace(row, group=groups[row.path]) if groups else row for row in rows]
     _write(rows, source.store / FILE)
     manifest = Manifest(
@@ -110,13 +116,18 @@ def build(
     return manifest
 
 
-def hash_pixels(content: Content, name: object) -> str:
-    """Return the sha256 of an image's own pixels, whatever file format holds them."""
-    image = open_image(content, name).convert("RGB")  # grey saved as RGB is the same picture
-    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+def hash_pixels(image: Image) -> str:
+    """Return the sha256 of an opened image's own pixels, whatever file format held them."""
+    if image.mode != "RGB":
+        image = image.convert("RGB")  # grey saved as RGB is the same picture
+    found = hashlib.sha256(f"{image.size}".encode())
+    found.update(image.tobytes())
+    return found.hexdigest()
 
 
-def _hashed(source: Source, known: dict[str, Row], progress: Progress | None) -> list[Row]:
+def _hashed(
+    source: Source, known: dict[str, Row], progress: Progress | None, seen: Seen | None
+) -> list[Row]:
     """Return a row per item; only files that are new or changed are opened."""
     rows: dict[str, Row] = {}
     unknown = []
@@ -129,19 +140,23 @@ def _hashed(source: Source, known: dict[str, Row], progress: Progress | None) ->
         else:
             unknown.append(Row(item.path, item.label, "", item.official, "", "", *stat))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, row in enumerate(pool.map(lambda row: _hash(source, row), unknown), start=1):
+        hashed = pool.map(lambda row: _hash(source, row, seen), unknown)
+        for done, row in enumerate(hashed, start=1):
             rows[row.path] = row
             if progress:
                 progress(done, len(unknown))
     return [rows[item.path] for item in source.items]
 
 
-def _hash(source: Source, row: Row) -> Row:
+def _hash(source: Source, row: Row, seen: Seen | None) -> Row:
     try:
         content = source.read(row.path)
         data = content if isinstance(content, bytes) else content.tobytes()
         row = replace(row, sha256=hashlib.sha256(data).hexdigest())
-        return replace(row, pixels_sha256=hash_pixels(content, row.path))
+        image = open_image(content, row.path)
+        if seen:
+            seen(row.path, image)
+        return replace(row, pixels_sha256=hash_pixels(image))
     except UnreadableImageError as error:
         return replace(row, unreadable=error.reason)
     except OSError as error:

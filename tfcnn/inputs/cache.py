@@ -3,14 +3,16 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from PIL.Image import Image
 
 from tfcnn import atomic
 from tfcnn.datasets import Progress, Source, data_home
@@ -18,9 +20,10 @@ from tfcnn.decode import Decoder, Pixels
 from tfcnn.disk import disk_errors
 from tfcnn.manifest import Row
 
-__all__ = ["Decoded", "decoded"]
+__all__ = ["Decoded", "Early", "decoded"]
 
 VERSION = 1  # raise when the decoder changes: arrays of an earlier one are then made anew
+EARLY_BYTES = 2**30  # of memory
 
 
 @dataclass(frozen=True)
@@ -36,20 +39,56 @@ class Decoded:
     decode_seconds: float
 
 
+@dataclass
+class Early:
+    """Images decoded while `manifest.build` had them open, so that none is opened twice.
+
+    As many as `EARLY_BYTES` hold; `decoded` opens the others.
+
+    Attributes:
+        decoder: what they go through.
+        pixels: uint8 `(height, width, channels)` in [0, 255] by path.
+        seconds: time spent in that reading, if it opened any.
+    """
+
+    decoder: Decoder
+    pixels: dict[str, Pixels] = field(default_factory=dict)
+    _start: float = field(default_factory=perf_counter)
+    seconds: float = 0.0
+
+    def see(self, path: str, image: Image) -> None:
+        """Decode an opened image; called from several threads."""
+        if len(self.pixels) * math.prod(self.decoder.shape) < EARLY_BYTES:
+            self.pixels[path] = self.decoder.pixels(image, path)
+            self.seconds = perf_counter() - self._start
+
+
 def decoded(
-    source: Source, rows: Sequence[Row], decoder: Decoder, progress: Progress | None = None
+    source: Source,
+    rows: Sequence[Row],
+    decoder: Decoder,
+    progress: Progress | None = None,
+    early: Early | None = None,
 ) -> Decoded:
     """Return the decoded images of `rows`, in that order, from the cache where it has them.
 
     The key is the file hashes in order and the decoder's settings, so a changed file or setting
     can never be answered with old pixels.
+
+    Args:
+        source: where the files are.
+        rows: of its manifest.
+        decoder: what they go through.
+        progress: called with (images done, of how many) where the cache lacks them.
+        early: those that were decoded already, by the same decoder.
     """
     path = _cache_path(rows, decoder)
     seconds = 0.0
     if not path.exists():
         start = perf_counter()
-        _fill(path, source, rows, decoder, progress)
-        seconds = perf_counter() - start
+        known = early.pixels if early else {}
+        _fill(path, source, rows, decoder, progress, known)
+        seconds = perf_counter() - start + (early.seconds if early else 0.0)
     with contextlib.suppress(OSError):  # a cache shared read-only serves as well
         os.utime(path)  # the least recently used can be found and removed
     return Decoded(np.load(path, mmap_mode="r"), seconds)
@@ -63,7 +102,12 @@ def _cache_path(rows: Sequence[Row], decoder: Decoder) -> Path:
 
 
 def _fill(
-    path: Path, source: Source, rows: Sequence[Row], decoder: Decoder, progress: Progress | None
+    path: Path,
+    source: Source,
+    rows: Sequence[Row],
+    decoder: Decoder,
+    progress: Progress | None,
+    known: dict[str, Pixels],
 ) -> None:
     with disk_errors(path), atomic.writing(path) as part:
         images = np.lib.format.open_memmap(
@@ -74,11 +118,17 @@ def _fill(
         def decode(i: int) -> None:
             images[i] = decoder.decode(source.read(rows[i].path), rows[i].path)
 
+        unknown = []
+        for i, row in enumerate(rows):
+            if row.path in known:
+                images[i] = known[row.path]
+            else:
+                unknown.append(i)
         # threads, not processes: Pillow lets go of the interpreter while it decodes and resizes
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(decode, range(len(rows))), start=1):
+            for done, _ in enumerate(pool.map(decode, unknown), start=1):
                 if progress:
-                    progress(done, len(rows))
+                    progress(done, len(unknown))
         images.flush()
 
 

@@ -211,6 +211,7 @@ def compile_model(
         model.compile(
             optimizer=optimizer_for(train, steps), loss=loss, metrics=[sparse_categorical_accuracy]
         )
+        model.optimizer.build(model.trainable_variables)
 
 
 def optimizer_for(train: TrainSettings, steps: int) -> Any:

@@ -11,7 +11,7 @@ from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
 from tfcnn.errors import InputError
 from tfcnn.inputs import pipeline
-from tfcnn.inputs.cache import decoded
+from tfcnn.inputs.cache import Early, decoded
 from tfcnn.manifest import Manifest
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
@@ -71,11 +71,12 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         InputError: if the data cannot be used.
         CheckError: if the split leaks.
     """
-    recipe, listed = survey(recipe, reporter, resplit=resplit)
+    recipe, listed, early = _survey(recipe, reporter, resplit)
     split = recipe.data.split
     assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, split)
     splits.gate(listed, assigned, unit=split.unit)
-    images = decoded(listed.source, listed.rows, decoder_of(recipe), reporter.stage("decoding"))
+    decoder, progress = decoder_of(recipe), reporter.stage("decoding")
+    images = decoded(listed.source, listed.rows, decoder, progress, early)
     classes = {name: i for i, name in enumerate(listed.class_names)}
     return Prepared(
         recipe,
@@ -88,17 +89,23 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
     )
 
 
-def survey(recipe: Recipe, reporter: Reporter, *, resplit: bool = False) -> tuple[Recipe, Manifest]:
+def survey(recipe: Recipe, reporter: Reporter) -> tuple[Recipe, Manifest]:
     """Find out what the data are; returns the recipe with what it left open, and the manifest.
 
     Args:
         recipe: what to prepare.
         reporter: hears of every stage.
-        resplit: ignore the split that the folder itself is in.
 
     Raises:
         InputError: if data, network options or augmentation cannot be used.
     """
+    return _survey(recipe, reporter)[:2]
+
+
+def _survey(
+    recipe: Recipe, reporter: Reporter, resplit: bool = False
+) -> tuple[Recipe, Manifest, Early]:
+    """Do what `survey` does, and return what was decoded on the way."""
     network, finetune_epochs = recipe.model.network, recipe.train.finetune_epochs
     architectures.check_options(network, recipe.model.options)
     if finetune_epochs and not architectures.part(network, "finetune"):
@@ -110,22 +117,29 @@ def survey(recipe: Recipe, reporter: Reporter, *, resplit: bool = False) -> tupl
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)
         source = replace(source, items=items)
+    size = recipe.data.image_size or typical_size(source)
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"image_size": size})})
+    _check_shape(recipe, size)
+    early = Early(decoder_of(recipe))
     listed = manifest.build(
         source,
         group_regex=recipe.data.group_regex,
         group_csv=recipe.data.group_csv,
         progress=reporter.stage(f"reading {source.name}"),
+        seen=early.see,
     )
     _tell(listed, reporter)
-    recipe = _filled_in(recipe, listed)
-    height, width = decoder_of(recipe).image_size
-    pipeline.check(recipe.inputs, (height, width))
-    if recipe.model.views == "turned" and height != width:
+    return _filled_in(recipe, listed), listed, early
+
+
+def _check_shape(recipe: Recipe, size: tuple[int, int]) -> None:
+    """Refuse what cannot be done to images of this `(height, width)`, before any is read."""
+    pipeline.check(recipe.inputs, size)
+    if recipe.model.views == "turned" and size[0] != size[1]:
         raise InputError(
-            "model.views", "square images for turned ones", f"{height}x{width} px",
+            "model.views", "square images for turned ones", f"{size[0]}x{size[1]} px",
             "model.views=mirrored, or one side as data.image_size",
         )  # fmt: skip
-    return recipe, listed
 
 
 def decoder_of(recipe: Recipe) -> Decoder:
@@ -137,7 +151,7 @@ def decoder_of(recipe: Recipe) -> Decoder:
 
 
 def _filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
-    """Fill in what the recipe leaves to the data: image size, group regex, positive class.
+    """Fill in what the recipe leaves to the data: group regex and positive class.
 
     Raises:
         InputError: if the positive class is none of the data's.
@@ -150,7 +164,6 @@ def _filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
         )
     filled = data.model_copy(
         update={
-            "image_size": data.image_size or typical_size(listed.source),
             "group_regex": data.group_regex or listed.source.group_regex,
             "positive": positive if len(listed.class_names) == 2 else None,
         }

@@ -30,7 +30,7 @@ __all__ = ["check_same", "may_write", "train"]
 
 Floats = npt.NDArray[np.float32]
 VAL_BATCH_SIZE = 128
-CHECKED = 1024  # val images on which the model's forms, and Keras' own evaluate, are compared
+CHECKED = 256  # val images on which the model's forms, and Keras' own evaluate, are compared
 STARTERS = 5000  # training images that a network is initialised with, where it asks for any
 
 
