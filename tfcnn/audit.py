@@ -9,7 +9,7 @@ from typing import Any
 
 from tfcnn import manifest, splits
 from tfcnn.datasets.folder import open_any
-from tfcnn.manifest import LossError, Manifest
+from tfcnn.manifest import LossError, Manifest, Row
 from tfcnn.progress import Reporter
 from tfcnn.recipe import SplitSettings
 
@@ -69,7 +69,7 @@ def audit(name: str, group_regex: str | None, group_csv: str | None, reporter: R
             verify=True,
         )
     except LossError as error:  # what `check` is there to report
-        return Audit(source.name, {}, (Finding(str(error), is_blocking=True),))
+        return Audit(source.name, {}, (Finding(str(error), True, _reasons(error.lost)),))
     counts = Counter(row.label for row in listed.rows)
     found = [*_unreadable(listed), *_doubles(listed), *_groups(listed), *_classes(counts)]
     return Audit(listed.summary(), dict(sorted(counts.items())), tuple(found))
@@ -90,11 +90,15 @@ def propose_regex(paths: Sequence[str]) -> str | None:
 def _unreadable(listed: Manifest) -> list[Finding]:
     found = []
     if listed.quarantined:
-        examples = tuple(f"{row.path}: {row.unreadable}" for row in listed.quarantined)
+        examples = _reasons(listed.quarantined)
         found.append(Finding(f"{len(examples)} unreadable images, set aside", False, examples))
     if listed.source.ignored:
         found.append(Finding(f"{listed.source.ignored} files that are no images, ignored", False))
     return found
+
+
+def _reasons(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(f"{row.path}: {row.unreadable}" for row in rows)
 
 
 def _doubles(listed: Manifest) -> list[Finding]:

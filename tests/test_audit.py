@@ -1,0 +1,21 @@
+"""What `check` finds: all that training would refuse, and which files are to blame."""
+
+from tfcnn.audit import Audit, audit
+from tfcnn.progress import Reporter
+
+
+def audited(root: object, **options: str | None) -> Audit:
+    return audit(str(root), options.get("group_regex"), options.get("group_csv"), Reporter())
+
+
+def test_files_too_many_of_which_are_unreadable_are_listed(make_tree):
+    root = make_tree()
+    for i in range(7):
+        (root / "round" / f"bad{i}.png").write_bytes(b"")
+    found = audited(root)
+    assert found.is_blocking and "at most 5 unreadable images" in found.lines()[1]
+    (finding,) = found.findings
+    assert [line.split(":")[0] for line in finding.examples] == [
+        f"round/bad{i}.png" for i in range(7)
+    ]
+    assert "0 bytes" in found.lines()[2] and "and 2 more (--json lists all)" in found.lines()[-1]
