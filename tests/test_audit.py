@@ -19,3 +19,14 @@ def test_files_too_many_of_which_are_unreadable_are_listed(make_tree):
         f"round/bad{i}.png" for i in range(7)
     ]
     assert "0 bytes" in found.lines()[2] and "and 2 more (--json lists all)" in found.lines()[-1]
+
+
+def test_a_split_that_training_would_refuse_is_a_finding(make_tree):
+    root = make_tree(groups=2)
+    assert not audited(root).is_blocking
+    found = audited(root, group_regex=r"^(P\d)")
+    assert "at least 3 groups; received 2" in found.lines()[-1] and found.is_blocking
+    (root / "third").mkdir()
+    (root / "round" / "P0_0.png").rename(root / "third" / "P0_0.png")
+    found = audited(root)
+    assert "at least 3 different images of every class" in found.lines()[-1] and found.is_blocking
