@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn import architectures, manifest, splits
+from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
 from tfcnn.errors import InputError
@@ -110,14 +111,7 @@ def survey(recipe: Recipe, reporter: Reporter, *, resplit: bool = False) -> tupl
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)
         source = replace(source, items=items)
-    listed = manifest.build(
-        source,
-        group_regex=recipe.data.group_regex,
-        group_csv=recipe.data.group_csv,
-        progress=reporter.stage(f"reading {source.name}"),
-    )
-    _tell(listed, reporter)
-    recipe = _filled_in(recipe, listed)
+    recipe = _filled_in(recipe, source)
     height, width = decoder_of(recipe).image_size
     pipeline.check(recipe.inputs, (height, width))
     if recipe.model.views == "turned" and height != width:
@@ -125,6 +119,13 @@ def survey(recipe: Recipe, reporter: Reporter, *, resplit: bool = False) -> tupl
             "model.views", "square images for turned ones", f"{height}x{width} px",
             "model.views=mirrored, or one side as data.image_size",
         )  # fmt: skip
+    listed = manifest.build(
+        source,
+        group_regex=recipe.data.group_regex,
+        group_csv=recipe.data.group_csv,
+        progress=reporter.stage(f"reading {source.name}"),
+    )
+    _tell(listed, reporter)
     return recipe, listed
 
 
@@ -136,23 +137,31 @@ def decoder_of(recipe: Recipe) -> Decoder:
     return Decoder(size, recipe.data.channels, recipe.data.fit)
 
 
-def _filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
+def _filled_in(recipe: Recipe, source: Source) -> Recipe:
     """Fill in what the recipe leaves to the data: image size, group regex, positive class.
 
     Raises:
-        InputError: if the positive class is none of the data's.
+        InputError: if the positive class is none of two, or is lacking where a target needs one.
     """
-    data = recipe.data
-    positive = data.positive or listed.source.positive
-    if positive is not None and positive not in listed.class_names:
-        raise InputError(
-            "data.positive", f"one of {', '.join(listed.class_names)}", positive, "one of these"
-        )
+    data, names = recipe.data, sorted({item.label for item in source.items})
+    known, is_binary = ", ".join(names), len(names) == 2
+    if data.positive and data.positive not in names:
+        raise InputError("data.positive", f"one of {known}", data.positive, "one of these")
+    if data.positive and not is_binary:
+        expected, received = "two classes, one of them positive", f"{len(names)} ({known})"
+        raise InputError("data.positive", expected, received, "data.positive=''")
+    # a part of a data set may lack the class that the whole is searched for
+    own = source.positive if is_binary and source.positive in names else None
+    positive = data.positive or own
+    for key in ("sensitivity", "specificity"):
+        if positive is None and getattr(recipe.evaluation, key) is not None:
+            hint = f"data.positive={names[0]}, or ={names[1]}" if is_binary else "without"
+            raise InputError(f"evaluation.{key}", "two classes, one of them positive", known, hint)
     filled = data.model_copy(
         update={
-            "image_size": data.image_size or typical_size(listed.source),
-            "group_regex": data.group_regex or listed.source.group_regex,
-            "positive": positive if len(listed.class_names) == 2 else None,
+            "image_size": data.image_size or typical_size(source),
+            "group_regex": data.group_regex or source.group_regex,
+            "positive": positive,
         }
     )
     return recipe.model_copy(update={"data": filled})

@@ -1,0 +1,47 @@
+"""What a recipe leaves to the data, and what of it does not fit them."""
+
+from dataclasses import replace
+
+import pytest
+
+from tfcnn import manifest, recipe
+from tfcnn.datasets.folder import open_folder
+from tfcnn.errors import InputError
+from tfcnn.progress import Reporter
+from tfcnn.training import prepare
+from tfcnn.training.prepare import survey
+
+
+def surveyed(root, *settings):
+    return survey(recipe.override(recipe.for_folder(root), list(settings)), Reporter())[0]
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "setting", "message"),
+    [
+        (3, "data.positive=a", r"two classes, one of them positive; received 3 \(a, b, c\)"),
+        (3, "evaluation.sensitivity=.9", r"evaluation\.sensitivity: .*received a, b, c; try with"),
+        (2, "evaluation.sensitivity=.9", r"data\.positive=a, or =b"),
+        (2, "evaluation.specificity=.9", r"evaluation\.specificity: expected two classes"),
+        (2, "data.positive=c", "one of a, b; received c"),
+    ],
+)
+def test_a_positive_class_that_is_none_of_two_is_refused_first(
+    make_tree, monkeypatch, num_classes, setting, message
+):
+    root = make_tree(classes=("a", "b", "c")[:num_classes])
+    monkeypatch.setattr(manifest, "build", lambda *_, **__: pytest.fail("read the images"))
+    with pytest.raises(InputError, match=message):
+        surveyed(root, setting)
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [(("a", "b"), "a"), (("b", "c"), None), (("a", "b", "c"), None)],
+)
+def test_the_positive_class_of_a_data_set_is_that_of_its_whole(
+    make_tree, monkeypatch, classes, expected
+):
+    source = replace(open_folder(make_tree(classes=classes)), positive="a")
+    monkeypatch.setattr(prepare, "open_any", lambda *_: source)
+    assert surveyed(source.root).data.positive == expected
