@@ -24,7 +24,8 @@ Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # a class folder may be called 1
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class SplitSettings(_Section):

@@ -45,3 +45,7 @@ def test_the_positive_class_of_a_data_set_is_that_of_its_whole(
     source = replace(open_folder(make_tree(classes=classes)), positive="a")
     monkeypatch.setattr(prepare, "open_any", lambda *_: source)
     assert surveyed(source.root).data.positive == expected
+
+
+def test_classes_may_be_numbers(make_tree):
+    assert surveyed(make_tree(classes=("0", "1")), "data.positive=1").data.positive == "1"
