@@ -1,6 +1,9 @@
 """What `check` finds: all that training would refuse, and which files are to blame."""
 
+import pytest
+
 from tfcnn.audit import Audit, audit
+from tfcnn.errors import InputError
 from tfcnn.progress import Reporter
 
 
@@ -30,3 +33,8 @@ def test_a_split_that_training_would_refuse_is_a_finding(make_tree):
     (root / "round" / "P0_0.png").rename(root / "third" / "P0_0.png")
     found = audited(root)
     assert "at least 3 different images of every class" in found.lines()[-1] and found.is_blocking
+
+
+def test_groups_come_from_one_place(make_tree):
+    with pytest.raises(InputError, match="--group-regex: expected it or --group-csv"):
+        audited(make_tree(), group_regex="^(P)", group_csv="groups.csv")

@@ -78,6 +78,12 @@ def test_mistakes_are_named_in_one_line(assignment, message):
         assert text.count(once) == 1, text
 
 
+def test_groups_come_from_one_place():
+    both = ["data.group_regex=^(P)", "data.group_csv=groups.csv"]
+    with pytest.raises(InputError, match="data: expected group_regex or group_csv; received both"):
+        recipe.override(recipe.load("malaria"), both)
+
+
 def test_an_unknown_recipe_lists_the_known():
     with pytest.raises(InputError, match="malaria"):
         recipe.load("nothing")

@@ -63,6 +63,12 @@ class DataSettings(_Section):
     fit: Fit = "stretch"
     split: SplitSettings = SplitSettings()
 
+    @model_validator(mode="after")
+    def _grouped_once(self) -> "DataSettings":
+        if self.group_regex and self.group_csv:
+            raise ValueError("expected group_regex or group_csv; received both; try one of them")
+        return self
+
     @field_validator("image_size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:

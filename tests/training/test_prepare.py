@@ -47,5 +47,20 @@ def test_the_positive_class_of_a_data_set_is_that_of_its_whole(
     assert surveyed(source.root).data.positive == expected
 
 
+def test_a_csv_goes_before_the_regex_of_a_data_set(make_tree, monkeypatch, tmp_path):
+    """The run must not say that its groups were read with that regex."""
+    source = replace(open_folder(make_tree()), group_regex=r"^(P\d)")
+    monkeypatch.setattr(prepare, "open_any", lambda *_: source)
+    assert surveyed(source.root).data.group_regex == r"^(P\d)"
+    table = tmp_path / "groups.csv"
+    lines = [f"{item.path},{i}" for i, item in enumerate(source.items)]
+    table.write_text("\n".join(["path,group", *lines]))
+    settings = recipe.override(recipe.for_folder(source.root), [f"data.group_csv={table}"])
+    for _ in range(2):  # `crossval` surveys once for all, then once per fold
+        settings, listed = survey(settings, Reporter())
+        assert settings.data.group_regex is None
+        assert listed.summary() == "48 images of 48 groups"
+
+
 def test_classes_may_be_numbers(make_tree):
     assert surveyed(make_tree(classes=("0", "1")), "data.positive=1").data.positive == "1"

@@ -28,6 +28,8 @@ def predict(
         InputError: if its class folders are not the run's classes.
         CheckError: if an image or a group of it is in the run's train or val split.
     """
+    if group_regex and group_csv:
+        raise InputError("--group-regex", "it or --group-csv", "both", "one of them")
     source = _with_run_classes(open_folder(folder), run)
     regex = group_regex or (None if group_csv else run.card["data"]["group_regex"])
     listed = manifest.build(source, group_regex=regex, group_csv=group_csv)

@@ -157,10 +157,11 @@ def _filled_in(recipe: Recipe, source: Source) -> Recipe:
         if positive is None and getattr(recipe.evaluation, key) is not None:
             hint = f"data.positive={names[0]}, or ={names[1]}" if is_binary else "without"
             raise InputError(f"evaluation.{key}", "two classes, one of them positive", known, hint)
+    regex = None if data.group_csv else data.group_regex or source.group_regex
     filled = data.model_copy(
         update={
             "image_size": data.image_size or typical_size(source),
-            "group_regex": data.group_regex or source.group_regex,
+            "group_regex": regex,
             "positive": positive,
         }
     )
