@@ -85,6 +85,39 @@ def test_palette_with_transparency_is_laid_over_black():
     assert decoded[5, 5].tolist() == [0, 0, 0] and decoded[0, 0].tolist() == [10, 20, 30]
 
 
+@pytest.mark.parametrize(
+    ("pixels", "transparent", "expected"),
+    [
+        (np.array([[[9, 200, 70], [9, 200, 71]]], np.uint8), (9, 200, 70), [9, 200, 71]),
+        (np.array([[200, 100]], np.uint8), 200, [100, 100, 100]),
+        (np.array([[51400, 25700]], np.uint16), 51400, [100, 100, 100]),
+    ],
+    ids=["colour", "grey", "16-bit grey"],
+)
+def test_a_transparent_colour_is_laid_over_black(pixels, transparent, expected):
+    image = Image.fromarray(pixels)
+    plain = Decoder((1, 2)).decode(encoded(image))
+    decoded = Decoder((1, 2)).decode(encoded(image, transparency=transparent))
+    assert decoded[0].tolist() == [[0, 0, 0], expected]
+    assert plain[0, 0].any() and plain[0, 1].tolist() == expected
+
+
+def test_a_transparent_colour_of_sixteen_bits_is_laid_over_black():
+    """By hand, as Pillow writes none: a colour whose low bytes are those of white."""
+    colours = [(0x80FF, 0x20FF, 0x40FF), (0xFFFF,) * 3]
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0),
+        b"tRNS": struct.pack(">3H", *colours[0]),
+        b"IDAT": zlib.compress(b"\0" + struct.pack(">6H", *colours[0], *colours[1])),
+        b"IEND": b"",
+    }
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in parts.items():
+        crc = struct.pack(">I", zlib.crc32(name + data))
+        content += struct.pack(">I", len(data)) + name + data + crc
+    assert Decoder((1, 2)).decode(content)[0].tolist() == [[0, 0, 0], [255, 255, 255]]
+
+
 def test_sixteen_bits_are_scaled_not_clipped():
     ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
     decoded = Decoder((8, 8), 1).decode(encoded(Image.fromarray(ramp)))

@@ -32,6 +32,16 @@ def test_values_are_read_as_toml_else_as_text():
     assert recipe.override(changed, ["data.image_size=32"]).data.image_size == (32, 32)
 
 
+def test_a_text_may_be_a_number(tmp_path):
+    assert recipe.override(recipe.load("malaria"), ["data.positive=1"]).data.positive == "1"
+    path = tmp_path / "mine.toml"
+    path.write_text("[data]\nsource = 2024\npositive = 0\n")
+    assert (recipe.load(str(path)).data.source, recipe.load(str(path)).data.positive) == (
+        "2024",
+        "0",
+    )
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_another_network_starts_from_its_own_options(order):
     malaria = recipe.load("malaria")
@@ -66,6 +76,12 @@ def test_mistakes_are_named_in_one_line(assignment, message):
     assert message in text and "\n" not in text
     for once in ("expected ", "; received ", "; try "):
         assert text.count(once) == 1, text
+
+
+def test_groups_come_from_one_place():
+    both = ["data.group_regex=^(P)", "data.group_csv=groups.csv"]
+    with pytest.raises(InputError, match="data: expected group_regex or group_csv; received both"):
+        recipe.override(recipe.load("malaria"), both)
 
 
 def test_an_unknown_recipe_lists_the_known():

@@ -207,6 +207,15 @@ def test_other_data_is_scored_and_seen_data_refused(trained, tmp_path):
     assert report.counts["data"] == {"images": 24, "groups": 3}
     with pytest.raises(CheckError, match="has not seen"):
         tfcnn.evaluate(trained, data=trained.parents[2] / "cells")
+    with pytest.raises(InputError, match="--group-regex: expected it or --group-csv"):
+        tfcnn.evaluate(trained, data=unseen, group_regex="^(P)", group_csv="groups.csv")
+    stray = next((unseen / "square").iterdir())
+    stray.rename(stray.with_name("stray.png"))
+    with pytest.raises(InputError, match=r"group regex .*received stray\.png; .*with '' where no"):
+        tfcnn.evaluate(trained, data=unseen)
+    report = tfcnn.evaluate(trained, data=unseen, group_regex="")
+    assert report.counts["data"] == {"images": 24, "groups": 0}
+    assert report.sentence.startswith("On 24 unseen images")
     (unseen / "square").rename(unseen / "other")
     with pytest.raises(InputError, match="class folders round, square"):
         tfcnn.evaluate(trained, data=unseen)

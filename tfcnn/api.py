@@ -235,7 +235,8 @@ def evaluate(
     Args:
         run: a run, or its name or path.
         data: a folder of class folders that the run has not seen.
-        group_regex: how a group is read from a file name there; the run's own if None.
+        group_regex: how a group is read from a file name there; the run's own if None, "" where
+            no groups are known.
         group_csv: a CSV with columns `path, group`, instead.
 
     Raises:

@@ -129,16 +129,20 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGB", "L"):
+    transparent = image.info.get("transparency")
+    if image.mode in ("RGB", "L") and transparent is None:
         return image
     if image.mode.startswith("I"):  # 16-bit PNG and TIFF; 65535 / 257 = 255
         values = np.asarray(image)
         if values.size and (values.min() < 0 or values.max() > 65535):
             raise ValueError(f"{image.mode} pixels outside the 16-bit range 0..65535")
-        return Image.fromarray(np.round(values / 257.0).astype(np.uint8))
+        seen = np.where(values == transparent, 0, values)  # PNG's one transparent shade
+        return Image.fromarray(np.round(seen / 257.0).astype(np.uint8))
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose range is not known")
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+    if isinstance(transparent, tuple) and max(transparent) > 255:  # 16 bits; Pillow keeps 8
+        image.info["transparency"] = tuple(value >> 8 for value in transparent)
+    if "A" in image.mode or "a" in image.mode or transparent is not None:
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         return Image.alpha_composite(black, rgba).convert("RGB")

@@ -25,7 +25,11 @@ Seen = Callable[[str, Image], None]
 
 
 class LossError(InputError):
-    """So many images are unreadable that a result would not be of this data."""
+    """So many images are unreadable that a result would not be of this data; `lost` are these."""
+
+    def __init__(self, manifest: "Manifest", expected: str, received: str, hint: str) -> None:
+        super().__init__(manifest.source.root, expected, received, hint)
+        self.lost = manifest.quarantined
 
 
 @dataclass(frozen=True)
@@ -212,13 +216,13 @@ def _check_losses(manifest: Manifest) -> None:
     gone = sorted({row.label for row in lost} - {row.label for row in manifest.rows})
     if gone:
         received = f"no readable image of class {gone[0]}, first {first}"
-        raise LossError(manifest.source.root, "readable images", received, "mending the files")
+        raise LossError(manifest, "readable images", received, "mending the files")
     if len(lost) > allowed:
         raise LossError(
-            manifest.source.root,
+            manifest,
             f"at most {allowed} unreadable images",
             f"{len(lost)}, first {first}",
-            "`tfcnn check` for the whole list",
+            "`tfcnn check --json` for all of them",
         )
 
 

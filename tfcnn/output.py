@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from tfcnn import atomic
+from tfcnn.datasets.folder import printable
 from tfcnn.errors import InputError
 from tfcnn.prediction import Prediction
 
@@ -64,7 +65,7 @@ def _csv(predictions: Iterable[Prediction], class_names: tuple[str, ...], file: 
     for p in predictions:
         count += 1
         probs = [f"{p.probs[name]:.9g}" if p.probs else "" for name in class_names]
-        writer.writerow([p.path, p.predicted, *probs, p.decision, p.flag])
+        writer.writerow([printable(p.path), p.predicted, *probs, p.decision, p.flag])
     return count
 
 
@@ -72,5 +73,6 @@ def _jsonl(predictions: Iterable[Prediction], class_names: tuple[str, ...], file
     count = 0
     for prediction in predictions:
         count += 1
-        file.write(json.dumps(asdict(prediction), ensure_ascii=False) + "\n")
+        line = json.dumps(asdict(prediction), ensure_ascii=False)
+        file.write(printable(line) + "\n")  # JSON reads the escapes as the name they stand for
     return count

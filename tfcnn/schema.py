@@ -24,7 +24,8 @@ Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # a class folder may be called 1
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class SplitSettings(_Section):
@@ -61,6 +62,12 @@ class DataSettings(_Section):
     channels: Literal[1, 3] = 3
     fit: Fit = "stretch"
     split: SplitSettings = SplitSettings()
+
+    @model_validator(mode="after")
+    def _grouped_once(self) -> "DataSettings":
+        if self.group_regex and self.group_csv:
+            raise ValueError("expected group_regex or group_csv; received both; try one of them")
+        return self
 
     @field_validator("image_size", mode="before")
     @classmethod

@@ -12,7 +12,6 @@ from tfcnn import api
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import (
     GroupCsv,
-    GroupRegex,
     Json,
     Paths,
     RunArgument,
@@ -34,7 +33,9 @@ def evaluate(
     run: RunArgument,
     split: Annotated[str | None, typer.Option(help="val or test; both by default.")] = None,
     data: Annotated[Path | None, typer.Option(help="A folder of class folders, unseen.")] = None,
-    group_regex: GroupRegex = None,
+    group_regex: Annotated[
+        str | None, typer.Option(help="Reads the group there; '' for none; the run's by default.")
+    ] = None,
     group_csv: GroupCsv = None,
     as_json: Json = False,
 ) -> None:

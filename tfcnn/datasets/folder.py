@@ -19,6 +19,7 @@ __all__ = [
     "open_any",
     "open_folder",
     "open_source",
+    "printable",
     "typical_size",
 ]
 
@@ -58,7 +59,7 @@ def open_folder(folder: Path) -> Source:
         raise InputError(folder, "a folder of class folders", received, "another path")
     root = folder.resolve()
     key = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
-    name = _printable(root.name)
+    name = printable(root.name)
     return open_source(root, name=name, store=data_home() / "folders" / f"{name}-{key}")
 
 
@@ -93,7 +94,7 @@ def open_source(
     if num_images := sum(is_image_name(path.name) for path in loose):
         notes = (*notes, f"{num_images:,} images that are in no class folder, passed over")
     return Source(
-        name=name or _printable(folder.name),
+        name=name or printable(folder.name),
         root=root,
         items=tuple(sorted(items, key=lambda item: item.path)),
         group_regex=group_regex,
@@ -167,10 +168,11 @@ def _is_new(folder: Path, visited: set[str]) -> bool:
 
 
 def _is_utf8(text: str) -> bool:
-    return text == _printable(text)
+    return text == printable(text)
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """Return a name with an escape for each byte that is not UTF-8: no text file could hold it."""
     return name.encode(errors="backslashreplace").decode()
 
 
@@ -200,7 +202,7 @@ def _list_classes(
                 continue
             label = class_folder.name
             if not _is_utf8(label):
-                shown, hint = root / _printable(label), "renaming the folder"
+                shown, hint = root / printable(label), "renaming the folder"
                 raise InputError(shown, "a class name in UTF-8", "other bytes", hint)
             paths, passed_over = image_files(class_folder)
             if not paths and official in ("", "train"):

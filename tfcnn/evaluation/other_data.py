@@ -1,5 +1,6 @@
 """Predict another labelled folder, after making sure that the run was not trained on it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,13 +25,19 @@ def predict(
 ) -> Table:
     """Predict every image of a folder of class folders, as the split "data".
 
+    Groups are read by the run's own regex where neither another nor a CSV is given; an empty one
+    means that none are known.
+
     Raises:
-        InputError: if its class folders are not the run's classes.
+        InputError: if its class folders are not the run's classes, or no group can be read.
         CheckError: if an image or a group of it is in the run's train or val split.
     """
+    if group_regex and group_csv:
+        raise InputError("--group-regex", "it or --group-csv", "both", "one of them")
     source = _with_run_classes(open_folder(folder), run)
-    regex = group_regex or (None if group_csv else run.card["data"]["group_regex"])
-    listed = manifest.build(source, group_regex=regex, group_csv=group_csv)
+    if group_regex is None and group_csv is None:
+        group_regex = _own_regex(run, source)
+    listed = manifest.build(source, group_regex=group_regex, group_csv=group_csv)
     _refuse_seen(run, listed)
     images = decoded(source, listed.rows, run.decoder).images
     index = {name: i for i, name in enumerate(run.class_names)}
@@ -60,6 +67,21 @@ def _with_run_classes(source: Source, run: Run) -> Source:
             )
         items.append(replace(item, label=label))
     return replace(source, items=tuple(items))
+
+
+def _own_regex(run: Run, source: Source) -> str | None:
+    """Return the regex that read the run's groups, where it fits these file names too."""
+    regex: str | None = run.card["data"]["group_regex"]
+    names = (Path(item.path).name for item in source.items)
+    strange = next((name for name in names if regex and not re.search(regex, name)), None)
+    if strange is not None:
+        raise InputError(
+            source.root,
+            f"file names that the run's group regex {regex!r} matches",
+            strange,
+            "--group-regex with another, or with '' where no groups are known, or --group-csv",
+        )
+    return regex
 
 
 def _refuse_seen(run: Run, listed: Manifest) -> None:

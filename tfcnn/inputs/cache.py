@@ -22,7 +22,7 @@ from tfcnn.manifest import Row
 
 __all__ = ["Decoded", "Early", "decoded"]
 
-VERSION = 1  # raise when the decoder changes: arrays of an earlier one are then made anew
+VERSION = 2  # raise when the decoder changes: arrays of an earlier one are then made anew
 EARLY_BYTES = 2**30  # of memory
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn import architectures, manifest, splits
+from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
 from tfcnn.errors import InputError
@@ -117,9 +118,8 @@ def _survey(
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)
         source = replace(source, items=items)
-    size = recipe.data.image_size or typical_size(source)
-    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"image_size": size})})
-    _check_shape(recipe, size)
+    recipe = _filled_in(recipe, source)
+    _check_shape(recipe)
     early = Early(decoder_of(recipe))
     listed = manifest.build(
         source,
@@ -129,15 +129,16 @@ def _survey(
         seen=early.see,
     )
     _tell(listed, reporter)
-    return _filled_in(recipe, listed), listed, early
+    return recipe, listed, early
 
 
-def _check_shape(recipe: Recipe, size: tuple[int, int]) -> None:
-    """Refuse what cannot be done to images of this `(height, width)`, before any is read."""
-    pipeline.check(recipe.inputs, size)
-    if recipe.model.views == "turned" and size[0] != size[1]:
+def _check_shape(recipe: Recipe) -> None:
+    """Refuse what cannot be done to images of this size, before any is read."""
+    height, width = decoder_of(recipe).image_size
+    pipeline.check(recipe.inputs, (height, width))
+    if recipe.model.views == "turned" and height != width:
         raise InputError(
-            "model.views", "square images for turned ones", f"{size[0]}x{size[1]} px",
+            "model.views", "square images for turned ones", f"{height}x{width} px",
             "model.views=mirrored, or one side as data.image_size",
         )  # fmt: skip
 
@@ -150,22 +151,32 @@ def decoder_of(recipe: Recipe) -> Decoder:
     return Decoder(size, recipe.data.channels, recipe.data.fit)
 
 
-def _filled_in(recipe: Recipe, listed: Manifest) -> Recipe:
-    """Fill in what the recipe leaves to the data: group regex and positive class.
+def _filled_in(recipe: Recipe, source: Source) -> Recipe:
+    """Fill in what the recipe leaves to the data: image size, group regex, positive class.
 
     Raises:
-        InputError: if the positive class is none of the data's.
+        InputError: if the positive class is none of two, or is lacking where a target needs one.
     """
-    data = recipe.data
-    positive = data.positive or listed.source.positive
-    if positive is not None and positive not in listed.class_names:
-        raise InputError(
-            "data.positive", f"one of {', '.join(listed.class_names)}", positive, "one of these"
-        )
+    data, names = recipe.data, sorted({item.label for item in source.items})
+    known, is_binary = ", ".join(names), len(names) == 2
+    if data.positive and data.positive not in names:
+        raise InputError("data.positive", f"one of {known}", data.positive, "one of these")
+    if data.positive and not is_binary:
+        expected, received = "two classes, one of them positive", f"{len(names)} ({known})"
+        raise InputError("data.positive", expected, received, "data.positive=''")
+    # a part of a data set may lack the class that the whole is searched for
+    own = source.positive if is_binary and source.positive in names else None
+    positive = data.positive or own
+    for key in ("sensitivity", "specificity"):
+        if positive is None and getattr(recipe.evaluation, key) is not None:
+            hint = f"data.positive={names[0]}, or ={names[1]}" if is_binary else "without"
+            raise InputError(f"evaluation.{key}", "two classes, one of them positive", known, hint)
+    regex = None if data.group_csv else data.group_regex or source.group_regex
     filled = data.model_copy(
         update={
-            "group_regex": data.group_regex or listed.source.group_regex,
-            "positive": positive if len(listed.class_names) == 2 else None,
+            "image_size": data.image_size or typical_size(source),
+            "group_regex": regex,
+            "positive": positive,
         }
     )
     return recipe.model_copy(update={"data": filled})

@@ -1,0 +1,40 @@
+"""What `check` finds: all that training would refuse, and which files are to blame."""
+
+import pytest
+
+from tfcnn.audit import Audit, audit
+from tfcnn.errors import InputError
+from tfcnn.progress import Reporter
+
+
+def audited(root: object, **options: str | None) -> Audit:
+    return audit(str(root), options.get("group_regex"), options.get("group_csv"), Reporter())
+
+
+def test_files_too_many_of_which_are_unreadable_are_listed(make_tree):
+    root = make_tree()
+    for i in range(7):
+        (root / "round" / f"bad{i}.png").write_bytes(b"")
+    found = audited(root)
+    assert found.is_blocking and "at most 5 unreadable images" in found.lines()[1]
+    (finding,) = found.findings
+    assert [line.split(":")[0] for line in finding.examples] == [
+        f"round/bad{i}.png" for i in range(7)
+    ]
+    assert "0 bytes" in found.lines()[2] and "and 2 more (--json lists all)" in found.lines()[-1]
+
+
+def test_a_split_that_training_would_refuse_is_a_finding(make_tree):
+    root = make_tree(groups=2)
+    assert not audited(root).is_blocking
+    found = audited(root, group_regex=r"^(P\d)")
+    assert "at least 3 groups; received 2" in found.lines()[-1] and found.is_blocking
+    (root / "third").mkdir()
+    (root / "round" / "P0_0.png").rename(root / "third" / "P0_0.png")
+    found = audited(root)
+    assert "at least 3 different images of every class" in found.lines()[-1] and found.is_blocking
+
+
+def test_groups_come_from_one_place(make_tree):
+    with pytest.raises(InputError, match="--group-regex: expected it or --group-csv"):
+        audited(make_tree(), group_regex="^(P)", group_csv="groups.csv")

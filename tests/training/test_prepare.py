@@ -1,0 +1,66 @@
+"""What a recipe leaves to the data, and what of it does not fit them."""
+
+from dataclasses import replace
+
+import pytest
+
+from tfcnn import manifest, recipe
+from tfcnn.datasets.folder import open_folder
+from tfcnn.errors import InputError
+from tfcnn.progress import Reporter
+from tfcnn.training import prepare
+from tfcnn.training.prepare import survey
+
+
+def surveyed(root, *settings):
+    return survey(recipe.override(recipe.for_folder(root), list(settings)), Reporter())[0]
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "setting", "message"),
+    [
+        (3, "data.positive=a", r"two classes, one of them positive; received 3 \(a, b, c\)"),
+        (3, "evaluation.sensitivity=.9", r"evaluation\.sensitivity: .*received a, b, c; try with"),
+        (2, "evaluation.sensitivity=.9", r"data\.positive=a, or =b"),
+        (2, "evaluation.specificity=.9", r"evaluation\.specificity: expected two classes"),
+        (2, "data.positive=c", "one of a, b; received c"),
+    ],
+)
+def test_a_positive_class_that_is_none_of_two_is_refused_first(
+    make_tree, monkeypatch, num_classes, setting, message
+):
+    root = make_tree(classes=("a", "b", "c")[:num_classes])
+    monkeypatch.setattr(manifest, "build", lambda *_, **__: pytest.fail("read the images"))
+    with pytest.raises(InputError, match=message):
+        surveyed(root, setting)
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [(("a", "b"), "a"), (("b", "c"), None), (("a", "b", "c"), None)],
+)
+def test_the_positive_class_of_a_data_set_is_that_of_its_whole(
+    make_tree, monkeypatch, classes, expected
+):
+    source = replace(open_folder(make_tree(classes=classes)), positive="a")
+    monkeypatch.setattr(prepare, "open_any", lambda *_: source)
+    assert surveyed(source.root).data.positive == expected
+
+
+def test_a_csv_goes_before_the_regex_of_a_data_set(make_tree, monkeypatch, tmp_path):
+    """The run must not say that its groups were read with that regex."""
+    source = replace(open_folder(make_tree()), group_regex=r"^(P\d)")
+    monkeypatch.setattr(prepare, "open_any", lambda *_: source)
+    assert surveyed(source.root).data.group_regex == r"^(P\d)"
+    table = tmp_path / "groups.csv"
+    lines = [f"{item.path},{i}" for i, item in enumerate(source.items)]
+    table.write_text("\n".join(["path,group", *lines]))
+    settings = recipe.override(recipe.for_folder(source.root), [f"data.group_csv={table}"])
+    for _ in range(2):  # `crossval` surveys once for all, then once per fold
+        settings, listed = survey(settings, Reporter())
+        assert settings.data.group_regex is None
+        assert listed.summary() == "48 images of 48 groups"
+
+
+def test_classes_may_be_numbers(make_tree):
+    assert surveyed(make_tree(classes=("0", "1")), "data.positive=1").data.positive == "1"
