@@ -16,7 +16,7 @@ ORDER = [
     {"schema"},
     {"recipe"},
     {"datasets"},
-    {"manifest", "splits", "folds"},
+    {"manifest", "drawing", "splits", "folds"},
     {"audit"},
     {"inputs", "architectures"},
     {"runs"},

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tfcnn import manifest, splits
@@ -40,6 +40,7 @@ def patients(count: int, seed: int = 0) -> Manifest:
 
 @settings(deadline=None, max_examples=8)
 @given(count=st.integers(6, 150), seed=st.integers(0, 100))
+@example(count=62, seed=10)  # one patient has a seventh of all images
 def test_no_group_is_on_two_sides_and_shares_are_near(count, seed):
     listed = patients(count, seed)
     assigned = splits.assign(listed, SplitSettings(seed=seed))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import splits
+from tfcnn import drawing, splits
 from tfcnn.errors import InputError
 from tfcnn.manifest import Manifest, Row
 from tfcnn.recipe import SplitSettings
@@ -57,8 +57,8 @@ def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[
         for i in part:
             fold[i] = "test"
         rest = [i for i in pool if not fold[i]]
-        val = {"val": settings.val_fraction or splits.SHARE}
-        drawn = splits.draw(rows, units, val, settings.seed, rest)
+        val = {"val": settings.val_fraction or drawing.SHARE}
+        drawn = drawing.draw(rows, units, val, settings.seed, rest)
         for i, split in zip(rest, drawn, strict=True):
             fold[i] = split
         splits.gate(manifest, fold, unit=settings.unit)
@@ -85,7 +85,7 @@ def _parts(
         hint = f"--folds {len(members)}" if len(members) > 2 else f"more {noun}"
         raise InputError("--folds", expected, str(num_folds), hint)
     labels = np.array([rows[i].label for i in pool])
-    dealt = splits.folds_of_groups if is_grouped else _of_images
+    dealt = drawing.folds_of_groups if is_grouped else _of_images
     try:
         parts = dealt(labels, list(members.values()), num_folds, seed)
     except ValueError as error:  # fewer images of the commonest class than folds
