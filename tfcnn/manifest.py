@@ -2,17 +2,15 @@
 
 import csv
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
 
-from tfcnn import atomic, tables
+from tfcnn import atomic, tables, threads
 from tfcnn.datasets import Progress, Source
 from tfcnn.decode import UnreadableImageError, open_image
 from tfcnn.errors import InputError
@@ -143,12 +141,11 @@ def _hashed(
             rows[item.path] = replace(row, label=item.label, official=item.official, group="")
         else:
             unknown.append(Row(item.path, item.label, "", item.official, "", "", *stat))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hashed = pool.map(lambda row: _hash(source, row, seen), unknown)
-        for done, row in enumerate(hashed, start=1):
-            rows[row.path] = row
-            if progress:
-                progress(done, len(unknown))
+    hashed = threads.ordered(lambda row: _hash(source, row, seen), unknown)
+    for done, row in enumerate(hashed, start=1):
+        rows[row.path] = row
+        if progress:
+            progress(done, len(unknown))
     return [rows[item.path] for item in source.items]
 
 

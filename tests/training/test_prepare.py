@@ -1,12 +1,15 @@
 """What a recipe leaves to the data, and what of it does not fit them."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from tfcnn import manifest, recipe
+from tfcnn import decode, manifest, recipe
 from tfcnn.datasets.folder import open_folder
+from tfcnn.decode import open_image
 from tfcnn.errors import InputError
+from tfcnn.inputs import cache
 from tfcnn.progress import Reporter
 from tfcnn.training import prepare
 from tfcnn.training.prepare import survey
@@ -64,3 +67,33 @@ def test_a_csv_goes_before_the_regex_of_a_data_set(make_tree, monkeypatch, tmp_p
 
 def test_classes_may_be_numbers(make_tree):
     assert surveyed(make_tree(classes=("0", "1")), "data.positive=1").data.positive == "1"
+
+
+def test_an_image_is_opened_once_to_be_hashed_and_decoded(make_tree, home, monkeypatch):
+    opened = Counter()
+
+    def counted(content, name="image"):
+        opened[name] += 1
+        return open_image(content, name)
+
+    for module in (manifest, decode):
+        monkeypatch.setattr(module, "open_image", counted)
+    root = make_tree()
+    (root / "round" / "broken.png").write_bytes(b"no image")
+    chosen = recipe.for_folder(root)
+    prepared = prepare.prepare(chosen, None, False, Reporter())
+    assert len(opened) == len(prepared.images) + 1
+    assert set(opened.values()) == {1}
+    assert prepared.decode_seconds > 0
+    for i, row in enumerate(prepared.manifest.rows):
+        expected = prepared.decoder.decode((root / row.path).read_bytes())
+        assert (prepared.images[i] == expected).all()
+
+
+def test_what_memory_does_not_hold_is_opened_again(make_tree, home, monkeypatch):
+    root = make_tree()
+    chosen = recipe.for_folder(root)
+    monkeypatch.setattr(cache, "EARLY_BYTES", 5 * 32 * 32 * 3)
+    few = prepare.prepare(chosen, None, False, Reporter()).images
+    monkeypatch.setattr(cache, "VERSION", 0)  # another key: everything is opened again
+    assert (few == prepare.prepare(chosen, None, False, Reporter()).images).all()

@@ -6,7 +6,6 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +13,7 @@ from time import perf_counter
 import numpy as np
 from PIL.Image import Image
 
-from tfcnn import atomic
+from tfcnn import atomic, threads
 from tfcnn.datasets import Progress, Source, data_home
 from tfcnn.decode import Decoder, Pixels
 from tfcnn.disk import disk_errors
@@ -124,11 +123,9 @@ def _fill(
                 images[i] = known[row.path]
             else:
                 unknown.append(i)
-        # threads, not processes: Pillow lets go of the interpreter while it decodes and resizes
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(decode, unknown), start=1):
-                if progress:
-                    progress(done, len(unknown))
+        for done, _ in enumerate(threads.ordered(decode, unknown), start=1):
+            if progress:
+                progress(done, len(unknown))
         images.flush()
 
 

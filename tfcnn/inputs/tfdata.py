@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,22 @@ from tfcnn.errors import InputError
 from tfcnn.inputs import augment, geometry
 from tfcnn.recipe import Augment
 
-__all__ = ["call", "check_images", "in_order", "steps_per_epoch", "training"]
+__all__ = ["as_written", "call", "check_images", "in_order", "steps_per_epoch", "training"]
 
 PREFETCH_BATCHES = 4
 # a deterministic run takes prefetching from a pipeline that calls anything stateful
 call = partial(tf.numpy_function, stateful=False)
+Function = TypeVar("Function", bound=Callable[..., Any])
 Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
+
+
+def as_written(function: Function) -> Function:
+    """Keep a function of a pipeline from being translated: none branches on a tensor.
+
+    To look for such branches takes TensorFlow most of a second.
+    """
+    kept: Function = tf.autograph.experimental.do_not_convert(function)
+    return kept
 
 
 def check_images(images: npt.NDArray[Any]) -> None:
@@ -100,6 +110,7 @@ def training(
         batch = transform(turned, epoch, indices) if transform else turned
         return batch, labels[indices], done.matrices, done.colours
 
+    @as_written
     def load(step: Any) -> tuple[Any, Any]:
         pixels = tf.float32 if transform else tf.as_dtype(images.dtype)
         types = (pixels, tf.int32, tf.float32, tf.float32)
@@ -127,6 +138,7 @@ def in_order(
         indices = rows[int(start) : int(start) + batch_size]
         return images[indices], labels[indices]
 
+    @as_written
     def load(start: Any) -> tuple[Any, Any]:
         batch, batch_labels = call(gather, [start], (tf.uint8, tf.int32))
         batch = tf.cast(tf.ensure_shape(batch, (None, *shape)), tf.float32)

@@ -48,9 +48,11 @@ class Waiting:
         over several GPUs does) asks early, and is counted as waiting itself.
         """
 
+        @tfdata.as_written
         def ask(number: Any) -> Any:
             return tfdata.call(self._ask, [number], tf.int64)
 
+        @tfdata.as_written
         def deliver(asked: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
             images, labels, *weights = batch
             noted = tfdata.call(self._deliver, [asked, labels], labels.dtype)
@@ -212,6 +214,10 @@ def compile_model(
             optimizer=optimizer_for(train, steps), loss=loss, metrics=[sparse_categorical_accuracy]
         )
         model.optimizer.build(model.trainable_variables)
+    # a step whose first call makes variables is traced twice, a second each time
+    if tf.distribute.get_strategy() is model.distribute_strategy:
+        model.compute_metrics(None, tf.zeros((1,)), tf.zeros((1, *model.output_shape[1:])))
+        model.reset_metrics()
 
 
 def optimizer_for(train: TrainSettings, steps: int) -> Any:
