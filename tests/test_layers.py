@@ -20,7 +20,7 @@ ORDER = [
     {"audit"},
     {"inputs", "architectures"},
     {"runs"},
-    {"domain", "prediction", "kernel"},
+    {"domain", "engines", "prediction", "kernel"},
     {"evaluation", "explain"},
     {"training"},
     {"labels"},

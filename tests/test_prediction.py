@@ -14,6 +14,7 @@ from conftest import QUICK, run_tfcnn, write_tree
 from PIL import Image
 
 import tfcnn
+from tfcnn import engines, quiet
 from tfcnn.decode import Decoder
 from tfcnn.errors import CheckError, InputError
 from tfcnn.prediction import Predictor, decide, two_columns
@@ -37,6 +38,34 @@ def test_both_engines_and_any_batch_agree(trained, cells):
     np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(probs[:1], fast.probs(images[:1]), atol=1e-6)
     assert features.shape == (70, 256)
+
+
+def test_many_images_are_computed_by_openvino_and_few_by_litert(trained):
+    run = open_run(trained)
+    images = np.random.default_rng(0).integers(0, 256, (500, *run.decoder.shape), dtype=np.uint8)
+    plain, many = Predictor(run, engine="litert"), Predictor(run)
+    few = many.probs_and_features(images[:20])
+    assert many.engine == "litert"
+    found = many.probs_and_features(images)
+    expected = plain.probs_and_features(images)
+    assert (many.engine, plain.engine) == ("openvino", "litert")
+    for ours, theirs, first in zip(found, expected, few, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3 * np.abs(theirs).max())
+        np.testing.assert_allclose(ours[:20], first, atol=1e-3 * np.abs(theirs).max())
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("fault", ["lacks", "differs"])
+def test_litert_goes_on_where_openvino_does_not_give_its_answers(trained, monkeypatch, fault):
+    run = open_run(trained)
+    if fault == "lacks":
+        monkeypatch.setitem(sys.modules, "openvino", None)
+    else:
+        monkeypatch.setattr(engines, "TOLERANCE", -1.0)
+    predictor = Predictor(run)
+    predictor.expect(500)
+    assert predictor.engine == "litert"
+    assert "no OpenVINO: " in quiet.log_path().read_text(encoding="utf-8")
 
 
 def test_plain_keras_and_plain_litert_give_what_predict_gives(trained, cells, tmp_path):

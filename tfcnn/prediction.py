@@ -1,7 +1,4 @@
-"""Use a run: images in, probabilities and decisions out, in order, as they come.
-
-A run's LiteRT twin answers without TensorFlow; a run without one is answered by Keras.
-"""
+"""Use a run: images in, probabilities and decisions out, in order, as they come."""
 
 import os
 import zipfile
@@ -11,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tfcnn import domain as domains
-from tfcnn import quiet
+from tfcnn import engines
 from tfcnn.datasets.folder import image_files, is_image_name
 from tfcnn.decode import Pixels, UnreadableImageError
 from tfcnn.errors import InputError
@@ -37,6 +33,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 BATCH_SIZE = 64
+MANY = 500  # images whose answers take longer than half a second
 # Of several that apply the first is said
 UNREADABLE, OUT_OF_DOMAIN, ABSTAIN = "unreadable", "out-of-domain", "abstain"
 
@@ -63,29 +60,34 @@ class Prediction:
     reason: str = field(default="", compare=False)
 
 
-class _Model(Protocol):
-    def __call__(self, images: Pixels) -> tuple[Floats, Floats]: ...
-
-
 class Predictor:
     """A run's model, ready to answer.
 
     Args:
         run: an opened run.
-        engine: `litert`, `keras`, or `auto`: LiteRT where the run has that twin.
+        engine: `litert`, `keras`, or `auto`: LiteRT where the run has that twin, and OpenVINO, if
+            it is installed, in its place for many images.
     """
 
     def __init__(self, run: Run, engine: str = "auto") -> None:
         self.run = run
         self.decoder = run.decoder
-        twin = None if engine == "keras" else run.model_file("model.tflite")
-        if twin is None and engine == "litert":
-            raise InputError(run.path, "a model.tflite", "none", "engine='keras'")
-        self.engine = "litert" if twin else "keras"
-        self._model: _Model = _LiteRT(twin) if twin else _Keras(run)
+        self._engine = engines.open_engine(run, engine)
+        self._seeks_faster = engine == "auto"
         settings = run.card.get("domain")
         path = run.model_file("domain.npz") if settings else None
         self.domain = domains.load(path, settings) if path and settings else None
+
+    @property
+    def engine(self) -> str:
+        """What computes: `litert`, `openvino` or `keras`."""
+        return self._engine.name
+
+    def expect(self, count: int) -> None:
+        """Prepare for so many images: for `MANY` it pays to start a faster engine."""
+        if count >= MANY and self._seeks_faster:
+            self._engine = engines.faster(self._engine, self.decoder.shape)
+            self._seeks_faster = False
 
     def probs(self, images: Pixels) -> Floats:
         """Return float32 `(batch, classes)` that sum to 1, for uint8 images in [0, 255]."""
@@ -93,8 +95,9 @@ class Predictor:
 
     def probs_and_features(self, images: Pixels) -> tuple[Floats, Floats]:
         """Return the probabilities and the float32 `(batch, features)` that enter the head."""
+        self.expect(len(images))
         parts = [
-            self._model(images[start : start + BATCH_SIZE])
+            self._engine(images[start : start + BATCH_SIZE])
             for start in range(0, len(images), BATCH_SIZE)
         ]
         probs: Floats = np.concatenate([part[0] for part in parts])
@@ -125,7 +128,9 @@ class Predictor:
         Raises:
             InputError: before the first prediction, if a path does not exist or holds no image.
         """
-        return self._stream(expand(paths))
+        images = expand(paths)
+        self.expect(len(images))
+        return self._stream(iter(images))
 
     def _stream(self, images: Iterator["Image"]) -> Iterator[Prediction]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -184,7 +189,7 @@ class Image:
             raise UnreadableImageError(self.path, str(error)) from error
 
 
-def expand(paths: Iterable[str | Path]) -> Iterator[Image]:
+def expand(paths: Iterable[str | Path]) -> list[Image]:
     """List the images of files, folders (sorted, with their sub-folders) and zip archives.
 
     Raises:
@@ -203,7 +208,7 @@ def expand(paths: Iterable[str | Path]) -> Iterator[Image]:
         if not found:
             raise InputError(path, "images", "none", "a folder or zip that holds image files")
         images += found
-    return iter(images)
+    return images
 
 
 def _members(path: Path) -> list[Image]:
@@ -251,44 +256,3 @@ def abstains(
 def two_columns(probs: Floats) -> Floats:
     """Turn the one column of a sigmoid head, `(batch, 1)`, into two; leave others as they are."""
     return np.concatenate([1 - probs, probs], axis=1) if probs.shape[1] == 1 else probs
-
-
-class _LiteRT:
-    def __init__(self, path: Path) -> None:
-        quiet.silence()
-        from ai_edge_litert.interpreter import Interpreter
-
-        with quiet.stderr_to_log():  # the runtime greets on the file descriptor
-            interpreter = Interpreter(str(path), num_threads=os.cpu_count())
-            interpreter.allocate_tensors()
-            self._run = interpreter.get_signature_runner("serving_default")
-        self._interpreter = interpreter  # the runner does not keep it alive
-
-    def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
-        outputs = self._run(images=np.ascontiguousarray(images))
-        return outputs["probs"], outputs["features"]
-
-
-class _Keras:
-    def __init__(self, run: Run) -> None:
-        path = run.model_file("model.keras")
-        if path is None:
-            raise InputError(run.path, "a model.keras or model.tflite", "neither", "training again")
-        quiet.load_tensorflow()
-        import keras
-
-        model: Any = keras.saving.load_model(path, compile=False)
-        if model.output_shape[-1] not in (1, len(run.class_names)):
-            raise InputError(
-                path,
-                f"{len(run.class_names)} outputs, one per class",
-                str(model.output_shape[-1]),
-                "the model.keras of this run",
-            )
-        self._model = keras.Model(
-            model.inputs[0], [model.outputs[0], model.get_layer("head").input]
-        )
-
-    def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
-        probs, features = self._model(images.astype(np.float32), training=False)
-        return np.asarray(probs), np.asarray(features)

@@ -45,6 +45,7 @@ def test_values_and_gradients_are_those_of_the_library(shape, size, filters, see
     ],
 )
 def test_a_layer_trains_as_keras_does(width, options, is_faster):
+    keras.utils.set_random_seed(0)
     options = {"padding": "same", "dtype": "mixed_bfloat16"} | options
     layers = [kind(64, 3, **options) for kind in (keras.layers.Conv2D, FasterConv2D)]
     images = np.random.default_rng(0).normal(size=(3, 5, width, 64)).astype(np.float32)
@@ -59,5 +60,7 @@ def test_a_layer_trains_as_keras_does(width, options, is_faster):
         found.append([loss, *tape.gradient(loss, [watched, layer.kernel.value, layer.bias.value])])
     assert layers[1].is_faster_at(images.shape) == is_faster
     for mine, theirs in zip(found[1], found[0], strict=True):
+        # a processor without units for bfloat16 rounds partial sums too, to 8 bits
         scale = np.abs(theirs).max()
-        np.testing.assert_allclose(mine / scale, theirs / scale, atol=0.02)
+        np.testing.assert_allclose(mine / scale, theirs / scale, atol=0.05)
+        assert np.abs(mine - theirs).mean() < 0.005 * scale

@@ -22,7 +22,7 @@ __all__ = ["AIMED_FRACTION", "TRAIN_IMAGES", "Fitted", "calibrate", "fit", "to_b
 Floats = NDArray[np.floating]
 
 AIMED_FRACTION = 0.01
-TRAIN_IMAGES = 3000  # training images looked at, of them KEPT as neighbours
+TRAIN_IMAGES = 1000  # training images looked at, of them KEPT as neighbours; 3,000 tell no more
 KEPT, AXES = 500, 32
 MIN_TRAIN, MIN_GROUPS = 100, 2
 SCALE_FLOOR = 0.01  # of a statistic that never varies, such as the colour of grey images

@@ -110,7 +110,6 @@ def training(
         batch = transform(turned, epoch, indices) if transform else turned
         return batch, labels[indices], done.matrices, done.colours
 
-    @as_written
     def load(step: Any) -> tuple[Any, Any]:
         pixels = tf.float32 if transform else tf.as_dtype(images.dtype)
         types = (pixels, tf.int32, tf.float32, tf.float32)
@@ -122,7 +121,7 @@ def training(
         return changed, tf.ensure_shape(batch_labels, (size,))
 
     numbers = tf.data.Dataset.range(first_epoch * steps, epochs * steps)
-    return _prefetched(numbers.map(load, num_parallel_calls=2, deterministic=True))
+    return _prefetched(numbers.map(as_written(load), num_parallel_calls=2, deterministic=True))
 
 
 def in_order(
@@ -138,14 +137,13 @@ def in_order(
         indices = rows[int(start) : int(start) + batch_size]
         return images[indices], labels[indices]
 
-    @as_written
     def load(start: Any) -> tuple[Any, Any]:
         batch, batch_labels = call(gather, [start], (tf.uint8, tf.int32))
         batch = tf.cast(tf.ensure_shape(batch, (None, *shape)), tf.float32)
         return batch, tf.ensure_shape(batch_labels, (None,))
 
     starts = tf.data.Dataset.range(0, len(rows), batch_size)
-    return _prefetched(starts.map(load))
+    return _prefetched(starts.map(as_written(load)))
 
 
 def _prefetched(dataset: Any) -> Any:

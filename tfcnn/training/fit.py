@@ -48,21 +48,23 @@ class Waiting:
         over several GPUs does) asks early, and is counted as waiting itself.
         """
 
-        @tfdata.as_written
         def ask(number: Any) -> Any:
             return tfdata.call(self._ask, [number], tf.int64)
 
-        @tfdata.as_written
         def deliver(asked: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
             images, labels, *weights = batch
             noted = tfdata.call(self._deliver, [asked, labels], labels.dtype)
             return images, tf.ensure_shape(noted, labels.shape), *weights
 
         # of a zip, the first is asked before the second
-        requests = tf.data.Dataset.counter().map(ask)
+        requests = tf.data.Dataset.counter().map(tfdata.as_written(ask))
         options = tf.data.Options()
         options.autotune.enabled = False  # it would call what is stateless ahead of time
-        return tf.data.Dataset.zip(requests, dataset).map(deliver).with_options(options)
+        return (
+            tf.data.Dataset.zip(requests, dataset)
+            .map(tfdata.as_written(deliver))
+            .with_options(options)
+        )
 
 
 class _Live(keras.callbacks.Callback):  # type: ignore[misc]
