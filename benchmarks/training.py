@@ -7,8 +7,10 @@
 Needs the rivals' environments (`sh benchmarks/rivals/install.sh`) and the data set. A contestant
 is a process of its own that starts with image files and ends with an accuracy on the test split;
 the clock runs from its start to its end. A repeat runs them all, so that a busy machine is busy
-for all. Each finished one is a line in `benchmarks/results/training.csv`; what is there is not run
-again, so a cut benchmark goes on. The run `bench-0` has the split; all use it.
+for all. Each finished one is a line in `benchmarks/results/training_amx.csv`, or in
+`training_no_amx.csv` on a processor without AMX, where bfloat16 would be slower than float32 and is
+left out; what is there is not run again, so a cut benchmark goes on. The run `bench-0` has the
+split; all use it.
 """
 
 import argparse
@@ -29,13 +31,17 @@ import tfcnn
 from tfcnn.errors import InputError
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "training.csv"
-PICTURE = HERE.parent / "docs" / "pictures" / "benchmark.png"
+CPU = Path("/proc/cpuinfo")
+HAS_AMX = CPU.exists() and "amx_bf16" in CPU.read_text(encoding="utf-8")
+MACHINE = "amx" if HAS_AMX else "no_amx"
+RESULTS = HERE / "results" / f"training_{MACHINE}.csv"
+PICTURE = HERE.parent / "docs" / "pictures" / f"benchmark_{MACHINE}.png"
 COLUMNS = ("repeat", "contestant", "accuracy", "auc", "seconds", "cpu_seconds")
 SHOWN = {"accuracy": 4, "auc": 4, "seconds": 0, "cpu_seconds": 0}  # with how many digits
 RIVALS = {  # name: environment, program and its words
     "PyTorch, bfloat16": ("torch", "torch_compact.py"),
     "PyTorch, float32": ("torch", "torch_compact.py", "--float32"),
+    "PyTorch, float32, 5 epochs": ("torch", "torch_compact.py", "--float32", "--epochs", "5"),
     "Keras, bfloat16": ("", "keras_io.py", "--mixed"),
     "Keras, float32": ("", "keras_io.py"),
     "fastai ResNet-18": ("classify", "fastai_classify.py"),
@@ -46,8 +52,10 @@ OURS = {
     "tfcnn": (),
     "tfcnn, 10 epochs": ("train.epochs=10",),
     "tfcnn, 5 epochs": ("train.epochs=5",),
+    "tfcnn, 3 epochs": ("train.epochs=3",),
     "tfcnn, float32, 5 epochs": ("train.epochs=5", "train.precision=float32"),
 }
+ONLY_WITH_AMX = {"PyTorch, bfloat16", "Keras, bfloat16", "tfcnn, float32, 5 epochs"}
 
 
 def timed(command: list[str], home: Path) -> tuple[str, float, float]:
@@ -140,7 +148,7 @@ def measure(recipe: str, repeats: range, only: list[str]) -> None:
 def contests(repeats: range, only: list[str]) -> Iterator[tuple[int, str]]:
     for repeat in repeats:
         for name in (*OURS, *RIVALS):
-            if not only or name in only:
+            if (not only or name in only) and (HAS_AMX or name not in ONLY_WITH_AMX):
                 yield repeat, name
 
 

@@ -76,6 +76,14 @@ def test_list_names_everything(trained):
     assert "compact" in run_tfcnn("list", home=trained.parents[1]).stdout
 
 
+def test_groups_of_no_folder_are_refused_and_not_ignored(trained):
+    result = run_tfcnn("evaluate", trained, "--group-regex", "^(P)", home=trained.parents[1])
+    assert result.returncode == 2
+    assert result.stderr == (
+        "error: groups: expected a folder that they are of; received none; try --data FOLDER\n"
+    )
+
+
 def test_evaluate_shows_every_metric_and_json_holds_it(trained):
     shown = run_tfcnn("evaluate", trained).stdout
     assert "sensitivity" in shown and "95 % interval" in shown and "On 2 unseen groups" in shown

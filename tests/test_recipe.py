@@ -1,5 +1,7 @@
 """Recipes: every shipped one is valid, and every mistake is named."""
 
+import os
+
 import pytest
 
 from tfcnn import recipe
@@ -101,3 +103,10 @@ def test_every_key_is_documented():
     leaves = [key for key in recipe._keys(recipe.Recipe) if "." in key and key != "data.split"]
     missing = [key for key in leaves if f"`{key}`" not in text]
     assert not missing
+
+
+def test_a_folder_that_no_recipe_can_name_is_refused_first(tmp_path):
+    folder = tmp_path / os.fsdecode(b"cells-\xff")
+    folder.mkdir()
+    with pytest.raises(InputError, match=r"cells-\\udcff: expected a name in UTF-8"):
+        recipe.for_folder(folder)

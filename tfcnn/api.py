@@ -247,6 +247,8 @@ def evaluate(
 
     opened = load(run) if isinstance(run, str | Path) else run
     if data is None:
+        if group_regex is not None or group_csv is not None:
+            raise InputError("groups", "a folder that they are of", "none", "--data FOLDER")
         return scoring.load(opened)
     from tfcnn.evaluation import other_data
 

@@ -3,17 +3,17 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from tfcnn import domain as domains
-from tfcnn import engines
+from tfcnn import engines, threads
 from tfcnn.datasets.folder import image_files, is_image_name
 from tfcnn.decode import Pixels, UnreadableImageError
 from tfcnn.errors import InputError
@@ -134,18 +134,23 @@ class Predictor:
 
     def _stream(self, images: Iterator["Image"]) -> Iterator[Prediction]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            batches = iter(lambda: list(islice(images, BATCH_SIZE)), [])
+            batches = iter(lambda: threads.parts(list(islice(images, BATCH_SIZE))), [])
             waiting = [pool.map(self._decode, batch) for batch in islice(batches, 2)]
             while waiting:
-                decoded = list(waiting.pop(0))
+                decoded = list(chain.from_iterable(waiting.pop(0)))
                 waiting += [pool.map(self._decode, batch) for batch in islice(batches, 1)]
                 yield from self._answer(decoded)
 
-    def _decode(self, image: "Image") -> tuple["Image", Pixels | UnreadableImageError]:
-        try:
-            return image, self.decoder.decode(image.read(), image.path)
-        except UnreadableImageError as error:
-            return image, error
+    def _decode(
+        self, images: Sequence["Image"]
+    ) -> list[tuple["Image", Pixels | UnreadableImageError]]:
+        decoded: list[tuple[Image, Pixels | UnreadableImageError]] = []
+        for image in images:
+            try:
+                decoded.append((image, self.decoder.decode(image.read(), image.path)))
+            except UnreadableImageError as error:
+                decoded.append((image, error))
+        return decoded
 
     def _answer(
         self, decoded: list[tuple["Image", Pixels | UnreadableImageError]]

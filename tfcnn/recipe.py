@@ -62,7 +62,16 @@ def load(name: str) -> Recipe:
 
 
 def for_folder(folder: Path) -> Recipe:
-    """Return the default recipe for a user's own folder of class folders."""
+    """Return the default recipe for a user's own folder of class folders.
+
+    Raises:
+        InputError: if a recipe cannot hold the folder's name.
+    """
+    try:
+        str(folder.resolve()).encode()
+    except UnicodeEncodeError as error:
+        shown = str(folder).encode("utf-8", "backslashreplace").decode()
+        raise InputError(shown, "a name in UTF-8", "other bytes", "renaming the folder") from error
     settings = load("folder").model_dump()
     settings["name"] = folder.resolve().name
     settings["data"]["source"] = str(folder.resolve())

@@ -3,13 +3,19 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TypeVar
 
-__all__ = ["ordered"]
+__all__ = ["ordered", "parts"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 PART = 16  # a task for each image costs a tenth of what decoding a cell does
+
+
+def parts(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """Cut items into what is worth a task."""
+    return [items[start : start + PART] for start in range(0, len(items), PART)]
 
 
 def ordered(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
@@ -19,9 +25,8 @@ def ordered(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterat
         Exception: what the function raises, where its result would have come.
     """
 
-    def all_of(start: int) -> list[Result]:
-        return [function(item) for item in items[start : start + PART]]
+    def all_of(part: Sequence[Item]) -> list[Result]:
+        return [function(item) for item in part]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for results in pool.map(all_of, range(0, len(items), PART)):
-            yield from results
+        yield from chain.from_iterable(pool.map(all_of, parts(items)))
