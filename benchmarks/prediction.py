@@ -39,6 +39,7 @@ def seconds(command: list[str]) -> float:
 def bounds(run: Run, files: list[Path]) -> tuple[float, float]:
     """Return the seconds of decoding alone and of inference alone."""
     predictor = Predictor(run)
+    predictor.expect(len(files))
     start = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         decode = predictor.decoder.decode
@@ -86,7 +87,12 @@ with tempfile.TemporaryDirectory() as scratch:
             found["ultralytics_file"] = seconds([*yolo, str(files[0])])
         for name, value in found.items():
             rows.setdefault(name, []).append(value)
-print(f"{len(files):,} images, {run.name}, {os.cpu_count()} cores, {arguments.repeats} repeats: s")
+engine = Predictor(run)
+engine.expect(len(files))
+print(
+    f"{len(files):,} images, {run.name}, {engine.engine}, {os.cpu_count()} cores, "
+    f"{arguments.repeats} repeats: s"
+)
 for name, values in rows.items():
     print(f"{name:17} {spread(values)}")
 

@@ -103,20 +103,20 @@ class _OpenVINO:
         }
         self._model = core.compile_model(core.read_model(path), "CPU", settings)
         outputs = list(self._model(images).values())
-        self._probs, self._features = (
-            next(i for i, found in enumerate(outputs) if _same(found, wanted))
-            for wanted in expected
-        )
+        self._probs, self._features = (_place_of(wanted, outputs) for wanted in expected)
 
     def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
         outputs = list(self._model(np.ascontiguousarray(images)).values())
         return outputs[self._probs], outputs[self._features]
 
 
-def _same(found: Floats, expected: Floats) -> bool:
-    """Say whether an output is the one expected, in shape and in values."""
+def _place_of(expected: Floats, outputs: list[Floats]) -> int:
+    """Return which output it is, by shape and by values."""
     tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    return found.shape == expected.shape and bool(np.abs(found - expected).max() <= tolerance)
+    for place, found in enumerate(outputs):
+        if found.shape == expected.shape and np.abs(found - expected).max() <= tolerance:
+            return place
+    raise ValueError("its answers are not LiteRT's")
 
 
 class _Keras:
