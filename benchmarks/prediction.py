@@ -22,7 +22,7 @@ import numpy as np
 
 import tfcnn
 from tfcnn.datasets.folder import image_files
-from tfcnn.prediction import BATCH_SIZE, Predictor
+from tfcnn.prediction import Predictor
 from tfcnn.runs import Run
 
 RIVALS = Path(__file__).parent / "rivals"
@@ -45,8 +45,7 @@ def bounds(run: Run, files: list[Path]) -> tuple[float, float]:
         decode = predictor.decoder.decode
         images = np.stack(list(pool.map(lambda f: decode(f.read_bytes(), str(f)), files)))
     middle = time.perf_counter()
-    for first in range(0, len(images), BATCH_SIZE):
-        predictor.probs_and_features(images[first : first + BATCH_SIZE])
+    predictor.probs_and_features(images)
     return middle - start, time.perf_counter() - middle
 
 

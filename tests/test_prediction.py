@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,24 @@ def test_both_engines_and_any_batch_agree(trained, cells):
     np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(probs[:1], fast.probs(images[:1]), atol=1e-6)
     assert features.shape == (70, 256)
+
+
+def test_large_images_are_computed_a_few_at_a_time(trained, tmp_path):
+    run = open_run(trained)
+    assert Predictor(run).batch_size == 64
+    for side, size in ((512, 16), (4096, 1)):
+        card = {**run.card, "decoder": {**run.card["decoder"], "image_size": [side, side]}}
+        assert Predictor(replace(run, card=card)).batch_size == size
+
+
+def test_answers_of_all_images_are_those_of_each(trained, cells):
+    run = open_run(trained)
+    paths = sorted(cells.rglob("*.png"))[:70]
+    images = np.stack([run.decoder.decode(path.read_bytes()) for path in paths])
+    probs, flags = Predictor(run).answers(images)
+    single = [Predictor(run).answers(image[None]) for image in images[::23]]
+    np.testing.assert_allclose(probs[::23], np.concatenate([p for p, _ in single]), atol=1e-6)
+    assert flags[::23] == [flag for _, (flag,) in single]
 
 
 def test_many_images_are_computed_by_openvino_and_few_by_litert(trained):

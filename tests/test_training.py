@@ -95,6 +95,10 @@ def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
         tfcnn.train(root, settings=[*settings, "train.seed=5"], run="cut", resume=True)
     with pytest.raises(InputError, match=r"model\.options\.dropout"):
         tfcnn.train(root, settings=[*GROUPED, "train.patience=2"], run="cut", resume=True)
+    added = shutil.copy(root / "round" / "P0_0.png", root / "round" / "P0_added.png")
+    with pytest.raises(CheckError, match="images it was begun with; received"):
+        tfcnn.train(root, settings=settings, run="cut", resume=True)
+    Path(added).unlink()
     resumed = tfcnn.train(root, settings=settings, run="cut", resume=True)
     assert (resumed.path / "predictions.csv").read_text() == (
         whole.path / "predictions.csv"

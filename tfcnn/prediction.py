@@ -33,6 +33,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 BATCH_SIZE = 64
+BATCH_PIXELS = 64 * 256 * 256  # so that maps of large images fit into memory
 MANY = 500  # images whose answers take longer than half a second
 # Of several that apply the first is said
 UNREADABLE, OUT_OF_DOMAIN, ABSTAIN = "unreadable", "out-of-domain", "abstain"
@@ -67,11 +68,16 @@ class Predictor:
         run: an opened run.
         engine: `litert`, `keras`, or `auto`: LiteRT where the run has that twin, and OpenVINO, if
             it is installed, in its place for many images.
+
+    Attributes:
+        batch_size: how many images are computed at once, fewer where they are large.
     """
 
     def __init__(self, run: Run, engine: str = "auto") -> None:
         self.run = run
         self.decoder = run.decoder
+        height, width, _ = self.decoder.shape
+        self.batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
         self._engine = engines.open_engine(run, engine)
         self._seeks_faster = engine == "auto"
         settings = run.card.get("domain")
@@ -96,18 +102,25 @@ class Predictor:
     def probs_and_features(self, images: Pixels) -> tuple[Floats, Floats]:
         """Return the probabilities and the float32 `(batch, features)` that enter the head."""
         self.expect(len(images))
-        parts = [
-            self._engine(images[start : start + BATCH_SIZE])
-            for start in range(0, len(images), BATCH_SIZE)
-        ]
+        parts = [self._engine(batch) for batch in self._batches(images)]
         probs: Floats = np.concatenate([part[0] for part in parts])
         return two_columns(probs), np.concatenate([part[1] for part in parts])
 
     def answers(self, images: Pixels) -> tuple[Floats, list[tuple[str, str]]]:
         """Return the probabilities of images, and for each a flag and its reason, mostly ""."""
-        probs, features = self.probs_and_features(images)
-        distances = self.domain.distances(images, features) if self.domain else None
-        return probs, self.flags(probs, distances)
+        self.expect(len(images))
+        probs, distances = [], []
+        for batch in self._batches(images):  # the array may be larger than memory
+            answered, features = self.probs_and_features(batch)
+            probs.append(answered)
+            if self.domain:
+                distances.append(self.domain.distances(batch, features))
+        found: Floats = np.concatenate(probs)
+        return found, self.flags(found, np.concatenate(distances) if distances else None)
+
+    def _batches(self, images: Pixels) -> Iterator[Pixels]:
+        for start in range(0, len(images), self.batch_size):
+            yield images[start : start + self.batch_size]
 
     def flags(self, probs: Floats, distances: Floats | None) -> list[tuple[str, str]]:
         """Return a flag and its reason for each image, from `domain.distances` if there is one."""
@@ -134,7 +147,7 @@ class Predictor:
 
     def _stream(self, images: Iterator["Image"]) -> Iterator[Prediction]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            batches = iter(lambda: threads.parts(list(islice(images, BATCH_SIZE))), [])
+            batches = iter(lambda: threads.parts(list(islice(images, self.batch_size))), [])
             waiting = [pool.map(self._decode, batch) for batch in islice(batches, 2)]
             while waiting:
                 decoded = list(chain.from_iterable(waiting.pop(0)))

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcnn import architectures, atomic, runs, splits
+from tfcnn import architectures, atomic, runs, splits, tables
 from tfcnn import recipe as recipes
-from tfcnn.errors import InputError, TfcnnError
+from tfcnn.errors import CheckError, InputError, TfcnnError
 from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.table import Table
@@ -65,6 +65,7 @@ def train(
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
         check_same(prepared.recipe, folder)
+        _check_same_images(prepared, folder / "split.csv")
     state = Checkpoint.read_state(folder) if resuming else State()
     model = _build(prepared, state)  # what it refuses, it refuses before anything is written
     if not resuming:
@@ -112,6 +113,19 @@ def check_same(recipe: Recipe, folder: Path) -> None:
             raise InputError(
                 f"{folder}: {key}", f"{begun!r}, as it was begun", f"{received!r}", "--fresh"
             )
+
+
+def _check_same_images(prepared: Prepared, path: Path) -> None:
+    """Refuse to go on with more images, for how an image is changed follows from its place.
+
+    Raises:
+        CheckError: if there are others than the split was drawn of.
+    """
+    begun = len(tables.read(path, ("path",), "the split.csv of this run"))
+    received = len(prepared.manifest.rows)  # one that is gone was refused before
+    if begun != received:
+        expected = f"the {begun:,} images it was begun with"
+        raise CheckError(path, expected, f"{received:,}", "--fresh")
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -202,7 +216,8 @@ def _checked(prepared: Prepared) -> npt.NDArray[np.int64]:
 def _batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(None)) -> Any:
     """Return val in order, or these places of it, in batches that keep memory small."""
     rows = prepared.rows["val"][places]
-    return tfdata.in_order(prepared.images, prepared.labels, rows, VAL_BATCH_SIZE)
+    size = min(VAL_BATCH_SIZE, prepared.recipe.train.batch_size)  # what memory is known to hold
+    return tfdata.in_order(prepared.images, prepared.labels, rows, size)
 
 
 def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
