@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["csv_text", "part_path", "write_bytes", "write_text", "writing"]
+__all__ = ["csv_text", "part_path", "printable", "write_bytes", "write_text", "writing"]
 
 PART_SUFFIX = ".part"
 
@@ -64,3 +64,8 @@ def csv_text(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
+
+
+def printable(text: str) -> str:
+    """Return a text with an escape for each byte that is not UTF-8: no text file could hold it."""
+    return text.encode(errors="backslashreplace").decode()

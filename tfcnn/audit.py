@@ -9,7 +9,7 @@ from typing import Any
 
 from tfcnn import manifest, splits
 from tfcnn.datasets.folder import open_any
-from tfcnn.errors import InputError, TfcnnError
+from tfcnn.errors import TfcnnError
 from tfcnn.manifest import LossError, Manifest, Row
 from tfcnn.progress import Reporter
 from tfcnn.recipe import SplitSettings
@@ -60,8 +60,6 @@ class Audit:
 
 def audit(name: str, group_regex: str | None, group_csv: str | None, reporter: Reporter) -> Audit:
     """Audit a data set's name or a folder; every image is read and hashed anew."""
-    if group_regex and group_csv:
-        raise InputError("--group-regex", "it or --group-csv", "both", "one of them")
     source = open_any(name, reporter)
     try:
         listed = manifest.build(

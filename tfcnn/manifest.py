@@ -100,9 +100,11 @@ def build(
             so that it need not be opened once more.
 
     Raises:
-        InputError: if a group cannot be read for every image.
+        InputError: if a regex and a CSV are given, or a group cannot be read for every image.
         LossError: if too many images, or all of a class, are unreadable.
     """
+    if group_regex and group_csv:
+        raise InputError("--group-regex", "it or --group-csv", "both", "one of them")
     groups = _groups(source, group_regex or source.group_regex, group_csv)
     known = {} if verify else _remembered(source.store / FILE)
     rows = _hashed(source, known, progress, seen)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from tfcnn import atomic
-from tfcnn.datasets.folder import printable
 from tfcnn.errors import InputError
 from tfcnn.prediction import Prediction
 
@@ -65,7 +64,7 @@ def _csv(predictions: Iterable[Prediction], class_names: tuple[str, ...], file: 
     for p in predictions:
         count += 1
         probs = [f"{p.probs[name]:.9g}" if p.probs else "" for name in class_names]
-        writer.writerow([printable(p.path), p.predicted, *probs, p.decision, p.flag])
+        writer.writerow([atomic.printable(p.path), p.predicted, *probs, p.decision, p.flag])
     return count
 
 
@@ -74,5 +73,7 @@ def _jsonl(predictions: Iterable[Prediction], class_names: tuple[str, ...], file
     for prediction in predictions:
         count += 1
         line = json.dumps(asdict(prediction), ensure_ascii=False)
-        file.write(printable(line) + "\n")  # JSON reads the escapes as the name they stand for
+        file.write(
+            atomic.printable(line) + "\n"
+        )  # JSON reads the escapes as the name they stand for
     return count

@@ -67,14 +67,13 @@ def for_folder(folder: Path) -> Recipe:
     Raises:
         InputError: if a recipe cannot hold the folder's name.
     """
-    try:
-        str(folder.resolve()).encode()
-    except UnicodeEncodeError as error:
-        shown = str(folder).encode("utf-8", "backslashreplace").decode()
-        raise InputError(shown, "a name in UTF-8", "other bytes", "renaming the folder") from error
+    root = str(folder.resolve())
+    if root != atomic.printable(root):
+        shown = atomic.printable(str(folder))
+        raise InputError(shown, "a name in UTF-8", "other bytes", "renaming the folder")
     settings = load("folder").model_dump()
     settings["name"] = folder.resolve().name
-    settings["data"]["source"] = str(folder.resolve())
+    settings["data"]["source"] = root
     return parse(settings, subject=str(folder))
 
 

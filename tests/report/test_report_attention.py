@@ -37,14 +37,14 @@ def test_each_picture_is_the_map_of_its_image_and_class(
     given = images(run, (20, 40))
     made = overlays(run, given, [0, 1, 0])
     assert made is not None and len(made) == 3
-    for image, picture, index in zip(given, made, [0, 1, 0], strict=True):
-        decoded = run.decoder.decode(np.asarray(image))
-        cam = Explainer(run, "layer-cam").maps(decoded[None], np.array([index]))[0]
+    all_decoded = np.stack([run.decoder.decode(np.asarray(image)) for image in given])
+    # three at once, for one alone is rounded otherwise, and the colours of a map are steep
+    cams = Explainer(run, "layer-cam").maps(all_decoded, np.array([0, 1, 0]))
+    for image, picture, decoded, cam in zip(given, made, all_decoded, cams, strict=True):
         shown = np.asarray(image) if fit == "stretch" else decoded
         difference = np.asarray(picture).astype(int) - overlay(shown, cam)
         assert np.asarray(picture).shape[:2] == expected
-        # three at once are rounded otherwise than one, and colours of a map are steep
-        assert np.abs(difference).max() <= 16 and np.abs(difference).mean() < 0.5
+        assert np.abs(difference).max() <= 2
 
 
 def test_a_network_without_places_has_no_maps(trained: Path, tmp_path: Path) -> None:

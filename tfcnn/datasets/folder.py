@@ -6,7 +6,7 @@ import re
 import statistics
 from pathlib import Path
 
-from tfcnn import datasets
+from tfcnn import atomic, datasets
 from tfcnn.datasets import Item, Official, Source, data_home
 from tfcnn.disk import disk_errors
 from tfcnn.errors import InputError
@@ -19,7 +19,6 @@ __all__ = [
     "open_any",
     "open_folder",
     "open_source",
-    "printable",
     "typical_size",
 ]
 
@@ -59,7 +58,7 @@ def open_folder(folder: Path) -> Source:
         raise InputError(folder, "a folder of class folders", received, "another path")
     root = folder.resolve()
     key = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
-    name = printable(root.name)
+    name = atomic.printable(root.name)
     return open_source(root, name=name, store=data_home() / "folders" / f"{name}-{key}")
 
 
@@ -94,7 +93,7 @@ def open_source(
     if num_images := sum(is_image_name(path.name) for path in loose):
         notes = (*notes, f"{num_images:,} images that are in no class folder, passed over")
     return Source(
-        name=name or printable(folder.name),
+        name=name or atomic.printable(folder.name),
         root=root,
         items=tuple(sorted(items, key=lambda item: item.path)),
         group_regex=group_regex,
@@ -168,12 +167,7 @@ def _is_new(folder: Path, visited: set[str]) -> bool:
 
 
 def _is_utf8(text: str) -> bool:
-    return text == printable(text)
-
-
-def printable(name: str) -> str:
-    """Return a name with an escape for each byte that is not UTF-8: no text file could hold it."""
-    return name.encode(errors="backslashreplace").decode()
+    return text == atomic.printable(text)
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -202,7 +196,7 @@ def _list_classes(
                 continue
             label = class_folder.name
             if not _is_utf8(label):
-                shown, hint = root / printable(label), "renaming the folder"
+                shown, hint = root / atomic.printable(label), "renaming the folder"
                 raise InputError(shown, "a class name in UTF-8", "other bytes", hint)
             paths, passed_over = image_files(class_folder)
             if not paths and official in ("", "train"):

@@ -32,8 +32,6 @@ def predict(
         InputError: if its class folders are not the run's classes, or no group can be read.
         CheckError: if an image or a group of it is in the run's train or val split.
     """
-    if group_regex and group_csv:
-        raise InputError("--group-regex", "it or --group-csv", "both", "one of them")
     source = _with_run_classes(open_folder(folder), run)
     if group_regex is None and group_csv is None:
         group_regex = _own_regex(run, source)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn import atomic
-from tfcnn.datasets.folder import printable
 from tfcnn.errors import InputError
 from tfcnn.explain.cam import METHODS
 from tfcnn.explain.explainer import Explainer, feature_maps
@@ -132,7 +131,7 @@ def write_table(folder: Path, explanations: Iterable[Explanation]) -> Path:
               "outside_area", "picture", "flag"]  # fmt: skip
     target = folder / TABLE
     try:
-        atomic.write_text(target, printable(atomic.csv_text(header, rows)))
+        atomic.write_text(target, atomic.printable(atomic.csv_text(header, rows)))
     except OSError as error:
         raise _unwritable(target, error) from error
     return target

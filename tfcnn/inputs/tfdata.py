@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +18,9 @@ __all__ = ["as_written", "call", "check_images", "in_order", "steps_per_epoch", 
 PREFETCH_BATCHES = 4
 # a deterministic run takes prefetching from a pipeline that calls anything stateful
 call = partial(tf.numpy_function, stateful=False)
-Function = TypeVar("Function", bound=Callable[..., Any])
+# no function of a pipeline branches on a tensor; to look for that takes TensorFlow most of a second
+as_written = tf.autograph.experimental.do_not_convert
 Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
-
-
-def as_written(function: Function) -> Function:
-    """Keep a function of a pipeline from being translated: none branches on a tensor.
-
-    To look for such branches takes TensorFlow most of a second.
-    """
-    kept: Function = tf.autograph.experimental.do_not_convert(function)
-    return kept
 
 
 def check_images(images: npt.NDArray[Any]) -> None:
