@@ -55,7 +55,7 @@ report: $(READY) ## RUN=malaria: write report.html anew
 
 bench: $(READY) ## tfcnn and its rivals on the real cells, side by side; an hour or more a repeat, or some: ARGS='--only tfcnn'
 	@test -d benchmarks/rivals/environments || sh benchmarks/rivals/install.sh
-	.venv/bin/python benchmarks/training.py malaria --repeats "$(REPEATS)" $(ARGS)
+	.venv/bin/python benchmarks/training.py --repeats "$(REPEATS)" $(ARGS)
 
 test: $(READY) ## the tests, under 10 minutes on 2 cores
 	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

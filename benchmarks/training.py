@@ -1,7 +1,7 @@
 """Training from folder to tested model: tfcnn and its rivals, one after the other, on one split.
 
-    python benchmarks/training.py malaria --repeats 3
-    python benchmarks/training.py malaria --repeats 3 --first 2 --only tfcnn --only "Keras, float32"
+    python benchmarks/training.py --repeats 3
+    python benchmarks/training.py --repeats 3 --first 2 --only tfcnn --only "Keras, float32"
     python benchmarks/training.py --draw
 
 Needs the rivals' environments (`sh benchmarks/rivals/install.sh`) and the data set. A contestant
@@ -31,6 +31,7 @@ import tfcnn
 from tfcnn.errors import InputError
 
 HERE = Path(__file__).parent
+DATA = Path("data", "malaria")
 CPU = Path("/proc/cpuinfo")
 HAS_AMX = CPU.exists() and "amx_bf16" in CPU.read_text(encoding="utf-8")
 MACHINE = "amx" if HAS_AMX else "no_amx"
@@ -38,22 +39,26 @@ RESULTS = HERE / "results" / f"training_{MACHINE}.csv"
 PICTURE = HERE.parent / "docs" / "pictures" / f"benchmark_{MACHINE}.png"
 COLUMNS = ("repeat", "contestant", "accuracy", "auc", "seconds", "cpu_seconds")
 SHOWN = {"accuracy": 4, "auc": 4, "seconds": 0, "cpu_seconds": 0}  # with how many digits
+PRECISION = () if HAS_AMX else ("--float32",)
+FAST = ("--side", "32", "--first-width", "16", "--epochs", "12", *PRECISION)
 RIVALS = {  # name: environment, program and its words
     "PyTorch, bfloat16": ("torch", "torch_compact.py"),
     "PyTorch, float32": ("torch", "torch_compact.py", "--float32"),
     "PyTorch, float32, 5 epochs": ("torch", "torch_compact.py", "--float32", "--epochs", "5"),
+    "PyTorch, malaria-fast's network": ("torch", "torch_compact.py", *FAST),
     "Keras, bfloat16": ("", "keras_io.py", "--mixed"),
     "Keras, float32": ("", "keras_io.py"),
     "fastai ResNet-18": ("classify", "fastai_classify.py"),
     "Ultralytics yolo11n-cls": ("classify", "ultralytics_classify.py"),
     "the course's notebook": ("", "course_notebook.py"),
 }
-OURS = {
-    "tfcnn": (),
-    "tfcnn, 10 epochs": ("train.epochs=10",),
-    "tfcnn, 5 epochs": ("train.epochs=5",),
-    "tfcnn, 3 epochs": ("train.epochs=3",),
-    "tfcnn, float32, 5 epochs": ("train.epochs=5", "train.precision=float32"),
+OURS = {  # name: recipe and settings
+    "tfcnn": ("malaria",),
+    "tfcnn, malaria-fast": ("malaria-fast",),
+    "tfcnn, 10 epochs": ("malaria", "train.epochs=10"),
+    "tfcnn, 5 epochs": ("malaria", "train.epochs=5"),
+    "tfcnn, 3 epochs": ("malaria", "train.epochs=3"),
+    "tfcnn, float32, 5 epochs": ("malaria", "train.epochs=5", "train.precision=float32"),
 }
 ONLY_WITH_AMX = {"PyTorch, bfloat16", "Keras, bfloat16", "tfcnn, float32, 5 epochs"}
 
@@ -68,13 +73,14 @@ def timed(command: list[str], home: Path) -> tuple[str, float, float]:
     return done.stdout, seconds, cpu
 
 
-def ours(recipe: str, settings: tuple[str, ...], split: Path, scratch: Path) -> dict[str, float]:
+def ours(words: tuple[str, ...], split: Path, scratch: Path) -> dict[str, float]:
     """Train with the command line in a home that has the images and nothing else."""
+    recipe, *settings = words
     home = Path(tempfile.mkdtemp(dir=scratch))
-    data = home / "data" / recipe
+    data = home / DATA
     data.mkdir(parents=True)
     for name in ("cell_images", "origin.json"):  # not the manifest, which it is to make
-        (data / name).symlink_to(split.parents[2] / "data" / recipe / name)
+        (data / name).symlink_to(split.parents[2] / DATA / name)
     command = [sys.executable, "-m", "tfcnn", "train", recipe, "--split", str(split)]
     for setting in settings:
         command += ["--set", setting]
@@ -116,22 +122,22 @@ def measured() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def measure(recipe: str, repeats: range, only: list[str]) -> None:
+def measure(repeats: range, only: list[str]) -> None:
     try:
         run = tfcnn.load("bench-0")
     except InputError:
-        run = tfcnn.train(recipe, run="bench-0", settings=["train.epochs=1"])  # for its split
+        run = tfcnn.train("malaria", run="bench-0", settings=["train.epochs=1"])  # for its split
     split = (run.path / "split.csv").resolve()
     done = {(row["repeat"], row["contestant"]) for row in measured()}
     with tempfile.TemporaryDirectory() as text:
         scratch = Path(text)
-        images = split.parents[2] / "data" / recipe / "cell_images"
+        images = split.parents[2] / DATA / "cell_images"
         class_folders(split, images, scratch / "split")
         for repeat, name in contests(repeats, only):
             if (str(repeat), name) in done:
                 continue
             if name in OURS:
-                found = ours(recipe, OURS[name], split, scratch)
+                found = ours(OURS[name], split, scratch)
             else:
                 found = rival(RIVALS[name], scratch / "split")
             rounded = {key: round(value, 4) for key, value in found.items()}
@@ -210,7 +216,6 @@ def draw() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("recipe", nargs="?", default="malaria")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="the repeat to begin with")
     parser.add_argument("--only", action="append", default=[], help="a contestant's name; again")
@@ -218,6 +223,6 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     if not arguments.draw:
         repeats = range(arguments.first, arguments.repeats)
-        measure(arguments.recipe, repeats, arguments.only)
+        measure(repeats, arguments.only)
     print(table())
     draw()

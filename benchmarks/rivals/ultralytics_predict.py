@@ -1,21 +1,33 @@
 """Ultralytics' classifier on a folder of class folders, or on one file: the rival of `predict`.
 
-    python benchmarks/rivals/ultralytics_predict.py 64 FOLDER_OR_FILE
+    python benchmarks/rivals/ultralytics_predict.py 64 FOLDER_OR_FILE --batch 64
 
-Its smallest network with random weights: the answers mean nothing and take as long as any.
+Its smallest network with random weights: the answers mean nothing and take as long as any. Without
+`--batch` it predicts one image at a time, as `model.predict` does where nothing is said.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from ultralytics import YOLO
 
-side, path = int(sys.argv[1]), Path(sys.argv[2])
+parser = argparse.ArgumentParser()
+parser.add_argument("side", type=int)
+parser.add_argument("path", type=Path)
+parser.add_argument("--batch", type=int, default=1)
+arguments = parser.parse_args()
+path = arguments.path
 model = YOLO("yolo11n-cls.yaml")
 found = 0
 for folder in sorted(path.iterdir()) if path.is_dir() else [path]:
     results = model.predict(
-        folder, imgsz=side, batch=64, stream=True, verbose=False, device="cpu", save=False
+        folder,
+        imgsz=arguments.side,
+        batch=arguments.batch,
+        stream=True,
+        verbose=False,
+        device="cpu",
+        save=False,
     )
     found += sum(1 for _ in results)
 print(found)
