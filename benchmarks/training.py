@@ -7,10 +7,10 @@
 Needs the rivals' environments (`sh benchmarks/rivals/install.sh`) and the data set. A contestant
 is a process of its own that starts with image files and ends with an accuracy on the test split;
 the clock runs from its start to its end. A repeat runs them all, so that a busy machine is busy
-for all. Each finished one is a line in `benchmarks/results/training_amx.csv`, or in
-`training_no_amx.csv` on a processor without AMX, where bfloat16 would be slower than float32 and is
-left out; what is there is not run again, so a cut benchmark goes on. The run `bench-0` has the
-split; all use it.
+for all, with its number as the seed of training (the rows with AMX are older and have seed 0). Each
+finished one is a line in `benchmarks/results/training_amx.csv`, or in `training_no_amx.csv` on a
+processor without AMX, where bfloat16 would be slower than float32 and is left out; what is there is
+not run again, so a cut benchmark goes on. The run `bench-0` has the split; all use it.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def timed(command: list[str], home: Path) -> tuple[str, float, float]:
     return done.stdout, seconds, cpu
 
 
-def ours(words: tuple[str, ...], split: Path, scratch: Path) -> dict[str, float]:
+def ours(words: tuple[str, ...], seed: int, split: Path, scratch: Path) -> dict[str, float]:
     """Train with the command line in a home that has the images and nothing else."""
     recipe, *settings = words
     home = Path(tempfile.mkdtemp(dir=scratch))
@@ -82,7 +82,7 @@ def ours(words: tuple[str, ...], split: Path, scratch: Path) -> dict[str, float]
     for name in ("cell_images", "origin.json"):  # not the manifest, which it is to make
         (data / name).symlink_to(split.parents[2] / DATA / name)
     command = [sys.executable, "-m", "tfcnn", "train", recipe, "--split", str(split)]
-    for setting in settings:
+    for setting in (*settings, f"train.seed={seed}"):
         command += ["--set", setting]
     _, seconds, cpu = timed(command, home)
     report = json.loads((home / "models" / recipe / "report.json").read_text())["splits"]["test"]
@@ -95,13 +95,12 @@ def ours(words: tuple[str, ...], split: Path, scratch: Path) -> dict[str, float]
     }
 
 
-def rival(words: tuple[str, ...], folders: Path) -> dict[str, float]:
+def rival(words: tuple[str, ...], seed: int, folders: Path) -> dict[str, float]:
     environment, program, *rest = words
     python = HERE / "rivals" / "environments" / environment / "bin" / "python"
     executable = str(python) if environment else sys.executable
-    printed, seconds, cpu = timed(
-        [executable, str(HERE / "rivals" / program), str(folders), *rest], folders
-    )
+    command = [executable, str(HERE / "rivals" / program), str(folders), *rest, "--seed", str(seed)]
+    printed, seconds, cpu = timed(command, folders)
     found = json.loads(printed.strip().splitlines()[-1])
     return {**found, "seconds": seconds, "cpu_seconds": cpu}
 
@@ -137,9 +136,9 @@ def measure(repeats: range, only: list[str]) -> None:
             if (str(repeat), name) in done:
                 continue
             if name in OURS:
-                found = ours(OURS[name], split, scratch)
+                found = ours(OURS[name], repeat, split, scratch)
             else:
-                found = rival(RIVALS[name], scratch / "split")
+                found = rival(RIVALS[name], repeat, scratch / "split")
             rounded = {key: round(value, 4) for key, value in found.items()}
             row = {"repeat": repeat, "contestant": name, **rounded}
             is_new = not RESULTS.exists()
@@ -164,15 +163,18 @@ def table() -> str:
     base = {row["repeat"]: float(row["seconds"]) for row in rows if row["contestant"] == "tfcnn"}
     lines = ["| | accuracy | ROC AUC | s | CPU s | seconds over tfcnn's |", "|---" * 6 + "|"]
     for name in (*OURS, *RIVALS):
-        own = [row for row in rows if row["contestant"] == name and row["repeat"] in base]
+        own = [row for row in rows if row["contestant"] == name]
         if own:
             cells = [_middle([float(r[key]) for r in own], digits) for key, digits in SHOWN.items()]
-            ratios = [float(r["seconds"]) / base[r["repeat"]] for r in own]
+            shared = [row for row in own if row["repeat"] in base]
+            ratios = [float(row["seconds"]) / base[row["repeat"]] for row in shared]
             lines.append(f"| {name} | " + " | ".join([*cells, _middle(ratios, 2)]) + " |")
     return "\n".join(lines)
 
 
 def _middle(values: list[float], digits: int) -> str:
+    if not values:
+        return "–"
     median = f"{statistics.median(values):.{digits}f}"
     if len(values) == 1:
         return median

@@ -7,9 +7,9 @@ alone: it stops on val instead of test, and test images are not changed at rando
 and ROC AUC on test as JSON.
 """
 
+import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
 import keras
@@ -17,7 +17,11 @@ from keras import layers
 from sklearn.metrics import roc_auc_score
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
-folder = Path(sys.argv[1])
+parser = argparse.ArgumentParser()
+parser.add_argument("folder", type=Path)
+parser.add_argument("--seed", type=int, default=0)
+arguments = parser.parse_args()
+folder = arguments.folder
 changing = ImageDataGenerator(
     rotation_range=20,
     width_shift_range=0.10,
@@ -33,7 +37,7 @@ shape = {"target_size": (130, 130), "batch_size": 16, "class_mode": "binary"}
 train = changing.flow_from_directory(folder / "train", **shape)
 val = plain.flow_from_directory(folder / "val", shuffle=False, **shape)
 test = plain.flow_from_directory(folder / "test", shuffle=False, **shape)
-keras.utils.set_random_seed(0)
+keras.utils.set_random_seed(arguments.seed)
 model = keras.Sequential(
     [
         keras.Input((130, 130, 3)),

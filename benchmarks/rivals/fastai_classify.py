@@ -26,8 +26,9 @@ parser = argparse.ArgumentParser()
 parser.add_argument("folder", type=Path)
 parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--side", type=int, default=64)
+parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
-set_seed(0)
+set_seed(arguments.seed)
 data = ImageDataLoaders.from_folder(
     arguments.folder,
     train="train",

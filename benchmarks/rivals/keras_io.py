@@ -22,11 +22,12 @@ parser = argparse.ArgumentParser()
 parser.add_argument("folder", type=Path)
 parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--mixed", action="store_true")
+parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
 side, batch_size = 48, 128
 if arguments.mixed:
     keras.config.set_dtype_policy("mixed_bfloat16")
-keras.utils.set_random_seed(0)
+keras.utils.set_random_seed(arguments.seed)
 
 
 def read(split: str, shuffle: bool) -> tf.data.Dataset:

@@ -30,6 +30,7 @@ parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--side", type=int, default=48)
 parser.add_argument("--first-width", type=int, default=32)
 parser.add_argument("--float32", action="store_true")
+parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
 side, batch_size = arguments.side, 128
 
@@ -85,7 +86,7 @@ def augmented(images: torch.Tensor) -> torch.Tensor:
     return torch.where(cell, mean + gain * (images - mean), images).clamp_(0, 255)
 
 
-torch.manual_seed(0)
+torch.manual_seed(arguments.seed)
 images, labels = read("train")
 model = network(int(labels.max()) + 1).to(memory_format=torch.channels_last)
 decayed = [weight for weight in model.parameters() if weight.ndim > 1]

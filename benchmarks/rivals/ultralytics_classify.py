@@ -19,6 +19,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("folder", type=Path)
 parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--side", type=int, default=64)
+parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
 paths = sorted((arguments.folder / "test").glob("*/*.png"))
 names = sorted({path.parent.name for path in paths})
@@ -35,7 +36,7 @@ with tempfile.TemporaryDirectory() as scratch:
         project=scratch,
         plots=False,
         verbose=False,
-        seed=0,
+        seed=arguments.seed,
     )
     probs = np.array(
         [
