@@ -60,10 +60,17 @@ OURS = {  # name: recipe and settings
     "tfcnn, 3 epochs": ("malaria", "train.epochs=3"),
     "tfcnn, float32, 5 epochs": ("malaria", "train.epochs=5", "train.precision=float32"),
 }
-CROWDED = {  # name: where its label stands without AMX, in points from its dot
+OURS_AT = (7, 5, "left") if HAS_AMX else (-7, 5, "right")  # where a label stands beside its dot
+THEIRS_AT = (7, -13, "left")
+CROWDED = {  # name: and where else, without AMX
     "tfcnn, malaria-fast": (8, -32, "right"),
     "tfcnn, 5 epochs": (7, -14, "left"),
     "PyTorch, malaria-fast's network": (-5, 35, "center"),
+}
+LABELS_AT = {
+    **dict.fromkeys(OURS, OURS_AT),
+    **dict.fromkeys(RIVALS, THEIRS_AT),
+    **({} if HAS_AMX else CROWDED),
 }
 ONLY_WITH_AMX = {"PyTorch, bfloat16", "Keras, bfloat16", "tfcnn, float32, 5 epochs"}
 
@@ -203,8 +210,7 @@ def draw() -> None:
         axes.plot([place[0]] * 2, [min(accuracy), max(accuracy)], color=colour, lw=1.5, alpha=0.6)
         axes.plot([min(seconds), max(seconds)], [place[1]] * 2, color=colour, lw=1.5, alpha=0.6)
         axes.scatter(*place, s=42, color=colour, zorder=3)
-        usual = (-7, 5, "right") if is_ours and not HAS_AMX else (7, 5 if is_ours else -13, "left")
-        right, up, side = CROWDED.get(name, usual) if not HAS_AMX else usual
+        right, up, side = LABELS_AT[name]
         axes.annotate(
             name, place, xytext=(right, up), fontsize=9, textcoords="offset points",
             color=colour if is_ours else "#4a4f57", weight="bold" if is_ours else "normal",

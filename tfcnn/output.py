@@ -73,7 +73,6 @@ def _jsonl(predictions: Iterable[Prediction], class_names: tuple[str, ...], file
     for prediction in predictions:
         count += 1
         line = json.dumps(asdict(prediction), ensure_ascii=False)
-        file.write(
-            atomic.printable(line) + "\n"
-        )  # JSON reads the escapes as the name they stand for
+        # JSON reads the escapes as the name they stand for
+        file.write(atomic.printable(line) + "\n")
     return count

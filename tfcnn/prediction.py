@@ -101,26 +101,26 @@ class Predictor:
 
     def probs_and_features(self, images: Pixels) -> tuple[Floats, Floats]:
         """Return the probabilities and the float32 `(batch, features)` that enter the head."""
-        self.expect(len(images))
-        parts = [self._engine(batch) for batch in self._batches(images)]
-        probs: Floats = np.concatenate([part[0] for part in parts])
-        return two_columns(probs), np.concatenate([part[1] for part in parts])
+        parts = [(probs, features) for _, probs, features in self._computed(images)]
+        return np.concatenate([p for p, _ in parts]), np.concatenate([f for _, f in parts])
 
     def answers(self, images: Pixels) -> tuple[Floats, list[tuple[str, str]]]:
         """Return the probabilities of images, and for each a flag and its reason, mostly ""."""
-        self.expect(len(images))
         probs, distances = [], []
-        for batch in self._batches(images):  # the array may be larger than memory
-            answered, features = self.probs_and_features(batch)
+        for batch, answered, features in self._computed(images):
             probs.append(answered)
             if self.domain:
                 distances.append(self.domain.distances(batch, features))
         found: Floats = np.concatenate(probs)
         return found, self.flags(found, np.concatenate(distances) if distances else None)
 
-    def _batches(self, images: Pixels) -> Iterator[Pixels]:
+    def _computed(self, images: Pixels) -> Iterator[tuple[Pixels, Floats, Floats]]:
+        """Yield batches, for the array may be larger than memory, with probs and features."""
+        self.expect(len(images))
         for start in range(0, len(images), self.batch_size):
-            yield images[start : start + self.batch_size]
+            batch = images[start : start + self.batch_size]
+            probs, features = self._engine(batch)
+            yield batch, two_columns(probs), features
 
     def flags(self, probs: Floats, distances: Floats | None) -> list[tuple[str, str]]:
         """Return a flag and its reason for each image, from `domain.distances` if there is one."""
