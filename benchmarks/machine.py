@@ -1,6 +1,6 @@
 """What this machine can do, and what share of it training reaches, layer by layer.
 
-    python benchmarks/machine.py --network compact --side 48 --batch 128
+    python benchmarks/machine.py malaria
 
 Measures products of large matrices and a large convolution in bfloat16 and float32, and the copying
 of memory; then each layer of a network as it is trained: one step forward and back, in the training
@@ -18,10 +18,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from tfcnn.recipe import ModelSettings
-from tfcnn.training import form
+from tfcnn import quiet, recipe
+
+quiet.load_tensorflow()  # which turns oneDNN on where TensorFlow leaves it off
+import tensorflow as tf  # noqa: E402
+
+from tfcnn.training import form  # noqa: E402
 
 PRODUCTS = [(1024, 1024, 1024), (2048, 2048, 2048), (16384, 576, 256), (576, 16384, 256)]
 IMAGES, KERNEL = (64, 32, 32, 256), (3, 3, 256, 256)
@@ -81,17 +84,15 @@ def step(layer: Any, batch: int, dtype: tf.DType) -> Callable[[], Any]:
             tape.watch(inputs)
             found = layer(inputs, training=True)
         wanted = [inputs, *layer.trainable_variables]
-        return tape.gradient(found, wanted, gradient)
+        # what nothing asks for is not computed, and no gradient of a convolution wants its output
+        return found, tape.gradient(found, wanted, gradient)
 
     return lambda: run(images)
 
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--network", default="compact")
-parser.add_argument("--side", type=int, default=48)
-parser.add_argument("--channels", type=int, default=3)
+parser.add_argument("recipe", nargs="?", default="malaria")
 parser.add_argument("--classes", type=int, default=2)
-parser.add_argument("--batch", type=int, default=128)
 parser.add_argument("--float32", action="store_true")
 parser.add_argument("--repeats", type=int, default=9)
 arguments = parser.parse_args()
@@ -102,15 +103,14 @@ print(f"{os.cpu_count()} cores. A core: " + ", ".join(
 ) + f", {memory / 1e9:.1f} GB/s of memory")  # fmt: skip
 policy = "float32" if arguments.float32 else "mixed_bfloat16"
 limit = limits["float32" if arguments.float32 else "bfloat16"]
-shape = (arguments.side, arguments.side, arguments.channels)
-options = {"equalize": True} if arguments.network == "compact" else {}
-settings = ModelSettings(network=arguments.network, options=options)
-model = form.training_form(settings, shape, arguments.classes, policy)
-total = 0.0
+settings = recipe.load(arguments.recipe)
+shape = (*settings.data.image_size, settings.data.channels)
+model = form.training_form(settings.model, shape, arguments.classes, policy)
+total, batch = 0.0, settings.train.batch_size
 print("| layer | output | CPU µs an image | GFLOP/s | share of the limit |\n|---|---|---|---|---|")
 for layer in model.layers:
     dtype = tf.as_dtype(layer.compute_dtype)
-    taken = cpu_seconds(step(layer, arguments.batch, dtype)) / arguments.batch
+    taken = cpu_seconds(step(layer, batch, dtype)) / batch
     total += taken
     # a frozen layer has no gradient of its kernel
     flops = (3 if layer.trainable_weights else 2) * operations(layer)

@@ -1,6 +1,7 @@
 """The entry point: runs the command line and turns every error into one line and an exit code."""
 
 import errno
+import gc
 import os
 import shlex
 import signal
@@ -51,6 +52,8 @@ def main() -> None:
               "try its permissions, or another path", 2)  # fmt: skip
     except Exception as error:
         _internal(error)
+    finally:
+        gc.freeze()  # at its end Python looks for garbage in all that TensorFlow made: a second
 
 
 def _continuation() -> str:

@@ -146,7 +146,8 @@ def typical_size(source: Source) -> tuple[int, int]:
 
 def is_image_name(name: str) -> bool:
     """Say whether a file's name is that of an image: an image suffix, and not hidden."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+    _, dot, suffix = name.rpartition(".")  # of many thousands, for which a Path takes long
+    return not name.startswith(".") and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
 
 
 def _raise(error: OSError) -> None:
@@ -202,7 +203,8 @@ def _list_classes(
             if not paths and official in ("", "train"):
                 hint = "removing the folder or filling it"
                 raise InputError(class_folder, "images of a class", "no image file", hint)
-            items += [Item(path.relative_to(root).as_posix(), label, official) for path in paths]
+            below = f"{root.as_posix()}/"
+            items += [Item(path.as_posix().removeprefix(below), label, official) for path in paths]
             ignored += passed_over
     return items, ignored
 

@@ -228,7 +228,9 @@ def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
     """
     part, places = table.part("val"), _checked(prepared)
     kind = "binary" if plain.output_shape[-1] == 1 else "sparse_categorical"
-    plain.compile(loss=f"{kind}_crossentropy", metrics=[f"{kind}_accuracy"])
+    metrics = [f"{kind}_accuracy"]
+    # to trace it would take longer than these few images do
+    plain.compile(loss=f"{kind}_crossentropy", metrics=metrics, run_eagerly=True)
     evaluated = plain.evaluate(_batches(prepared, places), verbose=0, return_dict=True)
     value = float(evaluated[f"{kind}_accuracy"])
     counted = float(np.mean((part.probs.argmax(axis=1) == part.labels)[places]))
