@@ -34,13 +34,15 @@ def dihedral_batch(images: Pixels, indices: Indices, turns: Indices, flipped: Bo
     Returns:
         uint8 `(batch, height, width, channels)`.
     """
-    batch = np.empty((len(indices), *images.shape[1:]), images.dtype)
     pixel = np.dtype((np.void, images.shape[3] * images.itemsize))  # copied as one, not by channel
-    target = batch.view(pixel)[..., 0]
-    for i, index in enumerate(indices):
-        image = np.ascontiguousarray(images[index]).view(pixel)[..., 0]
-        target[i] = dihedral(image, turns[i], *flipped[i])
-    return batch
+    source = np.ascontiguousarray(images[indices]).view(pixel)[..., 0]
+    batch = np.empty_like(source)
+    kinds = turns * 4 + flipped @ (2, 1)
+    for kind in np.unique(kinds):  # image by image it takes three times as long
+        alike = np.flatnonzero(kinds == kind)
+        several, first = np.moveaxis(source[alike], 0, 2), alike[0]
+        batch[alike] = np.moveaxis(dihedral(several, turns[first], *flipped[first]), 2, 0)
+    return batch[..., np.newaxis].view(images.dtype)
 
 
 def affine_matrices(
