@@ -97,3 +97,16 @@ def test_heavy_libraries_come_late(code):
 
 def test_help_needs_not_even_numpy():
     assert "numpy" not in loaded_by("import tfcnn.cli")
+
+
+def test_mistakes_before_a_training_are_told_without_tensorflow():
+    code = """import tfcnn
+from tfcnn.errors import InputError
+from tfcnn.training import crossval
+try:
+    tfcnn.train('malaria', settings=['data.source=nowhere'])
+except InputError:
+    pass
+else:
+    raise SystemExit('trained')"""
+    assert not loaded_by(code) & {"tensorflow", "keras"}

@@ -95,14 +95,12 @@ def train(
     Example:
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
     """
-    from tfcnn import quiet, runs
+    from tfcnn import runs
     from tfcnn.disk import locked
+    from tfcnn.training.train import train as train_into
 
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or made.name)
-    quiet.load_tensorflow()
-    from tfcnn.training.train import train as train_into
-
     with locked(folder):
         train_into(
             made,
@@ -153,14 +151,12 @@ def crossval(
         InputError: if recipe, data or number of folds cannot be used, or the folder is taken.
         CheckError: if the data changed since the cross-validation was begun.
     """
-    from tfcnn import quiet, runs
+    from tfcnn import runs
     from tfcnn.disk import locked
+    from tfcnn.training.crossval import crossval as train_folds
 
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or f"{made.name}-crossval")
-    quiet.load_tensorflow()
-    from tfcnn.training.crossval import crossval as train_folds
-
     with locked(folder):
         return train_folds(
             made, folder, folds, finish=_finish, resume=resume, fresh=fresh, reporter=reporter

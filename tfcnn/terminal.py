@@ -62,6 +62,7 @@ class TerminalReporter(Reporter):
         """Replace the bar by one for this stage."""
         self._end()
         task = self._task = self._bars.add_task(text, total=None)
+        self._bars.refresh()  # at once: while TensorFlow starts, nothing gets through
 
         def update(done: int, total: int | None) -> None:
             self._bars.update(task, completed=done, total=total)

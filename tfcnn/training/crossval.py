@@ -10,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import keras
-
-from tfcnn import atomic, folds, runs, splits
+from tfcnn import atomic, folds, quiet, runs, splits
 from tfcnn import recipe as recipes
 from tfcnn.errors import CheckError, InputError
 from tfcnn.evaluation import out_of_fold
@@ -21,7 +19,7 @@ from tfcnn.manifest import Manifest
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 from tfcnn.runs import Run
-from tfcnn.training import form, strategy
+from tfcnn.training import strategy
 from tfcnn.training.prepare import decoder_of, survey
 from tfcnn.training.train import check_same, may_write, train
 
@@ -101,6 +99,10 @@ def _prepare(
     recipe, listed = survey(recipe, reporter)
     assigned = folds.assign(listed, recipe.data.split, num_folds)
     shape = decoder_of(recipe).shape
+    reporter.stage("starting TensorFlow")
+    quiet.load_tensorflow()
+    from tfcnn.training import form
+
     form.training_form(recipe.model, shape, len(listed.class_names), "float32")
     spared = len(listed.rows) - len(folds.tested(listed, recipe.data.split))
     if spared:
@@ -158,6 +160,8 @@ def _train_fold(
     if state == "finished":
         reporter.note(f"{_name(number)} is done, and kept")
         return
+    import keras
+
     keras.backend.clear_session()  # else each fold's graphs stay in memory
     train(
         recipe,

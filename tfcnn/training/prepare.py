@@ -74,6 +74,7 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
     """
     recipe, listed, early = _survey(recipe, reporter, resplit)
     split = recipe.data.split
+    reporter.stage("splitting")
     assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, split)
     splits.gate(listed, assigned, unit=split.unit)
     decoder, progress = decoder_of(recipe), reporter.stage("decoding")

@@ -1,0 +1,165 @@
+"""From prepared images to a measured, saved model: what of a training needs TensorFlow."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcnn import architectures, atomic, runs, splits
+from tfcnn import recipe as recipes
+from tfcnn.errors import TfcnnError
+from tfcnn.evaluation import calibration, scoring
+from tfcnn.evaluation import table as predictions
+from tfcnn.evaluation.table import Table
+from tfcnn.inputs import tfdata
+from tfcnn.prediction import two_columns
+from tfcnn.progress import Reporter
+from tfcnn.runs import Run
+from tfcnn.training import form, measuring, saving, strategy, views
+from tfcnn.training.fit import compile_model, fit, phases
+from tfcnn.training.prepare import Prepared
+from tfcnn.training.record import card, facts
+from tfcnn.training.resume import Checkpoint, State
+
+__all__ = ["learn"]
+
+Floats = npt.NDArray[np.float32]
+VAL_BATCH_SIZE = 128
+CHECKED = 256  # val images on which the model's forms, and Keras' own evaluate, are compared
+STARTERS = 5000  # training images that a network is initialised with, where it asks for any
+
+
+def learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) -> Run:
+    """Train a network on prepared images, save it and score it once on its test split.
+
+    Args:
+        prepared: the images, and the recipe with what it left open filled in.
+        folder: of the run; a finished one there is moved aside.
+        resuming: whether to go on with the unfinished one there.
+        reporter: hears of the progress.
+
+    Returns:
+        The run, not stamped as done yet.
+
+    Raises:
+        InputError: if the network cannot be built for these images.
+    """
+    state = Checkpoint.read_state(folder) if resuming else State()
+    model = _build(prepared, state)  # what it refuses, it refuses before anything is written
+    if not resuming:
+        if runs.state(folder) != "absent":
+            reporter.note(f"the earlier run is now {runs.retire(folder)}")
+        recipes.write(prepared.recipe, folder / "recipe.toml")
+        splits.write(prepared.manifest, prepared.splits, folder / "split.csv")
+    reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
+    weights, trained = _train(prepared, model, folder, state, reporter)
+    reporter.stage("saving and scoring")
+    return _save(prepared, folder, state, weights, trained)
+
+
+def _build(prepared: Prepared, state: State) -> Any:
+    """Build the training form on the devices there are."""
+    recipe, settings = prepared.recipe, prepared.recipe.train
+    keras.utils.set_random_seed(settings.seed)
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    state.precision = state.precision or strategy.precision(settings.precision)
+    classes = len(prepared.manifest.class_names)
+    with strategy.choose().scope():
+        model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
+        initialize = architectures.part(recipe.model.network, "initialize")
+        if initialize:
+            initialize(model, prepared.images[prepared.rows["train"][:STARTERS]])
+    return model
+
+
+def _train(
+    prepared: Prepared, model: Any, folder: Path, state: State, reporter: Reporter
+) -> tuple[list[Any], Floats]:
+    """Fit the training form; returns the weights to keep and its probabilities on `_checked`."""
+    data, recipe = (prepared.images, prepared.labels), prepared.recipe
+    loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
+    settings = phases(recipe.train)
+    while True:
+        phase = recipe.model_copy(update={"train": settings[state.phase]})
+        if state.phase:
+            architectures.part(recipe.model.network, "finetune")(model)
+            reporter.note(f"fine-tuning {recipe.model.network}")
+        compile_model(model, phase.train, len(prepared.rows["train"]), loss_weights)
+        weights = fit(model, phase, data, prepared.rows, folder, state, reporter)
+        model.set_weights(weights)
+        if state.phase + 1 == len(settings):
+            break
+        state.next_phase()
+    logits = model.predict(_batches(prepared, _checked(prepared)), verbose=0)
+    probs = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    return form.as_computed(weights, state.precision), probs
+
+
+def _save(
+    prepared: Prepared, folder: Path, state: State, weights: list[Any], trained: Floats
+) -> Run:
+    """Write the model in its saved form, measure it, and write what was measured."""
+    recipe, val_rows = prepared.recipe, prepared.rows["val"]
+    classes, shape = len(prepared.manifest.class_names), prepared.decoder.shape
+    val_labels = prepared.labels[val_rows]
+    plain = form.saved_form(recipe.model, shape, classes, weights)
+    saved = two_columns(plain.predict(_batches(prepared, _checked(prepared)), verbose=0))
+    agreement: dict[str, Any] = {"forms_mean_difference": saving.agree(trained, saved)}
+    if recipe.model.views != "one":
+        plain = views.averaged(plain, recipe.model.views)
+    temperature = 1.0
+    if recipe.evaluation.calibrate:
+        val = two_columns(plain.predict(_batches(prepared), verbose=0))
+        temperature = calibration.fit_temperature(val_labels, val)
+        form.fold_temperature(plain, temperature)
+    saving.write_keras(plain, folder / "model.keras")
+    sample = prepared.images[val_rows[:64]]
+    agreement["twin_difference"] = saving.write_twin(plain, folder / "model.tflite", sample)
+
+    run = Run(folder, card(prepared, folder, state, temperature))
+    table = measuring.predict(prepared, run)
+    agreement["keras_evaluate"] = _cross_check(plain, prepared, table)
+    atomic.write_text(folder / "model.json", json.dumps(run.card, indent=2) + "\n")
+    predictions.write(run, table)
+    scoring.write(scoring.score(run, table, facts(prepared, state, agreement)), folder)
+    return run
+
+
+def _checked(prepared: Prepared) -> npt.NDArray[np.int64]:
+    """Return places in val, at most `CHECKED`, spread evenly over it."""
+    count = len(prepared.rows["val"])
+    return np.linspace(0, count, min(count, CHECKED), endpoint=False, dtype=np.int64)
+
+
+def _batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(None)) -> Any:
+    """Return val in order, or these places of it, in batches that keep memory small."""
+    rows = prepared.rows["val"][places]
+    size = min(VAL_BATCH_SIZE, prepared.recipe.train.batch_size)  # what memory is known to hold
+    return tfdata.in_order(prepared.images, prepared.labels, rows, size)
+
+
+def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
+    """Compare the accuracy from predictions with `model.evaluate`'s, on `_checked`.
+
+    Raises:
+        TfcnnError: if they differ by more than two images on the edge between two classes.
+    """
+    part, places = table.part("val"), _checked(prepared)
+    kind = "binary" if plain.output_shape[-1] == 1 else "sparse_categorical"
+    metrics = [f"{kind}_accuracy"]
+    # to trace it would take longer than these few images do
+    plain.compile(loss=f"{kind}_crossentropy", metrics=metrics, run_eagerly=True)
+    evaluated = plain.evaluate(_batches(prepared, places), verbose=0, return_dict=True)
+    value = float(evaluated[f"{kind}_accuracy"])
+    counted = float(np.mean((part.probs.argmax(axis=1) == part.labels)[places]))
+    if abs(value - counted) > 2 / len(places):
+        raise TfcnnError(
+            "val accuracy", f"{counted:.5f}, from predictions", f"{value:.5f}, from evaluate()",
+            "reporting this as a bug",
+        )  # fmt: skip
+    return value
