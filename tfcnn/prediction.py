@@ -101,8 +101,8 @@ class Predictor:
 
     def probs_and_features(self, images: Pixels) -> tuple[Floats, Floats]:
         """Return the probabilities and the float32 `(batch, features)` that enter the head."""
-        parts = [(probs, features) for _, probs, features in self._computed(images)]
-        return np.concatenate([p for p, _ in parts]), np.concatenate([f for _, f in parts])
+        _, probs, features = zip(*self._computed(images), strict=True)
+        return np.concatenate(probs), np.concatenate(features)
 
     def answers(self, images: Pixels) -> tuple[Floats, list[tuple[str, str]]]:
         """Return the probabilities of images, and for each a flag and its reason, mostly ""."""

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfcnn.progress import Reporter
+
 __all__ = ["load_tensorflow", "log_path", "silence", "stderr_to_log"]
 
 SHOW = "TFCNN_SHOW_TENSORFLOW_LOG"  # set it to see everything
@@ -52,10 +54,12 @@ def stderr_to_log() -> Iterator[None]:
         os.close(log)
 
 
-def load_tensorflow() -> None:
+def load_tensorflow(reporter: Reporter | None = None) -> None:
     """Import TensorFlow and Keras (about 3 s), once, without their greetings."""
     if "keras" in sys.modules and "tensorflow" in sys.modules:
         return
+    if reporter:
+        reporter.stage("starting TensorFlow")
     silence()
     with stderr_to_log(), _uncollected():
         import keras  # noqa: F401

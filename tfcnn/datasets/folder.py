@@ -190,7 +190,7 @@ def _list_classes(
 ) -> tuple[list[Item], int]:
     """List the images of all class folders, and count the files ignored in them."""
     items: list[Item] = []
-    ignored = 0
+    ignored, below = 0, f"{root.as_posix()}/"
     for official, parent in parents:
         for class_folder in _subfolders(parent):
             if class_folder == duplicate:
@@ -203,7 +203,6 @@ def _list_classes(
             if not paths and official in ("", "train"):
                 hint = "removing the folder or filling it"
                 raise InputError(class_folder, "images of a class", "no image file", hint)
-            below = f"{root.as_posix()}/"
             items += [Item(path.as_posix().removeprefix(below), label, official) for path in paths]
             ignored += passed_over
     return items, ignored

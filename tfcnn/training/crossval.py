@@ -99,8 +99,7 @@ def _prepare(
     recipe, listed = survey(recipe, reporter)
     assigned = folds.assign(listed, recipe.data.split, num_folds)
     shape = decoder_of(recipe).shape
-    reporter.stage("starting TensorFlow")
-    quiet.load_tensorflow()
+    quiet.load_tensorflow(reporter)
     from tfcnn.training import form
 
     form.training_form(recipe.model, shape, len(listed.class_names), "float32")

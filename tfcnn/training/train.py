@@ -51,8 +51,7 @@ def train(
     if resuming:
         check_same(prepared.recipe, folder)
         _check_same_images(prepared, folder / "split.csv")
-    reporter.stage("starting TensorFlow")
-    quiet.load_tensorflow()
+    quiet.load_tensorflow(reporter)
     from tfcnn.training.learn import learn
 
     return learn(prepared, folder, resuming, reporter)
