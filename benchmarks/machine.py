@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import quiet, recipe
+from tfcnn import quiet, recipe, threads
 
 quiet.load_tensorflow()  # which turns oneDNN on where TensorFlow leaves it off
 import tensorflow as tf  # noqa: E402
@@ -98,7 +98,7 @@ parser.add_argument("--repeats", type=int, default=9)
 arguments = parser.parse_args()
 limits = {"bfloat16": product_rate(tf.bfloat16), "float32": product_rate(tf.float32)}
 memory = memory_rate()
-print(f"{os.cpu_count()} cores. A core: " + ", ".join(
+print(f"{threads.cores()} cores. A core: " + ", ".join(
     f"{rate / 1e9:,.0f} GFLOP/s in {name}" for name, rate in limits.items()
 ) + f", {memory / 1e9:.1f} GB/s of memory")  # fmt: skip
 policy = "float32" if arguments.float32 else "mixed_bfloat16"

@@ -10,7 +10,6 @@ image at a time, as it does where nothing is said, and in batches of 64.
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import tfcnn
+from tfcnn import threads
 from tfcnn.datasets.folder import image_files
 from tfcnn.prediction import Predictor
 from tfcnn.runs import Run
@@ -42,7 +42,7 @@ def bounds(run: Run, files: list[Path]) -> tuple[float, float]:
     predictor = Predictor(run)
     predictor.expect(len(files))
     start = time.perf_counter()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads.cores()) as pool:
         decode = predictor.decoder.decode
         images = np.stack(list(pool.map(lambda f: decode(f.read_bytes(), str(f)), files)))
     middle = time.perf_counter()
@@ -92,7 +92,7 @@ with tempfile.TemporaryDirectory() as scratch:
 engine = Predictor(run)
 engine.expect(len(files))
 print(
-    f"{len(files):,} images, {run.name}, {engine.engine}, {os.cpu_count()} cores, "
+    f"{len(files):,} images, {run.name}, {engine.engine}, {threads.cores()} cores, "
     f"{arguments.repeats} repeats: s"
 )
 for name, values in rows.items():

@@ -4,14 +4,13 @@ LiteRT starts soonest. OpenVINO, where it is installed, takes two thirds of its 
 images, and is taken only where it gives the same answers.
 """
 
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import quiet
+from tfcnn import quiet, threads
 from tfcnn.decode import Pixels
 from tfcnn.errors import InputError
 from tfcnn.runs import Run
@@ -77,7 +76,7 @@ class _LiteRT:
 
         self.path = path
         with quiet.stderr_to_log():  # the runtime greets on the file descriptor
-            interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+            interpreter = Interpreter(str(path), num_threads=threads.cores())
             interpreter.allocate_tensors()
             self._run = interpreter.get_signature_runner("serving_default")
         self._interpreter = interpreter  # the runner does not keep it alive

@@ -1,6 +1,5 @@
 """Use a run: images in, probabilities and decisions out, in order, as they come."""
 
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -146,7 +145,7 @@ class Predictor:
         return self._stream(iter(images))
 
     def _stream(self, images: Iterator["Image"]) -> Iterator[Prediction]:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(threads.cores()) as pool:
             batches = iter(lambda: threads.parts(list(islice(images, self.batch_size))), [])
             waiting = [pool.map(self._decode, batch) for batch in islice(batches, 2)]
             while waiting:

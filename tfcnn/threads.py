@@ -6,11 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
 
-__all__ = ["ordered", "parts"]
+__all__ = ["cores", "ordered", "parts"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 PART = 16  # a task for each image costs a tenth of what decoding a cell does
+
+
+def cores() -> int:
+    """Return how many cores this process may use: under Slurm or `taskset` not all there are."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def parts(items: Sequence[Item]) -> list[Sequence[Item]]:
@@ -28,5 +35,5 @@ def ordered(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterat
     def all_of(part: Sequence[Item]) -> list[Result]:
         return [function(item) for item in part]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         yield from chain.from_iterable(pool.map(all_of, parts(items)))

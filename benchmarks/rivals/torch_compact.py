@@ -44,7 +44,7 @@ def read(split: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return uint8 `(images, 3, height, width)` and labels; Pillow lets go of the interpreter."""
     paths = sorted((arguments.folder / split).glob("*/*.png"))
     names = sorted({path.parent.name for path in paths})
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         images = np.stack(list(pool.map(decode, paths)))
     labels = [names.index(path.parent.name) for path in paths]
     return torch.from_numpy(images).permute(0, 3, 1, 2), torch.tensor(labels)

@@ -1,6 +1,5 @@
 """Metrics on resamples of groups and with groups left out, and the spread that both show."""
 
-import os
 from collections import deque
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcnn import threads
 from tfcnn.evaluation.metrics import values
 from tfcnn.evaluation.sample import Sample
 
@@ -132,7 +132,7 @@ def resample(
     rng = np.random.default_rng(seed)
     draws = _draws(rng, sample.num_units, num_resamples)
     # NumPy lets go of the interpreter; threads of BLAS inside these would only wait for each other
-    workers = min(MAX_THREADS, os.cpu_count() or 1)
+    workers = min(MAX_THREADS, threads.cores())
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
         first = islice(draws, workers)
         waiting = deque(pool.submit(values, sample, weights, names) for weights in first)

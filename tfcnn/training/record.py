@@ -1,6 +1,5 @@
 """What a run keeps on record: `model.json`, the contract for use, and how the training went."""
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfcnn import runs
+from tfcnn import runs, threads
 from tfcnn.training.prepare import Prepared
 from tfcnn.training.resume import State
 
@@ -53,7 +52,7 @@ def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> 
                 for name in ("tfcnn", "tensorflow", "keras", "numpy", "pillow", "ai-edge-litert")
             },
             "python": platform.python_version(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+            "machine": f"{platform.machine()}, {threads.cores()} cores, {platform.system()}",
             "precision": state.precision,
             "devices": [device.name for device in tf.config.list_logical_devices()],
         },
