@@ -12,7 +12,6 @@ only add to it.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from typing import Any

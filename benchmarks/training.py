@@ -34,15 +34,18 @@ HERE = Path(__file__).parent
 DATA = Path("data", "malaria")
 CPU = Path("/proc/cpuinfo")
 HAS_AMX = CPU.exists() and "amx_bf16" in CPU.read_text(encoding="utf-8")
-MACHINE = "amx" if HAS_AMX else "no_amx"
+HAS_GPU = Path("/dev/nvidia0").exists() and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
+HAS_BFLOAT16 = HAS_AMX or HAS_GPU
+MACHINE = "gpu" if HAS_GPU else "amx" if HAS_AMX else "no_amx"
 RESULTS = HERE / "results" / f"training_{MACHINE}.csv"
 PICTURE = HERE.parent / "docs" / "pictures" / f"benchmark_{MACHINE}.png"
 COLUMNS = ("repeat", "contestant", "accuracy", "auc", "seconds", "cpu_seconds")
 SHOWN = {"accuracy": 4, "auc": 4, "seconds": 0, "cpu_seconds": 0}  # with how many digits
-PRECISION = () if HAS_AMX else ("--float32",)
+PRECISION = () if HAS_BFLOAT16 else ("--float32",)
 FAST = ("--side", "32", "--first-width", "16", "--epochs", "12", *PRECISION)
 RIVALS = {  # name: environment, program and its words
     "PyTorch, bfloat16": ("torch", "torch_compact.py"),
+    "PyTorch, bfloat16, 5 epochs": ("torch", "torch_compact.py", "--epochs", "5"),
     "PyTorch, float32": ("torch", "torch_compact.py", "--float32"),
     "PyTorch, float32, 5 epochs": ("torch", "torch_compact.py", "--float32", "--epochs", "5"),
     "PyTorch, malaria-fast's network": ("torch", "torch_compact.py", *FAST),
@@ -73,7 +76,12 @@ LABELS_AT = {
     **dict.fromkeys(RIVALS, THEIRS_AT),
     **({} if HAS_AMX else CROWDED),
 }
-ONLY_WITH_AMX = {"PyTorch, bfloat16", "Keras, bfloat16", "tfcnn, float32, 5 epochs"}
+ONLY_WITH_BFLOAT16 = {
+    "PyTorch, bfloat16",
+    "PyTorch, bfloat16, 5 epochs",
+    "Keras, bfloat16",
+    "tfcnn, float32, 5 epochs",
+}
 
 
 def timed(command: list[str], home: Path) -> tuple[str, float, float]:
@@ -166,7 +174,7 @@ def measure(repeats: range, only: list[str]) -> None:
 def contests(repeats: range, only: list[str]) -> Iterator[tuple[int, str]]:
     for repeat in repeats:
         for name in (*OURS, *RIVALS):
-            if (not only or name in only) and (HAS_AMX or name not in ONLY_WITH_AMX):
+            if (not only or name in only) and (HAS_BFLOAT16 or name not in ONLY_WITH_BFLOAT16):
                 yield repeat, name
 
 
