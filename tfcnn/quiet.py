@@ -25,7 +25,11 @@ def log_path() -> Path:
 
 
 def silence() -> None:
-    """Ask TensorFlow and LiteRT for errors only; a user's own setting wins."""
+    """Ask TensorFlow and LiteRT for errors only, and TensorFlow for no more of a GPU than it needs.
+
+    A user's own setting wins.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else it takes all, at once
     if not os.environ.get(SHOW):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfcnn import recipe as recipes
 from tfcnn.progress import Reporter
-from tfcnn.training import form
+from tfcnn.training import form, strategy
 from tfcnn.training.fit import compile_model, fit
 from tfcnn.training.resume import Checkpoint, State
 
@@ -50,3 +50,8 @@ def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule, device
     resumed = fit(compiled(recipe, device), recipe, data, rows, tmp_path / "cut", state, Reporter())
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5 if device == "CPU:0" else 1e-2)
+
+
+def test_one_gpu_is_trained_on_as_it_is(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["/GPU:0"])
+    assert not isinstance(strategy.choose(), tf.distribute.MirroredStrategy)

@@ -24,7 +24,7 @@ def refuse_clusters() -> None:
 def choose() -> Any:
     """Return `MirroredStrategy` over several GPUs, or the one device there is.
 
-    Over a single GPU it would cost a third of an epoch, and keep Keras from compiling the step.
+    Over a single GPU it would make an epoch half as long again.
     """
     import tensorflow as tf
 
