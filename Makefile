@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	@sh scripts/make_venv.sh
 	@touch $@
 
-demo: $(READY) ## the whole line on images made on the spot: no download, under 3 minutes
+demo: $(READY) ## the whole line on images made on the spot: no download, a minute
 	$(TFCNN) train smears --fresh
 	$(TFCNN) evaluate smears --split test
 	$(TFCNN) predict smears "$${TFCNN_HOME:-.}/data/smears/cell_images/Parasitized" --output "$${TFCNN_HOME:-.}/models/smears/demo.csv"
