@@ -122,7 +122,6 @@ model.eval()
 images, labels = read("test")
 with torch.inference_mode(), precision:
     probs = torch.cat([model(part.float()).float().softmax(1) for part in images.split(256)])
+labels, probs = labels.cpu(), probs.cpu()
 accuracy = (probs.argmax(1) == labels).double().mean().item()
-print(
-    json.dumps({"accuracy": accuracy, "auc": roc_auc_score(labels.cpu() == 0, probs[:, 0].cpu())})
-)
+print(json.dumps({"accuracy": accuracy, "auc": roc_auc_score(labels == 0, probs[:, 0])}))
