@@ -26,7 +26,7 @@ import tensorflow as tf  # noqa: E402
 from tfcnn.training import form  # noqa: E402
 
 PRODUCTS = [(1024, 1024, 1024), (2048, 2048, 2048), (16384, 576, 256), (576, 16384, 256)]
-IMAGES, KERNEL = (64, 32, 32, 256), (3, 3, 256, 256)
+IMAGES, KERNEL = (16, 32, 32, 256), (3, 3, 256, 256)
 
 
 def cpu_seconds(run: Callable[[], Any]) -> float:

@@ -1,5 +1,6 @@
 """What many tests share: a home of their own, small folders of images, and one trained run."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfcnn import quiet
+from tfcnn import quiet, runs
 
 quiet.silence()  # before a test imports Keras: its settings change how sums are rounded
 QUICK = ("train.epochs=4", "train.batch_size=16", "data.image_size=32", "train.precision=float32")
@@ -83,18 +84,24 @@ def run_tfcnn(
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished run on small images of 12 groups, by the command line."""
-    base = tmp_path_factory.mktemp("trained")
-    root = write_tree(base / "cells", groups=12)
-    settings = [
-        word
-        for setting in (*QUICK, "data.group_regex='^(P[0-9]+)_'", "data.positive=round")
-        for word in ("--set", setting)
-    ]
-    result = run_tfcnn("train", root, *settings, home=base / "home")
-    assert result.returncode == 0, result.stderr
-    return base / "home" / "models" / "cells"
+def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return the folder of a finished run on small images of 12 groups, by the command line.
+
+    Nothing may change it: processes of pytest-xdist share it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    base = (shared if worker_id == "master" else shared.parent) / "trained"
+    run = base / "home" / "models" / "cells"
+    base.mkdir(exist_ok=True)
+    with (base / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one trains, the others wait
+        if runs.state(run) != "finished":
+            settings = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "data.positive=round")
+            words = [word for setting in settings for word in ("--set", setting)]
+            root = write_tree(base / "cells", groups=12)
+            result = run_tfcnn("train", root, *words, home=base / "home")
+            assert result.returncode == 0, result.stderr
+    return run
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_every_training_script_is_run():
 def test_a_script_runs(name, monkeypatch, capsys, tmp_path):
     data, shown = SCRIPTS[name]
     path = tmp_path / f"{data.replace('-', '_')}.npz"
-    datasets.download(data, mirror=str(write_npz(path, fake_arrays(data, train=200))))
+    datasets.download(data, mirror=str(write_npz(path, fake_arrays(data, train=100))))
     run(name, monkeypatch, "train.epochs=1", "train.batch_size=64")
     printed = capsys.readouterr().out
     assert "On 30 unseen images: " in printed

@@ -71,6 +71,12 @@ def load_tensorflow(reporter: Reporter | None = None) -> None:
 
         tf.constant(0)  # the devices are looked for, and greeted, at the first operation
         tf.get_logger().setLevel("ERROR")
+    cached = tf.__spec__.cached
+    if reporter and cached and not Path(cached).exists():  # as in many containers
+        reporter.note(
+            "note: Python keeps no bytecode of TensorFlow here, so that each start takes three "
+            f"times as long; once for all: python -m compileall -q {Path(tf.__file__).parents[1]}"
+        )
 
 
 @contextlib.contextmanager

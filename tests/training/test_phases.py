@@ -32,29 +32,28 @@ def freezing(monkeypatch):
     return seen
 
 
-def test_the_second_phase_goes_on_with_another_rate(make_tree, freezing):
-    settings = [*GROUPED, "train.schedule=constant", "train.finetune_learning_rate=0.0005"]
-    run = tfcnn.train(make_tree(groups=8), settings=settings)
-    rows = list(csv.DictReader((run.path / "history.csv").open()))
-    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
-    rates = [float(row["learning_rate"]) for row in rows]
-    np.testing.assert_allclose(rates, [1e-3, 1e-3, 5e-4, 5e-4])
-    saved = keras.saving.load_model(run.path / "model.keras")
-    np.testing.assert_array_equal(saved.get_layer("conv1").get_weights()[0], freezing[0])
-
-
 @pytest.mark.parametrize("at", [pytest.param(3, marks=pytest.mark.slow), 4])
-def test_a_cut_in_either_phase_resumes_to_the_same_result(make_tree, freezing, at):
+def test_the_second_phase_has_its_rate_and_a_cut_resumes_to_the_same_result(
+    make_tree, freezing, at
+):
     class Cut(Reporter):
         def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
             if epoch == at:
                 raise KeyboardInterrupt
 
     root = make_tree(groups=8)
-    whole = tfcnn.train(root, settings=GROUPED, run="whole")
+    settings = [*GROUPED, "train.learning_rate=0.001", "train.finetune_learning_rate=0.0005"]
+    whole = tfcnn.train(root, settings=settings, run="whole")
+    rows = list(csv.DictReader((whole.path / "history.csv").open()))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
+    rates = np.array([float(row["learning_rate"]) for row in rows])
+    assert rates[0] > 1e-4
+    np.testing.assert_allclose(rates[2:], rates[:2] / 2)
+    saved = keras.saving.load_model(whole.path / "model.keras")
+    np.testing.assert_array_equal(saved.get_layer("conv1").get_weights()[0], freezing[0])
     with pytest.raises(KeyboardInterrupt):
-        tfcnn.train(root, settings=GROUPED, run="cut", reporter=Cut())
-    resumed = tfcnn.train(root, settings=GROUPED, run="cut", resume=True)
+        tfcnn.train(root, settings=settings, run="cut", reporter=Cut())
+    resumed = tfcnn.train(root, settings=settings, run="cut", resume=True)
     cut, uncut = (run.path / "predictions.csv" for run in (resumed, whole))
     assert cut.read_bytes() == uncut.read_bytes()
     assert len((resumed.path / "history.csv").read_text().splitlines()) == 1 + 4
