@@ -80,6 +80,29 @@ def test_what_cannot_be_judged_is_refused(crossval, trained):
         tfcnn.label_errors("cells")
 
 
+def test_the_way_to_a_cross_validation_is_said(crossval, trained, home):
+    with pytest.raises(InputError, match=rf"crossval {trained}/recipe.toml --run cells-crossval$"):
+        tfcnn.label_errors(trained)
+    (crossval / "DONE").unlink()
+    with pytest.raises(InputError, match=r"an unfinished one.* --run cells-crossval --resume"):
+        tfcnn.label_errors("cells")
+
+
+def test_models_that_doubt_most_labels_are_not_believed(crossval):
+    path = crossval / "predictions.csv"
+    rows = list(csv.DictReader(path.open(newline="")))
+    for number, row in enumerate(rows):
+        if number % 2:
+            row["prob_round"], row["prob_square"] = row["prob_square"], row["prob_round"]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    found = tfcnn.label_errors("cells", top=5)
+    assert found.count == 0 and not any(row["is_suspect"] for row in found.rows)
+    assert "too many to believe any of it" in found.sentence
+
+
 def _leaning(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels, logits of class 1 and groups: models take the last group for class 1 too often."""
     labels = rng.integers(0, 2, 600)

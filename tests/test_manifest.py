@@ -1,6 +1,7 @@
 """The manifest: hashes, groups, memory, and what is set aside."""
 
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
@@ -110,6 +111,53 @@ def test_groups_from_a_csv(make_tree, tmp_path):
     table.write_text("\n".join(["path,group", *lines[1:]]))
     with pytest.raises(InputError, match="none for 1 images"):
         manifest.build(source, group_csv=str(table))
+
+
+def test_an_image_of_two_groups_is_named(make_tree, tmp_path):
+    source = open_folder(make_tree())
+    table = tmp_path / "groups.csv"
+    lines = [f"{item.path},p{i % 4}" for i, item in enumerate(source.items)]
+    table.write_text("\n".join(["path,group", *lines, lines[3]]))
+    assert len(manifest.build(source, group_csv=str(table)).rows) == 48, "the same, said twice"
+    table.write_text("\n".join(["path,group", *lines, f"{source.items[3].path},p9"]))
+    with pytest.raises(InputError, match=r"P0_3\.png: expected one group; received p3 and p9"):
+        manifest.build(source, group_csv=str(table))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"groups\.csv: expected a CSV .* received an empty file"),
+        ("path;group\na.png;p1\n", "try saving it with commas"),
+        ("Path, Group\na.png,p1\n", "received Path, Group; try the names .* in small letters"),
+        ("file,slide\na.png,p1\n", "received file, slide; try adding a header line"),
+    ],
+)
+def test_a_csv_without_its_columns_is_told_apart(make_tree, tmp_path, content, message):
+    table = tmp_path / "groups.csv"
+    table.write_text(content)
+    with pytest.raises(InputError, match=message):
+        manifest.build(open_folder(make_tree()), group_csv=str(table))
+
+
+def test_pictures_in_two_classes_are_a_note(make_tree):
+    root = make_tree()
+    assert manifest.build(open_folder(root)).notes == ()
+    shutil.copy(root / "round/P0_0.png", root / "square/P9_0.png")
+    (note,) = manifest.build(open_folder(root)).notes
+    assert note.startswith("1 pictures are in two classes at once, such as ")
+    assert "round/P0_0.png = square/P9_0.png" in note
+
+
+@pytest.mark.parametrize("peak", [4095, 65535])
+def test_16_bit_images_that_would_be_black_are_a_note(tmp_path, peak):
+    pixels = np.linspace(0, peak, 64).astype(np.uint16).reshape(8, 8)
+    for class_name in ("round", "square"):
+        (tmp_path / class_name).mkdir()
+        Image.fromarray(pixels).save(tmp_path / class_name / "cell.tif")
+        pixels = pixels[::-1]
+    notes = manifest.build(open_folder(tmp_path)).notes
+    assert [note == manifest.DIM_NOTE for note in notes] == ([True] if peak == 4095 else [])
 
 
 def test_a_blank_makes_no_other_patient(make_tree, tmp_path):

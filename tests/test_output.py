@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from conftest import run_tfcnn
 from PIL import Image
 
+from tfcnn.errors import InputError
 from tfcnn.explain.files import Explanation, write_table
+from tfcnn.output import format_of
 
 
 def test_a_folder_whose_name_is_not_utf8_is_predicted(tmp_path):
@@ -26,6 +29,13 @@ def test_a_folder_whose_name_is_not_utf8_is_predicted(tmp_path):
     (row,) = csv.DictReader(texts[0].splitlines())
     assert row["path"] == str(tmp_path / r"new\udcff" / "cell.png")
     assert json.loads(texts[2])["path"] == str(folder / "cell.png"), "JSON knows such escapes"
+
+
+def test_a_folder_of_that_name_is_refused_at_once(tmp_path):
+    folder = tmp_path / "out.csv"
+    folder.mkdir()
+    with pytest.raises(InputError, match=r"out\.csv: expected a file to write; received a folder"):
+        format_of(folder, as_json=False)
 
 
 def test_a_table_of_explanations_holds_any_path(tmp_path):

@@ -38,6 +38,14 @@ def patients(count: int, seed: int = 0) -> Manifest:
     return made(groups, labels)
 
 
+@pytest.mark.parametrize("num_classes", [2, 100])
+def test_two_images_of_every_class_in_groups_are_too_few_to_split(num_classes):
+    labels = [f"class {i // 2}" for i in range(2 * num_classes)]
+    groups = [f"P{i}" for i in range(2 * num_classes)]
+    with pytest.raises(InputError, match="at least 3 images of some class; received 2"):
+        splits.assign(made(groups, labels), SplitSettings())
+
+
 @settings(deadline=None, max_examples=8)
 @given(count=st.integers(6, 150), seed=st.integers(0, 100))
 @example(count=62, seed=10)  # one patient has a seventh of all images
@@ -80,7 +88,8 @@ def test_copies_of_a_picture_stay_together():
 def test_copies_join_groups():
     rows = made(["A", "A", "B", "C"], ["a", "b", "a", "b"], ["1", "2", "2", "3"]).rows
     assert splits.components(rows) == [0, 0, 0, 1]
-    assert splits.components(rows, with_groups=False) == [0, 1, 1, 2]
+    apart = [replace(row, group="") for row in rows]
+    assert splits.components(apart) == [0, 1, 1, 2]
 
 
 def test_test_none_keeps_all_but_val():

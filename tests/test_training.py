@@ -225,6 +225,48 @@ def test_other_data_is_scored_and_seen_data_refused(trained, tmp_path):
         tfcnn.evaluate(trained, data=unseen)
 
 
+def test_a_run_whose_groups_a_table_named_asks_for_those_of_other_data(run_copy, tmp_path):
+    card = json.loads((run_copy / "model.json").read_text())
+    card["data"]["group_regex"] = None
+    (run_copy / "model.json").write_text(json.dumps(card))
+    other = write_tree(tmp_path / "other", groups=3, seed=9)
+    with pytest.raises(InputError, match=r"who its groups are.*--group-csv"):
+        tfcnn.evaluate(run_copy, data=other)
+    paths = [path.relative_to(other).as_posix() for path in sorted(other.rglob("*.png"))]
+    table = tmp_path / "groups.csv"
+    for prefix, seen in (("new", False), ("P", True)):
+        rows = [f"{path},{prefix}{number % 12}" for number, path in enumerate(paths)]
+        table.write_text("\n".join(["path,group", *rows]))
+        if seen:
+            with pytest.raises(CheckError, match="a group the run has not seen"):
+                tfcnn.evaluate(run_copy, data=other, group_csv=str(table))
+        else:
+            found = tfcnn.evaluate(run_copy, data=other, group_csv=str(table))
+            assert found.counts["data"] == {"images": 24, "groups": 12}
+    assert tfcnn.evaluate(run_copy, data=other, group_regex="").counts["data"]["groups"] == 0
+
+
+def test_wishes_that_val_cannot_grant_are_said(make_tree):
+    wishes = ["data.positive=square", "evaluation.sensitivity=0.9", "train.epochs=1"]
+    root = make_tree(groups=8)
+    for path in root.rglob("*.png"):  # each patient is of one class, and so is val
+        keep = int(path.name[1]) % 2 == (path.parent.name == "square")
+        path.rename(path) if keep else path.unlink()
+    seeds = (tfcnn.train(root, settings=[*GROUPED, *wishes, f"data.split.seed={seed}"],
+                         run=f"seed{seed}") for seed in range(20))  # fmt: skip
+    run = next(run for run in seeds if len(set(_val_labels(run))) == 1)
+    report = tfcnn.evaluate(run)
+    assert run.card["temperature"] == 1
+    assert any("not calibrated: val has images of one class" in said for said in report.warnings)
+    if "square" not in _val_labels(run):
+        assert any("sensitivity 0.9 cannot be had" in said for said in report.warnings)
+
+
+def _val_labels(run: runs.Run) -> list[str]:
+    rows = csv.DictReader((run.path / "predictions.csv").open(newline=""))
+    return [row["label"] for row in rows if row["split"] == "val"]
+
+
 def test_one_unit_heads_and_class_weights_train(make_tree):
     settings = [
         "train.epochs=2", "train.batch_size=16", "data.image_size=32",

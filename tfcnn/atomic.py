@@ -2,13 +2,22 @@
 
 import contextlib
 import csv
+import glob
 import io
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["csv_text", "part_path", "printable", "write_bytes", "write_text", "writing"]
+__all__ = [
+    "csv_text",
+    "part_path",
+    "printable",
+    "remove_parts",
+    "write_bytes",
+    "write_text",
+    "writing",
+]
 
 PART_SUFFIX = ".part"
 
@@ -44,6 +53,12 @@ def writing(path: Path) -> Iterator[Path]:
         else:
             part.unlink(missing_ok=True)
         raise
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what killed processes left of `path`; the caller sees to it that none writes it."""
+    for part in path.parent.glob(f".{glob.escape(path.stem)}-*{PART_SUFFIX}{path.suffix}"):
+        part.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

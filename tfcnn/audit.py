@@ -73,6 +73,7 @@ def audit(name: str, group_regex: str | None, group_csv: str | None, reporter: R
         return Audit(source.name, {}, (Finding(str(error), True, _reasons(error.lost)),))
     counts = Counter(row.label for row in listed.rows)
     found = [*_unreadable(listed), *_doubles(listed), *_groups(listed), *_classes(counts)]
+    found += [Finding(note, False) for note in listed.notes if note == manifest.DIM_NOTE]
     found += _split(listed)
     return Audit(listed.summary(), dict(sorted(counts.items())), tuple(found))
 
@@ -107,14 +108,11 @@ def _doubles(listed: Manifest) -> list[Finding]:
     by_pixels = defaultdict(list)
     for row in listed.rows:
         by_pixels[row.pixels_sha256].append(row)
-    doubles = [rows for rows in by_pixels.values() if len(rows) > 1]
-    contradictions = tuple(
-        " = ".join(row.path for row in rows) for rows in doubles if len({r.label for r in rows}) > 1
-    )
+    contradictions = tuple(" = ".join(row.path for row in rows) for rows in listed.contradictions())
     same = tuple(
         " = ".join(row.path for row in rows)
-        for rows in doubles
-        if len({r.label for r in rows}) == 1
+        for rows in by_pixels.values()
+        if len(rows) > 1 and len({row.label for row in rows}) == 1
     )
     found = []
     if contradictions:

@@ -6,6 +6,7 @@ image shrinks, so a model served through another decoder is another model.
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfcnn.errors import InputError
 
-__all__ = ["Decoder", "Pixels", "UnreadableImageError", "open_image", "read_size"]
+__all__ = [
+    "Decoder",
+    "Pixels",
+    "UnreadableImageError",
+    "open_image",
+    "peak_of_16_bits",
+    "read_size",
+]
+
+# over 89 megapixels Pillow warns; over twice as many it refuses, which names the file
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 Pixels = npt.NDArray[np.uint8]
 Content = bytes | Pixels
@@ -125,6 +136,17 @@ def read_size(path: Path) -> tuple[int, int] | None:
         with Image.open(path) as image:
             return image.height, image.width
     except Exception:  # any broken header: the decoder will name the file
+        return None
+
+
+def peak_of_16_bits(content: Content) -> int | None:
+    """Return the largest value of a 16-bit grey image, or None of any other."""
+    if isinstance(content, np.ndarray):
+        return None
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return int(np.asarray(image).max()) if image.mode.startswith("I") else None
+    except Exception:  # whoever decodes it will say what is wrong
         return None
 
 

@@ -37,13 +37,17 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(target: Path) -> Iterator[None]:
+def locked(target: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes from making the same file or folder; missing parents are made.
 
     The system drops the lock when its process ends, however it ends, so none is ever stale.
 
+    Args:
+        target: what is to be made.
+        wait: until no other process holds the lock.
+
     Raises:
-        InputError: if another process holds it.
+        InputError: if another process holds it, and `wait` is false.
         OSError: if the file system cannot lock or write.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +55,7 @@ def locked(target: Path) -> Iterator[None]:
     while True:
         with path.open("w") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:
                 received = "another process that makes the same"
                 raise InputError(target, "no other", received, "again when it has ended") from error

@@ -20,6 +20,7 @@ __all__ = ["COLUMNS", "Suspects", "find", "per_group"]
 
 COLUMNS = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
 NUM_PARTS = 10
+MOST_DOUBTED = 0.25  # beyond, it is the models that are wrong
 LEAST_PROB = 1e-4  # a model is not believed to be surer than that
 LEAST_BELIEVED = 0.05  # what the models give a label that says something of its group
 
@@ -75,6 +76,9 @@ def find(name: str | Path) -> Suspects:
     if (groups != "").all():
         probs = per_group(labels, probs, groups)
     is_suspect, quality = _judge(labels, probs)
+    doubted, right = float(is_suspect.mean()), float((probs.argmax(axis=1) == labels).mean())
+    if doubted > MOST_DOUBTED:
+        is_suspect = np.zeros_like(is_suspect)
     ranked = [
         {
             "rank": rank,
@@ -92,6 +96,11 @@ def find(name: str | Path) -> Suspects:
     count = int(is_suspect.sum())
     share = f"{100 * count / len(rows):.1f} %"
     sentence = f"{count:,} of {len(rows):,} labels ({share}) are doubted: look at them first."
+    if doubted > MOST_DOUBTED:
+        sentence = (
+            f"These models agree with {right:.1%} of the labels and would doubt {doubted:.1%}: "
+            "too many to believe any of it. Train for longer, or on more images, first."
+        )
     return Suspects(folder, ranked, count, sentence)
 
 
@@ -139,11 +148,15 @@ def _folder(name: str | Path) -> Path:
     folder = runs.folder_of(str(name))
     if not runs.is_crossval(folder):
         folder = folder.with_name(f"{folder.name}-crossval")
-    if not runs.is_crossval(folder) or not (folder / runs.DONE).exists():
-        raise InputError(
-            name, "a finished cross-validation", "none", f"tfcnn crossval {Path(name).name}"
-        )
-    return folder
+    if runs.is_crossval(folder) and (folder / runs.DONE).exists():
+        return folder
+    recipe, hint = runs.folder_of(str(name)) / "recipe.toml", f"tfcnn crossval {Path(name).name}"
+    if runs.is_crossval(folder):
+        hint = f"tfcnn crossval {folder / 'recipe.toml'} --run {folder.name} --resume"
+    elif recipe.exists():
+        hint = f"tfcnn crossval {recipe} --run {folder.name}"
+    received = "an unfinished one" if runs.is_crossval(folder) else "none"
+    raise InputError(name, "a finished cross-validation", received, hint)
 
 
 def _judge(labels: np.ndarray[Any, Any], probs: np.ndarray[Any, Any]) -> tuple[Any, Any]:

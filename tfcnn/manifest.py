@@ -3,7 +3,8 @@
 import csv
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,18 @@ from PIL.Image import Image
 
 from tfcnn import atomic, tables, threads
 from tfcnn.datasets import Progress, Source
-from tfcnn.decode import UnreadableImageError, open_image
+from tfcnn.decode import UnreadableImageError, open_image, peak_of_16_bits
 from tfcnn.errors import InputError
 
-__all__ = ["LossError", "Manifest", "Row", "build", "hash_pixels"]
+__all__ = ["DIM_NOTE", "LossError", "Manifest", "Row", "build", "hash_pixels"]
 
 FILE = "manifest.csv"
+SAMPLE = 20  # images whose bits are looked at
+DIM = 65536 // 8  # 12-bit cameras end at 4095
+DIM_NOTE = (
+    f"the 16-bit images hold no value over {DIM:,} of 65,535, so in 8 bits they are nearly black: "
+    "scale them to 16 bits, or save them as 8"
+)
 Seen = Callable[[str, Image], None]
 # a hash fits the file it was made from: same path, size and modification time
 
@@ -71,6 +78,13 @@ class Manifest:
         """Whether images are known to belong together (patients, slides)."""
         return any(row.group for row in self.rows)
 
+    def contradictions(self) -> list[list[Row]]:
+        """Return the pictures that are in more than one class: the rows of each."""
+        by_pixels: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            by_pixels[row.pixels_sha256].append(row)
+        return [rows for rows in by_pixels.values() if len({row.label for row in rows}) > 1]
+
     def summary(self) -> str:
         """Say how much there is: "9,065 cells of 140 patients"."""
         images, groups = self.source.nouns
@@ -117,7 +131,7 @@ def build(
         source.notes,
     )
     _check_losses(manifest)
-    return manifest
+    return replace(manifest, notes=(*manifest.notes, *_found(manifest)))
 
 
 def hash_pixels(image: Image) -> str:
@@ -127,6 +141,19 @@ def hash_pixels(image: Image) -> str:
     found = hashlib.sha256(f"{image.size}".encode())
     found.update(image.tobytes())
     return found.hexdigest()
+
+
+def _found(manifest: Manifest) -> Iterator[str]:
+    """Yield what the images themselves show, and a reader of any result must know."""
+    twice = manifest.contradictions()
+    if twice:
+        first = " = ".join(row.path for row in twice[0])
+        yield f"{len(twice)} pictures are in two classes at once, such as {first}"
+    rows = manifest.rows
+    sample = rows[:: max(1, len(rows) // SAMPLE)]
+    peaks = [peak_of_16_bits(manifest.source.read(row.path)) for row in sample]
+    if max((peak for peak in peaks if peak is not None), default=DIM) < DIM:
+        yield DIM_NOTE
 
 
 def _hashed(
@@ -193,7 +220,8 @@ def _groups(source: Source, regex: str | None, group_csv: str | None) -> dict[st
 
 def _groups_from_csv(source: Source, path: Path) -> dict[str, str]:
     rows = tables.read(path, ("path", "group"), "adding a header line")
-    groups = {row["path"]: (row["group"] or "").strip() for row in rows}  # "p1 " is p1
+    trimmed = [{**row, "group": (row["group"] or "").strip()} for row in rows]  # "p1 " is p1
+    groups = {name: row["group"] for name, row in tables.by_path(path, trimmed, "group").items()}
     missing = [item.path for item in source.items if not groups.get(item.path)]
     if missing:
         raise InputError(

@@ -22,12 +22,14 @@ def format_of(output: Path | None, as_json: bool) -> Format:
     """Choose the format by the file's suffix; CSV on standard output unless JSON is asked for.
 
     Raises:
-        InputError: if the suffix is neither `.csv` nor `.jsonl`.
+        InputError: if the suffix is neither `.csv` nor `.jsonl`, or a folder has the name.
     """
     if output is None:
         return "jsonl" if as_json else "csv"
     if output.suffix not in (".csv", ".jsonl"):
         raise InputError(output, "a name that ends in .csv or .jsonl", output.name, "one of them")
+    if output.is_dir():
+        raise InputError(output, "a file to write", "a folder", "another name")
     return "jsonl" if output.suffix == ".jsonl" else "csv"
 
 

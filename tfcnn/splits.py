@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,17 @@ def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
         InputError: if there are too few groups or images to split.
     """
     rows = manifest.rows
-    units = components(rows, with_groups=settings.unit == "group")
+    if settings.unit == "image":
+        rows = tuple(replace(row, group="") for row in rows)
+    units = components(rows)
     if any(row.official for row in rows):
-        return _around_official(manifest, units, settings)
+        return _around_official(rows, manifest.source.is_benchmark, units, settings)
     test = 0.0 if settings.test == "none" else SHARE
     fractions = {"test": test, "val": settings.val_fraction or SHARE}
     return draw(rows, units, fractions, settings.seed, range(len(rows)))
 
 
-def components(rows: Sequence[Row], *, with_groups: bool = True) -> list[int]:
+def components(rows: Sequence[Row]) -> list[int]:
     """Number the sets of images that must stay together: same group, or same pixels.
 
     Returns:
@@ -59,7 +62,7 @@ def components(rows: Sequence[Row], *, with_groups: bool = True) -> list[int]:
     first: dict[tuple[str, str], int] = {}
     for i, row in enumerate(rows):
         keys = [("pixels", row.pixels_sha256)]
-        if with_groups and row.group:
+        if row.group:
             keys.append(("group", row.group))
         for key in keys:
             other = root(first.setdefault(key, i))
@@ -136,7 +139,7 @@ def read(path: Path, manifest: Manifest) -> list[str]:
         CheckError: if an image changed since the split was made.
     """
     listed = tables.read(path, ("path", "split"), "the split.csv of a run")
-    given = {row["path"]: row for row in listed}
+    given = tables.by_path(path, listed, "split")
     rows = {row.path: row for row in manifest.rows}
     for name, row in given.items():
         _check_given(path, name, row, rows)
@@ -162,12 +165,13 @@ def _check_given(path: Path, name: str, given: dict[str, str], rows: dict[str, R
         )
 
 
-def _around_official(manifest: Manifest, units: list[int], settings: SplitSettings) -> list[str]:
-    rows = manifest.rows
+def _around_official(
+    rows: Sequence[Row], is_benchmark: bool, units: list[int], settings: SplitSettings
+) -> list[str]:
     splits: list[str] = [row.official for row in rows]
     if settings.test == "none":
         splits = ["train" if split == "test" else split for split in splits]
-    if manifest.source.is_benchmark:  # the official sets themselves hold a few such doubles
+    if is_benchmark:  # the official sets themselves hold a few such doubles
         tested = {
             row.pixels_sha256 for row, split in zip(rows, splits, strict=True) if split == "test"
         }

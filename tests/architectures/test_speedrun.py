@@ -29,6 +29,12 @@ def test_whitened_patches_are_uncorrelated_and_of_one_size(channels):
     np.testing.assert_allclose(second, np.eye(half), atol=0.05)
 
 
+def test_whitening_takes_a_part_of_many_images_at_a_time(monkeypatch):
+    whole = speedrun.whitening(photographs(), 2)
+    monkeypatch.setattr(speedrun, "PLACES_AT_ONCE", 5_000)
+    np.testing.assert_allclose(speedrun.whitening(photographs(), 2), whole, atol=1e-3)
+
+
 def test_the_convolution_is_the_whitening_and_the_rest_passes_its_input_on():
     model = speedrun.build((9, 9, 3), 4, widths=(8, 16, 32))
     before = [weight.copy() for weight in model.get_weights()]

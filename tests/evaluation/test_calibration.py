@@ -39,7 +39,7 @@ def test_a_known_distortion_is_found_and_undone(num_classes, distortion):
 @given(seed=st.integers(0, 10**6), num_images=st.integers(3, 60), num_classes=st.integers(2, 5))
 def test_no_temperature_on_a_grid_is_better(seed, num_images, num_classes):
     rng = np.random.default_rng(seed)
-    labels = rng.integers(0, num_classes, num_images)
+    labels = np.concatenate([[0, 1], rng.integers(0, num_classes, num_images - 2)])
     probs = rng.dirichlet(np.full(num_classes, 0.3), num_images)
     temperature = fit_temperature(labels, probs)
     assert MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE
@@ -57,6 +57,11 @@ def test_perfect_val_predictions_are_not_sharpened():
     labels = np.array([0, 1, 1, 0])
     assert fit_temperature(labels, np.eye(2)[labels] * 0.6 + 0.2) == 1.0
     assert fit_temperature(labels, np.eye(2)[labels]) == 1.0
+
+
+def test_a_val_of_one_class_leaves_probabilities_as_they_are():
+    probs = np.random.default_rng(0).dirichlet([1, 1], 20)
+    assert fit_temperature(np.zeros(20, dtype=int), probs) == 1.0
 
 
 def test_certain_errors_soften_as_far_as_allowed():

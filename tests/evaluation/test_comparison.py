@@ -96,3 +96,31 @@ def test_the_command_line(trained, other):
     content = json.loads(result.stdout)
     assert content["runs"] == ["cells", "worse"]
     assert set(content["metrics"]["accuracy"]["difference"]) >= {"value", "low", "high"}
+
+
+def regroup(run: Path, group: str | None) -> None:
+    for name in ("predictions.csv", "split.csv"):
+        rows = list(csv.DictReader((run / name).open(newline="")))
+        renamed = [{**row, "group": group and group + row["group"]} for row in rows]
+        write(run / name, [{**row, "group": row["group"] or ""} for row in renamed])
+    card = json.loads((run / "model.json").read_text())
+    del card["sha256"]["split.csv"]
+    (run / "model.json").write_text(json.dumps(card))
+
+
+def test_groups_that_one_run_knows_count_in_either_order(trained, other):
+    regroup(other, None)
+    forth, back = tfcnn.compare(trained, other), tfcnn.compare(other, trained)
+    for found in (forth, back):
+        assert found.counts == {"images": 16, "groups": 2}
+        assert any(text.startswith("LEAKY: worse knew no groups") for text in found.warnings)
+        assert not any("LEAKY: cells" in text for text in found.warnings)
+    one, two = (found.metrics["accuracy"]["difference"] for found in (forth, back))
+    assert (one["low"], one["high"]) == pytest.approx((-two["high"], -two["low"]))
+    assert forth.sentence == back.sentence
+
+
+def test_runs_that_read_other_groups_are_not_compared(trained, other):
+    regroup(other, "x")
+    with pytest.raises(InputError, match=r"the same groups in both runs; received P\d+ and xP"):
+        tfcnn.compare(trained, other)

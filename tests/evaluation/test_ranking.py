@@ -4,7 +4,6 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfcnn.evaluation import ranking
 from tfcnn.evaluation.ranking import Ranking
 
 
@@ -37,18 +36,6 @@ def test_weighted_areas_equal_scikit_learn(seed, num_images, levels, num_units):
                 is_positive, scores, sample_weight=own
             )
             assert precisions[row] == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize("levels", [7, 10**9])
-def test_pair_counts_and_direct_sums_agree(levels, monkeypatch):
-    rng = np.random.default_rng(0)
-    scores, units = rng.integers(0, levels, 500), rng.integers(0, 70, 500)
-    is_positive = rng.random(500) < 0.3
-    weights = rng.integers(0, 4, (20, 70)).astype(float)
-    paired = Ranking(scores, is_positive, units, 70).roc_auc(weights)
-    monkeypatch.setattr(ranking, "MAX_PAIRED_UNITS", 0)
-    direct = Ranking(scores, is_positive, units, 70).roc_auc(weights)
-    np.testing.assert_allclose(paired, direct, atol=1e-12)
 
 
 def test_float32_weights_lose_no_more_than_their_last_digits():

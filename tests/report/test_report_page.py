@@ -267,3 +267,24 @@ def test_no_tensorflow_is_imported(folders: dict[str, Path]) -> None:
 
 def _cells(text: str) -> str:
     return re.sub(r"<[^>]+>", " ", text)
+
+
+def test_the_weights_kept_are_those_of_the_last_phase(make_run: MakeRun) -> None:
+    folder = make_run("binary", train={"best_weights": True})
+    rows = (folder / "history.csv").read_text().splitlines()
+    names = rows[0].split(",")
+    losses = iter([0.9, 0.2, *[0.5] * 5, 0.4, 0.45, 0.6])
+    lowered = [row.split(",") for row in rows[1:]]
+    for row in lowered:
+        row[names.index("val_loss")] = str(next(losses))
+    (folder / "history.csv").write_text("\n".join([rows[0], *map(",".join, lowered)]) + "\n")
+    assert (
+        "weights of epoch 2, where the loss on val was lowest."
+        in Page(page.write(folder).read_text("utf-8")).prose
+    )
+    report = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(json.dumps({**report, "phase_start": 4}))
+    assert (
+        "weights of epoch 8, where the loss on val was lowest since all layers learn."
+        in Page(page.write(folder).read_text("utf-8")).prose
+    )

@@ -80,13 +80,16 @@ def test_doubted_labels_and_folds_come_from_the_cross_validation(home: Path) -> 
     folder = home / "models/own-crossval"
     (folder / "splits").mkdir(parents=True)
     (folder / "splits/fold-0.csv").touch()
-    (folder / "recipe.toml").write_text((own / "recipe.toml").read_text())
+    recipe = (own / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(recipe.replace("epochs = ", "epochs = 1"))
     (folder / "summary.json").write_text(json.dumps({"sentence": "Five folds agree."}))
     rows = [
         [rank, line[0], line[2], line[3], line[4], 0.013, rank <= len(wrong)]
         for rank, line in enumerate([*wrong, lines[0]], start=1)
     ]
     runs.stamp(folder)
+    assert "Five folds agree." not in prose(own), "it is of another recipe"
+    (folder / "recipe.toml").write_text(recipe)
     assert "tfcnn labels own-crossval" in prose(own), "not ranked yet"
     atomic.write_text(folder / "labels.csv", atomic.csv_text(COLUMNS, rows))
     text = prose(own)

@@ -47,7 +47,9 @@ def evaluate(
     for name in shown:
         if name not in report.splits:
             has = ", ".join(report.splits)
-            raise InputError(f"--split {name}", "a split of this run", has, f"--split {has}")
+            raise InputError(
+                "--split", f"one of {has}", name, f"--split {next(iter(report.splits))}"
+            )
     if as_json:
         content = report.to_dict()
         content["splits"] = {name: content["splits"][name] for name in shown}
@@ -159,6 +161,6 @@ def labels(
     if as_json:
         typer.echo(json.dumps(found.to_dict(top)))
         return
-    show_suspects(found, Console(highlight=False, markup=False))
+    show_suspects(found, Console(highlight=False, markup=False), limit=min(top, 10))
     typer.echo(f"All: {found.path / 'labels.csv'}   To look at: {found.path / 'labels.html'}")
     typer.echo(found.sentence)

@@ -31,11 +31,13 @@ class Abstention:
         low: the run abstains from this probability on; None without a band.
         high: up to below this one.
         reason: in words for `model.json` and the report.
+        is_reached: whether the wish was met; True where nothing was wished.
     """
 
     low: float | None
     high: float | None
     reason: str
+    is_reached: bool = True
 
     @property
     def band(self) -> dict[str, float] | None:
@@ -96,7 +98,7 @@ def choose(
         best = float(accuracies[usable].max())
         if not len(reached):
             why = f"at best {best:.3f} with at least half of val answered"
-            return Abstention(None, None, f"off, as {wish} cannot be had: {why}")
+            return Abstention(None, None, f"off, as {wish} cannot be had: {why}", is_reached=False)
         fits, missing = reached[0], "it holds without a band"
     if not ends[fits]:
         return Abstention(None, None, f"off, as {wish} asks for no band: {missing}")

@@ -11,6 +11,7 @@ from tfcnn.evaluation.metrics import values
 from tfcnn.evaluation.sample import ECE_BINS, SMALLEST_PROB, Sample, confidence_and_hit
 
 __all__ = [
+    "TEMPERATURES",
     "Reliability",
     "apply_temperature",
     "before_and_after",
@@ -22,7 +23,7 @@ __all__ = [
 Floats = NDArray[np.floating]
 
 # Label smoothing of .2 wants about .5, a badly overconfident network about 4
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 10.0
+TEMPERATURES = MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 10.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def fit_temperature(labels: ArrayLike, probs: ArrayLike) -> float:
 
     The likelihood is convex in 1 / temperature, so the bounded search finds the one minimum.
     Where no image of val is wrong, nothing limits how certain the model may become: the
-    temperature is then at least 1.
+    temperature is then at least 1. Where val has images of one class only, it is 1: such a val says
+    how sure the model is of that class, and nothing of the others.
 
     Args:
         labels: int array, shape `(n,)`: the val split's.
@@ -65,6 +67,8 @@ def fit_temperature(labels: ArrayLike, probs: ArrayLike) -> float:
     from scipy.optimize import minimize_scalar
 
     sample = Sample(labels, probs)
+    if len(np.unique(sample.labels)) < 2:
+        return 1.0
     logits = np.log(sample.probs.clip(SMALLEST_PROB))
     rows = np.arange(len(logits))
 

@@ -49,7 +49,8 @@ def compare(first: Run, second: Run) -> Comparison:
         second: another of the same classes, tested on some of the same images.
 
     Raises:
-        InputError: if they have other classes, or were tested on no common image.
+        InputError: if they have other classes, were tested on no common image, or read its
+            groups in different ways.
     """
     if first.class_names != second.class_names:
         classes = f"{', '.join(first.class_names)} and {', '.join(second.class_names)}"
@@ -57,7 +58,7 @@ def compare(first: Run, second: Run) -> Comparison:
     tables = [table.read(run).part("test") for run in (first, second)]
     ours, theirs = _common(first, second, tables)
     positive = first.positive if first.positive == second.positive else None
-    groups = ours.known_groups
+    groups = _groups((first, second), ours, theirs)
     own = [
         intervals.bootstrap(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
         for run, t in ((first, ours), (second, theirs))
@@ -103,6 +104,19 @@ def _common(first: Run, second: Run, tables: list[Table]) -> tuple[Table, Table]
     return ours, theirs
 
 
+def _groups(runs: tuple[Run, Run], ours: Table, theirs: Table) -> npt.NDArray[np.str_] | None:
+    """Return the groups of the common images, which one of the runs may know alone."""
+    known = [groups for part in (ours, theirs) if (groups := part.known_groups) is not None]
+    if len(known) == 2 and (differ := known[0] != known[1]).any():
+        i = np.flatnonzero(differ)[0]
+        raise InputError(
+            runs[1].path, "the same groups in both runs",
+            f"{known[0][i]} and {known[1][i]} for {ours.paths[i]}",
+            f"--split {runs[0].path / 'split.csv'} when training the second",
+        )  # fmt: skip
+    return known[0] if known else None
+
+
 def _rows(of: Table, paths: npt.NDArray[np.str_]) -> Table:
     order = np.argsort(of.paths)
     return of.take(order[np.searchsorted(of.paths, paths, sorter=order)])
@@ -125,6 +139,12 @@ def _warnings(
     for run, tested in zip(runs, tables, strict=True):
         if run.is_leaky:
             found.append(f"LEAKY: {run.name} was split by image, so its figures flatter it")
+        elif groups is not None and tested.known_groups is None:
+            nouns = run.card["data"]["nouns"]
+            found.append(
+                f"LEAKY: {run.name} knew no groups, so it may have been trained on other "
+                f"{nouns[0]} of those it was tested on, and its figures flatter it"
+            )
         if len(tested.labels) > counts["images"]:
             found.append(
                 f"{run.name} was tested on {len(tested.labels):,} images; "

@@ -11,6 +11,7 @@ from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_folder
 from tfcnn.errors import CheckError, InputError
 from tfcnn.evaluation import seen
+from tfcnn.evaluation.seen import Seen
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs.cache import decoded
 from tfcnn.manifest import Manifest
@@ -29,14 +30,16 @@ def predict(
     means that none are known.
 
     Raises:
-        InputError: if its class folders are not the run's classes, or no group can be read.
+        InputError: if its class folders are not the run's classes, or no group can be read though
+            the run knows groups.
         CheckError: if an image or a group of it is in the run's train or val split.
     """
     source = _with_run_classes(open_folder(folder), run)
+    known = seen.read(run)
     if group_regex is None and group_csv is None:
-        group_regex = _own_regex(run, source)
+        group_regex = _own_regex(run, source, known)
     listed = manifest.build(source, group_regex=group_regex, group_csv=group_csv)
-    _refuse_seen(run, listed)
+    _refuse_seen(known, listed)
     images = decoded(source, listed.rows, run.decoder).images
     index = {name: i for i, name in enumerate(run.class_names)}
     probs, flags = Predictor(run).answers(images)
@@ -67,9 +70,16 @@ def _with_run_classes(source: Source, run: Run) -> Source:
     return replace(source, items=tuple(items))
 
 
-def _own_regex(run: Run, source: Source) -> str | None:
+def _own_regex(run: Run, source: Source, known: Seen) -> str | None:
     """Return the regex that read the run's groups, where it fits these file names too."""
     regex: str | None = run.card["data"]["group_regex"]
+    if known.groups and not regex:  # a table named them: nobody can tell whether they come again
+        raise InputError(
+            source.root,
+            f"who its {run.card['data']['nouns'][1]} are, as the run knows those it was trained on",
+            "no --group-csv",
+            "--group-csv with columns path,group, or --group-regex '' where all are surely others",
+        )
     names = (Path(item.path).name for item in source.items)
     strange = next((name for name in names if regex and not re.search(regex, name)), None)
     if strange is not None:
@@ -82,8 +92,7 @@ def _own_regex(run: Run, source: Source) -> str | None:
     return regex
 
 
-def _refuse_seen(run: Run, listed: Manifest) -> None:
-    known = seen.read(run)
+def _refuse_seen(known: Seen, listed: Manifest) -> None:
     for row in listed.rows:
         if known.holds_image(row.pixels_sha256):
             raise CheckError(

@@ -4,7 +4,6 @@ Weights lie in memory unit by unit, each with its value in every resample side b
 sum over sorted images is a sparse product whose inner loop runs over resamples.
 """
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,7 @@ __all__ = ["Ranking"]
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
-# Up to here, the areas of all resamples come from a units x units matrix of pair counts (8 MiB)
-MAX_PAIRED_UNITS = 1024
 BLOCK = 64  # rows of 32 float32: 8 KiB
-UNITS_AT_ONCE = 64  # of those whose pairs are counted: 64 by 15,000 float64 sums are 8 MiB
 
 
 class Ranking:
@@ -58,9 +54,6 @@ class Ranking:
     def roc_auc(self, weights: Floats) -> Floats:
         """Return the weighted share of (positive, negative) pairs in the right order, ties half.
 
-        With P[g, h] the number of such pairs between the positives of unit g and the negatives of
-        unit h, this is `w P w / (sum of positives x sum of negatives)`.
-
         Args:
             weights: float array, shape `(rows, num_units)`, not negative; float32 or float64.
                 Fastest where `weights.T` is contiguous.
@@ -71,13 +64,10 @@ class Ranking:
         Reference:
             Hanley and McNeil, "The meaning and use of the area under a ROC curve" (1982).
         """
-        if self.num_units <= MAX_PAIRED_UNITS:
-            wrong = ((weights @ self._wrong_pairs) * weights).sum(axis=1)
-        else:
-            by_unit = np.ascontiguousarray(weights.T)
-            own = self._per_run(by_unit.dtype) @ by_unit
-            own *= self._wrongly_above(self._cumulated_negatives(by_unit))
-            wrong = own.sum(axis=0, dtype=np.float64)
+        by_unit = np.ascontiguousarray(weights.T)
+        own = self._per_run(by_unit.dtype) @ by_unit
+        own *= self._wrongly_above(self._cumulated_negatives(by_unit))
+        wrong = own.sum(axis=0, dtype=np.float64)
         right = 1 - wrong / (self._sum(weights, True) * self._sum(weights, False))
         return np.asarray(right)
 
@@ -140,18 +130,6 @@ class Ranking:
             made = _counts(self._segments[asked], columns, shape, dtype)
             self._matrices["segment", dtype] = made
         return self._matrices["segment", dtype]
-
-    @cached_property
-    def _wrong_pairs(self) -> Floats:
-        """Wrongly ordered pairs, ties half: `(unit of the negative, unit of the positive)`."""
-        identity = np.eye(self.num_units)
-        runs = self._per_run(identity.dtype).T.tocsr()
-        pairs = np.zeros((self.num_units, self.num_units))
-        for start in range(0, self.num_units, UNITS_AT_ONCE):
-            own = np.ascontiguousarray(identity[:, start : start + UNITS_AT_ONCE])
-            above = self._wrongly_above(self._cumulated_negatives(own))
-            pairs[start : start + UNITS_AT_ONCE] = (runs @ above).T
-        return pairs
 
 
 def _cumulated(rows: Floats) -> Floats:

@@ -82,6 +82,7 @@ def score(run: Run, table: Table, facts: dict[str, Any] | None = None) -> Report
     warnings = list(run.card["data"]["notes"])
     if run.is_leaky:
         warnings.append("LEAKY: split by image, so patients are on both sides; a demonstration")
+    warnings += run.card.get("unmet", [])
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
     splits, counts = {}, {}
     for split, part in parts.items():

@@ -24,6 +24,7 @@ Style = Literal["page", "overlay"]
 
 TABLE = "explanations.csv"
 LEAST_FRAME = 0.01  # of the image; less is a few dark pixels at its border, not a frame
+MOST_FRAME = 0.95  # more is a dark image, not a cell
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _figures(
     shares, areas = share_outside(maps, frame), frame.mean(axis=(1, 2))
     rows = []
     for i, one in enumerate(readable):
-        has_share = bool(areas[i] >= LEAST_FRAME and not np.isnan(shares[i]))
+        has_share = bool(LEAST_FRAME <= areas[i] <= MOST_FRAME and not np.isnan(shares[i]))
         explanation = Explanation(
             one.image.path,
             explainer.run.class_names[classes[i]],

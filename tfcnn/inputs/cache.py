@@ -16,7 +16,7 @@ from PIL.Image import Image
 from tfcnn import atomic, threads
 from tfcnn.datasets import Progress, Source, data_home
 from tfcnn.decode import Decoder, Pixels
-from tfcnn.disk import disk_errors
+from tfcnn.disk import disk_errors, locked
 from tfcnn.manifest import Row
 
 __all__ = ["Decoded", "Early", "decoded"]
@@ -71,8 +71,9 @@ def decoded(
 ) -> Decoded:
     """Return the decoded images of `rows`, in that order, from the cache where it has them.
 
-    The key is the file hashes in order and the decoder's settings, so a changed file or setting
-    can never be answered with old pixels.
+    The key is the file hashes in order and the decoder's settings. A file's hash is remembered by
+    its path, size and time, as `manifest.build` does, so only one that changed without a change of
+    these is answered with old pixels; `tfcnn check` reads all anew.
 
     Args:
         source: where the files are.
@@ -86,7 +87,10 @@ def decoded(
     if not path.exists():
         start = perf_counter()
         known = early.pixels if early else {}
-        _fill(path, source, rows, decoder, progress, known)
+        with disk_errors(path), locked(path, wait=True):
+            if not path.exists():  # else another process made it meanwhile
+                atomic.remove_parts(path)
+                _fill(path, source, rows, decoder, progress, known)
         seconds = perf_counter() - start + (early.seconds if early else 0.0)
     with contextlib.suppress(OSError):  # a cache shared read-only serves as well
         os.utime(path)  # the least recently used can be found and removed
@@ -108,7 +112,7 @@ def _fill(
     progress: Progress | None,
     known: dict[str, Pixels],
 ) -> None:
-    with disk_errors(path), atomic.writing(path) as part:
+    with atomic.writing(path) as part:
         images = np.lib.format.open_memmap(
             part, mode="w+", dtype=np.uint8, shape=(len(rows), *decoder.shape)
         )

@@ -137,7 +137,9 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
             "label": LABELS.get(name, name.replace("_", " ")),
             "meaning": DESCRIPTIONS[name],
             "is_share": name in SHARES,
-            "is_unit": name not in UNBOUNDED,
+            # the Brier score of all classes ends at 2
+            "is_unit": name not in UNBOUNDED
+            and (name != "brier" or content.run.positive is not None),
             "is_lower_better": name in LOWER_IS_BETTER,
             "cells": [{"split": split, **splits[split][name]} for split in order],
         }
@@ -149,11 +151,13 @@ def history(content: Content) -> dict[str, Any]:
     """Return the training curves, and which epoch's weights were kept."""
     epochs, train = content.epochs, content.recipe.train
     last = len(epochs["epoch"])
-    best = int(np.argmin(epochs["val_loss"])) + 1
+    before = content.report.facts.get("phase_start", 0)  # epochs whose weights are not kept
+    best = before + int(np.argmin(epochs["val_loss"][before:])) + 1
     return {
         "loss": {"train": epochs["loss"], "val": epochs["val_loss"]},
         "accuracy": {"val": epochs["val_sparse_categorical_accuracy"]},
         "last": last,
+        "phase_start": before,
         "kept": best if train.best_weights else last,
         "is_best": train.best_weights,
     }

@@ -73,6 +73,8 @@ def crossval(content: Content) -> dict[str, Any]:
     folder = _crossval_folder(content)
     if folder is None:
         command = f"tfcnn crossval {recipe_path(content)}"
+        if content.run.name != content.recipe.name:  # else another run's would be replaced
+            command += f" --run {shlex.quote(content.run.name)}-crossval"
         return {"folder": None, "part_of": "", "command": command}
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     return {"folder": folder.name, "sentence": summary["sentence"]}
@@ -133,12 +135,12 @@ def _part_of(content: Content) -> str:
 
 
 def _crossval_folder(content: Content) -> Path | None:
-    """Return the finished cross-validation of this run's source and network, if there is one."""
+    """Return the finished cross-validation of this run's recipe, by the same unit, if any."""
     for name in dict.fromkeys((content.run.name, content.recipe.name)):
         folder = content.run.path.parent / f"{name}-crossval"
         if not (runs.is_crossval(folder) and (folder / runs.DONE).exists()):
             continue
-        recipe = recipes.load(str(folder / "recipe.toml"))
-        if (recipe.data.source, recipe.model) == (content.recipe.data.source, content.recipe.model):
+        recipe, mine = recipes.load(str(folder / "recipe.toml")), content.recipe
+        if _essence(recipe) == _essence(mine) and recipe.data.split.unit == mine.data.split.unit:
             return folder
     return None

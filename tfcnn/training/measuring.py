@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tfcnn import atomic, runs
 from tfcnn.domain import Domain
-from tfcnn.evaluation import abstention, domain, operating_point, patients
+from tfcnn.evaluation import abstention, calibration, domain, operating_point, patients
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Predictor
 from tfcnn.runs import Run
@@ -105,7 +105,19 @@ def _decide(
         abstention=band.band,
         abstention_reason=band.reason,
         group_rule=rule.to_dict(),
+        unmet=[found.reason for found in (point, band) if not found.is_reached],
     )
+    if wishes.calibrate:
+        run.card["unmet"] += _uncalibrated(labels, run.card["temperature"])
+
+
+def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str]:
+    """Say why probabilities may not be honest, where val could not make them so."""
+    if len(np.unique(labels)) < 2:
+        return ["probabilities are not calibrated: val has images of one class only"]
+    if temperature in calibration.TEMPERATURES:
+        return [f"probabilities may not be calibrated: the search ended at its limit {temperature}"]
+    return []
 
 
 def _keep(run: Run, fitted: domain.Fitted) -> None:

@@ -32,6 +32,7 @@ def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> 
         "abstention": None,
         "abstention_reason": "off",
         "group_rule": None,
+        "unmet": [],
         "domain": None,
         "domain_reason": "not fitted",
         "leaky": recipe.data.split.unit == "image",
@@ -70,6 +71,7 @@ def facts(prepared: Prepared, state: State, agreement: dict[str, Any]) -> dict[s
         "images_per_second": trained / seconds if seconds else None,
         "waiting_fraction": float(np.mean([row["waiting_fraction"] for row in state.history])),
         "epochs": len(state.history),
+        "phase_start": state.phase_start,
         "agreement": agreement,
         "quarantined": [
             {"path": row.path, "reason": row.unreadable} for row in prepared.manifest.quarantined
