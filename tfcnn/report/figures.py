@@ -66,6 +66,7 @@ def reliability(made: Content) -> dict[str, Any]:
         "ece": made.report.splits[made.shown]["ece"],
         "scores": {key: scores[key] for key in ("ece", "brier") if _known(scores.get(key))},
         "temperature": temperature,
+        "is_at_limit": temperature in calibration.TEMPERATURES,
         "is_calibrated": made.recipe.evaluation.calibrate,
     }
 
