@@ -105,11 +105,12 @@ def test_a_name_wins_over_a_file_of_that_name(tmp_path, monkeypatch):
     [
         ("1 2\n3", "line 2: expected 2 numbers, as in the first row; received 1"),
         ("1 2\n\n3 4 5", "line 3: expected 2 numbers"),
-        ("1 two", "line 1: expected finite numbers with a decimal point; received 'two'"),
+        ("1 two", "line 1: expected numbers with a decimal point, at most 1e+06; received 'two'"),
         ("0,5;0,5", "received '0,5'"),
         ("1,2,", "received ''"),
         ("nan", "received 'nan'"),
         ("1e999", "received '1e999'"),
+        ("-1e308", "received '-1e308'"),
         ("# nothing\n\n", "expected rows of numbers; received none"),
     ],
 )

@@ -16,6 +16,7 @@ from tfcnn.errors import InputError
 __all__ = ["apply_to_file", "read_kernel"]
 
 Kernel = npt.NDArray[np.float64]
+LARGEST = 1e6  # whose sums stay finite
 
 
 def apply_to_file(
@@ -125,10 +126,10 @@ def _number(name: str, line: int, cell: str) -> float:
         value = float(cell)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= LARGEST:
         raise InputError(
             f"{name}, line {line}",
-            expected="finite numbers with a decimal point",
+            expected=f"numbers with a decimal point, at most {LARGEST:g}",
             received=repr(cell),
             hint="a number such as 0.111",
         )

@@ -36,6 +36,14 @@ __all__ = [
 ]
 
 FOLDER = Path(__file__).parent / "recipes"
+WORDS = {  # of pydantic's types of error
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("missing", "too_long"), "two numbers"),
+    "tuple_type": "a list of numbers",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a table of settings"),
+}
 
 
 def names() -> list[str]:
@@ -120,23 +128,44 @@ def parse(settings: dict[str, Any], subject: str) -> Recipe:
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
+        found = error.errors()
+        key, value = _setting(settings, found[0]["loc"])
+        if found[0]["type"] == "extra_forbidden":
+            key = ".".join(str(part) for part in found[0]["loc"])
             raise InputError(
                 f"{subject}: {key}", "a key of the recipe", "an unknown one", _nearest(key)
             ) from error
-        raise InputError(f"{subject}: {key}" if key else subject, *_parts(first)) from error
+        same = [one for one in found if _setting(settings, one["loc"])[0] == key]
+        raise InputError(f"{subject}: {key}" if key else subject, *_parts(same, value)) from error
 
 
-def _parts(error: Any) -> tuple[str, str, str]:
-    """Return what was expected, what was received and a hint; our own validators say all three."""
-    expected = error["msg"].removeprefix("Value error, ").removeprefix("expected ")
-    expected, _, rest = expected.removeprefix("Input should be ").partition("; received ")
+def _setting(settings: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[str, Any]:
+    """Return the key that an error is about, and its value; pydantic names parts of both."""
+    names: list[str] = []
+    value: Any = settings
+    for part in loc:
+        if not isinstance(value, dict):
+            break
+        names.append(str(part))
+        value = value.get(str(part))
+    return ".".join(names), value
+
+
+def _parts(errors: list[Any], value: Any) -> tuple[str, str, str]:
+    """Return what was expected, what was received and a hint; our own validators say all three.
+
+    Args:
+        errors: of one setting; of one that may be of several types, an error for each.
+        value: as it was given.
+    """
+    texts = [WORDS.get(error["type"], error["msg"]) for error in errors]
+    texts = [text.removeprefix("Value error, ").removeprefix("expected ") for text in texts]
+    whole = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in texts))
+    expected, _, rest = whole.partition("; received ")
     received, _, hint = rest.partition("; try ")
     return (
         expected,
-        received or repr(error["input"])[:80],
+        received or repr(value)[:80],
         hint or "another value, or see the recipe's section in docs/recipes.md",
     )
 

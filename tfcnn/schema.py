@@ -17,9 +17,12 @@ __all__ = [
     "TrainSettings",
 ]
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# strict: true is no number, and "3" none either
+Fraction = Annotated[float, Field(ge=0, le=1, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Wish = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 
 
@@ -36,9 +39,9 @@ class SplitSettings(_Section):
     """
 
     unit: Literal["group", "image"] = "group"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
     test: Literal["auto", "none"] = "auto"
-    val_fraction: Annotated[float, Field(gt=0, lt=0.5)] | None = None
+    val_fraction: Annotated[float, Field(gt=0, lt=0.5, strict=True)] | None = None
     demonstration: bool = False
 
     @model_validator(mode="after")
@@ -72,7 +75,12 @@ class DataSettings(_Section):
     @field_validator("image_size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
-        return (value, value) if isinstance(value, int) else value
+        sides = (value, value) if isinstance(value, int) else value
+        if value is None or (isinstance(sides, list | tuple) and [*map(type, sides)] == [int, int]):
+            return sides
+        raise ValueError(
+            f"expected a side in px, or height and width; received {value!r}; try 64 or [48, 64]"
+        )
 
     @field_validator("image_size")
     @classmethod
@@ -102,12 +110,26 @@ class Augment(_Section):
     shear_degrees: Size = 0.0
     zoom: tuple[Finite, Finite] = (1.0, 1.0)
     fill_mode: Literal["nearest", "constant", "reflect", "wrap"] = "nearest"
-    fill_value: Annotated[float, Field(ge=0, le=255)] = 0.0
+    fill_value: Annotated[float, Field(ge=0, le=255, strict=True)] = 0.0
     brightness: Fraction | tuple[Finite, Finite] = 0.0
     contrast: Fraction = 0.0
     channel_gain: Fraction = 0.0
     channel_shift: Size = 0.0
     like_keras: bool = False
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "Augment":
+        if self.like_keras:  # what Keras allows is done
+            return self
+        lowest = self.brightness[0] if isinstance(self.brightness, tuple) else 0.0
+        for name, is_right, expected, value in (
+            ("zoom", min(self.zoom) > 0, "factors over 0", self.zoom),
+            ("brightness", lowest >= 0, "factors of 0 or more", self.brightness),
+            ("channel_shift", self.channel_shift <= 1, "a fraction of 255", self.channel_shift),
+        ):
+            if not is_right:
+                raise ValueError(f"expected {expected} as {name}; received {value}; try less")
+        return self
 
 
 class InputSettings(_Section):
@@ -146,23 +168,23 @@ class ModelSettings(_Section):
 class TrainSettings(_Section):
     """`[train]`: optimizer, schedule and stopping."""
 
-    epochs: Annotated[int, Field(ge=1)] = 16
-    batch_size: Annotated[int, Field(ge=1)] = 128
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    epochs: Annotated[int, Field(ge=1, strict=True)] = 16
+    batch_size: Annotated[int, Field(ge=1, strict=True)] = 128
+    seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     deterministic: bool = True
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "muon"] = "adamw"
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    learning_rate: Rate = 2e-3
     schedule: Literal["constant", "one_cycle", "cosine", "linear"] = "one_cycle"
     warmup_fraction: Fraction = 0.25
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    momentum: Fraction = 0.9
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_decay: Size = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
+    label_smoothing: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
-    patience: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0, strict=True)] = 0
     best_weights: bool = True
-    finetune_epochs: Annotated[int, Field(ge=0)] = 0
-    finetune_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    finetune_epochs: Annotated[int, Field(ge=0, strict=True)] = 0
+    finetune_learning_rate: Rate = 1e-4
 
     @model_validator(mode="after")
     def _decays(self) -> "TrainSettings":
@@ -177,11 +199,11 @@ class TrainSettings(_Section):
 class EvaluationSettings(_Section):
     """`[evaluation]`: what is chosen on val: the operating point and when to abstain."""
 
-    sensitivity: Annotated[float, Field(gt=0, lt=1)] | None = None
-    specificity: Annotated[float, Field(gt=0, lt=1)] | None = None
+    sensitivity: Wish | None = None
+    specificity: Wish | None = None
     calibrate: bool = True
-    abstain_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
-    answered_accuracy: Annotated[float, Field(gt=0, lt=1)] | None = None
+    abstain_fraction: Wish | None = None
+    answered_accuracy: Wish | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> "EvaluationSettings":

@@ -28,7 +28,24 @@ def test_a_column_of_labels_as_cifar10_has_them():
     assert rows.shape == (3, 10)
 
 
-@pytest.mark.parametrize("labels", [10, -1, [0, 11], 1.0, "4"])
-def test_labels_outside_the_classes_are_refused(labels):
-    with pytest.raises(ValueError, match=r"expected .* from 0 to 9; received .*; try "):
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (10, "from 0 to 9; received 10; try num_classes=11"),
+        (-1, "from 0 to 9; received -1; try labels counted from 0"),
+        ([0, 11, 12], "from 0 to 9; received 11; try num_classes=13"),
+        (1.0, r"from 0 to 9; received float64; try labels.astype\(int\)"),
+        ("4", "expected real numbers; received <U1"),
+        (np.arange(60_000).reshape(-1, 1), "received 10; try num_classes=60000"),
+    ],
+)
+def test_labels_outside_the_classes_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message) as raised:
         one_hot(labels, 10)
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 150
+
+
+@pytest.mark.parametrize("num_classes", [0, 3.0, None])
+def test_a_number_of_classes_is_a_whole_one(num_classes):
+    with pytest.raises(ValueError, match="num_classes: expected a whole number from 1; received"):
+        one_hot(0, num_classes)

@@ -8,7 +8,9 @@ from tfcnn.concepts.windows import (
     Padding,
     Stride,
     as_image,
+    as_numbers,
     as_pair,
+    as_whole,
     output_size,
     windows,
 )
@@ -94,7 +96,7 @@ def convolve1d(
     Reference:
         Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.2.
     """
-    values, weights = np.asarray(signal), np.asarray(filters)
+    values, weights = as_numbers("signal", signal), as_numbers("filters", filters)
     if values.ndim != 1 or weights.ndim not in (1, 2) or 0 in (values.size, weights.size):
         raise ValueError(
             "signal, filters: expected shapes (length,) and (kernel_length[, filters]); "
@@ -122,6 +124,9 @@ def connections(
     Returns:
         Float array, shape `(length, out_length)`.
 
+    Raises:
+        ValueError: if `length` is not a whole number of at least 1, or `convolve1d` refuses.
+
     Example:
         >>> connections(4, [7, 9])
         array([[7., 0., 0.],
@@ -132,7 +137,13 @@ def connections(
     Reference:
         Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.1 (Toeplitz matrix).
     """
-    return np.stack([convolve1d(one, kernel, stride, padding) for one in np.eye(length)])
+    if np.ndim(kernel) != 1:
+        received = f"shape {np.shape(kernel)}"
+        raise ValueError(
+            f"kernel: expected shape (kernel_length,); received {received}; try [7, 9]"
+        )
+    neurons = np.eye(as_whole("length", length))
+    return np.stack([convolve1d(one, kernel, stride, padding) for one in neurons])
 
 
 def _matched(image: Array, kernel: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.concepts.windows import Array
+from tfcnn.concepts.windows import Array, as_numbers
 
 __all__ = ["dense", "flatten", "relu", "softmax"]
 
@@ -69,6 +69,9 @@ def relu(values: npt.ArrayLike) -> Array:
     Returns:
         Array of the same shape and dtype.
 
+    Raises:
+        ValueError: if something is no real number.
+
     Example:
         >>> relu([-2, 0, 3])
         array([0, 0, 3])
@@ -76,7 +79,7 @@ def relu(values: npt.ArrayLike) -> Array:
     Reference:
         Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.3.1.
     """
-    return np.maximum(values, 0)
+    return np.maximum(as_numbers("values", values), 0)
 
 
 def softmax(logits: npt.ArrayLike) -> Array:
@@ -90,6 +93,9 @@ def softmax(logits: npt.ArrayLike) -> Array:
     Returns:
         Float array, float32 at least, of the same shape in [0, 1]; the last axis sums to 1.
 
+    Raises:
+        ValueError: if there is no class, or something is no real number.
+
     Example:
         >>> softmax([0, 0, np.log(2)])
         array([0.25, 0.25, 0.5 ])
@@ -97,7 +103,9 @@ def softmax(logits: npt.ArrayLike) -> Array:
     Reference:
         Goodfellow, Bengio, Courville, Deep Learning (2016), sections 4.1 and 6.2.2.3.
     """
-    scores = np.asarray(logits)
+    scores = as_numbers("logits", logits)
+    if not scores.ndim or not scores.shape[-1]:
+        raise ValueError(f"logits: expected one for each class; received {logits!r}; try [0, 1]")
     scores = scores.astype(np.result_type(scores, np.float32))
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

@@ -1,9 +1,11 @@
 """Dropout: while training, units are switched off at random, so none can rely on another."""
 
+from numbers import Real
+
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.concepts.windows import Array
+from tfcnn.concepts.windows import Array, as_numbers
 
 __all__ = ["dropout"]
 
@@ -27,7 +29,7 @@ def dropout(
         Float array of the shape of `inputs`, float32 at least.
 
     Raises:
-        ValueError: if `rate` is outside [0, 1).
+        ValueError: if `rate` is outside [0, 1), or another argument is of another kind.
 
     Example:
         >>> dropout(np.ones(8), 0.5, np.random.default_rng(0))
@@ -39,9 +41,14 @@ def dropout(
         Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting,
         Journal of Machine Learning Research 15 (2014), sections 4 and 10.
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"rate: expected a share from 0 to below 1; received {rate}; try 0.5")
-    values = np.asarray(inputs)
+    if not (isinstance(rate, Real) and 0 <= rate < 1):
+        raise ValueError(f"rate: expected a share from 0 to below 1; received {rate!r}; try 0.5")
+    if not isinstance(generator, np.random.Generator):
+        raise ValueError(
+            f"generator: expected one of NumPy's; received {generator!r}; "
+            "try np.random.default_rng(0)"
+        )
+    values = as_numbers("inputs", inputs)
     values = values.astype(np.result_type(values, np.float32))
     if not training:
         return values

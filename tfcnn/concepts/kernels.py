@@ -61,8 +61,8 @@ def apply_kernel(
         uint8), for others floats as they come; shape `(out_height, out_width[, channels])`.
 
     Raises:
-        ValueError: if the kernel has not two axes or does not fit, or stride or padding is not
-            known.
+        ValueError: if the kernel has not two axes or does not fit, a pixel would not be finite, or
+            stride or padding is not known.
 
     Example:
         >>> apply_kernel(SLIDE_IMAGE, SLIDE_FILTER, stride=2)
@@ -82,7 +82,12 @@ def apply_kernel(
             "kernel: expected shape (kernel_height, kernel_width); received shape "
             f"{np.shape(kernel)}; try convolve2d for kernels with channels"
         )
-    result = convolve2d(pixels, kernel, stride, padding)
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = convolve2d(pixels, kernel, stride, padding)
     if pixels.dtype not in (np.uint8, np.uint16):
         return result
+    if not np.isfinite(result).all():
+        raise ValueError(
+            "kernel: expected finite numbers, and sums that are; received others; try [[0, 1, 0]]"
+        )
     return np.rint(result).clip(0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)

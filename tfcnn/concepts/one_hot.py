@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.concepts.windows import Array
+from tfcnn.concepts.windows import Array, as_numbers, as_whole
 
 __all__ = ["one_hot"]
 
@@ -20,7 +20,7 @@ def one_hot(labels: npt.ArrayLike, num_classes: int) -> Array:
         int64 array, shape `(num_classes,)` or `(images, num_classes)`.
 
     Raises:
-        ValueError: if a label is not a whole number in the range.
+        ValueError: if a label is not a whole number in the range, or `num_classes` not one from 1.
 
     Example:
         The slides' label of a 4:
@@ -31,12 +31,16 @@ def one_hot(labels: npt.ArrayLike, num_classes: int) -> Array:
     Reference:
         Goodfellow, Bengio, Courville, Deep Learning (2016), section 5.8.2 (one-hot code).
     """
-    index = np.asarray(labels)
-    wrong = index.dtype.kind not in "iu" or bool(np.any((index < 0) | (index >= num_classes)))
-    if wrong:
+    index, num_classes = as_numbers("labels", labels), as_whole("num_classes", num_classes)
+    wrong = index[(index < 0) | (index >= num_classes)]
+    if index.dtype.kind == "f" or wrong.size:
+        received, hint = f"{wrong[0]}" if wrong.size else f"{index.dtype}", "labels.astype(int)"
+        if index.dtype.kind != "f":
+            largest = int(index.max())
+            hint = f"num_classes={largest + 1}" if index.min() >= 0 else "labels counted from 0"
         raise ValueError(
-            f"labels: expected whole numbers from 0 to {num_classes - 1}; received {labels!r}; "
-            "try num_classes = the largest label + 1"
+            f"labels: expected whole numbers from 0 to {num_classes - 1}; received {received}; "
+            f"try {hint}"
         )
     if index.ndim > 1 and index.shape[-1] == 1:
         index = index[..., 0]

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tfcnn.concepts.windows import Stride, as_pair
+import numpy as np
+
+from tfcnn.concepts.windows import Stride, as_pair, as_whole
 
 __all__ = ["convolution_parameters", "dense_parameters", "network_parameters"]
 
@@ -18,6 +20,9 @@ def dense_parameters(inputs: int, units: int) -> int:
     Returns:
         The number of trainable parameters.
 
+    Raises:
+        ValueError: if one is not a whole number of at least 1.
+
     Example:
         >>> dense_parameters(784, 120)
         94200
@@ -25,7 +30,7 @@ def dense_parameters(inputs: int, units: int) -> int:
     Reference:
         Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.1.
     """
-    return (inputs + 1) * units
+    return (as_whole("inputs", inputs) + 1) * as_whole("units", units)
 
 
 def convolution_parameters(kernel_size: Stride, in_channels: int, filters: int) -> int:
@@ -42,7 +47,8 @@ def convolution_parameters(kernel_size: Stride, in_channels: int, filters: int) 
         The number of trainable parameters.
 
     Raises:
-        ValueError: if `kernel_size` is not one or two whole numbers of at least 1.
+        ValueError: if `kernel_size` is not one or two whole numbers of at least 1, or another is
+            not one.
 
     Example:
         32 filters of 4x4 on an MNIST digit, and the dense layer with as many outputs (25x25x32):
@@ -57,7 +63,8 @@ def convolution_parameters(kernel_size: Stride, in_channels: int, filters: int) 
         section II.A (shared weights).
     """
     height, width = as_pair("kernel_size", kernel_size)
-    return (height * width * in_channels + 1) * filters
+    weights = height * width * as_whole("in_channels", in_channels)
+    return (weights + 1) * as_whole("filters", filters)
 
 
 def network_parameters(sizes: Sequence[int]) -> int:
@@ -69,6 +76,9 @@ def network_parameters(sizes: Sequence[int]) -> int:
     Returns:
         The sum of the dense layers' parameters.
 
+    Raises:
+        ValueError: if there are fewer than two, or one is not a whole number of at least 1.
+
     Example:
         The slides' "over 100,000 for tiny 28 by 28 images":
 
@@ -78,4 +88,6 @@ def network_parameters(sizes: Sequence[int]) -> int:
     Reference:
         The layer sizes are those of the course's MNIST network.
     """
+    if np.ndim(sizes) != 1 or len(sizes) < 2:
+        raise ValueError(f"sizes: expected two or more; received {sizes!r}; try [784, 120, 84, 10]")
     return sum(dense_parameters(inputs, units) for inputs, units in pairwise(sizes))

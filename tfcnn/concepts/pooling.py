@@ -9,6 +9,7 @@ from tfcnn.concepts.windows import (
     Stride,
     as_image,
     as_pair,
+    known_padding,
     output_size,
     windows,
 )
@@ -120,7 +121,9 @@ def removed_fraction(
         0.84
     """
     box, step = as_pair("size", size), as_pair("stride", stride)
+    known_padding(padding)
     if image_size is None:
         return 1 - 1 / (step[0] * step[1])
-    height, width = (output_size(image_size[i], box[i], step[i], padding) for i in (0, 1))
-    return 1 - height * width / (image_size[0] * image_size[1])
+    sides = as_pair("image_size", image_size)
+    height, width = (output_size(sides[i], box[i], step[i], padding) for i in (0, 1))
+    return 1 - height * width / (sides[0] * sides[1])

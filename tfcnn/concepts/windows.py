@@ -6,7 +6,19 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Padding", "Stride", "as_image", "as_pair", "output_size", "pads", "windows"]
+__all__ = [
+    "Array",
+    "Padding",
+    "Stride",
+    "as_image",
+    "as_numbers",
+    "as_pair",
+    "as_whole",
+    "known_padding",
+    "output_size",
+    "pads",
+    "windows",
+]
 
 Array = npt.NDArray[Any]
 Padding = Literal["valid", "same"]
@@ -40,8 +52,8 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding =
         section 2.
     """
     for name, value in (("size", size), ("kernel_size", kernel_size), ("stride", stride)):
-        _whole(name, value)
-    if _known(padding) == "same":
+        as_whole(name, value)
+    if known_padding(padding) == "same":
         return -(-size // stride)
     if kernel_size > size:
         raise ValueError(
@@ -78,7 +90,7 @@ def pads(
     Reference:
         TensorFlow, documentation of `tf.nn`, "Notes on padding" (2.21).
     """
-    if _known(padding) == "valid":
+    if known_padding(padding) == "valid":
         return (0, 0)
     places = output_size(size, kernel_size, stride, padding)
     total = max((places - 1) * stride + kernel_size - size, 0)
@@ -136,11 +148,39 @@ def as_image(image: npt.ArrayLike) -> Array:
     Raises:
         ValueError: if it has another number of axes, no pixel, or is not made of real numbers.
     """
-    array = np.asarray(image)
-    if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "iuf":
+    array = as_numbers("image", image)
+    if array.ndim not in (2, 3) or array.size == 0:
         raise ValueError(
             "image: expected real numbers of shape (height, width) or (height, width, channels); "
             f"received {array.dtype} of shape {array.shape}; try one image of a batch at a time"
+        )
+    return array
+
+
+def as_numbers(name: str, values: npt.ArrayLike) -> Array:
+    """Return `values` as an array of real numbers.
+
+    Args:
+        name: what to call the values in an error.
+        values: numbers of any shape.
+
+    Returns:
+        The same numbers and dtype, not copied where it is an array already.
+
+    Raises:
+        ValueError: if rows differ in length, or something is no real number.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: expected real numbers; received rows of different lengths; "
+            "try rows of one length"
+        ) from error
+    if array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{name}: expected real numbers; received {array.dtype} of shape {array.shape}; "
+            "try np.asarray(values, float)"
         )
     return array
 
@@ -161,10 +201,22 @@ def as_pair(name: str, value: Stride) -> tuple[int, int]:
     pair = value if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2:
         raise ValueError(f"{name}: expected one number or two; received {value!r}; try (2, 2)")
-    return _whole(name, pair[0]), _whole(name, pair[1])
+    return as_whole(name, pair[0]), as_whole(name, pair[1])
 
 
-def _whole(name: str, value: Any) -> int:
+def as_whole(name: str, value: Any) -> int:
+    """Return `value` as a number of Python's own.
+
+    Args:
+        name: what to call the value in an error.
+        value: a whole number of any kind.
+
+    Returns:
+        Python's int, which cannot overflow.
+
+    Raises:
+        ValueError: if it is not a whole number of at least 1.
+    """
     try:
         number = operator.index(value)
     except TypeError:
@@ -174,7 +226,18 @@ def _whole(name: str, value: Any) -> int:
     return number
 
 
-def _known(padding: str) -> str:
+def known_padding(padding: str) -> str:
+    """Return `padding` where it is known.
+
+    Args:
+        padding: `valid` or `same`.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: if it is neither.
+    """
     if padding not in ("valid", "same"):
         raise ValueError(
             f"padding: expected 'valid' or 'same'; received {padding!r}; "

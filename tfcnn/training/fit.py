@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcnn import atomic
-from tfcnn.errors import TfcnnError
+from tfcnn.errors import InputError
 from tfcnn.inputs import pipeline, tfdata
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe, TrainSettings
@@ -101,10 +101,12 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
             "images_per_second": self.steps * self.batch_size / trained,
             "waiting_fraction": (self.waiting.seconds - self._epoch_waited) / trained,
         }
-        if not math.isfinite(row["loss"]):
-            raise TfcnnError(
-                f"epoch {epoch + 1}", "a finite loss", str(row["loss"]), "a lower learning_rate"
-            )
+        for name in ("loss", "val_loss"):  # the last steps may break what the mean does not show
+            if not math.isfinite(row[name]):
+                raise InputError(
+                    f"epoch {epoch + 1}", f"a finite {name}", str(row[name]),
+                    "a lower train.learning_rate",
+                )  # fmt: skip
         self.state.epoch = epoch + 1
         self.state.train_seconds += seconds
         self.state.train_cpu_seconds += process_time() - self._cpu_start
