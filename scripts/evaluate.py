@@ -1,12 +1,15 @@
 """Show a run's metrics: python scripts/evaluate.py RUN [FOLDER of unseen class folders]."""
 
-import sys
+import argparse
 
 import tfcnn
 
-run = tfcnn.load(sys.argv[1])
-report = tfcnn.evaluate(run, data=sys.argv[2] if len(sys.argv) > 2 else None)
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("run", help="a run's name or path")
+parser.add_argument("data", nargs="?", help="class folders of unseen images")
+arguments = parser.parse_args()
 
+report = tfcnn.evaluate(arguments.run, data=arguments.data)
 for split in report.splits:
     print(f"{split}: {report.counts[split]['images']:,} images")
     print(*report.lines(split), sep="\n")

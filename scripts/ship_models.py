@@ -6,9 +6,9 @@ Images, predictions, the split and a large LiteRT twin stay behind; hashes say w
 trained on. Where a cross-validation of the recipe lies beside a run, the card gives its figures.
 """
 
+import argparse
 import json
 import shutil
-import sys
 
 from tfcnn import atomic, runs
 from tfcnn.evaluation import scoring, seen
@@ -17,7 +17,10 @@ from tfcnn.report import model_card
 FILES = ("model.keras", "domain.npz", "recipe.toml", "history.csv")
 MOST_TWIN_BYTES = 3e6
 
-for name in sys.argv[1:]:
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("names", nargs="+", help="runs in models/")
+
+for name in parser.parse_args().names:
     run = runs.open_run(runs.models_home() / name)
     summary = runs.models_home() / f"{name}-crossval" / "summary.json"
     crossval = json.loads(summary.read_text()) if summary.exists() else None

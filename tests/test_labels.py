@@ -84,7 +84,9 @@ def test_the_way_to_a_cross_validation_is_said(crossval, trained, home):
     with pytest.raises(InputError, match=rf"crossval {trained}/recipe.toml --run cells-crossval$"):
         tfcnn.label_errors(trained)
     (crossval / "DONE").unlink()
-    with pytest.raises(InputError, match=r"an unfinished one.* --run cells-crossval --resume"):
+    with pytest.raises(
+        InputError, match=r"an unfinished one.* --run cells-crossval --folds 1 --resume"
+    ):
         tfcnn.label_errors("cells")
 
 

@@ -344,3 +344,18 @@ def test_other_data_says_how_many_were_flagged(with_domain, tmp_path):
     report = tfcnn.evaluate(with_domain, data=unseen)
     assert report.flags["data"]["out-of-domain"]["count"] >= 16
     assert any(line.startswith("Flagged as out of domain: 1") for line in report.remarks("data"))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.zeros((2, 64, 64, 3), np.uint8), np.zeros((32, 32, 3), np.uint8),
+     np.zeros((2, 32, 32, 3), np.float32), np.zeros((0, 32, 32, 3), np.uint8)],
+)  # fmt: skip
+def test_arrays_of_another_shape_are_refused(trained, images):
+    with pytest.raises(InputError, match=r"images: expected uint8 of shape \(images, 32, 32, 3\)"):
+        Predictor(tfcnn.load(trained)).probs(images)
+
+
+def test_arrays_are_no_paths(trained):
+    with pytest.raises(InputError, match="paths: expected paths of files or folders; received"):
+        tfcnn.predict(trained, np.zeros((1, 32, 32, 3), np.uint8))

@@ -2,16 +2,19 @@
 
 import csv
 import json
+import random
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import QUICK, run_tfcnn, write_tree
+from tensorflow.python.framework import config as tf_config
 
 import tfcnn
 from tfcnn import runs
 from tfcnn.errors import CheckError, InputError
+from tfcnn.progress import Reporter
 
 GROUPED = (*QUICK, "data.group_regex='^(P[0-9]+)_'")
 
@@ -76,7 +79,6 @@ def test_the_same_seed_gives_the_same_split_and_model_elsewhere(trained, tmp_pat
 
 def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
     """Cut after the second epoch, by an error in the reporter; then resumed."""
-    from tfcnn.progress import Reporter
 
     class Cut(Reporter):
         def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
@@ -99,7 +101,13 @@ def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
     with pytest.raises(CheckError, match="images it was begun with; received"):
         tfcnn.train(root, settings=settings, run="cut", resume=True)
     Path(added).unlink()
-    resumed = tfcnn.train(root, settings=settings, run="cut", resume=True)
+    split = home / "split.csv"
+    text = (whole.path / "split.csv").read_text()
+    split.write_text(text.replace(",val", ",train", 1))
+    with pytest.raises(InputError, match="the split this run was begun with"):
+        tfcnn.train(root, settings=settings, run="cut", resume=True, split=split)
+    split.write_text(text)  # as the line says that a cut training prints
+    resumed = tfcnn.train(root, settings=settings, run="cut", resume=True, split=split)
     assert (resumed.path / "predictions.csv").read_text() == (
         whole.path / "predictions.csv"
     ).read_text()
@@ -244,6 +252,51 @@ def test_a_run_whose_groups_a_table_named_asks_for_those_of_other_data(run_copy,
             found = tfcnn.evaluate(run_copy, data=other, group_csv=str(table))
             assert found.counts["data"] == {"images": 24, "groups": 12}
     assert tfcnn.evaluate(run_copy, data=other, group_regex="").counts["data"]["groups"] == 0
+
+
+def test_a_run_and_its_split_must_be_as_they_were_written(run_copy, tmp_path):
+    split = run_copy / "split.csv"
+    split.write_text("\n".join(split.read_text().splitlines()[:3]) + "\n")
+    other = write_tree(tmp_path / "other", groups=3, seed=9)
+    with pytest.raises(CheckError, match=r"split\.csv: expected the model file that was measured"):
+        tfcnn.evaluate(run_copy, data=other)
+    content = json.loads((run_copy / "report.json").read_text())
+    for damaged, message in (("{", "expected JSON"), ({**content}, "missing 1 required .*counts")):
+        if isinstance(damaged, dict):
+            del damaged["counts"]
+        text = damaged if isinstance(damaged, str) else json.dumps(damaged)
+        (run_copy / "report.json").write_text(text)
+        with pytest.raises(InputError, match=rf"report\.json: .*{message}"):
+            tfcnn.evaluate(run_copy)
+    card = json.loads((run_copy / "model.json").read_text())
+    (run_copy / "model.json").write_text(json.dumps({**card, "version": 99}))
+    with pytest.raises(InputError, match=r"model\.json: .*version 99, of a later tfcnn"):
+        tfcnn.load(run_copy)
+
+
+def test_a_path_is_no_name(run_copy, monkeypatch, home):
+    folder = shutil.move(run_copy, home / "work" / "malaria")
+    monkeypatch.chdir(home / "work")
+    for path in ("./malaria", "malaria/", folder):
+        assert tfcnn.load(path).class_names == ("round", "square")
+    assert tfcnn.load("malaria").class_names == ("Parasitized", "Uninfected"), "the shipped one"
+
+
+def test_a_training_leaves_the_callers_generators_as_they_were(make_tree):
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    expected = random.Random(3).random(), np.random.RandomState(3).rand()
+    was = tf_config.is_op_determinism_enabled()
+    seen = []
+
+    class Look(Reporter):
+        def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
+            seen.append(tf_config.is_op_determinism_enabled())
+
+    settings = [*GROUPED, "train.epochs=1", "train.deterministic=false"]
+    tfcnn.train(make_tree(), settings=settings, reporter=Look())
+    assert (random.random(), np.random.rand()) == expected  # noqa: NPY002
+    assert seen == [False] and tf_config.is_op_determinism_enabled() == was
 
 
 def test_wishes_that_val_cannot_grant_are_said(make_tree):

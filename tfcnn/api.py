@@ -49,6 +49,7 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     """
     from tfcnn import recipe as recipes
 
+    settings = [settings] if isinstance(settings, str) else settings
     if isinstance(recipe, recipes.Recipe):
         return recipes.override(recipe, list(settings))
     name = str(recipe)
@@ -177,7 +178,11 @@ def stream(
     from tfcnn.prediction import Predictor
 
     opened = load(run) if isinstance(run, str | Path) else run
-    several = [paths] if isinstance(paths, str | Path) else paths
+    several = [paths] if isinstance(paths, str | Path) else list(paths)
+    for path in several:
+        if not isinstance(path, str | Path):
+            received = f"{type(path).__name__}"
+            raise InputError("paths", "paths of files or folders", received, "Predictor.probs")
     return Predictor(opened).predict(several)
 
 

@@ -61,8 +61,7 @@ def faster(engine: Engine, shape: tuple[int, int, int]) -> Engine:
         with quiet.stderr_to_log():
             found = _OpenVINO(engine.path, engine(images), images)
     except Exception as error:  # not installed, not for this processor, or an op that it lacks
-        with quiet.log_path().open("a", encoding="utf-8") as log:
-            log.write(f"no OpenVINO: {error}\n")
+        quiet.write_log(f"no OpenVINO: {error}")
         return engine
     return found
 

@@ -152,7 +152,9 @@ def _folder(name: str | Path) -> Path:
         return folder
     recipe, hint = runs.folder_of(str(name)) / "recipe.toml", f"tfcnn crossval {Path(name).name}"
     if runs.is_crossval(folder):
-        hint = f"tfcnn crossval {folder / 'recipe.toml'} --run {folder.name} --resume"
+        own = folder.name if folder.parent == runs.models_home() else folder
+        count = len([*(folder / "splits").glob("fold-*.csv")])
+        hint = f"tfcnn crossval {folder / 'recipe.toml'} --run {own} --folds {count} --resume"
     elif recipe.exists():
         hint = f"tfcnn crossval {recipe} --run {folder.name}"
     received = "an unfinished one" if runs.is_crossval(folder) else "none"

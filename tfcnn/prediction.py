@@ -115,6 +115,11 @@ class Predictor:
 
     def _computed(self, images: Pixels) -> Iterator[tuple[Pixels, Floats, Floats]]:
         """Yield batches, for the array may be larger than memory, with probs and features."""
+        shape = self.decoder.shape
+        if images.shape[1:] != shape or images.dtype != np.uint8 or not len(images):
+            received = f"{images.dtype} of shape {images.shape}"
+            expected = f"uint8 of shape (images, {', '.join(map(str, shape))})"
+            raise InputError("images", expected, received, "the run's own `decoder`")
         self.expect(len(images))
         for start in range(0, len(images), self.batch_size):
             batch = images[start : start + self.batch_size]

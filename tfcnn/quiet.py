@@ -9,13 +9,15 @@ import gc
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from tfcnn.progress import Reporter
 
-__all__ = ["load_tensorflow", "log_path", "silence", "stderr_to_log"]
+__all__ = ["load_tensorflow", "log_path", "silence", "stderr_to_log", "write_log"]
 
+_REDIRECTING = threading.RLock()
 SHOW = "TFCNN_SHOW_TENSORFLOW_LOG"  # set it to see everything
 
 
@@ -37,25 +39,42 @@ def silence() -> None:
 
 @contextlib.contextmanager
 def stderr_to_log() -> Iterator[None]:
-    """Send what is written to file descriptor 2 to the log, and put it back."""
+    """Send what is written to file descriptor 2 to the log, and put it back.
+
+    One thread at a time: another would take the log for what is to be put back.
+    """
     if os.environ.get(SHOW):
         yield
         return
-    sys.stderr.flush()
-    kept = os.dup(2)
+    with _REDIRECTING:
+        sys.stderr.flush()
+        kept, log = os.dup(2), _opened()
+        try:
+            os.dup2(log, 2)
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(log)
+
+
+def write_log(text: str) -> None:
+    """Add a line to the log, where that can be written."""
+    log = _opened()
+    try:
+        os.write(log, f"{text}\n".encode(errors="replace"))
+    finally:
+        os.close(log)
+
+
+def _opened() -> int:
+    """Return a descriptor of the log, or of nothing where it cannot be written."""
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        log = os.open(log_path(), flags, 0o600)
+        return os.open(log_path(), flags, 0o600)
     except OSError:
-        log = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(log, 2)
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(log)
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def load_tensorflow(reporter: Reporter | None = None) -> None:

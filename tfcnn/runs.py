@@ -15,6 +15,8 @@ from tfcnn.decode import Decoder
 from tfcnn.errors import CheckError, InputError
 
 __all__ = [
+    "CARD_VERSION",
+    "HINT",
     "Run",
     "crossvals",
     "find",
@@ -32,6 +34,8 @@ __all__ = [
 
 ZOO = Path(__file__).parent / "zoo"
 DONE, CARD = "DONE", "model.json"
+CARD_VERSION = 1
+HINT = "the run folder as it was written, or training again"
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,10 @@ class Run:
         path = self.path / "report.json"
         if not path.exists():
             return {}
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(path, "JSON", str(error), HINT) from error
         return content
 
     def model_file(self, name: str) -> Path | None:
@@ -106,7 +113,7 @@ class Run:
                 path,
                 "the model file that was measured",
                 "another one" if path.exists() else "none",
-                "the run folder as it was written, or training again",
+                HINT,
             )
         return path
 
@@ -121,8 +128,12 @@ def folder_of(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if name_or_path in ("", ".", "..") or name_or_path.startswith("-"):
         raise InputError("--run", "a name or a path", repr(name_or_path), "--run my-run")
-    is_path = len(path.parts) > 1 or path.is_absolute() or name_or_path.startswith((".", "~"))
+    is_path = len(path.parts) > 1 or _must_be_path(name_or_path)
     return path.expanduser() if is_path else models_home() / name_or_path
+
+
+def _must_be_path(text: str) -> bool:
+    return text.startswith((".", "~", "/")) or text.endswith("/")
 
 
 def names() -> list[str]:
@@ -163,6 +174,8 @@ def find(name_or_path: str | Path) -> Path:
     name = str(name_or_path)
     candidates = [Path(name)] if len(Path(name).parts) > 1 else []
     candidates += [models_home() / name, ZOO / name, Path(name)]
+    if _must_be_path(name):  # `./malaria` is none of those
+        candidates = [Path(name).expanduser()]
     for folder in candidates:
         if is_crossval(folder):
             fold = f"one of its runs, such as {folder / 'fold-0'}"
@@ -192,6 +205,9 @@ def open_run(name_or_path: str | Path) -> Run:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         run = Run(folder, card)
         _ = run.class_names, run.positive, run.threshold, run.decoder, run.is_leaky, card["sha256"]
+        _ = card["data"]["nouns"], card["data"]["notes"], card["data"]["group_regex"]
+        if card.get("version", CARD_VERSION) > CARD_VERSION:
+            raise ValueError(f"version {card['version']}, of a later tfcnn")
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(
             folder / CARD, "the contract of a run", f"{error}", "training again"

@@ -2,7 +2,6 @@
 
 import csv
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +48,7 @@ def compare(first: Run, second: Run) -> Comparison:
         second: another of the same classes, tested on some of the same images.
 
     Raises:
+        CheckError: if a split is not the one that was written.
         InputError: if they have other classes, were tested on no common image, or read its
             groups in different ways.
     """
@@ -88,7 +88,7 @@ def compare(first: Run, second: Run) -> Comparison:
 
 def _common(first: Run, second: Run, tables: list[Table]) -> tuple[Table, Table]:
     """Return the rows of the images that both were tested on, in the same order."""
-    known = [_hashes(run.path / "split.csv") for run in (first, second)]
+    known = [_hashes(run) for run in (first, second)]
     paths = np.intersect1d(tables[0].paths, tables[1].paths)
     same = np.array([known[0].get(path) == known[1].get(path) for path in paths], dtype=bool)
     paths = paths[same]
@@ -122,9 +122,11 @@ def _rows(of: Table, paths: npt.NDArray[np.str_]) -> Table:
     return of.take(order[np.searchsorted(of.paths, paths, sorter=order)])
 
 
-def _hashes(path: Path) -> dict[str, str]:
+def _hashes(run: Run) -> dict[str, str]:
+    path = run.path / "split.csv"
     if not path.is_file():
         raise InputError(path, "the split of a run", "no such file", "a run that was trained here")
+    run.model_file(path.name)  # is it as it was written?
     with path.open(newline="", encoding="utf-8") as file:
         return {row["path"]: row["sha256"] for row in csv.DictReader(file)}
 

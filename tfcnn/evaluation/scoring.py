@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic
+from tfcnn import atomic, runs
 from tfcnn.errors import InputError
 from tfcnn.evaluation import calibration, flags, intervals, patients
 from tfcnn.evaluation import groups as grouping
@@ -126,7 +126,11 @@ def load(run: Run) -> Report:
         hint = "its README.md" if (run.path / "README.md").exists() else "--data FOLDER"
         raise InputError(run.path, "a report.json", "none", hint)
     own = {key: content.pop(key) for key in Report.__dataclass_fields__ if key in content}
-    return Report(**own, facts=content)
+    try:
+        return Report(**own, facts=content)
+    except TypeError as error:
+        path, received = run.path / "report.json", str(error).partition("__() ")[2]
+        raise InputError(path, "the report of a run", received, runs.HINT) from error
 
 
 def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:

@@ -40,9 +40,11 @@ def read(run: Run) -> Seen:
 
     Raises:
         InputError: if the run has neither, so that nobody can tell.
+        CheckError: if the split is not the one that was written.
     """
     split, packed = run.path / "split.csv", run.path / FILE
     if split.exists():
+        run.model_file(split.name)  # is it as it was written?
         with split.open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.DictReader(file) if row["split"] in ("train", "val")]
         return Seen(

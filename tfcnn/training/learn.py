@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from tfcnn import architectures, atomic, runs, splits
 from tfcnn import recipe as recipes
@@ -22,6 +21,7 @@ from tfcnn.runs import Run
 from tfcnn.training import form, measuring, saving, strategy, views
 from tfcnn.training.fit import compile_model, fit, phases
 from tfcnn.training.prepare import Prepared
+from tfcnn.training.randomness import seeded
 from tfcnn.training.record import card, facts
 from tfcnn.training.resume import Checkpoint, State
 
@@ -48,6 +48,12 @@ def learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) 
     Raises:
         InputError: if the network cannot be built for these images.
     """
+    train = prepared.recipe.train
+    with seeded(train.seed, deterministic=train.deterministic):
+        return _learn(prepared, folder, resuming, reporter)
+
+
+def _learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) -> Run:
     state = Checkpoint.read_state(folder) if resuming else State()
     model = _build(prepared, state)  # what it refuses, it refuses before anything is written
     if not resuming:
@@ -64,9 +70,6 @@ def learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) 
 def _build(prepared: Prepared, state: State) -> Any:
     """Build the training form on the devices there are."""
     recipe, settings = prepared.recipe, prepared.recipe.train
-    keras.utils.set_random_seed(settings.seed)
-    if settings.deterministic:
-        tf.config.experimental.enable_op_determinism()
     state.precision = state.precision or strategy.precision(settings.precision)
     classes = len(prepared.manifest.class_names)
     with strategy.choose().scope():

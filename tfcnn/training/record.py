@@ -14,15 +14,13 @@ from tfcnn.training.resume import State
 
 __all__ = ["card", "facts"]
 
-CARD_VERSION = 1
-
 
 def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> dict[str, Any]:
     """Return the content of `model.json`, before val has set its rules."""
     recipe = prepared.recipe
     files = ("model.keras", "model.tflite", "split.csv")
     return {
-        "version": CARD_VERSION,
+        "version": runs.CARD_VERSION,
         "class_names": list(prepared.manifest.class_names),
         "positive": recipe.data.positive,
         "decoder": prepared.decoder.to_dict(),

@@ -80,8 +80,7 @@ def write_twin(model: Any, path: Path, sample: npt.NDArray[np.uint8]) -> float |
         with quiet.stderr_to_log():
             content = _convert(both, tf.function(serve, input_signature=signature))
     except Exception as error:  # the converter raises many types for an op that LiteRT lacks
-        with quiet.log_path().open("a", encoding="utf-8") as log:
-            log.write(f"no LiteRT twin: {error}\n")
+        quiet.write_log(f"no LiteRT twin: {error}")
         return None
     atomic.write_bytes(path, content)
     difference = _difference(both, path, sample)

@@ -44,9 +44,11 @@ def train(
     strategy.refuse_clusters()
     resuming = may_write(folder, resume=resume, fresh=fresh)
     if resuming:
-        if split_csv is not None:
-            raise InputError("--split", "none with --resume", str(split_csv), "--fresh")
-        split_csv = folder / "split.csv"
+        own = folder / "split.csv"
+        if split_csv is not None and _assigned(split_csv) != _assigned(own):
+            expected, received = f"the split this run was begun with, {own}", str(split_csv)
+            raise InputError("--split", expected, received, "--resume without --split")
+        split_csv = own
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
         check_same(prepared.recipe, folder)
@@ -104,6 +106,11 @@ def _check_same_images(prepared: Prepared, path: Path) -> None:
     if begun != received:
         expected = f"the {begun:,} images it was begun with"
         raise CheckError(path, expected, f"{received:,}", "--fresh")
+
+
+def _assigned(path: Path) -> dict[str, str]:
+    rows = tables.read(path, ("path", "split"), "the split.csv of a run")
+    return {row["path"]: row["split"] for row in rows if row["split"]}
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
