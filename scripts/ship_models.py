@@ -1,6 +1,4 @@
-"""Put trained runs among the models that the package ships, each with its model card.
-
-    python scripts/ship_models.py malaria mnist
+"""Ship trained runs with the package, each with a model card: python scripts/ship_models.py RUN...
 
 Images, predictions, the split and a large LiteRT twin stay behind; hashes say what the model was
 trained on. Where a cross-validation of the recipe lies beside a run, the card gives its figures.
@@ -16,7 +14,6 @@ from tfcnn.report import model_card
 
 FILES = ("model.keras", "domain.npz", "recipe.toml", "history.csv")
 MOST_TWIN_BYTES = 3e6
-
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("names", nargs="+", help="runs in models/")
 

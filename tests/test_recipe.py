@@ -110,3 +110,33 @@ def test_a_folder_that_no_recipe_can_name_is_refused_first(tmp_path):
     folder.mkdir()
     with pytest.raises(InputError, match=r"cells-\\udcff: expected a name in UTF-8"):
         recipe.for_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(".9", 0.9), ("5.", 5.0), ("-.5e1", -5.0), ("1.2.3", "1.2.3"), (".", ".")],
+)
+def test_numbers_may_lack_a_digit_beside_the_point(text, expected):
+    assert recipe._assignment(f"a.b={text}") == ("a.b", expected)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "data.image_size=[28]",
+            r"image_size: expected a side in px, or height and width; received",
+        ),
+        ("data.image_size=28.5", r"received 28\.5; try 64 or"),
+        ("inputs.augment.flip_horizontal=sometimes", "expected true or false or 'alternating'"),
+        ("inputs.augment.shift_height=x", "expected a number or a list of numbers; received 'x'"),
+        ("train=5", "train: expected a table of settings; received 5"),
+        ("train.epochs=true", "expected a whole number; received True"),
+        ("train.learning_rate=inf", "expected a finite number"),
+        ("inputs.augment.zoom=[0, 0]", "factors over 0 as zoom"),
+        ("inputs.augment.channel_shift=2", "a fraction of 255 as channel_shift"),
+    ],
+)
+def test_nonsense_is_refused_in_words(setting, message):
+    with pytest.raises(InputError, match=message):
+        recipe.override(recipe.load("malaria"), [setting])

@@ -35,18 +35,13 @@ def test_every_training_script_is_run():
     assert scripts == {*SCRIPTS, "train_malaria"}, "train_malaria runs in test_real"
 
 
-def test_a_run_is_shown_and_used(trained, monkeypatch, capsys):
-    run("evaluate", monkeypatch, str(trained))
-    printed = capsys.readouterr().out
-    assert "test: 16 images" in printed and "On 2 unseen groups: " in printed
-    cells = trained.parents[2] / "cells" / "round"
-    run("predict", monkeypatch, str(trained), str(cells / "P0_0.png"), str(cells / "P1_0.png"))
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith(f"{cells / 'P0_0.png'}: round (") and second.endswith("%)")
-    for name in ("evaluate", "predict", "download", "ship_models"):
-        with pytest.raises(SystemExit) as ended:
-            run(name, monkeypatch)
-        assert ended.value.code == 2 and "usage:" in capsys.readouterr().err
+@pytest.mark.parametrize("name", ["evaluate", "predict", "download", "ship_models"])
+def test_a_script_without_its_words_says_which(name, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(name, monkeypatch)
+    assert (
+        ended.value.code == 2 and "the following arguments are required" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

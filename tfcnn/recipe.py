@@ -1,6 +1,7 @@
 """What to train and how: a TOML file under a schema in which an unknown key is an error."""
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,9 @@ def _assignment(text: str) -> tuple[str, Any]:
         raise InputError(f"--set {text}", "section.key=value", "no =", "train.epochs=5")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value
+    except tomllib.TOMLDecodeError:  # TOML wants a digit before and after the point
+        is_number = re.fullmatch(r"[+-]?(\d+\.|\.\d+)(e[+-]?\d+)?", value.strip(), re.IGNORECASE)
+        return key.strip(), float(value) if is_number else value
 
 
 def parse(settings: dict[str, Any], subject: str) -> Recipe:
