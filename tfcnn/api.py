@@ -178,11 +178,7 @@ def stream(
     from tfcnn.prediction import Predictor
 
     opened = load(run) if isinstance(run, str | Path) else run
-    several = [paths] if isinstance(paths, str | Path) else list(paths)
-    for path in several:
-        if not isinstance(path, str | Path):
-            received = f"{type(path).__name__}"
-            raise InputError("paths", "paths of files or folders", received, "Predictor.probs")
+    several = [paths] if isinstance(paths, str | Path) else paths
     return Predictor(opened).predict(several)
 
 

@@ -1,7 +1,7 @@
 """What `check` finds before a training: unreadable and doubled images, groups, imbalance, size."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,14 +105,14 @@ def _reasons(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _doubles(listed: Manifest) -> list[Finding]:
-    by_pixels = defaultdict(list)
-    for row in listed.rows:
-        by_pixels[row.pixels_sha256].append(row)
-    contradictions = tuple(" = ".join(row.path for row in rows) for rows in listed.contradictions())
+    doubles = listed.copies()
+    contradictions = tuple(
+        " = ".join(row.path for row in rows) for rows in doubles if len({r.label for r in rows}) > 1
+    )
     same = tuple(
         " = ".join(row.path for row in rows)
-        for rows in by_pixels.values()
-        if len(rows) > 1 and len({row.label for row in rows}) == 1
+        for rows in doubles
+        if len({r.label for r in rows}) == 1
     )
     found = []
     if contradictions:

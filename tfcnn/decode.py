@@ -139,12 +139,10 @@ def read_size(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def peak_of_16_bits(content: Content) -> int | None:
-    """Return the largest value of a 16-bit grey image, or None of any other."""
-    if isinstance(content, np.ndarray):
-        return None
+def peak_of_16_bits(path: Path) -> int | None:
+    """Return the largest value of a 16-bit grey image; of any other only the header is read."""
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(path) as image:
             return int(np.asarray(image).max()) if image.mode.startswith("I") else None
     except Exception:  # whoever decodes it will say what is wrong
         return None

@@ -64,7 +64,8 @@ def _by_groups(
     if min(counts.values()) < 2:
         raise InputError("data", "at least 2 images of every class", "1", "more images of it")
     # scikit-learn refuses more folds than the commonest class has images, and only warns of a rare
-    num_folds, commonest = min(FOLDS, len(members), max(counts.values())), max(counts.values())
+    commonest = max(counts.values())
+    num_folds = min(FOLDS, len(members), commonest)
     if num_folds <= len(fractions):  # a fold for each split that is drawn, and one to train on
         least = f"at least {1 + len(fractions)} images of some class"
         raise InputError("data", least, str(commonest), "more images")

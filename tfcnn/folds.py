@@ -2,15 +2,13 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tfcnn import drawing, splits
 from tfcnn.errors import InputError
-from tfcnn.manifest import Manifest, Row
+from tfcnn.manifest import Manifest
 from tfcnn.recipe import SplitSettings
 
 __all__ = ["assign", "tested"]
@@ -47,12 +45,11 @@ def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[
     """
     if num_folds < 2:
         raise InputError("--folds", "2 or more", str(num_folds), "--folds 5")
+    manifest = splits.by_unit(manifest, settings.unit)
     rows = manifest.rows
-    if settings.unit == "image":
-        rows = tuple(replace(row, group="") for row in rows)
     units, pool = splits.components(rows), tested(manifest, settings)
     folds = []
-    for part in _parts(manifest, rows, units, pool, num_folds, settings.seed):
+    for part in _parts(manifest, units, pool, num_folds, settings.seed):
         fold = [""] * len(rows)
         for i in part:
             fold[i] = "test"
@@ -68,13 +65,13 @@ def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[
 
 def _parts(
     manifest: Manifest,
-    rows: Sequence[Row],
     units: list[int],
     pool: list[int],
     num_folds: int,
     seed: int,
 ) -> list[list[int]]:
     """Deal the rows in `pool` into folds; returns row numbers per fold."""
+    rows = manifest.rows
     members: dict[int, list[int]] = defaultdict(list)
     for position, i in enumerate(pool):
         members[units[i]].append(position)

@@ -148,16 +148,17 @@ def _folder(name: str | Path) -> Path:
     folder = runs.folder_of(str(name))
     if not runs.is_crossval(folder):
         folder = folder.with_name(f"{folder.name}-crossval")
-    if runs.is_crossval(folder) and (folder / runs.DONE).exists():
+    is_begun = runs.is_crossval(folder)
+    if is_begun and (folder / runs.DONE).exists():
         return folder
     recipe, hint = runs.folder_of(str(name)) / "recipe.toml", f"tfcnn crossval {Path(name).name}"
-    if runs.is_crossval(folder):
+    if is_begun:
         own = folder.name if folder.parent == runs.models_home() else folder
         count = len([*(folder / "splits").glob("fold-*.csv")])
         hint = f"tfcnn crossval {folder / 'recipe.toml'} --run {own} --folds {count} --resume"
     elif recipe.exists():
         hint = f"tfcnn crossval {recipe} --run {folder.name}"
-    received = "an unfinished one" if runs.is_crossval(folder) else "none"
+    received = "an unfinished one" if is_begun else "none"
     raise InputError(name, "a finished cross-validation", received, hint)
 
 

@@ -13,7 +13,7 @@ from PIL.Image import Image
 
 from tfcnn import atomic, tables, threads
 from tfcnn.datasets import Progress, Source
-from tfcnn.decode import UnreadableImageError, open_image, peak_of_16_bits
+from tfcnn.decode import UnreadableImageError, open_image
 from tfcnn.errors import InputError
 
 __all__ = ["DIM_NOTE", "LossError", "Manifest", "Row", "build", "hash_pixels"]
@@ -78,12 +78,12 @@ class Manifest:
         """Whether images are known to belong together (patients, slides)."""
         return any(row.group for row in self.rows)
 
-    def contradictions(self) -> list[list[Row]]:
-        """Return the pictures that are in more than one class: the rows of each."""
+    def copies(self) -> list[list[Row]]:
+        """Return the pictures that are there more than once: the rows of each."""
         by_pixels: dict[str, list[Row]] = defaultdict(list)
         for row in self.rows:
             by_pixels[row.pixels_sha256].append(row)
-        return [rows for rows in by_pixels.values() if len({row.label for row in rows}) > 1]
+        return [rows for rows in by_pixels.values() if len(rows) > 1]
 
     def summary(self) -> str:
         """Say how much there is: "9,065 cells of 140 patients"."""
@@ -145,13 +145,13 @@ def hash_pixels(image: Image) -> str:
 
 def _found(manifest: Manifest) -> Iterator[str]:
     """Yield what the images themselves show, and a reader of any result must know."""
-    twice = manifest.contradictions()
+    twice = [rows for rows in manifest.copies() if len({row.label for row in rows}) > 1]
     if twice:
         first = " = ".join(row.path for row in twice[0])
         yield f"{len(twice)} pictures are in two classes at once, such as {first}"
     rows = manifest.rows
     sample = rows[:: max(1, len(rows) // SAMPLE)]
-    peaks = [peak_of_16_bits(manifest.source.read(row.path)) for row in sample]
+    peaks = [manifest.source.peak_of_16_bits(row.path) for row in sample]
     if max((peak for peak in peaks if peak is not None), default=DIM) < DIM:
         yield DIM_NOTE
 

@@ -215,10 +215,15 @@ def expand(paths: Iterable[str | Path]) -> list[Image]:
     """List the images of files, folders (sorted, with their sub-folders) and zip archives.
 
     Raises:
-        InputError: at once, if a path does not exist, or a folder or archive holds no image.
+        InputError: at once, if a path is none or does not exist, or a folder or archive holds no
+            image.
     """
     images: list[Image] = []
-    for path in map(Path, paths):
+    for given in paths:
+        if not isinstance(given, str | Path):
+            received = type(given).__name__
+            raise InputError("paths", "paths of files or folders", received, "Predictor.probs")
+        path = Path(given)
         if path.is_dir():
             found = [Image(str(file)) for file in image_files(path)[0]]
         elif not path.exists():

@@ -14,7 +14,7 @@ from tfcnn.errors import CheckError, InputError
 from tfcnn.manifest import Manifest, Row
 from tfcnn.recipe import SplitSettings
 
-__all__ = ["NAMES", "assign", "components", "gate", "read", "select", "write"]
+__all__ = ["NAMES", "assign", "by_unit", "components", "gate", "read", "select", "write"]
 
 NAMES = ("train", "val", "test")
 COLUMNS = ("path", "label", "group", "sha256", "pixels_sha256", "split")
@@ -34,15 +34,21 @@ def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
     Raises:
         InputError: if there are too few groups or images to split.
     """
+    manifest = by_unit(manifest, settings.unit)
     rows = manifest.rows
-    if settings.unit == "image":
-        rows = tuple(replace(row, group="") for row in rows)
     units = components(rows)
     if any(row.official for row in rows):
-        return _around_official(rows, manifest.source.is_benchmark, units, settings)
+        return _around_official(manifest, units, settings)
     test = 0.0 if settings.test == "none" else SHARE
     fractions = {"test": test, "val": settings.val_fraction or SHARE}
     return draw(rows, units, fractions, settings.seed, range(len(rows)))
+
+
+def by_unit(manifest: Manifest, unit: str) -> Manifest:
+    """Return a manifest as it is split: where `unit` is "image", as if no groups were known."""
+    if unit == "group":
+        return manifest
+    return replace(manifest, rows=tuple(replace(row, group="") for row in manifest.rows))
 
 
 def components(rows: Sequence[Row]) -> list[int]:
@@ -165,13 +171,12 @@ def _check_given(path: Path, name: str, given: dict[str, str], rows: dict[str, R
         )
 
 
-def _around_official(
-    rows: Sequence[Row], is_benchmark: bool, units: list[int], settings: SplitSettings
-) -> list[str]:
+def _around_official(manifest: Manifest, units: list[int], settings: SplitSettings) -> list[str]:
+    rows = manifest.rows
     splits: list[str] = [row.official for row in rows]
     if settings.test == "none":
         splits = ["train" if split == "test" else split for split in splits]
-    if is_benchmark:  # the official sets themselves hold a few such doubles
+    if manifest.source.is_benchmark:  # the official sets themselves hold a few such doubles
         tested = {
             row.pixels_sha256 for row, split in zip(rows, splits, strict=True) if split == "test"
         }
