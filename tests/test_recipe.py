@@ -47,9 +47,10 @@ def test_a_text_may_be_a_number(tmp_path):
 @pytest.mark.parametrize("order", [1, -1])
 def test_another_network_starts_from_its_own_options(order):
     malaria = recipe.load("malaria")
-    assert malaria.model.options == {"equalize": True}
+    own = malaria.model.options
+    assert own["equalize"] is True
     assert recipe.override(malaria, ["model.network=lenet5"]).model.options == {}
-    assert recipe.override(malaria, ["model.network=compact"]).model.options == {"equalize": True}
+    assert recipe.override(malaria, ["model.network=compact"]).model.options == own
     both = ["model.network=resnet", "model.options.depth=32"][::order]
     assert recipe.override(malaria, both).model.options == {"depth": 32}
 
@@ -68,7 +69,7 @@ def test_another_network_starts_from_its_own_options(order):
         ("data.split.seed=-1", "data.split.seed"),
         ("inputs.augment.rotation_degree=3", "rotation_degrees"),
         ("inputs.generator.zoom_range=1", "augment = false"),
-        ("train.optimizer=muon", "weight_decay"),
+        ("train.weight_decay=0.02", "muon keeps"),
     ],
 )
 def test_mistakes_are_named_in_one_line(assignment, message):
