@@ -3,8 +3,9 @@
     python benchmarks/rivals/torch_compact.py FOLDER --epochs 10
 
 FOLDER holds train/ and test/ with a folder per class. The layers, size, augmentation, optimizer
-and schedule that recipe `malaria` had before Muon, but that contrast turns about the cell's mean. On a GPU
-images lie in its memory and are augmented there. Prints accuracy and ROC AUC on test as JSON.
+and schedule that recipe `malaria` had before Muon, but that contrast turns about the cell's mean.
+On a GPU images lie in its memory and are augmented there. Prints accuracy and ROC AUC on test as
+JSON.
 
     python benchmarks/rivals/torch_compact.py FOLDER --side 32 --first-width 16 --epochs 12
 
