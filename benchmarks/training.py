@@ -232,9 +232,10 @@ def draw() -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    known = {row["contestant"] for row in measured()}
-    for name in (*(OURS if known & OURS.keys() else FORMER), *RIVALS):
-        own = [row for row in measured() if row["contestant"] == name]
+    rows = measured()
+    names = {row["contestant"] for row in rows}
+    for name in (*(OURS if names & OURS.keys() else FORMER), *RIVALS):
+        own = [row for row in rows if row["contestant"] == name]
         if not own:
             continue
         seconds = [float(row["seconds"]) for row in own]
@@ -255,7 +256,7 @@ def draw() -> None:
     axes.set_xticks([30, 60, 120, 240, 480, 960, 1920])
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.minorticks_off()
-    times = [float(row["seconds"]) for row in measured()]
+    times = [float(row["seconds"]) for row in rows]
     axes.set_xlim(min(times) / 2.8, max(times) * 2.4)  # room for the names
     axes.set_xlabel("seconds from the start of the process to a tested model")
     axes.set_ylabel("accuracy on unseen patients, %")
@@ -269,7 +270,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="the repeat to begin with")
-    parser.add_argument("--only", action="append", default=[], help="a contestant's name; again")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        choices=(*TFCNN, *RIVALS),
+        metavar="NAME",
+        help="a contestant; again",
+    )
     parser.add_argument("--draw", action="store_true", help="only print the table and draw")
     arguments = parser.parse_args()
     if not arguments.draw:

@@ -47,8 +47,8 @@ def test_a_text_may_be_a_number(tmp_path):
 @pytest.mark.parametrize("order", [1, -1])
 def test_another_network_starts_from_its_own_options(order):
     malaria = recipe.load("malaria")
-    own = malaria.model.options
-    assert own["equalize"] is True
+    own = {"equalize": True, "widths": [24, 48, 96, 192]}
+    assert malaria.model.options == own
     assert recipe.override(malaria, ["model.network=lenet5"]).model.options == {}
     assert recipe.override(malaria, ["model.network=compact"]).model.options == own
     both = ["model.network=resnet", "model.options.depth=32"][::order]
