@@ -13,7 +13,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     ("words", "expected"),
     [
         ("layers.py --repeats 1 --most 8", "GELU, 8 of 7 px"),
-        ("machine.py malaria-fast --repeats 1", "conv1"),
+        ("machine.py malaria-fast --float32 --repeats 1", "conv1"),
     ],
 )
 def test_a_benchmark_runs(words, expected):

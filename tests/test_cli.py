@@ -172,8 +172,8 @@ def test_bad_files_are_set_aside_and_training_goes_on(make_tree, home):
     (root / "round" / "P0_9.png").write_bytes(b"")
     (root / "round" / "P0_8.png").write_text("text")
     words = [w for s in (*QUICK, "train.epochs=1") for w in ("--set", s)]
-    result = run_tfcnn("train", root, *words, home=home)
-    assert result.returncode == 0, result.stderr
+    result = CliRunner().invoke(app, ["train", str(root), *words])
+    assert result.exit_code == 0, result.stderr
     assert "P0_9.png" in result.stderr and "P0_8.png" in result.stderr
     report = json.loads((home / "models" / "shapes" / "report.json").read_text())
     assert {row["path"] for row in report["quarantined"]} == {
@@ -238,8 +238,9 @@ def test_any_mixture_of_formats_trains_without_a_recipe(tmp_path, home):
             image.save(tmp_path / "mixed" / name / f"{name}{i}{suffix}")
         deep = Image.fromarray(pixels[..., label].astype(np.uint16) * 257)
         deep.save(tmp_path / "mixed" / name / "deep.png")
-    result = run_tfcnn("train", tmp_path / "mixed", "--set", "train.epochs=3", home=home)
-    assert result.returncode == 0, result.stderr
+    words = ["train", str(tmp_path / "mixed"), "--set", "train.epochs=3"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
     report = json.loads((home / "models" / "mixed" / "report.json").read_text())
     assert report["counts"]["test"]["images"] == 11 and not report["quarantined"]
     assert {"accuracy", "macro_f1", "log_loss"} <= set(report["splits"]["test"])

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import run_tfcnn
 
+import tfcnn
+
 MIRROR = os.environ.get("TFCNN_TEST_MIRROR")
 needs_mirror = pytest.mark.skipif(
     not MIRROR, reason="TFCNN_TEST_MIRROR does not name a mirror of the real data sets"
@@ -77,8 +79,9 @@ def test_a_folder_of_cells_is_predicted(home, tmp_path):
             )
 
 
-def test_a_second_training_opens_no_image(home):
-    words = ["--set", "train.epochs=1", "--run", "second"]
-    assert run_tfcnn("train", "malaria-fast", *words, home=home).returncode == 0
-    report = json.loads((home / "models/second/report.json").read_text())
+def test_a_second_training_opens_no_image(home, monkeypatch):
+    monkeypatch.setenv("TFCNN_HOME", str(home))
+    small = ["train.epochs=1", "model.options.widths=[4, 8, 16, 32]"]
+    second = tfcnn.train("malaria-fast", settings=small, run="second")
+    report = json.loads((second.path / "report.json").read_text())
     assert report["decode_seconds"] == 0

@@ -49,7 +49,8 @@ def test_a_script_runs(name, monkeypatch, capsys, tmp_path):
     data, shown = SCRIPTS[name]
     path = tmp_path / f"{data.replace('-', '_')}.npz"
     datasets.download(data, mirror=str(write_npz(path, fake_arrays(data, train=100))))
-    run(name, monkeypatch, "train.epochs=1", "train.batch_size=64")
+    small = ["model.options.widths=[8, 16, 16]"] if name == "train_cifar10" else []
+    run(name, monkeypatch, "train.epochs=1", "train.batch_size=64", *small)
     printed = capsys.readouterr().out
     assert "On 30 unseen images: " in printed
     assert shown in printed

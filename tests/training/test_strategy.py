@@ -31,7 +31,9 @@ def compiled(recipe, device):
 
 
 @pytest.mark.parametrize("device", ["CPU:0", pytest.param("GPU:0", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+@pytest.mark.parametrize(
+    "schedule", [pytest.param("constant", marks=pytest.mark.slow), "one_cycle"]
+)
 def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule, device):
     settings = [f"train.schedule={schedule}", "train.epochs=2", "train.batch_size=8"]
     recipe = recipes.override(recipes.load("malaria"), [*settings, "data.image_size=16"])

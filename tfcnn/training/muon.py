@@ -42,6 +42,10 @@ class FilterMuon(keras.optimizers.Muon):  # type: ignore[misc]
 def orthogonal(matrix: Any) -> Any:
     """Return a matrix with the singular vectors of another, and singular values near 1.
 
+    A step of Newton and Schulz multiplies by a polynomial of the matrix' product with itself, and
+    the next step's such product follows from this one's. So the steps are taken on the small ones
+    (`columns` or `rows` squared, the lesser), in float32, and the matrix is multiplied twice.
+
     Args:
         matrix: float tensor `(rows, columns)`.
 
@@ -53,8 +57,12 @@ def orthogonal(matrix: Any) -> Any:
     x = tf.cast(matrix, tf.float32)
     x = tf.cast(x / (tf.norm(x) + 1e-7), tf.bfloat16)  # its largest singular value is at most 1
     is_tall = x.shape[0] > x.shape[1]
+    gram = tf.matmul(x, x, transpose_a=is_tall, transpose_b=not is_tall)
+    gram = tf.cast(gram, tf.float32)
+    product = identity = tf.eye(gram.shape[0])
     for _ in range(STEPS):
-        gram = tf.matmul(x, x, transpose_a=is_tall, transpose_b=not is_tall)
-        polynomial = b * gram + c * gram @ gram
-        x = a * x + (x @ polynomial if is_tall else polynomial @ x)
-    return tf.cast(x, tf.float32)
+        polynomial = a * identity + b * gram + c * gram @ gram
+        product @= polynomial
+        gram = polynomial @ gram @ polynomial
+    product = tf.cast(product, tf.bfloat16)
+    return tf.cast(x @ product if is_tall else product @ x, tf.float32)
