@@ -134,6 +134,8 @@ def test_numbers_may_lack_a_digit_beside_the_point(text, expected):
         ("train=5", "train: expected a table of settings; received 5"),
         ("train.epochs=true", "expected a whole number; received True"),
         ("train.learning_rate=inf", "expected a finite number"),
+        ("train.learning_rate=0.001", "rate >= 0.005 with muon; received 0.001; try 0.1, or"),
+        ("train.optimizer=adam", "rate <= 0.05 with adam; received 0.1; try train.learning_rate="),
         ("inputs.augment.zoom=[0, 0]", "factors over 0 as zoom"),
         ("inputs.augment.channel_shift=2", "a fraction of 255 as channel_shift"),
     ],

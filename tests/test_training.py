@@ -343,7 +343,7 @@ def test_clusters_are_refused(variable, make_tree, monkeypatch):
 
 def test_the_weights_kept_are_those_the_recipe_asks_for(make_tree):
     """A learning rate that spoils the end: the best epoch differs from the last."""
-    settings = [*GROUPED, "train.schedule=constant", "train.learning_rate=0.1", "train.epochs=5"]
+    settings = [*GROUPED, "train.schedule=constant", "train.learning_rate=1.0", "train.epochs=5"]
     accuracies = {}
     for best in ("true", "false"):
         words = [*settings, f"train.best_weights={best}", "evaluation.calibrate=false"]

@@ -23,6 +23,8 @@ Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Wish = Annotated[float, Field(gt=0, lt=1, strict=True)]
+# one optimizer's usual rates teach another nothing, or all but nothing
+MUON_LEAST, ADAM_MOST = 0.005, 0.05
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 
 
@@ -185,6 +187,21 @@ class TrainSettings(_Section):
     best_weights: bool = True
     finetune_epochs: Annotated[int, Field(ge=0, strict=True)] = 0
     finetune_learning_rate: Rate = 1e-4
+
+    @model_validator(mode="after")
+    def _rate_suits_the_optimizer(self) -> "TrainSettings":
+        rate = self.learning_rate
+        if self.optimizer == "muon" and rate < MUON_LEAST:
+            raise ValueError(
+                f"expected train.learning_rate >= {MUON_LEAST} with muon; received {rate}; "
+                f"try 0.1, or train.optimizer=adamw with {rate}"
+            )
+        if self.optimizer in ("adam", "adamw", "rmsprop") and rate > ADAM_MOST:
+            raise ValueError(
+                f"expected train.learning_rate <= {ADAM_MOST} with {self.optimizer}; "
+                f"received {rate}; try train.learning_rate=0.001"
+            )
+        return self
 
     @model_validator(mode="after")
     def _decays(self) -> "TrainSettings":

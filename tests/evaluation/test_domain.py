@@ -155,6 +155,16 @@ def test_too_few_images_give_none_and_say_so(cells):
     assert domain.calibrate(usual, logs, None).settings["val_groups"] == 0
 
 
+def test_no_image_of_val_is_so_near_the_threshold_that_rounding_decides(cells):
+    (train, _), (val, groups) = cells["train"], cells["val"]
+    usual = domain.fit(train, features(train))
+    logs = usual.log_distances(val, features(val))
+    for named in (groups, None):
+        found = domain.calibrate(usual, logs, named).domain
+        scores = found.scaled(logs).max(axis=1)
+        assert np.abs(scores - found.threshold).min() > 4e-4
+
+
 def test_statistics_are_those_of_the_definition():
     """The means and spreads of the middle, in float64 and pixel by pixel."""
     images = np.random.default_rng(0).integers(0, 256, (3, 26, 26, 1), dtype=np.uint8)

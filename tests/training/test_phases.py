@@ -42,7 +42,10 @@ def test_the_second_phase_has_its_rate_and_a_cut_resumes_to_the_same_result(
                 raise KeyboardInterrupt
 
     root = make_tree(groups=8)
-    settings = [*GROUPED, "train.learning_rate=0.001", "train.finetune_learning_rate=0.0005"]
+    settings = [
+        *GROUPED, "train.optimizer=adamw", "train.learning_rate=0.001",
+        "train.finetune_learning_rate=0.0005",
+    ]  # fmt: skip
     whole = tfcnn.train(root, settings=settings, run="whole")
     rows = list(csv.DictReader((whole.path / "history.csv").open()))
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
@@ -62,6 +65,13 @@ def test_the_second_phase_has_its_rate_and_a_cut_resumes_to_the_same_result(
 def test_other_networks_have_no_second_phase(make_tree, home):
     with pytest.raises(InputError, match=r"train\.finetune_epochs.*model\.network=pretrained"):
         tfcnn.train(make_tree(), settings=GROUPED)
+    assert not (home / "models" / "shapes").exists()
+
+
+def test_muon_would_rescale_what_is_pretrained(make_tree, home):
+    settings = ["model.network=pretrained", "train.optimizer=muon", "train.learning_rate=0.1"]
+    with pytest.raises(InputError, match=r"train\.optimizer: .* pretrained.*train\.optimizer=adam"):
+        tfcnn.train(make_tree(), settings=settings)
     assert not (home / "models" / "shapes").exists()
 
 

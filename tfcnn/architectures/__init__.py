@@ -18,7 +18,9 @@ from tfcnn.errors import InputError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build", "check_options", "describe", "find", "names", "part", "require_size"]
+__all__ = [
+    "build", "check_options", "defines", "describe", "find", "names", "part", "require_size",
+]  # fmt: skip
 
 
 def names() -> list[str]:
@@ -97,6 +99,16 @@ def build(
         return part(name, "build")(tuple(input_shape), num_classes, **options)
     except ValueError as error:
         raise _refusal(name, input_shape, error) from error
+
+
+def defines(name: str, function: str) -> bool:
+    """Say whether a network's file has a function of that name, without importing it.
+
+    Raises:
+        InputError: if there is no such network.
+    """
+    body = _source(find(name)).body
+    return any(isinstance(node, ast.FunctionDef) and node.name == function for node in body)
 
 
 def part(name: str, attribute: str) -> Any:

@@ -28,6 +28,7 @@ MIN_TRAIN, MIN_GROUPS = 100, 2
 SCALE_FLOOR = 0.01  # of a statistic that never varies, such as the colour of grey images
 VARIANCE_FLOOR = 0.03  # of the whitened axes: a small training set finds some too flat
 RESAMPLES, UPPER = 200, 0.9
+ROUNDING = 1e-3  # of a score; engines differ by some 1e-6
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,10 @@ def _threshold(scores: Floats, groups: NDArray[np.str_] | None) -> float:
         up_to = np.cumsum(drawn)
         wanted = np.searchsorted(up_to, (1 - AIMED_FRACTION) * up_to[-1])
         found.append(ordered[min(int(wanted), len(ordered) - 1)])
-    return float(np.quantile(found, UPPER))
+    bound = float(np.quantile(found, UPPER))
+    # most often the score of an image, which another engine rounds otherwise: a step beyond it
+    above = ordered[ordered > bound + ROUNDING]
+    return (bound + float(above[0])) / 2 if len(above) else bound + ROUNDING
 
 
 def to_bytes(domain: Domain) -> bytes:

@@ -104,17 +104,26 @@ def survey(recipe: Recipe, reporter: Reporter) -> tuple[Recipe, Manifest]:
     return _survey(recipe, reporter)[:2]
 
 
+def _check_network(recipe: Recipe) -> None:
+    network, train = recipe.model.network, recipe.train
+    architectures.check_options(network, recipe.model.options)
+    if train.finetune_epochs and not architectures.part(network, "finetune"):
+        raise InputError(
+            "train.finetune_epochs", "0 for a network that is not pretrained",
+            f"{train.finetune_epochs} for {network}", "model.network=pretrained",
+        )  # fmt: skip
+    if train.optimizer == "muon" and architectures.defines(network, "finetune"):
+        raise InputError(
+            "train.optimizer", f"another for {network}, whose kernels muon would rescale", "muon",
+            "--set train.optimizer=adam --set train.learning_rate=0.001",
+        )  # fmt: skip
+
+
 def _survey(
     recipe: Recipe, reporter: Reporter, resplit: bool = False
 ) -> tuple[Recipe, Manifest, Early]:
     """Do what `survey` does, and return what was decoded on the way."""
-    network, finetune_epochs = recipe.model.network, recipe.train.finetune_epochs
-    architectures.check_options(network, recipe.model.options)
-    if finetune_epochs and not architectures.part(network, "finetune"):
-        raise InputError(
-            "train.finetune_epochs", "0 for a network that is not pretrained",
-            f"{finetune_epochs} for {network}", "model.network=pretrained",
-        )  # fmt: skip
+    _check_network(recipe)
     source = open_any(recipe.data.source, reporter)
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)
