@@ -92,6 +92,10 @@ CROWDED = {  # machine: name: and where else
         "the course's notebook": (-7, -13, "right"),
     },
     "no_amx": {
+        "tfcnn": (9, -14, "left"),
+        "tfcnn, malaria-fast": (6, -18, "left"),
+        "PyTorch, as recipe malaria": (9, 4, "left"),
+        "PyTorch, as recipe malaria-fast": (0, 24, "center"),
         "PyTorch, malaria-fast's network": (-12, -34, "center"),
         "the course's notebook": (-7, -13, "right"),
     },
