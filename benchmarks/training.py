@@ -44,14 +44,14 @@ COLUMNS = ("repeat", "contestant", "accuracy", "auc", "seconds", "cpu_seconds")
 SHOWN = {"accuracy": 4, "auc": 4, "seconds": 0, "cpu_seconds": 0}  # with how many digits
 PRECISION = () if HAS_BFLOAT16 else ("--float32",)
 FAST = ("--side", "32", "--first-width", "16", "--epochs", "12", *PRECISION)
-MUON = ("--side", "40", "--first-width", "24", "--epochs", "16", "--muon", *PRECISION)
+MALARIA = ("--side", "40", "--first-width", "24", "--epochs", "16", *PRECISION)
 RIVALS = {  # name: environment, program and its words
     "PyTorch, bfloat16": ("torch", "torch_compact.py"),
     "PyTorch, bfloat16, 5 epochs": ("torch", "torch_compact.py", "--epochs", "5"),
     "PyTorch, float32": ("torch", "torch_compact.py", "--float32"),
     "PyTorch, float32, 5 epochs": ("torch", "torch_compact.py", "--float32", "--epochs", "5"),
     "PyTorch, malaria-fast's network": ("torch", "torch_compact.py", *FAST),
-    "PyTorch, as recipe malaria": ("torch", "torch_compact.py", *MUON),
+    "PyTorch, as recipe malaria": ("torch", "torch_compact.py", *MALARIA, "--muon"),
     "PyTorch, as recipe malaria-fast": ("torch", "torch_compact.py", *FAST, "--muon"),
     "Keras, bfloat16": ("", "keras_io.py", "--mixed"),
     "Keras, float32": ("", "keras_io.py"),

@@ -1,5 +1,6 @@
 """Muon for convolutions: steps whose directions all have the same length."""
 
+import functools
 from typing import Any
 
 import keras
@@ -59,10 +60,10 @@ def orthogonal(matrix: Any) -> Any:
     is_tall = x.shape[0] > x.shape[1]
     gram = tf.matmul(x, x, transpose_a=is_tall, transpose_b=not is_tall)
     gram = tf.cast(gram, tf.float32)
-    product = identity = tf.eye(gram.shape[0])
+    polynomials = []
     for _ in range(STEPS):
-        polynomial = a * identity + b * gram + c * gram @ gram
-        product @= polynomial
+        polynomial = a * tf.eye(gram.shape[0]) + b * gram + c * gram @ gram
+        polynomials.append(polynomial)
         gram = polynomial @ gram @ polynomial
-    product = tf.cast(product, tf.bfloat16)
+    product = tf.cast(functools.reduce(tf.matmul, polynomials), tf.bfloat16)
     return tf.cast(x @ product if is_tall else product @ x, tf.float32)

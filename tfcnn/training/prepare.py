@@ -107,12 +107,13 @@ def survey(recipe: Recipe, reporter: Reporter) -> tuple[Recipe, Manifest]:
 def _check_network(recipe: Recipe) -> None:
     network, train = recipe.model.network, recipe.train
     architectures.check_options(network, recipe.model.options)
-    if train.finetune_epochs and not architectures.part(network, "finetune"):
+    is_pretrained = architectures.defines(network, "finetune")
+    if train.finetune_epochs and not is_pretrained:
         raise InputError(
             "train.finetune_epochs", "0 for a network that is not pretrained",
             f"{train.finetune_epochs} for {network}", "model.network=pretrained",
         )  # fmt: skip
-    if train.optimizer == "muon" and architectures.defines(network, "finetune"):
+    if train.optimizer == "muon" and is_pretrained:
         raise InputError(
             "train.optimizer", f"another for {network}, whose kernels muon would rescale", "muon",
             "--set train.optimizer=adam --set train.learning_rate=0.001",
