@@ -72,7 +72,7 @@ def test_imports_go_one_way(path):
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_stay_short(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert len(path.read_text(encoding="utf-8").splitlines()) < 300
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 450
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             docstring = ast.get_docstring(node)
