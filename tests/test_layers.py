@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "tfcnn"
 ORDER = [
     {"errors", "progress", "quiet"},
     {"atomic", "tables", "disk", "threads"},
+    {"formats"},
     {"decode"},
     {"schema"},
     {"recipe"},

@@ -17,11 +17,16 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfcnn.errors import InputError
+from tfcnn.formats import kinds
+from tfcnn.formats.kinds import HEAD_BYTES
 
 __all__ = [
+    "HEAD_BYTES",
     "Decoder",
     "Pixels",
     "UnreadableImageError",
+    "describe",
+    "is_picture",
     "open_image",
     "peak_of_16_bits",
     "read_size",
@@ -106,6 +111,21 @@ class Decoder:
         if self.fit == "stretch":
             return image.resize(size, bilinear)
         return (ImageOps.pad if self.fit == "pad" else ImageOps.fit)(image, size, bilinear)
+
+
+def describe(head: bytes) -> str | None:
+    """Say what a file is by its first `HEAD_BYTES` bytes: "a Git LFS pointer, …"."""
+    kind = kinds.kind_of(head)
+    return kind.name if kind else None
+
+
+def is_picture(head: bytes) -> bool:
+    """Say whether a file's first `HEAD_BYTES` bytes are those of an image.
+
+    That is so for photographs, drawings and medical images, also those that we cannot read.
+    """
+    kind = kinds.kind_of(head)
+    return kind is not None and kind.is_picture
 
 
 def open_image(content: Content, name: object = "image") -> Image.Image:
