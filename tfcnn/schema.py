@@ -57,11 +57,19 @@ class SplitSettings(_Section):
 
 
 class DataSettings(_Section):
-    """`[data]`: which images, who belongs together, and how they are decoded."""
+    """`[data]`: which images, who belongs together, and how they are decoded.
+
+    None leaves a setting to the data; an empty `group_regex` or `positive` means that there is
+    none, even where the data set has its own.
+    """
 
     source: str
+    ignore: tuple[str, ...] = ()
     group_regex: str | None = None
     group_csv: str | None = None
+    group_from: Literal["name", "folder"] = "name"
+    path_column: str | None = None
+    group_column: str | None = None
     positive: str | None = None
     image_size: tuple[int, int] | None = None
     channels: Literal[1, 3] = 3
@@ -72,7 +80,22 @@ class DataSettings(_Section):
     def _grouped_once(self) -> "DataSettings":
         if self.group_regex and self.group_csv:
             raise ValueError("expected group_regex or group_csv; received both; try one of them")
+        if self.group_from == "folder" and (self.group_regex or self.group_csv):
+            other = "group_regex" if self.group_regex else "group_csv"
+            raise ValueError(
+                f'expected group_from = "folder" or {other}; received both; try one of them'
+            )
+        if (self.path_column or self.group_column) and not self.group_csv:
+            raise ValueError(
+                "expected group_csv beside path_column and group_column, which name its columns; "
+                "received none; try data.group_csv=groups.csv"
+            )
         return self
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("image_size", mode="before")
     @classmethod
