@@ -123,10 +123,10 @@ class Augment(_Section):
     of the side, from 1 on in px, one of a list with a random sign; a zoom over 1 shows more of the
     scene. `brightness = 0.1` means `[0.9, 1.1]`. `like_keras` does what ImageDataGenerator does
     against its words: shifts of height and width, and their centres, are exchanged; brightness
-    rounds down.
+    rounds down. `flip_horizontal = "auto"` mirrors unless the class names name a direction.
     """
 
-    flip_horizontal: bool | Literal["alternating"] = False
+    flip_horizontal: bool | Literal["alternating", "auto"] = False
     flip_vertical: bool | Literal["alternating"] = False
     rotate90: bool = False
     rotation_degrees: Size = 0.0

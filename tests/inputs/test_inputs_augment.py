@@ -228,3 +228,36 @@ def test_alternating_flips_show_both_sides_equally_often():
     for epoch, one in enumerate(drawn):
         np.testing.assert_array_equal(one.flip_horizontal, first ^ (epoch % 2 == 1))
     assert 0.45 < (drawn[0].flip_vertical == drawn[1].flip_vertical).mean() < 0.55
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({}, "none"),
+        (
+            {"flip_horizontal": True, "brightness": 0.1},
+            "mirrored left-right half of the time; brightness ±10 %",
+        ),
+        ({"flip_horizontal": "alternating"}, "mirrored left-right every other epoch"),
+        (
+            {"flip_vertical": True, "rotate90": True},
+            "mirrored upside down half of the time; turned by 0 to 3 quarter turns",
+        ),
+        (
+            {"rotation_degrees": 15, "shear_degrees": 0.5},
+            "turned by up to ±15°; leaned by up to ±0.5°",
+        ),
+        ({"shift_height": 0.1}, "moved up or down by up to ±10 %"),
+        ({"shift_height": 0.1, "like_keras": True}, "moved left or right by up to ±10 %"),
+        ({"shift_width": (0.0, 1.0, 1.0, 2.0)}, "moved left or right by 0, 1 or 2 px"),
+        ({"shift_width": (0.0,)}, "none"),
+        ({"zoom": (0.8, 1.2)}, "80 to 120 % of the scene shown"),
+        ({"brightness": (0.5, 1.5)}, "brightness 50 to 150 %"),
+        (
+            {"contrast": 0.2, "channel_gain": 0.05, "channel_shift": 0.1},
+            "all pixels ±25.5 of 255; contrast ±20 %; each channel ±5 %",
+        ),
+    ],
+)
+def test_what_is_done_is_said_in_words(chosen, words):
+    assert augment.describe(Augment(**chosen)) == words

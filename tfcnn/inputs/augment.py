@@ -22,6 +22,7 @@ __all__ = [
     "change",
     "check",
     "compose",
+    "describe",
     "draw",
     "permutation",
     "uniforms",
@@ -112,6 +113,62 @@ def check(settings: Augment, image_size: tuple[int, int]) -> None:
             f"{image_size[0]} x {image_size[1]} px",
             "inputs.augment.rotate90 = false, or a square data.image_size",
         )
+
+
+def describe(settings: Augment) -> str:
+    """Say in words what is done to training images, or "none".
+
+    Example:
+        >>> describe(Augment(flip_horizontal=True, brightness=0.1))
+        'mirrored left-right half of the time; brightness ±10 %'
+    """
+    up, across = settings.shift_height, settings.shift_width
+    if settings.like_keras:  # see `compose`
+        up, across = across, up
+    darkest, brightest = _brightness_range(settings)
+    brightness = f"brightness {_percent(darkest)} to {_percent(brightest)} %"
+    if not isinstance(settings.brightness, tuple):
+        brightness = f"brightness ±{_percent(settings.brightness)} %"
+    low, high = settings.zoom
+    words = [
+        (settings.flip_horizontal, f"mirrored left-right {_often(settings.flip_horizontal)}"),
+        (settings.flip_vertical, f"mirrored upside down {_often(settings.flip_vertical)}"),
+        (settings.rotate90, "turned by 0 to 3 quarter turns"),
+        (settings.rotation_degrees, f"turned by up to ±{settings.rotation_degrees:g}°"),
+        (_is_shifted(up), f"moved up or down by {_distance(up)}"),
+        (_is_shifted(across), f"moved left or right by {_distance(across)}"),
+        (settings.shear_degrees, f"leaned by up to ±{settings.shear_degrees:g}°"),
+        (settings.zoom != (1.0, 1.0), f"{_percent(low)} to {_percent(high)} % of the scene shown"),
+        (settings.channel_shift, f"all pixels ±{settings.channel_shift * 255:.3g} of 255"),
+        (settings.contrast, f"contrast ±{_percent(settings.contrast)} %"),
+        (settings.brightness, brightness),
+        (settings.channel_gain, f"each channel ±{_percent(settings.channel_gain)} %"),
+    ]
+    return "; ".join(text for is_done, text in words if is_done) or "none"
+
+
+def _often(flip: bool | str) -> str:
+    often = {"alternating": "every other epoch", "auto": "unless class names name a direction"}
+    return often.get(str(flip), "half of the time")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}"
+
+
+def _is_shifted(shift: float | tuple[float, ...]) -> bool:
+    return any(shift) if isinstance(shift, tuple) else bool(shift)
+
+
+def _distance(shift: float | tuple[float, ...]) -> str:
+    """Say a shift in px, or in % of the side; see `Augment`."""
+    several = shift if isinstance(shift, tuple) else (shift,)
+    is_fraction = max(several) < 1
+    unit = "%" if is_fraction else "px"
+    texts = [_percent(one) if is_fraction else f"{one:g}" for one in dict.fromkeys(several)]
+    if not isinstance(shift, tuple):
+        return f"up to ±{texts[0]} {unit}"
+    return f"{' or '.join(filter(None, (', '.join(texts[:-1]), texts[-1])))} {unit}"
 
 
 def uniforms(seed: int, epoch: int, indices: Indices, num: int) -> Floats:
