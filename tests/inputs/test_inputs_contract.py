@@ -265,6 +265,15 @@ def test_what_cannot_be_had_is_refused_before_work_starts():
             pipeline.check(InputSettings(pipeline=name, generator={"zca_whitening": True}), (8, 8))
 
 
+def test_augmentation_is_said_alike_whichever_way_it_is_asked_for():
+    for settings in (
+        InputSettings(augment=Augment(flip_vertical=True)),
+        InputSettings(generator={"vertical_flip": True}),
+        InputSettings(pipeline="generator", generator={"vertical_flip": True}),
+    ):
+        assert pipeline.describe(settings) == "mirrored upside down half of the time"
+
+
 def test_the_generator_cannot_alternate():
     settings = InputSettings(pipeline="generator", augment=Augment(flip_vertical="alternating"))
     with pytest.raises(InputError, match=r"inputs\.augment\.flip_vertical: .*alternating"):

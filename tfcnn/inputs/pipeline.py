@@ -10,7 +10,7 @@ from tfcnn.errors import InputError
 from tfcnn.inputs import augment, generator
 from tfcnn.recipe import Augment, InputSettings
 
-__all__ = ["check", "training"]
+__all__ = ["check", "describe", "training"]
 
 
 def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
@@ -31,6 +31,11 @@ def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
                 f"inputs.augment.{key}", "true or false for ImageDataGenerator", "'alternating'",
                 "true, or inputs.pipeline=tfdata",
             )  # fmt: skip
+
+
+def describe(settings: InputSettings) -> str:
+    """Say in words what is done to training images, whichever way it was asked for."""
+    return augment.describe(_augment(settings))
 
 
 def training(
