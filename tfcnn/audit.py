@@ -74,6 +74,7 @@ def audit(name: str, group_regex: str | None, group_csv: str | None, reporter: R
     counts = Counter(row.label for row in listed.rows)
     found = [*_unreadable(listed), *_doubles(listed), *_groups(listed), *_classes(counts)]
     found += [Finding(note, False) for note in listed.notes if note == manifest.DIM_NOTE]
+    found += [Finding(note, False) for note in manifest.remarked(listed.rows, "black")]
     found += _split(listed)
     return Audit(listed.summary(), dict(sorted(counts.items())), tuple(found))
 

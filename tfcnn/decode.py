@@ -5,7 +5,6 @@ image shrinks, so a model served through another decoder is another model.
 """
 
 import contextlib
-import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,38 +15,44 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tfcnn import formats
 from tfcnn.errors import InputError
-from tfcnn.formats import kinds
-from tfcnn.formats.kinds import HEAD_BYTES
+from tfcnn.formats import kinds, opened
+from tfcnn.formats.kinds import HEAD_BYTES, Kind
+from tfcnn.formats.opened import Background, Opened, relevant
+from tfcnn.formats.samples import FULL, NotReadError
 
 __all__ = [
     "HEAD_BYTES",
+    "Background",
     "Decoder",
+    "Opened",
     "Pixels",
     "UnreadableImageError",
     "describe",
+    "histogram_of_16_bits",
     "is_picture",
     "open_image",
-    "peak_of_16_bits",
     "read_size",
+    "relevant",
 ]
 
 # over 89 megapixels Pillow warns; over twice as many it refuses, which names the file
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
 Pixels = npt.NDArray[np.uint8]
 Content = bytes | Pixels
 Fit = Literal["stretch", "pad", "crop"]
 
+AGAIN = "fetching or saving it again"
+
 
 class UnreadableImageError(InputError):
-    """A file that is not an image Pillow can read whole; `reason` says why."""
+    """A file that cannot be read as an image; `reason` says why, and what to do about it."""
 
-    def __init__(self, name: object, reason: str) -> None:
-        self.reason = " ".join(reason.split())
-        super().__init__(
-            name, "an image that can be read", self.reason, "opening it in a viewer, or removing it"
-        )
+    def __init__(self, name: object, what: str, hint: str = AGAIN) -> None:
+        what = " ".join(what.split())
+        self.reason = f"{what}; try {hint}"
+        super().__init__(name, "an image that can be read", what, hint)
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,15 @@ class Decoder:
     Attributes:
         image_size: `(height, width)` in px.
         channels: 1 for grey (ITU-R 601 luma), 3 for RGB.
-        fit: `stretch` to the size whatever the shape, `pad` with black to keep the shape, or
-            `crop` the middle.
+        fit: `stretch` to the size whatever the shape, `pad` with the background to keep the
+            shape, or `crop` the middle.
+        background: what is seen through transparent pixels.
     """
 
     image_size: tuple[int, int]
     channels: int = 3
     fit: Fit = "stretch"
+    background: Background = "black"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -72,13 +79,21 @@ class Decoder:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
-        return {**asdict(self), "image_size": list(self.image_size)}
+        found = {**asdict(self), "image_size": list(self.image_size)}
+        if self.background == "black":  # as it was before there was a choice: the same cache
+            del found["background"]
+        return found
 
     @staticmethod
     def from_dict(settings: dict[str, Any]) -> "Decoder":
         """Rebuild the decoder that `to_dict` described."""
         height, width = settings["image_size"]
-        return Decoder((int(height), int(width)), int(settings["channels"]), settings["fit"])
+        return Decoder(
+            (int(height), int(width)),
+            int(settings["channels"]),
+            settings["fit"],
+            settings.get("background", "black"),
+        )
 
     def decode(self, content: Content, name: object = "image") -> Pixels:
         """Decode one image.
@@ -96,11 +111,11 @@ class Decoder:
         """
         return self.pixels(open_image(content, name), name)
 
-    def pixels(self, image: Image.Image, name: object = "image") -> Pixels:
+    def pixels(self, image: Opened, name: object = "image") -> Pixels:
         """Return what `decode` does, of an image that `open_image` has opened."""
         with _named_errors(name):
-            mode = "L" if self.channels == 1 else "RGB"
-            seen = image if image.mode == mode else image.convert(mode)
+            flat, mode = image.flat(self.background), "L" if self.channels == 1 else "RGB"
+            seen = flat if flat.mode == mode else flat.convert(mode)
             return np.asarray(self._resize(seen)).reshape(self.shape)
 
     def _resize(self, image: Image.Image) -> Image.Image:
@@ -110,7 +125,9 @@ class Decoder:
         bilinear = Image.Resampling.BILINEAR  # antialiased in Pillow when it shrinks
         if self.fit == "stretch":
             return image.resize(size, bilinear)
-        return (ImageOps.pad if self.fit == "pad" else ImageOps.fit)(image, size, bilinear)
+        if self.fit == "pad":
+            return ImageOps.pad(image, size, bilinear, color=self.background)
+        return ImageOps.fit(image, size, bilinear)
 
 
 def describe(head: bytes) -> str | None:
@@ -128,76 +145,77 @@ def is_picture(head: bytes) -> bool:
     return kind is not None and kind.is_picture
 
 
-def open_image(content: Content, name: object = "image") -> Image.Image:
-    """Return an image at its native size, upright, in mode `L` or `RGB`.
+def open_image(content: Content, name: object = "image") -> Opened:
+    """Open an image: EXIF orientation is applied, 16 bits are scaled to 8 (not clipped).
 
-    EXIF orientation is applied, transparency is laid over black, 16-bit grey is scaled to 8 bits
-    (not clipped), of an animation the first frame is taken.
+    Of several pages or frames the first is taken. Broken metadata are passed over.
 
     Raises:
-        UnreadableImageError: if the content is not a whole image.
+        UnreadableImageError: if the content is not a whole image, or one of a kind that is not
+            read.
     """
-    with _named_errors(name):
-        if isinstance(content, np.ndarray):
-            image = Image.fromarray(content[..., 0] if content.shape[2:] == (1,) else content)
-        elif not content:
-            raise ValueError("an empty file (0 bytes)")
-        else:
-            image = Image.open(io.BytesIO(content))
-        image.load()
-        if image.getexif().get(0x0112, 1) != 1:
-            image = ImageOps.exif_transpose(image)
-        return _eight_bits(image)
+    if isinstance(content, np.ndarray):
+        with _named_errors(name):
+            return opened.from_pixels(content)
+    kind = kinds.kind_of(content[:HEAD_BYTES])
+    with _named_errors(name, kind):
+        try:
+            return opened.from_file(content, kind)
+        except (MemoryError, NotReadError, Image.DecompressionBombError):
+            raise
+        except Exception:  # of broken metadata Pillow's plug-ins raise nearly every type
+            sound = formats.without_metadata(content, kind)
+            if not sound:
+                raise
+            return opened.from_file(sound, kind)
 
 
 def read_size(path: Path) -> tuple[int, int] | None:
     """Return `(height, width)` of an image file from its header, or None where it has none."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=opened.FORMATS) as image:
             return image.height, image.width
     except Exception:  # any broken header: the decoder will name the file
         return None
 
 
-def peak_of_16_bits(path: Path) -> int | None:
-    """Return the largest value of a 16-bit grey image; of any other only the header is read."""
+def histogram_of_16_bits(content: Content) -> npt.NDArray[np.int64] | None:
+    """Return how often a file of more than 8 bits holds each colour value, `(65536,)`.
+
+    Of another it is None, and only its header is read.
+    """
     try:
-        with Image.open(path) as image:
-            return int(np.asarray(image).max()) if image.mode.startswith("I") else None
+        if isinstance(content, np.ndarray):
+            return None
+        kind = kinds.kind_of(content[:HEAD_BYTES])
+        samples = open_image(content).samples if opened.is_deep(content, kind) else None
     except Exception:  # whoever decodes it will say what is wrong
         return None
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    transparent = image.info.get("transparency")
-    if image.mode in ("RGB", "L") and transparent is None:
-        return image
-    if image.mode.startswith("I"):  # 16-bit PNG and TIFF; 65535 / 257 = 255
-        values = np.asarray(image)
-        if values.size and (values.min() < 0 or values.max() > 65535):
-            raise ValueError(f"{image.mode} pixels outside the 16-bit range 0..65535")
-        seen = np.where(values == transparent, 0, values)  # PNG's one transparent shade
-        return Image.fromarray(np.round(seen / 257.0).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, whose range is not known")
-    if isinstance(transparent, tuple) and max(transparent) > 255:  # 16 bits; Pillow keeps 8
-        image.info["transparency"] = tuple(value >> 8 for value in transparent)
-    if "A" in image.mode or "a" in image.mode or transparent is not None:
-        rgba = image.convert("RGBA")
-        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, rgba).convert("RGB")
-    return image.convert("L" if image.mode == "1" else "RGB")
+    if samples is None:
+        return None
+    colours = samples[..., : 1 if samples.shape[2] < 3 else 3]
+    return np.bincount(colours.ravel(), minlength=FULL + 1)
 
 
 @contextlib.contextmanager
-def _named_errors(name: object) -> Iterator[None]:
+def _named_errors(name: object, kind: Kind | None = None) -> Iterator[None]:
     try:
         yield
-    except UnreadableImageError:
+    except (UnreadableImageError, MemoryError):
         raise
-    except MemoryError:
-        raise
-    except UnidentifiedImageError as error:
-        raise UnreadableImageError(name, "no image format that Pillow knows") from error
+    except NotReadError as error:
+        raise UnreadableImageError(name, str(error), error.hint) from error
     except Exception as error:  # Pillow's plug-ins raise nearly every type on a broken file
-        raise UnreadableImageError(name, f"{error or type(error).__name__}") from error
+        raise UnreadableImageError(name, *_told(error, kind)) from error
+
+
+def _told(error: Exception, kind: Kind | None) -> tuple[str, str]:
+    """Return what is wrong with a file, and what to do."""
+    if isinstance(error, Image.DecompressionBombError):
+        return f"an image too large: {error}", "making it smaller"
+    if not isinstance(error, UnidentifiedImageError):
+        what = str(error) or type(error).__name__
+        return (f"{kind.name}, damaged or cut short: {what}" if kind else what), AGAIN
+    if kind:
+        return f"{kind.name} with a damaged header, or of a layout that is not read", AGAIN
+    return "no image format that is read", "saving it as PNG, or removing it"

@@ -47,7 +47,7 @@ def apply_to_file(
     output = output or Path(f"{image.stem}-{Path(kernel).stem}.png")
     _check_options(image, output, stride, padding)
     weights = read_kernel(kernel)
-    pixels = np.asarray(open_image(_content(image), image))
+    pixels = np.asarray(open_image(_content(image), image).flat())
     too_large = weights.shape[0] > pixels.shape[0] or weights.shape[1] > pixels.shape[1]
     if padding == "valid" and too_large:
         raise InputError(

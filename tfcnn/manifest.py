@@ -1,31 +1,42 @@
 """Who is in the data: one row per image, with its label, its group and its hashes."""
 
+import contextlib
 import csv
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from PIL.Image import Image
+import numpy as np
 
 from tfcnn import atomic, tables, threads
 from tfcnn.datasets import Progress, Source
-from tfcnn.decode import UnreadableImageError, open_image
+from tfcnn.decode import (
+    Background,
+    Opened,
+    UnreadableImageError,
+    histogram_of_16_bits,
+    open_image,
+    relevant,
+)
 from tfcnn.errors import InputError
 
-__all__ = ["DIM_NOTE", "LossError", "Manifest", "Row", "build", "hash_pixels"]
+__all__ = ["DIM_NOTE", "LossError", "Manifest", "Row", "build", "hash_pixels", "remarked"]
 
 FILE = "manifest.csv"
 SAMPLE = 20  # images whose bits are looked at
 DIM = 65536 // 8  # 12-bit cameras end at 4095
+DIM_SHARE = 0.995  # of the sample's values: a hot pixel of 16 x 16 is no light
 DIM_NOTE = (
-    f"the 16-bit images hold no value over {DIM:,} of 65,535, so in 8 bits they are nearly black: "
-    "scale them to 16 bits, or save them as 8"
+    f"the 16-bit images hold next to no value over {DIM:,} of 65,535, so in 8 bits they are nearly "
+    "black: scale them to 16 bits, or save them as 8"
 )
-Seen = Callable[[str, Image], None]
+# of samples in 1 to 4 channels as RGB or RGBA: grey saved as RGB is the same picture
+CHANNELS = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
+Seen = Callable[[str, Opened], None]
 # a hash fits the file it was made from: same path, size and modification time
 
 
@@ -39,7 +50,11 @@ class LossError(InputError):
 
 @dataclass(frozen=True)
 class Row:
-    """One image. `unreadable` holds the reason where it could not be decoded."""
+    """One image.
+
+    `unreadable` holds the reason where it could not be decoded; `remarks`, joined by semicolons,
+    what is not seen of it where it was.
+    """
 
     path: str
     label: str
@@ -50,6 +65,7 @@ class Row:
     size_bytes: int
     mtime_ns: int
     unreadable: str = ""
+    remarks: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,7 @@ def build(
     progress: Progress | None = None,
     verify: bool = False,
     seen: Seen | None = None,
+    background: Background = "black",
 ) -> Manifest:
     """Read every image once, remember its hashes, and set the unreadable ones aside.
 
@@ -112,6 +129,7 @@ def build(
         verify: hash again even where size and modification time are unchanged.
         seen: given the path and the opened image of each file that is read, from several threads,
             so that it need not be opened once more.
+        background: what is seen through transparent pixels, for a note where it hides pictures.
 
     Raises:
         InputError: if a regex and a CSV are given, or a group cannot be read for every image.
@@ -131,29 +149,58 @@ def build(
         source.notes,
     )
     _check_losses(manifest)
-    return replace(manifest, notes=(*manifest.notes, *_found(manifest)))
+    return replace(manifest, notes=(*manifest.notes, *_found(manifest, background)))
 
 
-def hash_pixels(image: Image) -> str:
-    """Return the sha256 of an opened image's own pixels, whatever file format held them."""
-    if image.mode != "RGB":
-        image = image.convert("RGB")  # grey saved as RGB is the same picture
+def hash_pixels(opened: Opened) -> str:
+    """Return the sha256 of an image's own values, whatever file format held them."""
+    samples, image = opened.samples, opened.image
     found = hashlib.sha256(f"{image.size}".encode())
-    found.update(image.tobytes())
+    if samples is not None and (samples % 257).any():  # else they are those of 8 bits
+        values = samples[..., CHANNELS[samples.shape[2]]]
+    elif image.mode == "RGBA":
+        values = np.array(image)
+    else:
+        found.update(image.convert("RGB").tobytes())
+        return found.hexdigest()
+    if values.shape[2] == 4:
+        values[values[..., 3] == 0] = 0  # what no one sees is not the picture
+    found.update(values.tobytes())
     return found.hexdigest()
 
 
-def _found(manifest: Manifest) -> Iterator[str]:
+def _found(manifest: Manifest, background: Background) -> Iterator[str]:
     """Yield what the images themselves show, and a reader of any result must know."""
     twice = [rows for rows in manifest.copies() if len({row.label for row in rows}) > 1]
     if twice:
         first = " = ".join(row.path for row in twice[0])
         yield f"{len(twice)} pictures are in two classes at once, such as {first}"
-    rows = manifest.rows
-    sample = rows[:: max(1, len(rows) // SAMPLE)]
-    peaks = [manifest.source.peak_of_16_bits(row.path) for row in sample]
-    if max((peak for peak in peaks if peak is not None), default=DIM) < DIM:
+    yield from remarked(manifest.rows, background)
+    if _is_dim(manifest):
         yield DIM_NOTE
+
+
+def remarked(rows: Sequence[Row], background: Background) -> Iterator[str]:
+    """Yield how many images each remark is on: "7 images with several pages, …"."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for remark in relevant([text for text in row.remarks.split("; ") if text], background):
+            what, _, count = remark.partition(": ")
+            found[what].append(f"{row.path} ({count})" if count else row.path)
+    for what, paths in found.items():
+        images = "1 image" if len(paths) == 1 else f"{len(paths):,} images"
+        yield f"{images} with {what}, such as {paths[0]}"
+
+
+def _is_dim(manifest: Manifest) -> bool:
+    """Say whether nearly all values of a sample of the 16-bit images are dark."""
+    rows = manifest.rows
+    counts = np.zeros(DIM * 8, dtype=np.int64)
+    for row in rows[:: max(1, len(rows) // SAMPLE)]:
+        with contextlib.suppress(OSError):
+            found = histogram_of_16_bits(manifest.source.read(row.path))
+            counts += 0 if found is None else found
+    return bool(counts.any() and counts[:DIM].sum() >= DIM_SHARE * counts.sum())
 
 
 def _hashed(
@@ -186,7 +233,8 @@ def _hash(source: Source, row: Row, seen: Seen | None) -> Row:
         image = open_image(content, row.path)
         if seen:
             seen(row.path, image)
-        return replace(row, pixels_sha256=hash_pixels(image))
+        remarks = "; ".join(image.remarks)
+        return replace(row, pixels_sha256=hash_pixels(image), remarks=remarks)
     except UnreadableImageError as error:
         return replace(row, unreadable=error.reason)
     except OSError as error:
@@ -256,7 +304,10 @@ def _check_losses(manifest: Manifest) -> None:
 def _remembered(path: Path) -> dict[str, Row]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [_from_csv(row) for row in csv.DictReader(file)]
+            lines = csv.DictReader(file)
+            if lines.fieldnames != [field.name for field in fields(Row)]:
+                return {}
+            rows = [_from_csv(row) for row in lines]
     except (OSError, KeyError, TypeError, ValueError):
         return {}  # absent, or of another version: everything is hashed again
     return {row.path: row for row in rows}

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tfcnn import domain as domains
 from tfcnn import engines, threads
 from tfcnn.datasets.folder import image_files, is_image_name
-from tfcnn.decode import Pixels, UnreadableImageError
+from tfcnn.decode import Pixels, UnreadableImageError, open_image, relevant
 from tfcnn.errors import InputError
 from tfcnn.runs import Run
 
@@ -50,6 +50,7 @@ class Prediction:
         flag: "", `unreadable`, `out-of-domain` (unlike the training images: the answer means
             nothing) or `abstain` (too close to call); the answer is given all the same.
         reason: why, where there is a flag.
+        remark: what is not seen of the image, such as its other pages, mostly "".
     """
 
     path: str
@@ -58,6 +59,7 @@ class Prediction:
     decision: str
     flag: str = ""
     reason: str = field(default="", compare=False)
+    remark: str = field(default="", compare=False)
 
 
 class Predictor:
@@ -160,22 +162,24 @@ class Predictor:
 
     def _decode(
         self, images: Sequence["Image"]
-    ) -> list[tuple["Image", Pixels | UnreadableImageError]]:
-        decoded: list[tuple[Image, Pixels | UnreadableImageError]] = []
+    ) -> list[tuple["Image", Pixels | UnreadableImageError, str]]:
+        decoded: list[tuple[Image, Pixels | UnreadableImageError, str]] = []
         for image in images:
             try:
-                decoded.append((image, self.decoder.decode(image.read(), image.path)))
+                opened = open_image(image.read(), image.path)
+                remark = "; ".join(relevant(opened.remarks, self.decoder.background))
+                decoded.append((image, self.decoder.pixels(opened, image.path), remark))
             except UnreadableImageError as error:
-                decoded.append((image, error))
+                decoded.append((image, error, ""))
         return decoded
 
     def _answer(
-        self, decoded: list[tuple["Image", Pixels | UnreadableImageError]]
+        self, decoded: list[tuple["Image", Pixels | UnreadableImageError, str]]
     ) -> Iterator[Prediction]:
-        readable = [pixels for _, pixels in decoded if isinstance(pixels, np.ndarray)]
+        readable = [pixels for _, pixels, _ in decoded if isinstance(pixels, np.ndarray)]
         rows = iter(zip(*self.answers(np.stack(readable)), strict=True) if readable else ())
         names = self.run.class_names
-        for image, pixels in decoded:
+        for image, pixels, remark in decoded:
             if isinstance(pixels, UnreadableImageError):
                 yield Prediction(image.path, "", {}, "", UNREADABLE, pixels.reason)
                 continue
@@ -188,6 +192,7 @@ class Predictor:
                 names[decision],
                 flag,
                 reason,
+                remark,
             )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from tfcnn.decode import Fit
+from tfcnn.decode import Background, Fit
 
 __all__ = [
     "Augment",
@@ -74,6 +74,7 @@ class DataSettings(_Section):
     image_size: tuple[int, int] | None = None
     channels: Literal[1, 3] = 3
     fit: Fit = "stretch"
+    background: Background = "black"
     split: SplitSettings = SplitSettings()
 
     @model_validator(mode="after")

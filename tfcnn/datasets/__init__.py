@@ -89,12 +89,6 @@ class Source:
 
         return read_size(self.root / path)
 
-    def peak_of_16_bits(self, path: str) -> int | None:
-        """Return the largest value of a 16-bit grey image, or None of any other."""
-        from tfcnn.decode import peak_of_16_bits
-
-        return peak_of_16_bits(self.root / path)
-
 
 @dataclass(frozen=True)
 class ArraySource(Source):
@@ -120,10 +114,6 @@ class ArraySource(Source):
         """Return `(height, width)` in px."""
         height, width = self._pixels(path).shape[:2]
         return height, width
-
-    def peak_of_16_bits(self, path: str) -> int | None:
-        """Return None: arrays are uint8."""
-        return None
 
 
 def data_home() -> Path:

@@ -38,7 +38,12 @@ def predict(
     known = seen.read(run)
     if group_regex is None and group_csv is None:
         group_regex = _own_regex(run, source, known)
-    listed = manifest.build(source, group_regex=group_regex, group_csv=group_csv)
+    listed = manifest.build(
+        source,
+        group_regex=group_regex,
+        group_csv=group_csv,
+        background=run.decoder.background,
+    )
     _refuse_seen(known, listed)
     images = decoded(source, listed.rows, run.decoder).images
     index = {name: i for i, name in enumerate(run.class_names)}

@@ -1,1 +1,32 @@
-"""What image files hold: their kinds, and samples that Pillow gives only in part."""
+"""What image files hold: their kinds, and what Pillow does not give of them, or not rightly."""
+
+from tfcnn.formats import jpeg, png, pnm, tiff
+from tfcnn.formats.kinds import Kind
+from tfcnn.formats.samples import Deep
+
+__all__ = ["deep", "without_metadata"]
+
+
+def deep(content: bytes, kind: Kind | None) -> Deep | None:
+    """Return the samples of a file of more than 8 bits, or None where Pillow gives all there is.
+
+    Raises:
+        NotReadError: if it is sound and of a layout that is not read.
+        ValueError: if it is broken.
+    """
+    found = {"PNG": png.deep, "TIFF": tiff.deep, "PPM": pnm.deep}.get(kind.pillow if kind else "")
+    return found(content) if found else None
+
+
+def without_metadata(content: bytes, kind: Kind | None) -> bytes | None:
+    """Return a file without what its pixels do not depend on, or None where none can be made.
+
+    Raises:
+        ValueError: if what pixels depend on is damaged.
+    """
+    found = {
+        "PNG": png.without_metadata,
+        "TIFF": tiff.without_metadata,
+        "JPEG": jpeg.without_metadata,
+    }.get(kind.pillow if kind else "")
+    return found(content) if found else None

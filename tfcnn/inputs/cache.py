@@ -11,17 +11,16 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from PIL.Image import Image
 
 from tfcnn import atomic, threads
 from tfcnn.datasets import Progress, Source, data_home
-from tfcnn.decode import Decoder, Pixels
+from tfcnn.decode import Decoder, Opened, Pixels
 from tfcnn.disk import disk_errors, locked
 from tfcnn.manifest import Row
 
 __all__ = ["Decoded", "Early", "decoded"]
 
-VERSION = 2  # raise when the decoder changes: arrays of an earlier one are then made anew
+VERSION = 3  # raise when the decoder changes: arrays of an earlier one are then made anew
 EARLY_BYTES = 2**30  # of memory
 
 
@@ -55,7 +54,7 @@ class Early:
     _start: float = field(default_factory=perf_counter)
     seconds: float = 0.0
 
-    def see(self, path: str, image: Image) -> None:
+    def see(self, path: str, image: Opened) -> None:
         """Decode an opened image; called from several threads."""
         if len(self.pixels) * math.prod(self.decoder.shape) < EARLY_BYTES:
             self.pixels[path] = self.decoder.pixels(image, path)

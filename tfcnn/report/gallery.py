@@ -34,7 +34,7 @@ def write(suspects: Suspects, top: int) -> Path:
     """
     source = open_any(recipe.load(str(suspects.path / "recipe.toml")).data.source, Reporter())
     shown = [
-        {**row, "thumbnail": _thumbnail(open_image(source.read(row["path"]), row["path"]))}
+        {**row, "thumbnail": _thumbnail(open_image(source.read(row["path"]), row["path"]).flat())}
         for row in suspects.rows[:top]
     ]
     text = (

@@ -44,7 +44,7 @@ class Album:
             data = content if isinstance(content, bytes) else content.tobytes()
             if hashlib.sha256(data).hexdigest() != self.hashes.get(path):
                 return None
-            return open_image(content, path)
+            return open_image(content, path).flat()
         except (OSError, LookupError, ValueError, TfcnnError):
             return None
 

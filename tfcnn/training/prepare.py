@@ -138,6 +138,7 @@ def _survey(
         group_csv=recipe.data.group_csv,
         progress=reporter.stage(f"reading {source.name}"),
         seen=early.see,
+        background=recipe.data.background,
     )
     _tell(listed, reporter)
     return recipe, listed, early
@@ -159,7 +160,7 @@ def decoder_of(recipe: Recipe) -> Decoder:
     size = recipe.data.image_size
     if size is None:
         raise InputError("data.image_size", "a size", "none", "data.image_size=64")
-    return Decoder(size, recipe.data.channels, recipe.data.fit)
+    return Decoder(size, recipe.data.channels, recipe.data.fit, recipe.data.background)
 
 
 def _filled_in(recipe: Recipe, source: Source) -> Recipe:

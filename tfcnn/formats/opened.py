@@ -1,0 +1,224 @@
+"""A file's bytes as an upright picture of 8 bits, with all its samples where it holds more."""
+
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from tfcnn import formats
+from tfcnn.formats import png, tiff
+from tfcnn.formats.kinds import Kind
+from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, orientation
+
+__all__ = ["FORMATS", "Background", "Opened", "from_file", "from_pixels", "is_deep", "relevant"]
+
+# of metadata: whatever is in them, the pixels are sound or the file is named
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+Background = Literal["black", "white"]
+
+# no others are ever opened: for EPS Pillow starts a program
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+PAGES = "several pages, of which only the first is read"
+FRAMES = "several frames, of which only the first is read"
+CHANNELS = "channels that are neither colour nor alpha, which are not read"
+CLEAR = "nothing but transparent pixels"
+HIDDEN: dict[Background, str] = {
+    "black": "a drawing that vanishes over black, try data.background=white",
+    "white": "a drawing that vanishes over white, try data.background=black",
+}
+LEAST_CONTRAST = 16  # hidden is what has under a sixteenth of the contrast of its opacity
+SAMPLE_PX = 128
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An image at its own size, upright.
+
+    Attributes:
+        image: in mode `L`, `RGB` or, where it is not opaque, `RGBA`: 8 bits.
+        samples: where the file holds more than 8 bits, all of them: uint16
+            `(height, width, 1 to 4)` in [0, 65535], grey or RGB, then alpha if there is any.
+        remarks: what is not seen of it, such as the other pages.
+    """
+
+    image: Image.Image
+    samples: Samples | None = None
+    remarks: tuple[str, ...] = ()
+
+    def flat(self, background: Background = "black") -> Image.Image:
+        """Return the image in mode `L` or `RGB`, laid over a background."""
+        if self.image.mode != "RGBA":
+            return self.image
+        shade = 255 if background == "white" else 0
+        under = Image.new("RGBA", self.image.size, (shade, shade, shade, 255))
+        return Image.alpha_composite(under, self.image).convert("RGB")
+
+
+def relevant(remarks: Sequence[str], background: Background) -> list[str]:
+    """Return the remarks on an image that hold over this background."""
+    other = "black" if background == "white" else "white"
+    return [remark for remark in remarks if f"over {other}" not in remark]
+
+
+def from_pixels(pixels: npt.NDArray[np.uint8]) -> Opened:
+    """Open what is no file: uint8 `(height, width)` or `(height, width, 1 | 3 | 4)`."""
+    image = _eight_bits(Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels))
+    return Opened(image, None, tuple(_vanishing(image)))
+
+
+def from_file(content: bytes, kind: Kind | None) -> Opened:
+    """Open a file of this kind.
+
+    Raises:
+        NotReadError: if it is of a kind or layout that is not read.
+        Exception: nearly any, if it is broken.
+    """
+    names = _readers(kind)
+    deep = formats.deep(content, kind)
+    if deep is None:
+        try:
+            return _by_pillow(Image.open(io.BytesIO(content), formats=names), content)
+        except UnidentifiedImageError:
+            # of a layout that Pillow does not know
+            deep = tiff.deep(content, any_depth=True) if names == ("TIFF",) else None
+            if deep is None:
+                raise
+    return _of(deep, tiff.pages(content) if names == ("TIFF",) else 1)
+
+
+def is_deep(content: bytes, kind: Kind | None) -> bool:
+    """Say whether a file holds more than 8 bits, by its header."""
+    names = _readers(kind)
+    if names != ("TIFF",):
+        with Image.open(io.BytesIO(content), formats=names) as image:
+            if image.mode.startswith("I"):
+                return True
+    return formats.deep(content, kind) is not None
+
+
+def _readers(kind: Kind | None) -> tuple[str, ...]:
+    if kind is None:
+        return FORMATS
+    if kind.pillow == "HEIF":
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise NotReadError(kind.name, kind.hint) from error
+        pillow_heif.register_heif_opener()
+    elif not kind.pillow:
+        raise NotReadError(kind.name, kind.hint)
+    return (kind.pillow,)
+
+
+def _by_pillow(image: Image.Image, content: bytes) -> Opened:
+    image.load()
+    turn = UPRIGHT.get(orientation(image))
+    turned = image.transpose(turn) if turn else image
+    if turned.mode.startswith("I"):  # grey of 16 bits
+        return _of(_grey(turned), 1)
+    flat = _eight_bits(turned, content)
+    remarks = [*_more(image, content), *_vanishing(flat)]
+    return Opened(flat, None, tuple(remarks))
+
+
+def _of(deep: Deep, pages: int) -> Opened:
+    """Scale samples to 8 bits: 65535 / 257 = 255."""
+    reduced = np.round(deep.samples / 257.0).astype(np.uint8)
+    image = _eight_bits(Image.fromarray(reduced[..., 0] if reduced.shape[2] == 1 else reduced))
+    remarks = [*_counted(PAGES, pages, 2), *_counted(CHANNELS, deep.unread, 1), *_vanishing(image)]
+    return Opened(image, deep.samples, tuple(remarks))
+
+
+def _grey(image: Image.Image) -> Deep:
+    samples = np.asarray(image).astype(np.uint16)[..., np.newaxis]
+    transparent = image.info.get("transparency")  # PNG's one transparent shade
+    if transparent is None:
+        return Deep(samples)
+    alpha = np.where(samples == transparent, 0, FULL).astype(np.uint16)
+    return Deep(np.concatenate([samples, alpha], axis=2))
+
+
+def _eight_bits(image: Image.Image, content: bytes = b"") -> Image.Image:
+    """Return an image in mode `L`, `RGB` or, where it is not opaque, `RGBA`."""
+    transparent = image.info.get("transparency")
+    if image.mode in ("RGB", "L") and transparent is None:
+        return image
+    if image.mode == "F":
+        raise NotReadError("floating-point pixels, whose range is not known", SCALED)
+    if image.mode == "LAB":
+        return _from_lab(image)
+    bits = png.grey_bits(content)
+    if bits and bits < 8 and isinstance(transparent, int):  # Pillow scales only the pixels
+        image.info["transparency"] = transparent * (255 // (2**bits - 1))
+    if "A" in image.mode or "a" in image.mode or transparent is not None:
+        rgba = (image.convert("LA") if image.mode in ("La", "1") else image).convert("RGBA")
+        return rgba.convert("RGB") if _opacity(rgba)[0] == 255 else rgba
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    found = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
+    if found is None:
+        raise NotReadError("pixels in CIE Lab")
+    return found
+
+
+def _more(image: Image.Image, content: bytes) -> Iterator[str]:
+    """Yield what of a file is not in the image that was read."""
+    if image.format == "TIFF":
+        yield from _counted(PAGES, tiff.pages(content), 2)
+        yield from _counted(CHANNELS, tiff.unread(content), 1)
+    elif image.format == "GIF":  # counting goes on to the next frames
+        again = Image.open(io.BytesIO(content), formats=["GIF"])
+        yield from _counted(FRAMES, getattr(again, "n_frames", 1), 2)
+    elif image.format != "MPO":  # of a telephone, whose other pictures belong to the first
+        yield from _counted(FRAMES, getattr(image, "n_frames", 1), 2)
+
+
+def _counted(what: str, count: int, least: int) -> Iterator[str]:
+    if count >= least:
+        yield f"{what}: {count}"
+
+
+def _vanishing(image: Image.Image) -> Iterator[str]:
+    """Yield what cannot be seen of a picture because of its transparency."""
+    if image.mode != "RGBA":
+        return
+    if _opacity(image)[1] == 0:
+        yield CLEAR
+        return
+    sides = (min(image.width, SAMPLE_PX), min(image.height, SAMPLE_PX))
+    sample = image.resize(sides, Image.Resampling.NEAREST)  # of a large image it mostly settles it
+    for background, text in HIDDEN.items():
+        if _is_hidden(sample, background) and _is_hidden(image, background):
+            yield text
+
+
+def _is_hidden(image: Image.Image, background: Background) -> bool:
+    """Say whether a background shows next to nothing of what the opacity draws."""
+    seen = np.asarray(Opened(image).flat(background))
+    contrast = int(np.ptp(seen, axis=(0, 1)).max())
+    least, most = _opacity(image)
+    return contrast * LEAST_CONTRAST <= most - least
+
+
+def _opacity(rgba: Image.Image) -> tuple[int, int]:
+    """Return the least and the greatest opacity, in [0, 255]."""
+    alpha = np.asarray(rgba.getchannel("A"))
+    return int(alpha.min()), int(alpha.max())

@@ -1,0 +1,54 @@
+"""The samples of an image that hold more than 8 bits, of which Pillow often gives but 8."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+__all__ = ["FULL", "SCALED", "Deep", "NotReadError", "Samples", "orientation", "upright"]
+
+Samples = npt.NDArray[np.uint16]
+SCALED = "scaling them to 16-bit whole numbers, 0 to 65535"
+FULL = 65535  # white, and wholly opaque
+ORIENTATION = 0x0112  # an EXIF tag
+ACROSS_DOWN = ((2, 3, 6, 7), (3, 4, 7, 8))  # its values by which an image is flipped
+
+
+class NotReadError(ValueError):
+    """A sound file of a layout that is not read; `hint` says what to do about it."""
+
+    def __init__(self, reason: str, hint: str = "saving it as 8-bit or 16-bit PNG") -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Deep:
+    """What an image file holds, at full depth.
+
+    Attributes:
+        samples: uint16 `(height, width, 1 | 2 | 3 | 4)`, upright: grey or RGB in [0, 65535] with
+            0 for black, then alpha, if there is any, which the colours are not multiplied with.
+        unread: how many channels of the file are in neither.
+    """
+
+    samples: Samples
+    unread: int = 0
+
+
+def orientation(image: Image.Image) -> int:
+    """Return how an image lies by its EXIF data, 1 to 8; 1 where these are absent or broken."""
+    try:
+        found = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # metadata never make an image unreadable
+        return 1
+    return found if found in range(1, 9) else 1
+
+
+def upright(samples: Samples, orientation: int) -> Samples:
+    """Return samples that lie in one of EXIF's eight ways as they are to be seen."""
+    if orientation in (5, 6, 7, 8):
+        samples = samples.swapaxes(0, 1)
+    across, down = (slice(None, None, -1 if orientation in way else 1) for way in ACROSS_DOWN)
+    return np.ascontiguousarray(samples[down, across])

@@ -1,0 +1,243 @@
+"""TIFF: its pages, and its samples of any depth, by bits per sample and photometric tag.
+
+Pillow decides by its own modes: it inverts no 16-bit image whose 0 is white, takes signed samples
+for unsigned ones, keeps 8 of 16 bits of a colour, and knows few layouts. But it unpacks every
+compression. So a file is described to it anew, as an 8-bit grey image of the same rows of bytes,
+and those bytes are read here. Tags: TIFF Revision 6.0 (Adobe, 1992).
+"""
+
+import io
+import struct
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from tfcnn.formats.kinds import RAW
+from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, upright
+
+__all__ = ["deep", "pages", "unread", "without_metadata"]
+
+Tags = dict[int, tuple[int, ...]]
+Bytes = npt.NDArray[np.uint8]
+SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+FILL_ORDER, STRIPS, ORIENTATION, CHANNELS = 266, 273, 274, 277
+STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 278, 279, 284, 317
+TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 322, 323, 324, 325
+SUB_IMAGES, EXTRA, FORMAT = 330, 338, 339
+DNG_VERSION, SENSOR = 50706, 32803  # the second: a photometry, of a colour filter array
+REDUCED, MASK = 1, 4  # bits of SUBFILE: a thumbnail, and what is to be seen of another image
+# all that pixels depend on: sizes and places, colour map, JPEG tables, subsampling
+NEEDED = {*range(254, 280), 284, 292, 293, *range(317, 326), 332, 338, 339, 347, *range(512, 533)}
+INTEGERS = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
+MOST_ENTRIES = 65536  # a broken directory may claim any number
+BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions of bytes, whatever they mean
+UNSIGNED, SIGNED, FLOATING, UNDEFINED = 1, 2, 3, 4  # values of FORMAT
+WHITE_IS_0, RGB, CMYK = 0, 2, 5  # values of PHOTOMETRIC
+COLOURS = {WHITE_IS_0: 1, 1: 1, RGB: 3, CMYK: 4}  # how many samples of a pixel are its colour
+PHOTOMETRIES = {0: "grey", 1: "grey", 2: "RGB", 3: "a palette", CMYK: "CMYK", 6: "YCbCr", 8: "Lab"}
+PREMULTIPLIED, ALPHA = 1, 2  # values of EXTRA
+
+
+def pages(content: bytes) -> int:
+    """Return how many full images a file holds, without thumbnails and masks."""
+    kinds = [tags.get(SUBFILE, (0,))[0] for tags in _directories(content)]
+    return sum(not kind & (REDUCED | MASK) for kind in kinds)
+
+
+def unread(content: bytes) -> int:
+    """Return how many channels of the first page are said to be no colour and no alpha."""
+    return next(_directories(content), {}).get(EXTRA, ()).count(0)
+
+
+def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
+    """Return the samples of the first page, or None where Pillow knows them: 8 bits at most.
+
+    Args:
+        content: the file.
+        any_depth: take also what Pillow would be asked for, as it has refused.
+
+    Raises:
+        NotReadError: if its layout is not read, or the file is a camera's raw file.
+    """
+    tags = next(_directories(content), {})
+    _refuse_previews(tags, content)
+    bits, formats = tags.get(BITS, (1,)), set(tags.get(FORMAT, (1,)))
+    if not any_depth and max(bits) <= 8 and formats <= {UNSIGNED, UNDEFINED}:
+        return None
+    _refuse_unknown(tags, bits, formats)
+    values = _scaled(_values(content, tags, bits[0], formats == {SIGNED}), bits[0])
+    photometry, extra = tags.get(PHOTOMETRIC, (0,))[0], tags.get(EXTRA, ())
+    samples = _shaded(values, photometry, extra)
+    unread = values.shape[2] - samples.shape[2] - (photometry == CMYK)
+    return Deep(upright(samples, tags.get(ORIENTATION, (1,))[0]), unread)
+
+
+def without_metadata(content: bytes) -> bytes | None:
+    """Return the first page with those tags only that its pixels depend on."""
+    tags = next(_directories(content), {})
+    kept = {tag: values for tag, values in tags.items() if tag in NEEDED}
+    return _described(content, kept) if kept else None
+
+
+def _refuse_previews(tags: Tags, content: bytes) -> None:
+    """Refuse files whose first image is a small preview of another, which is not read."""
+    is_reduced = tags.get(SUBFILE, (0,))[0] & REDUCED
+    if {DNG_VERSION} & set(tags) or tags.get(PHOTOMETRIC) == (SENSOR,):
+        raise NotReadError(RAW.name, RAW.hint)
+    if is_reduced and SUB_IMAGES in tags:
+        raise NotReadError(RAW.name, RAW.hint)  # Nikon, Sony
+    if is_reduced and len(list(islice(_directories(content), 2))) > 1:
+        raise NotReadError("a TIFF whose first image is a thumbnail", "saving its image alone")
+
+
+def _refuse_unknown(tags: Tags, bits: tuple[int, ...], formats: set[int]) -> None:
+    channels, compression = tags.get(CHANNELS, (1,))[0], tags.get(COMPRESSION, (1,))[0]
+    photometry = tags.get(PHOTOMETRIC, (0,))[0]
+    if formats == {FLOATING}:
+        raise NotReadError("floating-point pixels, whose range is not known", SCALED)
+    if len(formats) > 1 or not formats <= {UNSIGNED, SIGNED, UNDEFINED}:
+        raise NotReadError("samples that are no whole numbers", SCALED)
+    if len(set(bits)) > 1 or not (bits[0] <= 16 or bits[0] == 32):
+        raise NotReadError(f"samples of {', '.join(map(str, bits))} bits", SCALED)
+    if photometry not in COLOURS or channels < COLOURS[photometry]:
+        name = PHOTOMETRIES.get(photometry, f"photometry {photometry}")
+        raise NotReadError(f"{bits[0]}-bit samples of {name} with {channels} channels")
+    if compression not in BYTEWISE:
+        raise NotReadError(f"{bits[0]}-bit samples under TIFF compression {compression}")
+
+
+def _directories(content: bytes) -> Iterator[Tags]:
+    """Yield the tags of whole numbers of each page."""
+    order, big = "<" if content[:2] == b"II" else ">", b"+" in content[2:4]
+    place, count, length = ("Q", "Q", 20) if big else ("I", "H", 12)
+    try:
+        (at,) = struct.unpack_from(order + place, content, 8 if big else 4)
+        visited = set()
+        while at and at not in visited:
+            visited.add(at)
+            (entries,) = struct.unpack_from(order + count, content, at)
+            if entries > MOST_ENTRIES:
+                return
+            at += struct.calcsize(count)
+            places = range(at, at + entries * length, length)
+            found = [_entry(content, order, place, entry) for entry in places]
+            yield {tag: values for tag, values in found if values}
+            (at,) = struct.unpack_from(order + place, content, at + entries * length)
+    except struct.error:
+        return  # cut short: whoever decodes it will say so
+
+
+def _entry(content: bytes, order: str, place: str, at: int) -> tuple[int, tuple[int, ...]]:
+    """Return a tag and its values; none where they are no whole numbers, or lie outside."""
+    tag, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
+    letter = INTEGERS.get(kind)
+    at += struct.calcsize(f"={place}") + 4
+    if letter is None or count * struct.calcsize(f"={letter}") > len(content):
+        return tag, ()
+    if count * struct.calcsize(f"={letter}") > struct.calcsize(f"={place}"):
+        (at,) = struct.unpack_from(order + place, content, at)
+    try:
+        return tag, struct.unpack_from(f"{order}{count}{letter}", content, at)
+    except struct.error:
+        return tag, ()
+
+
+def _values(content: bytes, tags: Tags, bits: int, signed: bool) -> npt.NDArray[np.int64]:
+    """Return the samples as they are written, `(height, width, channels)`."""
+    channels, key = tags.get(CHANNELS, (1,))[0], TILES if TILES in tags else STRIPS
+    planes = channels if tags.get(PLANAR) == (2,) else 1
+    width, height, together = tags[WIDTH][0], tags[HEIGHT][0], channels // planes
+    count = len(tags[key]) // planes
+    found = []
+    for plane in range(planes):
+        part = slice(plane * count, (plane + 1) * count)
+        rows = _rows(content, tags, part, together * bits)
+        values = _unpacked(rows, bits, width * together, signed, content[:2] == b"II")
+        values = values.reshape(height, width, together)
+        if tags.get(PREDICTOR) == (2,):
+            tile_width = tags[TILE_WIDTH][0] if TILES in tags else width
+            values = _undone(values, tile_width)
+        found.append(values)
+    return np.concatenate(found, axis=2).astype(np.int64)
+
+
+def _rows(content: bytes, tags: Tags, part: slice, pixel_bits: int) -> Bytes:
+    """Return the bytes of each row, `(height, bytes)`, of some of the strips or tiles."""
+    kept = {tag: tags[tag] for tag in (HEIGHT, COMPRESSION, FILL_ORDER, STRIP_ROWS) if tag in tags}
+    kept |= {
+        tag: tags[tag][part] for tag in (STRIPS, STRIP_BYTES, TILES, TILE_BYTES) if tag in tags
+    }
+    kept |= {WIDTH: ((tags[WIDTH][0] * pixel_bits + 7) // 8,), BITS: (8,), PHOTOMETRIC: (1,)}
+    if TILES in tags:
+        kept |= {
+            TILE_WIDTH: (tags[TILE_WIDTH][0] * pixel_bits // 8,),
+            TILE_HEIGHT: tags[TILE_HEIGHT],
+        }
+    with Image.open(io.BytesIO(_described(content, kept)), formats=["TIFF"]) as image:
+        return np.asarray(image)
+
+
+def _unpacked(
+    rows: Bytes, bits: int, count: int, signed: bool, little: bool
+) -> npt.NDArray[np.integer]:
+    """Return `count` samples of each row of bytes."""
+    if bits % 8 == 0:
+        kind = np.dtype(f"{'<' if little else '>'}{'i' if signed else 'u'}{bits // 8}")
+        return rows.view(kind)[:, :count].astype(kind.newbyteorder("="))
+    each = np.unpackbits(rows, axis=1, count=count * bits).reshape(len(rows), count, bits)
+    values: npt.NDArray[np.int64] = (each.astype(np.int64) << np.arange(bits)[::-1]).sum(axis=2)
+    return values
+
+
+def _undone(values: npt.NDArray[np.integer], tile_width: int) -> npt.NDArray[np.integer]:
+    """Sum up what was written as the difference from the sample to the left."""
+    for left in range(0, values.shape[1], tile_width):
+        tile = values[:, left : left + tile_width]
+        np.cumsum(tile, axis=1, dtype=values.dtype, out=tile)
+    return values
+
+
+def _scaled(values: npt.NDArray[np.int64], bits: int) -> Samples:
+    """Return values in [0, 65535]."""
+    if values.min(initial=0) < 0:
+        raise NotReadError("pixels below 0, so that what is black is not known", SCALED)
+    if values.max(initial=0) > FULL:
+        raise NotReadError(f"pixels outside the 16-bit range 0..{FULL}", SCALED)
+    if bits < 16:
+        values = (values * FULL * 2 + 2**bits - 1) // (2 * (2**bits - 1))  # rounded
+    return values.astype(np.uint16)
+
+
+def _shaded(values: Samples, photometry: int, extra: tuple[int, ...]) -> Samples:
+    """Return grey or RGB with 0 for black, and alpha if there is any."""
+    colour, others = np.split(values, [COLOURS[photometry]], axis=2)
+    has_alpha = extra[:1] in ((PREMULTIPLIED,), (ALPHA,)) or (photometry == RGB and not extra)
+    alpha = others[..., :1] if has_alpha else others[..., :0]
+    if extra[:1] == (PREMULTIPLIED,):
+        whole = colour.astype(np.float64) * FULL / np.maximum(alpha, 1)
+        colour = np.round(np.minimum(whole, FULL)).astype(np.uint16)
+    if photometry == WHITE_IS_0:
+        colour = FULL - colour
+    if photometry == CMYK:
+        ink = FULL - colour.astype(np.float64)
+        colour = np.round(ink[..., :3] * ink[..., 3:] / FULL).astype(np.uint16)
+    return np.concatenate([colour, alpha], axis=2)
+
+
+def _described(content: bytes, tags: Tags) -> bytes:
+    """Return a file that says of the data of another what these tags say."""
+    order = "<" if content[:2] == b"II" else ">"
+    at = len(content) + len(content) % 2
+    after = at + 2 + 12 * len(tags) + 4
+    entries, arrays = b"", b""
+    for tag, values in sorted(tags.items()):
+        data = struct.pack(f"{order}{len(values)}I", *values)
+        if len(values) > 1:
+            arrays, data = arrays + data, struct.pack(f"{order}I", after + len(arrays))
+        entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + data
+    head = content[:2] + struct.pack(f"{order}HI", 42, at)
+    directory = struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+    return head + content[8:].ljust(at - 8, b"\0") + directory + arrays
