@@ -197,4 +197,4 @@ def test_settings_survive_json():
 
 
 def test_open_image_keeps_grey():
-    assert open_image(encoded(Image.new("L", (3, 3)))).mode == "L"
+    assert open_image(encoded(Image.new("L", (3, 3)))).image.mode == "L"

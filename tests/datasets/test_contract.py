@@ -86,7 +86,7 @@ def test_every_image_can_be_found_and_decoded(source: Source) -> None:
         assert mtime_ns > 0
         content = source.read(item.path)
         height, width = source.size(item.path) or (0, 0)
-        assert open_image(content).size == (width, height)
+        assert open_image(content).image.size == (width, height)
         pixels = decoder.decode(content, item.path)
         assert (pixels.shape, pixels.dtype) == ((20, 24, 3), np.uint8)
         assert pixels.any()

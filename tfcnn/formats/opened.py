@@ -162,11 +162,10 @@ def _eight_bits(image: Image.Image, content: bytes = b"") -> Image.Image:
         raise NotReadError("floating-point pixels, whose range is not known", SCALED)
     if image.mode == "LAB":
         return _from_lab(image)
-    bits = png.grey_bits(content)
-    if bits and bits < 8 and isinstance(transparent, int):  # Pillow scales only the pixels
-        image.info["transparency"] = transparent * (255 // (2**bits - 1))
+    if image.mode == "L" and isinstance(transparent, int):  # Pillow scales only the pixels
+        image.info["transparency"] = transparent * 255 // png.white(content)
     if "A" in image.mode or "a" in image.mode or transparent is not None:
-        rgba = (image.convert("LA") if image.mode in ("La", "1") else image).convert("RGBA")
+        rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         return rgba.convert("RGB") if _opacity(rgba)[0] == 255 else rgba
     return image.convert("L" if image.mode == "1" else "RGB")
 

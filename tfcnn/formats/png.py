@@ -14,7 +14,7 @@ from PIL import Image
 
 from tfcnn.formats.samples import FULL, Deep, orientation, upright
 
-__all__ = ["deep", "grey_bits", "without_metadata"]
+__all__ = ["deep", "white", "without_metadata"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {2: 3, 4: 2, 6: 4}  # of the colour types of which Pillow keeps 8 bits
@@ -50,9 +50,9 @@ def deep(content: bytes) -> Deep | None:
         return Deep(upright(samples, orientation(image)))
 
 
-def grey_bits(content: bytes) -> int | None:
-    """Return the bits per sample of a grey image, or None of one in colour."""
-    return content[24] if content[12:16] == b"IHDR" and content[25] == 0 else None
+def white(content: bytes) -> int:
+    """Return the value of white in a grey image of up to 8 bits, which Pillow makes 255."""
+    return 2 ** content[24] - 1 if content[12:16] == b"IHDR" and content[25] == 0 else 255
 
 
 def without_metadata(content: bytes) -> bytes:
