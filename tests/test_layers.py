@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "tfcnn"
 ORDER = [
     {"errors", "progress", "quiet"},
     {"atomic", "tables", "disk", "threads"},
+    {"remarks"},
     {"formats"},
     {"decode"},
     {"schema"},

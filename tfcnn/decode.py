@@ -19,8 +19,9 @@ from tfcnn import formats
 from tfcnn.errors import InputError
 from tfcnn.formats import kinds, opened
 from tfcnn.formats.kinds import HEAD_BYTES, Kind
-from tfcnn.formats.opened import Background, Opened, relevant
+from tfcnn.formats.opened import Opened
 from tfcnn.formats.samples import FULL, NotReadError
+from tfcnn.remarks import Background
 
 __all__ = [
     "HEAD_BYTES",
@@ -34,7 +35,6 @@ __all__ = [
     "is_picture",
     "open_image",
     "read_size",
-    "relevant",
 ]
 
 # over 89 megapixels Pillow warns; over twice as many it refuses, which names the file

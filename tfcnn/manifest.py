@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic, tables, threads
+from tfcnn import atomic, remarks, tables, threads
 from tfcnn.datasets import Progress, Source
 from tfcnn.decode import (
     Background,
@@ -20,7 +20,6 @@ from tfcnn.decode import (
     UnreadableImageError,
     histogram_of_16_bits,
     open_image,
-    relevant,
 )
 from tfcnn.errors import InputError
 
@@ -52,8 +51,8 @@ class LossError(InputError):
 class Row:
     """One image.
 
-    `unreadable` holds the reason where it could not be decoded; `remarks`, joined by semicolons,
-    what is not seen of it where it was.
+    `unreadable` holds the reason where it could not be decoded; `remarks` what is not seen of it
+    where it was (`tfcnn.remarks.join`).
     """
 
     path: str
@@ -182,14 +181,7 @@ def _found(manifest: Manifest, background: Background) -> Iterator[str]:
 
 def remarked(rows: Sequence[Row], background: Background) -> Iterator[str]:
     """Yield how many images each remark is on: "7 images with several pages, …"."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        for remark in relevant([text for text in row.remarks.split("; ") if text], background):
-            what, _, count = remark.partition(": ")
-            found[what].append(f"{row.path} ({count})" if count else row.path)
-    for what, paths in found.items():
-        images = "1 image" if len(paths) == 1 else f"{len(paths):,} images"
-        yield f"{images} with {what}, such as {paths[0]}"
+    return remarks.notes({row.path: row.remarks for row in rows}, background)
 
 
 def _is_dim(manifest: Manifest) -> bool:
@@ -233,8 +225,8 @@ def _hash(source: Source, row: Row, seen: Seen | None) -> Row:
         image = open_image(content, row.path)
         if seen:
             seen(row.path, image)
-        remarks = "; ".join(image.remarks)
-        return replace(row, pixels_sha256=hash_pixels(image), remarks=remarks)
+        told = remarks.join(image.remarks)
+        return replace(row, pixels_sha256=hash_pixels(image), remarks=told)
     except UnreadableImageError as error:
         return replace(row, unreadable=error.reason)
     except OSError as error:

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn import domain as domains
-from tfcnn import engines, threads
+from tfcnn import engines, remarks, threads
 from tfcnn.datasets.folder import image_files, is_image_name
-from tfcnn.decode import Pixels, UnreadableImageError, open_image, relevant
+from tfcnn.decode import Pixels, UnreadableImageError, open_image
 from tfcnn.errors import InputError
 from tfcnn.runs import Run
 
@@ -167,7 +167,7 @@ class Predictor:
         for image in images:
             try:
                 opened = open_image(image.read(), image.path)
-                remark = "; ".join(relevant(opened.remarks, self.decoder.background))
+                remark = remarks.join(opened.remarks, self.decoder.background)
                 decoded.append((image, self.decoder.pixels(opened, image.path), remark))
             except UnreadableImageError as error:
                 decoded.append((image, error, ""))

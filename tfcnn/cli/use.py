@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from tfcnn import api
+from tfcnn import api, remarks
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import (
     GroupCsv,
@@ -113,15 +113,19 @@ def predict(
 
         explainer = Explainer(opened)
     predictions = api.stream(opened, paths)  # a wrong path is said before anything is written
-    unreadable = 0
+    unreadable, remarked = 0, dict[str, str]()
 
     def counted() -> "Iterator[Prediction]":
         nonlocal unreadable
         for prediction in predictions:
             unreadable += prediction.flag == "unreadable"
+            if prediction.remark:
+                remarked[prediction.path] = prediction.remark
             yield prediction
 
     total = writing.write(counted(), opened.class_names, format_name, output)
+    for note in remarks.notes(remarked):
+        typer.echo(note, err=True)
     if output:
         typer.echo(f"{total:,} predictions in {output}", err=True)
     if cam and explainer:

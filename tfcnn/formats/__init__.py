@@ -1,6 +1,6 @@
 """What image files hold: their kinds, and what Pillow does not give of them, or not rightly."""
 
-from tfcnn.formats import jpeg, png, pnm, tiff
+from tfcnn.formats import jpeg, png, pnm, tiff, webp
 from tfcnn.formats.kinds import Kind
 from tfcnn.formats.samples import Deep
 
@@ -28,5 +28,6 @@ def without_metadata(content: bytes, kind: Kind | None) -> bytes | None:
         "PNG": png.without_metadata,
         "TIFF": tiff.without_metadata,
         "JPEG": jpeg.without_metadata,
+        "WEBP": webp.without_metadata,
     }.get(kind.pillow if kind else "")
     return found(content) if found else None

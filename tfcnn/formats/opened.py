@@ -2,9 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +13,12 @@ from tfcnn import formats
 from tfcnn.formats import png, tiff
 from tfcnn.formats.kinds import Kind
 from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, orientation
+from tfcnn.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
 
-__all__ = ["FORMATS", "Background", "Opened", "from_file", "from_pixels", "is_deep", "relevant"]
+__all__ = ["FORMATS", "Opened", "from_file", "from_pixels", "is_deep"]
 
 # of metadata: whatever is in them, the pixels are sound or the file is named
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-
-Background = Literal["black", "white"]
 
 # no others are ever opened: for EPS Pillow starts a program
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
@@ -32,14 +30,6 @@ UPRIGHT = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}
-PAGES = "several pages, of which only the first is read"
-FRAMES = "several frames, of which only the first is read"
-CHANNELS = "channels that are neither colour nor alpha, which are not read"
-CLEAR = "nothing but transparent pixels"
-HIDDEN: dict[Background, str] = {
-    "black": "a drawing that vanishes over black, try data.background=white",
-    "white": "a drawing that vanishes over white, try data.background=black",
 }
 LEAST_CONTRAST = 16  # hidden is what has under a sixteenth of the contrast of its opacity
 SAMPLE_PX = 128
@@ -67,12 +57,6 @@ class Opened:
         shade = 255 if background == "white" else 0
         under = Image.new("RGBA", self.image.size, (shade, shade, shade, 255))
         return Image.alpha_composite(under, self.image).convert("RGB")
-
-
-def relevant(remarks: Sequence[str], background: Background) -> list[str]:
-    """Return the remarks on an image that hold over this background."""
-    other = "black" if background == "white" else "white"
-    return [remark for remark in remarks if f"over {other}" not in remark]
 
 
 def from_pixels(pixels: npt.NDArray[np.uint8]) -> Opened:
@@ -140,7 +124,7 @@ def _of(deep: Deep, pages: int) -> Opened:
     """Scale samples to 8 bits: 65535 / 257 = 255."""
     reduced = np.round(deep.samples / 257.0).astype(np.uint8)
     image = _eight_bits(Image.fromarray(reduced[..., 0] if reduced.shape[2] == 1 else reduced))
-    remarks = [*_counted(PAGES, pages, 2), *_counted(CHANNELS, deep.unread, 1), *_vanishing(image)]
+    remarks = [*counted(PAGES, pages, 2), *counted(CHANNELS, deep.unread, 1), *_vanishing(image)]
     return Opened(image, deep.samples, tuple(remarks))
 
 
@@ -181,18 +165,13 @@ def _from_lab(image: Image.Image) -> Image.Image:
 def _more(image: Image.Image, content: bytes) -> Iterator[str]:
     """Yield what of a file is not in the image that was read."""
     if image.format == "TIFF":
-        yield from _counted(PAGES, tiff.pages(content), 2)
-        yield from _counted(CHANNELS, tiff.unread(content), 1)
+        yield from counted(PAGES, tiff.pages(content), 2)
+        yield from counted(CHANNELS, tiff.unread(content), 1)
     elif image.format == "GIF":  # counting goes on to the next frames
         again = Image.open(io.BytesIO(content), formats=["GIF"])
-        yield from _counted(FRAMES, getattr(again, "n_frames", 1), 2)
+        yield from counted(FRAMES, getattr(again, "n_frames", 1), 2)
     elif image.format != "MPO":  # of a telephone, whose other pictures belong to the first
-        yield from _counted(FRAMES, getattr(image, "n_frames", 1), 2)
-
-
-def _counted(what: str, count: int, least: int) -> Iterator[str]:
-    if count >= least:
-        yield f"{what}: {count}"
+        yield from counted(FRAMES, getattr(image, "n_frames", 1), 2)
 
 
 def _vanishing(image: Image.Image) -> Iterator[str]:

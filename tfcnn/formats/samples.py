@@ -41,6 +41,7 @@ def orientation(image: Image.Image) -> int:
     """Return how an image lies by its EXIF data, 1 to 8; 1 where these are absent or broken."""
     try:
         found = image.getexif().get(ORIENTATION, 1)
+        found = found[0] if isinstance(found, bytes | tuple) else found  # written as another type
     except Exception:  # metadata never make an image unreadable
         return 1
     return found if found in range(1, 9) else 1

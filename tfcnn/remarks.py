@@ -1,0 +1,48 @@
+"""Remarks: what is not seen of an image though it was read, such as its other pages."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+__all__ = ["Background", "counted", "join", "notes"]
+
+Background = Literal["black", "white"]
+
+PAGES = "several pages, of which only the first is read"
+FRAMES = "several frames, of which only the first is read"
+CHANNELS = "channels that are neither colour nor alpha, which are not read"
+CLEAR = "nothing but transparent pixels"
+HIDDEN: dict[Background, str] = {
+    "black": "a drawing that vanishes over black, try data.background=white",
+    "white": "a drawing that vanishes over white, try data.background=black",
+}
+BETWEEN = "; "
+
+
+def counted(what: str, count: int, least: int) -> Iterator[str]:
+    """Yield a remark with its count, where there are at least so many."""
+    if count >= least:
+        yield f"{what}: {count}"
+
+
+def join(remarks: Sequence[str], background: Background | None = None) -> str:
+    """Return the remarks on an image as one text, those only that hold over a background."""
+    hidden = [text for shade, text in HIDDEN.items() if background and shade != background]
+    return BETWEEN.join(remark for remark in remarks if remark not in hidden)
+
+
+def notes(remarked: Mapping[str, str], background: Background | None = None) -> Iterator[str]:
+    """Yield how many images each remark is on: "7 images with several pages, …".
+
+    Args:
+        remarked: what `join` returned of each image, by path.
+        background: leaves out what does not hold over it.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for path, joined in remarked.items():
+        for remark in filter(None, join(joined.split(BETWEEN), background).split(BETWEEN)):
+            what, _, count = remark.partition(": ")
+            found[what].append(f"{path} ({count})" if count else path)
+    for what, paths in found.items():
+        images = "1 image" if len(paths) == 1 else f"{len(paths):,} images"
+        yield f"{images} with {what}, such as {paths[0]}"
