@@ -112,7 +112,7 @@ def _readers(kind: Kind | None) -> tuple[str, ...]:
 def _by_pillow(image: Image.Image, content: bytes) -> Opened:
     image.load()
     turn = UPRIGHT.get(orientation(image))
-    turned = image.transpose(turn) if turn else image
+    turned = image if turn is None else image.transpose(turn)
     if turned.mode.startswith("I"):  # grey of 16 bits
         return _of(_grey(turned), 1)
     flat = _eight_bits(turned, content)
