@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfcnn import formats
 from tfcnn.errors import InputError
-from tfcnn.formats import kinds, opened
+from tfcnn.formats import kinds, opened, tiff
 from tfcnn.formats.kinds import HEAD_BYTES, Kind
 from tfcnn.formats.opened import Opened
 from tfcnn.formats.samples import FULL, NotReadError
@@ -173,7 +173,11 @@ def open_image(content: Content, name: object = "image") -> Opened:
 def read_size(path: Path) -> tuple[int, int] | None:
     """Return `(height, width)` of an image file from its header, or None where it has none."""
     try:
-        with Image.open(path, formats=opened.FORMATS) as image:
+        with path.open("rb") as file:
+            kind = kinds.kind_of(file.read(HEAD_BYTES))
+        if kind and kind.pillow == "TIFF":
+            return tiff.size(path.read_bytes())
+        with Image.open(path, formats=opened.readers(kind)) as image:
             return image.height, image.width
     except Exception:  # any broken header: the decoder will name the file
         return None

@@ -26,7 +26,6 @@ def without_metadata(content: bytes, kind: Kind | None) -> bytes | None:
     """
     found = {
         "PNG": png.without_metadata,
-        "TIFF": tiff.without_metadata,
         "JPEG": jpeg.without_metadata,
         "WEBP": webp.without_metadata,
     }.get(kind.pillow if kind else "")

@@ -15,7 +15,7 @@ from tfcnn.formats.kinds import Kind
 from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, orientation
 from tfcnn.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
 
-__all__ = ["FORMATS", "Opened", "from_file", "from_pixels", "is_deep"]
+__all__ = ["FORMATS", "Opened", "from_file", "from_pixels", "is_deep", "readers"]
 
 # of metadata: whatever is in them, the pixels are sound or the file is named
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -72,11 +72,12 @@ def from_file(content: bytes, kind: Kind | None) -> Opened:
         NotReadError: if it is of a kind or layout that is not read.
         Exception: nearly any, if it is broken.
     """
-    names = _readers(kind)
+    names = readers(kind)
     deep = formats.deep(content, kind)
     if deep is None:
         try:
-            return _by_pillow(Image.open(io.BytesIO(content), formats=names), content)
+            plain = tiff.without_metadata(content) if names == ("TIFF",) else content
+            return _by_pillow(Image.open(io.BytesIO(plain), formats=names), content)
         except UnidentifiedImageError:
             # of a layout that Pillow does not know
             deep = tiff.deep(content, any_depth=True) if names == ("TIFF",) else None
@@ -87,7 +88,7 @@ def from_file(content: bytes, kind: Kind | None) -> Opened:
 
 def is_deep(content: bytes, kind: Kind | None) -> bool:
     """Say whether a file holds more than 8 bits, by its header."""
-    names = _readers(kind)
+    names = readers(kind)
     if names != ("TIFF",):
         with Image.open(io.BytesIO(content), formats=names) as image:
             if image.mode.startswith("I"):
@@ -95,7 +96,12 @@ def is_deep(content: bytes, kind: Kind | None) -> bool:
     return formats.deep(content, kind) is not None
 
 
-def _readers(kind: Kind | None) -> tuple[str, ...]:
+def readers(kind: Kind | None) -> tuple[str, ...]:
+    """Return Pillow's names of what may read a file of this kind.
+
+    Raises:
+        NotReadError: if nothing may.
+    """
     if kind is None:
         return FORMATS
     if kind.pillow == "HEIF":

@@ -18,7 +18,7 @@ from PIL import Image
 from tfcnn.formats.kinds import RAW
 from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, upright
 
-__all__ = ["deep", "pages", "unread", "without_metadata"]
+__all__ = ["deep", "pages", "size", "unread", "without_metadata"]
 
 Tags = dict[int, tuple[int, ...]]
 Bytes = npt.NDArray[np.uint8]
@@ -30,8 +30,23 @@ SUB_IMAGES, EXTRA, FORMAT = 330, 338, 339
 DNG_VERSION, SENSOR = 50706, 32803  # the second: a photometry, of a colour filter array
 REDUCED, MASK = 1, 4  # bits of SUBFILE: a thumbnail, and what is to be seen of another image
 # all that pixels depend on: sizes and places, colour map, JPEG tables, subsampling
-NEEDED = {*range(254, 280), 284, 292, 293, *range(317, 326), 332, 338, 339, 347, *range(512, 533)}
+NEEDED = {
+    *range(254, 270),
+    *range(273, 280),
+    284,
+    292,
+    293,
+    *range(317, 326),
+    332,
+    338,
+    339,
+    347,
+    *range(512, 533),
+}
 INTEGERS = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
+# bytes of a value of each type
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
+         17: 8, 18: 8}  # fmt: skip
 MOST_ENTRIES = 65536  # a broken directory may claim any number
 BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions of bytes, whatever they mean
 UNSIGNED, SIGNED, FLOATING, UNDEFINED = 1, 2, 3, 4  # values of FORMAT
@@ -45,6 +60,15 @@ def pages(content: bytes) -> int:
     """Return how many full images a file holds, without thumbnails and masks."""
     kinds = [tags.get(SUBFILE, (0,))[0] for tags in _directories(content)]
     return sum(not kind & (REDUCED | MASK) for kind in kinds)
+
+
+def size(content: bytes) -> tuple[int, int] | None:
+    """Return `(height, width)` of the first page, upright, or None where it is not said."""
+    tags = next(_directories(content), {})
+    if WIDTH not in tags or HEIGHT not in tags:
+        return None
+    height, width = tags[HEIGHT][0], tags[WIDTH][0]
+    return (width, height) if tags.get(ORIENTATION, (1,))[0] in (5, 6, 7, 8) else (height, width)
 
 
 def unread(content: bytes) -> int:
@@ -75,11 +99,25 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
     return Deep(upright(samples, tags.get(ORIENTATION, (1,))[0]), unread)
 
 
-def without_metadata(content: bytes) -> bytes | None:
-    """Return the first page with those tags only that its pixels depend on."""
-    tags = next(_directories(content), {})
-    kept = {tag: values for tag, values in tags.items() if tag in NEEDED}
-    return _described(content, kept) if kept else None
+def without_metadata(content: bytes) -> bytes:
+    """Return the first page with those tags only that its pixels depend on.
+
+    Of a tag that points out of the file Pillow reads on in the wrong place.
+    """
+    order, place, count, length = _layout(content)
+    try:
+        (at,) = struct.unpack_from(order + place, content, 8 if length == 20 else 4)
+        (entries,) = struct.unpack_from(order + count, content, at)
+    except struct.error:
+        return content  # whoever decodes it will say so
+    at += struct.calcsize(count)
+    places = range(at, min(at + entries * length, len(content) - length), length)
+    kept = [entry for entry in places if _is_needed(content, order, place, entry)]
+    end = len(content) + len(content) % 2
+    head = bytearray(content.ljust(end, b"\0"))
+    struct.pack_into(order + place, head, 8 if length == 20 else 4, end)
+    directory = b"".join(content[entry : entry + length] for entry in kept)
+    return bytes(head) + struct.pack(order + count, len(kept)) + directory + bytes(8)
 
 
 def _refuse_previews(tags: Tags, content: bytes) -> None:
@@ -109,12 +147,27 @@ def _refuse_unknown(tags: Tags, bits: tuple[int, ...], formats: set[int]) -> Non
         raise NotReadError(f"{bits[0]}-bit samples under TIFF compression {compression}")
 
 
+def _layout(content: bytes) -> tuple[str, str, str, int]:
+    """Return byte order, letters of a place and of a count, and the length of an entry."""
+    order = "<" if content[:2] == b"II" else ">"
+    return (order, "Q", "Q", 20) if b"+" in content[2:4] else (order, "I", "H", 12)
+
+
+def _is_needed(content: bytes, order: str, place: str, at: int) -> bool:
+    """Say whether pixels depend on an entry of a directory, whose data lie in the file."""
+    tag, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
+    size, room = count * SIZES.get(kind, len(content)), struct.calcsize(f"={place}")
+    if tag not in NEEDED or size <= room:
+        return tag in NEEDED
+    (start,) = struct.unpack_from(order + place, content, at + 4 + room)
+    return bool(start + size <= len(content))
+
+
 def _directories(content: bytes) -> Iterator[Tags]:
     """Yield the tags of whole numbers of each page."""
-    order, big = "<" if content[:2] == b"II" else ">", b"+" in content[2:4]
-    place, count, length = ("Q", "Q", 20) if big else ("I", "H", 12)
+    order, place, count, length = _layout(content)
     try:
-        (at,) = struct.unpack_from(order + place, content, 8 if big else 4)
+        (at,) = struct.unpack_from(order + place, content, 8 if length == 20 else 4)
         visited = set()
         while at and at not in visited:
             visited.add(at)
