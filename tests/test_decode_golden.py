@@ -203,7 +203,7 @@ def test_every_file_is_pinned():
     assert set(GOLDEN) == {*STORED, *made()}
 
 
-# by hand: a triangle two pixels wide to each side where it halves: (.75 * 40 + .25 * 80) / 1.75 = 29
+# by hand: where it halves, a triangle of two pixels to each side: (.75 * 40 + .25 * 80) / 1.75 = 29
 RAMP = np.array([[0, 40, 80, 120]] * 4, np.uint8)
 
 

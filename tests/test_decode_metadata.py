@@ -166,8 +166,10 @@ FOREIGN = ["EPS", "ICO", "PCX", "SGI", "DDS", "QOI", "TGA", "IM", "MSP", "SPIDER
 def test_other_formats_are_never_opened(format_name, tmp_path, monkeypatch):
     image = Image.fromarray(PIXELS)
     mode = {"MSP": "1", "PALM": "P", "SPIDER": "F"}.get(format_name, "RGB")
-    content = encoded(image.convert(mode), format_name)
     Image.init()
+    if format_name not in Image.SAVE:
+        pytest.skip("this Pillow does not write it")
+    content = encoded(image.convert(mode), format_name)
     name = format_name.upper()
     if name in Image.OPEN:
         refused = (lambda *_: pytest.fail(f"opened {name}"), Image.OPEN[name][1])
@@ -182,7 +184,11 @@ def test_other_formats_are_never_opened(format_name, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "received", "hint"),
     [
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS", "`git lfs pull`"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
+            "Git LFS",
+            "`git lfs pull`",
+        ),
         (b"<!DOCTYPE html><html>", "web page", "fetching the image again"),
         (b"", "0 bytes", "fetching it again"),
         (bytes(100), "zero bytes", "fetching it again"),

@@ -14,7 +14,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12
 
 def encoded(format_name: str) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (9, 7), (10, 200, 30)).save(buffer, format_name)
+    Image.new("RGB", (16, 16), (10, 200, 30)).save(buffer, format_name)
     return buffer.getvalue()
 
 
@@ -58,6 +58,9 @@ def boxes(brand: bytes, *compatible: bytes) -> bytes:
     ],
 )
 def test_pictures_are_pictures_whether_we_read_them_or_not(name):
+    Image.init()
+    if name not in Image.SAVE:
+        pytest.skip("this Pillow does not write it")
     assert is_picture(encoded(name)) and describe(encoded(name))
 
 

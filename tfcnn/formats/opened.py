@@ -1,5 +1,6 @@
 """A file's bytes as an upright picture of 8 bits, with all its samples where it holds more."""
 
+import contextlib
 import io
 import warnings
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from tfcnn import formats
 from tfcnn.formats import png, tiff
+from tfcnn.formats.exif import orientation
 from tfcnn.formats.kinds import Kind
-from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, orientation
+from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples
 from tfcnn.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
 
 __all__ = ["FORMATS", "Opened", "from_file", "from_pixels", "is_deep", "readers"]
@@ -103,7 +105,8 @@ def readers(kind: Kind | None) -> tuple[str, ...]:
         NotReadError: if nothing may.
     """
     if kind is None:
-        return FORMATS
+        Image.init()
+        return tuple(name for name in FORMATS if name in Image.OPEN)
     if kind.pillow == "HEIF":
         try:
             import pillow_heif
@@ -112,6 +115,10 @@ def readers(kind: Kind | None) -> tuple[str, ...]:
         pillow_heif.register_heif_opener()
     elif not kind.pillow:
         raise NotReadError(kind.name, kind.hint)
+    if kind.pillow not in Image.OPEN:
+        Image.init()
+        if kind.pillow not in Image.OPEN:
+            raise NotReadError(kind.name, "pip install -U pillow, or saving it as PNG")
     return (kind.pillow,)
 
 
@@ -152,8 +159,9 @@ def _eight_bits(image: Image.Image, content: bytes = b"") -> Image.Image:
         raise NotReadError("floating-point pixels, whose range is not known", SCALED)
     if image.mode == "LAB":
         return _from_lab(image)
-    if image.mode == "L" and isinstance(transparent, int):  # Pillow scales only the pixels
-        image.info["transparency"] = transparent * 255 // png.white(content)
+    if image.mode in ("L", "1") and isinstance(transparent, int):  # Pillow scales only the pixels
+        scaled = transparent * 255 // png.white(content)
+        image.info["transparency"] = scaled if image.mode == "L" else 255 * bool(transparent)
     if "A" in image.mode or "a" in image.mode or transparent is not None:
         rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         return rgba.convert("RGB") if _opacity(rgba)[0] == 255 else rgba
@@ -174,8 +182,9 @@ def _more(image: Image.Image, content: bytes) -> Iterator[str]:
         yield from counted(PAGES, tiff.pages(content), 2)
         yield from counted(CHANNELS, tiff.unread(content), 1)
     elif image.format == "GIF":  # counting goes on to the next frames
-        again = Image.open(io.BytesIO(content), formats=["GIF"])
-        yield from counted(FRAMES, getattr(again, "n_frames", 1), 2)
+        with contextlib.suppress(Exception):  # what follows the first frame may be broken
+            again = Image.open(io.BytesIO(content), formats=["GIF"])
+            yield from counted(FRAMES, getattr(again, "n_frames", 1), 2)
     elif image.format != "MPO":  # of a telephone, whose other pictures belong to the first
         yield from counted(FRAMES, getattr(image, "n_frames", 1), 2)
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tfcnn.formats.samples import FULL, Deep, orientation, upright
+from tfcnn.formats.exif import orientation
+from tfcnn.formats.samples import FULL, Deep, upright
 
 __all__ = ["deep", "white", "without_metadata"]
 

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-__all__ = ["FULL", "SCALED", "Deep", "NotReadError", "Samples", "orientation", "upright"]
+__all__ = ["FULL", "SCALED", "Deep", "NotReadError", "Samples", "upright"]
 
 Samples = npt.NDArray[np.uint16]
 SCALED = "scaling them to 16-bit whole numbers, 0 to 65535"
 FULL = 65535  # white, and wholly opaque
-ORIENTATION = 0x0112  # an EXIF tag
-ACROSS_DOWN = ((2, 3, 6, 7), (3, 4, 7, 8))  # its values by which an image is flipped
+ACROSS_DOWN = ((2, 3, 6, 7), (3, 4, 7, 8))  # values of EXIF's orientation that flip an image
 
 
 class NotReadError(ValueError):
@@ -35,16 +33,6 @@ class Deep:
 
     samples: Samples
     unread: int = 0
-
-
-def orientation(image: Image.Image) -> int:
-    """Return how an image lies by its EXIF data, 1 to 8; 1 where these are absent or broken."""
-    try:
-        found = image.getexif().get(ORIENTATION, 1)
-        found = found[0] if isinstance(found, bytes | tuple) else found  # written as another type
-    except Exception:  # metadata never make an image unreadable
-        return 1
-    return found if found in range(1, 9) else 1
 
 
 def upright(samples: Samples, orientation: int) -> Samples:

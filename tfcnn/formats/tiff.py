@@ -18,7 +18,7 @@ from PIL import Image
 from tfcnn.formats.kinds import RAW
 from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, upright
 
-__all__ = ["deep", "pages", "size", "unread", "without_metadata"]
+__all__ = ["deep", "first_tags", "pages", "size", "unread", "without_metadata"]
 
 Tags = dict[int, tuple[int, ...]]
 Bytes = npt.NDArray[np.uint8]
@@ -47,6 +47,8 @@ INTEGERS = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
 # bytes of a value of each type
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
          17: 8, 18: 8}  # fmt: skip
+# the last two are wrong, and read all the same
+STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 MOST_ENTRIES = 65536  # a broken directory may claim any number
 BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions of bytes, whatever they mean
 UNSIGNED, SIGNED, FLOATING, UNDEFINED = 1, 2, 3, 4  # values of FORMAT
@@ -54,6 +56,11 @@ WHITE_IS_0, RGB, CMYK = 0, 2, 5  # values of PHOTOMETRIC
 COLOURS = {WHITE_IS_0: 1, 1: 1, RGB: 3, CMYK: 4}  # how many samples of a pixel are its colour
 PHOTOMETRIES = {0: "grey", 1: "grey", 2: "RGB", 3: "a palette", CMYK: "CMYK", 6: "YCbCr", 8: "Lab"}
 PREMULTIPLIED, ALPHA = 1, 2  # values of EXTRA
+
+
+def first_tags(content: bytes) -> Tags:
+    """Return the first page's tags of whole numbers, without those that lie outside the file."""
+    return next(_directories(content), {})
 
 
 def pages(content: bytes) -> int:
@@ -64,7 +71,7 @@ def pages(content: bytes) -> int:
 
 def size(content: bytes) -> tuple[int, int] | None:
     """Return `(height, width)` of the first page, upright, or None where it is not said."""
-    tags = next(_directories(content), {})
+    tags = first_tags(content)
     if WIDTH not in tags or HEIGHT not in tags:
         return None
     height, width = tags[HEIGHT][0], tags[WIDTH][0]
@@ -73,7 +80,7 @@ def size(content: bytes) -> tuple[int, int] | None:
 
 def unread(content: bytes) -> int:
     """Return how many channels of the first page are said to be no colour and no alpha."""
-    return next(_directories(content), {}).get(EXTRA, ()).count(0)
+    return first_tags(content).get(EXTRA, ()).count(0)
 
 
 def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
@@ -86,7 +93,7 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
     Raises:
         NotReadError: if its layout is not read, or the file is a camera's raw file.
     """
-    tags = next(_directories(content), {})
+    tags = first_tags(content)
     _refuse_previews(tags, content)
     bits, formats = tags.get(BITS, (1,)), set(tags.get(FORMAT, (1,)))
     if not any_depth and max(bits) <= 8 and formats <= {UNSIGNED, UNDEFINED}:
@@ -166,6 +173,8 @@ def _is_needed(content: bytes, order: str, place: str, at: int) -> bool:
 def _directories(content: bytes) -> Iterator[Tags]:
     """Yield the tags of whole numbers of each page."""
     order, place, count, length = _layout(content)
+    if content[:4] not in STARTS:
+        return
     try:
         (at,) = struct.unpack_from(order + place, content, 8 if length == 20 else 4)
         visited = set()

@@ -1,0 +1,28 @@
+"""Which way is up, by EXIF data however broken."""
+
+from PIL import Image
+
+from tfcnn.formats import tiff
+
+__all__ = ["orientation"]
+
+ORIENTATION = 0x0112
+KNOWN = range(1, 9)
+
+
+def orientation(image: Image.Image) -> int:
+    """Return how an image lies by its EXIF data, 1 to 8; 1 where these do not say it.
+
+    They are a TIFF without pixels. Pillow's reader gives up at the first broken entry, and knows
+    other places where programs write the orientation.
+    """
+    data = image.info.get("exif")
+    tags = tiff.first_tags(data.removeprefix(b"Exif\0\0")) if isinstance(data, bytes) else {}
+    said = tags.get(ORIENTATION, (0,))[0]
+    if said in KNOWN:
+        return said
+    try:
+        found = image.getexif().get(ORIENTATION)
+    except Exception:  # metadata never make an image unreadable
+        return 1
+    return found if isinstance(found, int) and found in KNOWN else 1
