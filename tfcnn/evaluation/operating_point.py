@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from tfcnn.errors import InputError
 from tfcnn.evaluation.sample import Sample
 
-__all__ = ["DEFAULT_THRESHOLD", "OperatingPoint", "choose"]
+__all__ = ["DEFAULT_THRESHOLD", "OperatingPoint", "asked", "choose"]
 
 Floats = NDArray[np.floating]
 
@@ -78,6 +78,12 @@ def choose(
     return _described(sample, threshold, reason, is_reached=True)
 
 
+def asked(sensitivity: float | None, specificity: float | None) -> dict[str, float]:
+    """Return a wish as `model.json` keeps it: the metric and its share; empty without one."""
+    wishes = {"sensitivity": sensitivity, "specificity": specificity}
+    return {metric: share for metric, share in wishes.items() if share is not None}
+
+
 def _threshold(sample: Sample, name: str, wish: float) -> tuple[float | None, str]:
     """Return the threshold, or None and why there is none."""
     if sample.positive is None:
@@ -125,8 +131,17 @@ def _described(
     if reason != "default":
         achieved = {"sensitivity": sensitivity, "specificity": specificity}
         found = [f"{name} {value:.3f}" for name, value in achieved.items() if value is not None]
-        reason = f"{reason} (there: {', '.join(found)})"
+        reason = f"{reason} (there: {', '.join(found)}){_beside_default(threshold, reason)}"
     return OperatingPoint(threshold, reason, sensitivity, specificity, is_reached)
+
+
+def _beside_default(threshold: float, reason: str) -> str:
+    """Say where a wish moves the threshold to the side on which its own class is found less."""
+    if reason.startswith("sensitivity") and threshold > DEFAULT_THRESHOLD:
+        return "; stricter than .5: the highest that keeps this on val, and calls fewer positive"
+    if reason.startswith("specificity") and threshold < DEFAULT_THRESHOLD:
+        return "; laxer than .5: the lowest that keeps this on val, and calls more positive"
+    return ""
 
 
 def _checked_wish(sensitivity: float | None, specificity: float | None) -> tuple[str, float | None]:

@@ -9,9 +9,10 @@ import numpy as np
 
 from tfcnn import atomic, runs
 from tfcnn.errors import InputError
-from tfcnn.evaluation import calibration, flags, intervals, patients
+from tfcnn.evaluation import baseline, calibration, flags, intervals, patients, wish
 from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation.patients import Rule
+from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import Run
 
@@ -26,7 +27,7 @@ class Report:
         splits: per split and metric `{"value", "low", "high"}`; a value that cannot be computed
             is None, with a `reason`.
         counts: images and groups per split.
-        confusion: per split a matrix, rows the true class, columns the predicted one.
+        confusion: per split a matrix, rows the true class, columns the answer.
         groups: per split a row per group, most errors first.
         warnings: what a reader must know before believing a figure.
         facts: about the training (seconds, agreement between model files); empty for other data.
@@ -36,6 +37,10 @@ class Report:
         patients: the `rule` that calls a group, and per split what it says; see
             `evaluation.patients`.
         calibration: per split what the temperature did, with the bins of the reliability diagram.
+        baseline: per split the commonest `class` and its `share`: what always saying it gets right.
+        confusion_rule: the answer that `confusion` counts: `decision`, by the stored threshold,
+            where there is a positive class; else `predicted`, the most probable class.
+        operating_point: the threshold, and what was asked of it; see `evaluation.wish`.
     """
 
     splits: dict[str, dict[str, dict[str, Any]]]
@@ -48,6 +53,9 @@ class Report:
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     patients: dict[str, Any] = field(default_factory=dict)
     calibration: dict[str, dict[str, Any]] = field(default_factory=dict)
+    baseline: dict[str, dict[str, Any]] = field(default_factory=dict)
+    confusion_rule: str = "predicted"
+    operating_point: dict[str, Any] = field(default_factory=dict)
 
     def lines(self, split: str) -> list[str]:
         """Return a line of text per metric of a split, with its interval or why it has none."""
@@ -84,21 +92,23 @@ def score(run: Run, table: Table, facts: dict[str, Any] | None = None) -> Report
         warnings.append("LEAKY: split by image, so patients are on both sides; a demonstration")
     warnings += run.card.get("unmet", [])
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
-    splits, counts = {}, {}
+    splits, counts, confusion = {}, {}, {}
     for split, part in parts.items():
         names = part.known_groups
         splits[split] = _metrics(run, part)
         num_groups = 0 if names is None else len(set(names.tolist()))
         counts[split] = {"images": len(part.labels), "groups": num_groups}
-        warnings += _warnings(split, part, num_groups, run)
+        confusion[split] = _confusion(part, run)
+        warnings += _warnings(split, part, num_groups, run, confusion[split])
+    point, commonest = wish.describe(run, splits), _baseline(run, confusion)
     temperature = float(run.card.get("temperature", 1.0))
     return Report(
         splits,
         counts,
-        {split: _confusion(part, len(run.class_names)) for split, part in parts.items()},
+        confusion,
         {split: _group_table(run, part) for split, part in parts.items()},
-        warnings,
-        _sentence(run, splits, counts),
+        warnings + wish.warnings(point, parts, run),
+        _sentence(run, splits, counts, commonest, point),
         facts or {},
         flags={split: flags.measure(run, part, part.known_groups) for split, part in parts.items()},
         patients=_patients(run, parts, splits),
@@ -106,6 +116,9 @@ def score(run: Run, table: Table, facts: dict[str, Any] | None = None) -> Report
             split: calibration.describe(part.labels, part.probs, temperature, positive=run.positive)
             for split, part in parts.items()
         },
+        baseline=commonest,
+        confusion_rule="predicted" if run.positive is None else "decision",
+        operating_point=point,
     )
 
 
@@ -127,6 +140,8 @@ def load(run: Run) -> Report:
         raise InputError(run.path, "a report.json", "none", hint)
     own = {key: content.pop(key) for key in Report.__dataclass_fields__ if key in content}
     try:
+        if "baseline" not in own:  # a run from before it was written
+            own["baseline"] = _baseline(run, own.get("confusion", {}))
         return Report(**own, facts=content)
     except TypeError as error:
         path, received = run.path / "report.json", str(error).partition("__() ")[2]
@@ -177,26 +192,45 @@ def _patients(
     return found
 
 
-def _confusion(part: Table, classes: int) -> list[list[int]]:
+def _confusion(part: Table, run: Run) -> list[list[int]]:
+    """Count true class by decision: by the stored threshold, or the most probable class."""
+    classes = len(run.class_names)
+    answers = Sample(
+        part.labels, part.probs, positive=run.positive, threshold=run.threshold
+    ).decision
     matrix = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(matrix, (part.labels, part.probs.argmax(axis=1)), 1)
+    np.add.at(matrix, (part.labels, answers), 1)
     counts: list[list[int]] = matrix.tolist()
     return counts
 
 
-def _warnings(split: str, part: Table, num_groups: int, run: Run) -> list[str]:
+def _baseline(run: Run, confusion: dict[str, list[list[int]]]) -> dict[str, dict[str, Any]]:
+    return {
+        split: baseline.commonest([sum(row) for row in matrix], run.class_names)
+        for split, matrix in confusion.items()
+    }
+
+
+def _warnings(
+    split: str, part: Table, num_groups: int, run: Run, confusion: list[list[int]]
+) -> list[str]:
     found = []
     missing = sorted(set(range(len(run.class_names))) - set(part.labels.tolist()))
     if missing:
         names = ", ".join(run.class_names[i] for i in missing)
-        found.append(f"{split}: no image of class {names}; what needs it is not computed")
+        found.append(f"no image of class {names}; what needs it is not computed")
+    found.append(baseline.never_called(confusion, run.class_names))
     noun = run.card["data"]["nouns"][1]
-    said = grouping.warning(part.groups if num_groups else None, noun=noun)
-    return found + ([f"{split}: {said}"] if said else [])
+    found.append(grouping.warning(part.groups if num_groups else None, noun=noun))
+    return [f"{split}: {said}" for said in found if said]
 
 
 def _sentence(
-    run: Run, splits: dict[str, dict[str, dict[str, Any]]], counts: dict[str, dict[str, int]]
+    run: Run,
+    splits: dict[str, dict[str, dict[str, Any]]],
+    counts: dict[str, dict[str, int]],
+    commonest: dict[str, dict[str, Any]],
+    point: dict[str, Any],
 ) -> str:
     split = next((name for name in ("test", "data") if name in splits), None)
     images, groups = run.card["data"]["nouns"]
@@ -210,6 +244,14 @@ def _sentence(
         on = f"{count['images']:,} {images} of {groups} also trained on (a demonstrated leak)"
     if row["value"] is None:
         return f"On {on}: no accuracy, {row['reason']}."
+    value = flags.percent(row)
     if row["low"] is None:
-        return f"On {on}: {100 * row['value']:.1f} %, without an interval: {row['reason']}."
-    return f"On {on}: {flags.percent(row)}."
+        value = f"{100 * row['value']:.1f} %, without an interval: {row['reason']}"
+    said = baseline.beside(row, commonest[split])
+    if baseline.is_imbalanced(commonest[split]):
+        by_class = ["balanced_accuracy"]
+        if run.positive is not None:
+            by_class = ["sensitivity", "specificity"]
+        said += baseline.shares(splits[split], by_class, but=point.get("metric", ""))
+    said.append(wish.in_words(point))
+    return "; ".join([f"On {on}: {value}", *filter(None, said)]) + "."

@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from tfcnn import atomic, runs
 from tfcnn.domain import Domain
-from tfcnn.evaluation import abstention, calibration, domain, operating_point, patients
+from tfcnn.evaluation import abstention, baseline, calibration, domain, operating_point, patients
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Predictor
+from tfcnn.recipe import InputSettings
 from tfcnn.runs import Run
 from tfcnn.training.prepare import Prepared
 
@@ -102,6 +103,7 @@ def _decide(
     run.card.update(
         threshold=point.threshold,
         threshold_reason=point.reason,
+        asked=operating_point.asked(wishes.sensitivity, wishes.specificity),
         abstention=band.band,
         abstention_reason=band.reason,
         group_rule=rule.to_dict(),
@@ -109,6 +111,7 @@ def _decide(
     )
     if wishes.calibrate:
         run.card["unmet"] += _uncalibrated(labels, run.card["temperature"])
+    run.card["unmet"] += _learnt_nothing(prepared, labels, probs)
 
 
 def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str]:
@@ -118,6 +121,34 @@ def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str
     if temperature in calibration.TEMPERATURES:
         return [f"probabilities may not be calibrated: the search ended at its limit {temperature}"]
     return []
+
+
+def _learnt_nothing(prepared: Prepared, labels: npt.NDArray[np.int32], probs: Floats) -> list[str]:
+    """Say where val is answered no better than luck would, and what of the recipe may be why."""
+    names = prepared.manifest.class_names
+    usual = baseline.commonest(np.bincount(labels, minlength=len(names)), names)
+    right = int((probs.argmax(axis=1) == labels).sum())
+    if usual["share"] == 1 or not baseline.by_luck(right, len(labels), usual):
+        return []
+    said = (
+        f"val: {right / len(labels):.1%} right is no better than luck: always saying "
+        f"{usual['class']} gives {usual['share']:.1%}. Try more images or epochs "
+        f"(--set train.epochs={2 * prepared.recipe.train.epochs}), or a larger data.image_size"
+    )
+    turned = _turned(prepared.recipe.inputs)
+    if turned:
+        off = " ".join(f"--set {key}=false" for key in turned)
+        said += f"; training images are mirrored or turned: where direction tells classes, {off}"
+    return [said]
+
+
+def _turned(inputs: InputSettings) -> list[str]:
+    """Return the settings by which training images are mirrored or turned."""
+    own = [f"augment.{key}" for key in ("flip_horizontal", "flip_vertical", "rotate90")
+           if getattr(inputs.augment, key)]  # fmt: skip
+    keras = [f"generator.{key}" for key in ("horizontal_flip", "vertical_flip")
+             if inputs.generator.get(key)]  # fmt: skip
+    return [f"inputs.{key}" for key in own + keras]
 
 
 def _keep(run: Run, fitted: domain.Fitted) -> None:

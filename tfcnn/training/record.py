@@ -26,6 +26,7 @@ def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> 
         "decoder": prepared.decoder.to_dict(),
         "threshold": 0.5,
         "threshold_reason": "default",
+        "asked": {},
         "temperature": temperature,
         "abstention": None,
         "abstention_reason": "off",
