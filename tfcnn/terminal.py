@@ -1,6 +1,6 @@
 """How commands look in a terminal: progress and notes on stderr, tables and results on stdout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -26,11 +26,15 @@ __all__ = [
     "TerminalReporter",
     "percent",
     "show_comparison",
+    "show_confusion",
     "show_folds",
     "show_groups",
     "show_metrics",
     "show_suspects",
 ]
+
+
+MOST_CLASSES = 10
 
 
 class TerminalReporter(Reporter):
@@ -103,13 +107,44 @@ def show_metrics(report: "Report", split: str, console: Console) -> None:
     table = Table(title=f"{split}: {counts['images']:,} images{groups}", title_justify="left")
     for name, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    usual = report.baseline.get(split)
     for name, row in report.splits[split].items():
         show = percent if name in SHARES else _number
         interval = str(row.get("reason", ""))
         if row["low"] is not None:
             interval = f"{show(row['low'])} to {show(row['high'])}"
         table.add_row(name.replace("_", " "), show(row["value"]), interval)
+        if name == "accuracy" and usual:
+            table.add_row(f"  always saying {usual['class']}", percent(usual["share"]), "")
     console.print(table)
+    if report.operating_point:
+        console.print(
+            f"Accuracy and balanced accuracy count the most probable class, sensitivity to MCC "
+            f"{_rule(report)}."
+        )
+
+
+def show_confusion(
+    report: "Report", split: str, class_names: Sequence[str], console: Console
+) -> None:
+    """Print what is taken for what, and by which rule; nothing where there are many classes."""
+    if len(class_names) > MOST_CLASSES:
+        return
+    title = f"{split}: true classes in rows, {_rule(report)} in columns"
+    table = Table(title=title, title_justify="left")
+    for name in ("", *class_names):
+        table.add_column(name, justify="right" if name else "left")
+    for name, counts in zip(class_names, report.confusion[split], strict=True):
+        table.add_row(name, *(f"{count:,}" for count in counts))
+    console.print(table)
+
+
+def _rule(report: "Report") -> str:
+    """Say which answer a confusion matrix counts."""
+    point = report.operating_point
+    if report.confusion_rule == "decision" and point:
+        return f"decisions ({point['positive']} from {point['threshold']:.3g} upwards)"
+    return "most probable classes"
 
 
 def show_groups(report: "Report", split: str, console: Console, limit: int = 10) -> None:
@@ -132,18 +167,24 @@ def show_groups(report: "Report", split: str, console: Console, limit: int = 10)
 
 def show_folds(summary: "Summary", console: Console) -> None:
     """Print a row per fold, their mean and sd, and all predictions pooled."""
-    shown = {"accuracy": "accuracy", "roc_auc": "AUC", "macro_roc_auc": "macro AUC"}
-    names = [name for name in shown if name in summary.metrics]
+    titles = {
+        "accuracy": "accuracy", "roc_auc": "AUC", "macro_roc_auc": "macro AUC",
+        **{name: name.replace("_", " ") for name in summary.by_class},
+    }  # fmt: skip
+    names = [name for name in titles if name in summary.metrics]
     counted = ["images", "groups"] if summary.counts["groups"] else ["images"]
+    usual = summary.baseline
     table = Table(
-        title=f"{len(summary.folds)} folds, every image tested in one", title_justify="left"
-    )
+        title=f"{len(summary.folds)} folds, every image tested in one", title_justify="left",
+        caption=f"always saying {usual['class']}: {percent(usual['share'])}" if usual else None,
+        caption_justify="left", padding=(0, 0) if summary.by_class else (0, 1),
+    )  # fmt: skip
     table.add_column("run")
-    for title in (*counted, *(shown[name] for name in names), "train s"):
+    for title in (*counted, *(titles[name] for name in names), "train s"):
         table.add_column(title, justify="right")
 
     def cells(values: dict[str, float | None]) -> list[str]:
-        return [percent(values[n]) if n == "accuracy" else _number(values[n]) for n in names]
+        return [_number(values[n]) if n.endswith("auc") else percent(values[n]) for n in names]
 
     for row in summary.folds:
         counts = [f"{row[key]:,}" for key in counted]

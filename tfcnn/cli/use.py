@@ -40,9 +40,10 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
-    from tfcnn.terminal import show_groups, show_metrics
+    from tfcnn.terminal import show_confusion, show_groups, show_metrics
 
-    report = api.evaluate(run, data=data, group_regex=group_regex, group_csv=group_csv)
+    opened = api.load(run)
+    report = api.evaluate(opened, data=data, group_regex=group_regex, group_csv=group_csv)
     shown = [split] if split else list(report.splits)
     for name in shown:
         if name not in report.splits:
@@ -58,6 +59,7 @@ def evaluate(
     console = Console(highlight=False, markup=False)
     for name in shown:
         show_metrics(report, name, console)
+        show_confusion(report, name, opened.class_names, console)
         show_groups(report, name, console)
         for line in report.remarks(name):
             console.print(line)

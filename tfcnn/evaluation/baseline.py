@@ -15,6 +15,7 @@ from tfcnn.evaluation.flags import percent
 __all__ = [
     "IMBALANCED",
     "beside",
+    "by_class",
     "by_luck",
     "commonest",
     "is_imbalanced",
@@ -61,6 +62,13 @@ def beside(accuracy: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
     if (accuracy["value"] if low is None else low) <= share:
         return [f"not shown to be better than {always}"]
     return [always] if is_imbalanced(baseline) else []
+
+
+def by_class(baseline: dict[str, Any], *, has_positive: bool) -> tuple[str, ...]:
+    """Return the metrics that say what accuracy hides: how much of each class is found."""
+    if has_positive:
+        return ("sensitivity", "specificity")
+    return ("balanced_accuracy",) if is_imbalanced(baseline) else ()
 
 
 def never_called(confusion: Sequence[Sequence[int]], class_names: Sequence[str]) -> str:

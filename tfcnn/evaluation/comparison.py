@@ -10,6 +10,7 @@ import numpy.typing as npt
 from tfcnn.errors import InputError
 from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation import intervals, table
+from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import Run
 
@@ -59,8 +60,8 @@ def compare(first: Run, second: Run) -> Comparison:
     ours, theirs = _common(first, second, tables)
     positive = first.positive if first.positive == second.positive else None
     groups = _groups((first, second), ours, theirs)
-    own = [
-        intervals.bootstrap(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
+    own = [  # their own intervals are not shown: hard patients are hard for both
+        compute(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
         for run, t in ((first, ours), (second, theirs))
     ]
     found = intervals.paired(

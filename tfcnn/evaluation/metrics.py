@@ -21,6 +21,7 @@ from tfcnn.evaluation.sample import ECE_BINS, Sample
 __all__ = [
     "DESCRIPTIONS",
     "SHARES",
+    "WITH_POSITIVE",
     "Metric",
     "bounds",
     "compute",
@@ -75,6 +76,7 @@ class Metric:
 def compute(
     labels: ArrayLike,
     probs: ArrayLike,
+    groups: ArrayLike | Sequence[str] | None = None,
     *,
     positive: int | None = None,
     threshold: float = 0.5,
@@ -85,6 +87,7 @@ def compute(
     Args:
         labels: int array, shape `(n,)`, values in [0, num_classes).
         probs: float array, shape `(n, num_classes)`, in [0, 1], rows summing to 1.
+        groups: strings, shape `(n,)`; they change nothing but the order in which is summed.
         positive: index of the positive class of two, or None.
         threshold: in [0, 1]; the decision is positive from it upwards.
         class_names: names for reasons, in the order of the columns.
@@ -95,7 +98,9 @@ def compute(
     Raises:
         InputError: if the input is not what the arguments say, NaN probabilities among it.
     """
-    sample = Sample(labels, probs, positive=positive, threshold=threshold, class_names=class_names)
+    sample = Sample(
+        labels, probs, groups, positive=positive, threshold=threshold, class_names=class_names
+    )
     found = values(sample, np.ones((1, sample.num_units)))
     return {
         name: Metric(None, why_undefined(sample, name)) if np.isnan(v[0]) else Metric(float(v[0]))

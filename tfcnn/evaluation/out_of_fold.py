@@ -2,16 +2,18 @@
 
 import csv
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfcnn import atomic
 from tfcnn.errors import TfcnnError
+from tfcnn.evaluation import baseline, intervals
 from tfcnn.evaluation import groups as grouping
-from tfcnn.evaluation import intervals
+from tfcnn.evaluation.metrics import WITH_POSITIVE
 from tfcnn.manifest import Manifest
 from tfcnn.runs import Run
 
@@ -35,6 +37,7 @@ class Summary:
         warnings: what a reader must know before believing a figure.
         leaky: whether this was a stamped demonstration of a leak.
         sentence: the result in one sentence.
+        baseline: the commonest `class` of all images, and its `share`.
     """
 
     path: Path
@@ -44,6 +47,13 @@ class Summary:
     warnings: list[str]
     leaky: bool
     sentence: str
+    baseline: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def by_class(self) -> tuple[str, ...]:
+        """The metrics to show beside accuracy, which hides how much of each class is found."""
+        has_positive = "sensitivity" in self.metrics
+        return baseline.by_class(self.baseline, has_positive=has_positive) if self.baseline else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `summary.json`."""
@@ -74,15 +84,19 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
         name: {**_over_folds([fold["metrics"][name] for fold in folds]), "pooled": pooled}
         for name, pooled in _pooled(runs[0], rows).items()
     }
+    confusion = _confusion(rows, runs[0].class_names)
+    usual = baseline.commonest(confusion.sum(axis=1), runs[0].class_names)
     summary = Summary(
         folder,
         metrics,
         {"images": len(rows), "groups": len({row["group"] for row in rows if row["group"]})},
         folds,
-        _warnings(runs[0], rows, metrics),
+        _warnings(runs[0], rows, metrics, confusion),
         runs[0].is_leaky,
-        _sentence(tested, metrics, len(runs), leaky=runs[0].is_leaky),
+        "",
+        usual,
     )
+    summary = replace(summary, sentence=_sentence(summary, tested))
     text = json.dumps(summary.to_dict(), indent=2, allow_nan=False)
     atomic.write_text(folder / "summary.json", text + "\n")
     return summary
@@ -134,19 +148,36 @@ def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     decisions = np.eye(len(names))[[index[row["decision"]] for row in rows]]
     groups = [row["group"] for row in rows] if all(row["group"] for row in rows) else None
     options: dict[str, Any] = {"positive": run.positive, "class_names": names}
-    found = intervals.bootstrap(labels, probs, groups, **options)
-    if run.positive is not None:
-        found |= intervals.bootstrap(labels, decisions, groups, names=BY_THRESHOLD, **options)
+    if run.positive is None:
+        found = intervals.bootstrap(labels, probs, groups, **options)
+    else:
+        others = [name for name in WITH_POSITIVE if name not in BY_THRESHOLD]
+        by_rule = intervals.bootstrap(labels, decisions, groups, names=BY_THRESHOLD, **options)
+        both = by_rule | intervals.bootstrap(labels, probs, groups, names=others, **options)
+        found = {name: both[name] for name in WITH_POSITIVE}
     return {
         name: {key: part for key, part in asdict(value).items() if key != "reason" or part}
         for name, value in found.items()
     }
 
 
+def _confusion(rows: list[dict[str, str]], names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Count true class by decision, each by the threshold of its fold."""
+    matrix = np.zeros((len(names), len(names)), dtype=np.int64)
+    for row in rows:
+        matrix[names.index(row["label"]), names.index(row["decision"])] += 1
+    return matrix
+
+
 def _warnings(
-    run: Run, rows: list[dict[str, str]], metrics: dict[str, dict[str, Any]]
+    run: Run,
+    rows: list[dict[str, str]],
+    metrics: dict[str, dict[str, Any]],
+    confusion: NDArray[np.int64],
 ) -> list[str]:
     found = list(run.card["data"]["notes"])
+    never = baseline.never_called(confusion.tolist(), run.class_names)
+    found += [never] if never else []
     groups = [row["group"] for row in rows] if rows[0]["group"] else None
     said = grouping.warning(groups, noun=run.card["data"]["nouns"][1])
     found += [said] if said else []
@@ -157,12 +188,10 @@ def _warnings(
     return found
 
 
-def _sentence(
-    tested: Manifest, metrics: dict[str, dict[str, Any]], num_folds: int, *, leaky: bool
-) -> str:
-    groups = tested.source.nouns[1]
+def _sentence(summary: Summary, tested: Manifest) -> str:
+    groups, metrics = tested.source.nouns[1], summary.metrics
     how = f"by a model of other {groups}" if tested.has_groups else "by a model of the others"
-    if leaky:
+    if summary.leaky:
         how = f"by a model of the same {groups} (a demonstrated leak)"
     shown = [f"accuracy {_spread(metrics['accuracy'], 100, 1)} %"]
     shown += [
@@ -170,8 +199,12 @@ def _sentence(
         for name, title in (("roc_auc", "ROC AUC"), ("macro_roc_auc", "macro ROC AUC"))
         if name in metrics
     ]
-    what = f"{tested.summary()}, each predicted {how}"
-    return f"{what}: {', '.join(shown)} (mean ± sd over {num_folds} folds)."
+    first = f"{tested.summary()}, each predicted {how}: {', '.join(shown)}"
+    pooled = {name: row["pooled"] for name, row in metrics.items()}
+    by_class = baseline.shares(pooled, summary.by_class)
+    beside = baseline.beside(pooled["accuracy"], summary.baseline)
+    beside += [f"pooled {', '.join(by_class)}"] if by_class else []
+    return "; ".join([f"{first} (mean ± sd over {len(summary.folds)} folds)", *beside]) + "."
 
 
 def _spread(row: dict[str, Any], scale: float, digits: int) -> str:

@@ -249,9 +249,7 @@ def _sentence(
         value = f"{100 * row['value']:.1f} %, without an interval: {row['reason']}"
     said = baseline.beside(row, commonest[split])
     if baseline.is_imbalanced(commonest[split]):
-        by_class = ["balanced_accuracy"]
-        if run.positive is not None:
-            by_class = ["sensitivity", "specificity"]
-        said += baseline.shares(splits[split], by_class, but=point.get("metric", ""))
+        names = baseline.by_class(commonest[split], has_positive=run.positive is not None)
+        said += baseline.shares(splits[split], names, but=point.get("metric", ""))
     said.append(wish.in_words(point))
     return "; ".join([f"On {on}: {value}", *filter(None, said)]) + "."

@@ -50,13 +50,13 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
     hashes = {row["path"]: row["sha256"] for row in made.split}
     album = pictures.open_album(made.recipe.data.source, hashes)
     behind, worst = matrix.images_behind(made), matrix.surest_errors(made)
-    paths = made.part.paths
+    paths, (answered, _) = made.part.paths, matrix.answers(made)
     uris = pictures.thumbnails(album, [[str(paths[i]) for i in row] for row in behind.values()])
-    errors = [_row(made, int(i), ranks) for i in worst[:MAX_ERRORS]]
+    errors = [_row(made, int(i), int(answered[i]), ranks) for i in worst[:MAX_ERRORS]]
     _illustrate(made, errors, album)
     cells = []
     for key, indices in behind.items():
-        rows = [_row(made, int(i), ranks) for i in indices]
+        rows = [_row(made, int(i), key[1], ranks) for i in indices]
         tiles = [{**row, "uri": uris[row["path"]]} for row in rows if row["path"] in uris]
         if tiles:
             cells.append({"key": key, "tiles": tiles})
@@ -76,9 +76,7 @@ def _illustrate(made: Content, errors: list[dict[str, Any]], album: Album) -> No
     found = [(row, image) for row in errors if (image := album.open(row["path"])) is not None]
     names, looked_for = made.run.class_names, made.run.positive
     # where one class is looked for, what speaks for it: the absence of something has no place
-    classes = [
-        names.index(row["predicted"]) if looked_for is None else looked_for for row, _ in found
-    ]
+    classes = [names.index(row["called"]) if looked_for is None else looked_for for row, _ in found]
     maps = attention.overlays(made.run, [image for _, image in found], classes)
     for row in errors:
         row["uri"] = row["map"] = None
@@ -87,15 +85,14 @@ def _illustrate(made: Content, errors: list[dict[str, Any]], album: Album) -> No
         row["map"] = pictures.data_uri(maps[number], ENLARGED_PX) if maps else None
 
 
-def _row(made: Content, i: int, ranks: dict[str, int]) -> dict[str, Any]:
+def _row(made: Content, i: int, answered: int, ranks: dict[str, int]) -> dict[str, Any]:
     part, names = made.part, made.run.class_names
-    predicted = int(part.probs[i].argmax())
     path = str(part.paths[i])
     return {
         "path": path,
         "group": str(part.groups[i]),
         "label": names[part.labels[i]],
-        "predicted": names[predicted],
-        "prob": float(part.probs[i, predicted]),
+        "called": names[answered],
+        "prob": float(part.probs[i, answered]),
         "doubted": ranks.get(path),
     }

@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcnn.evaluation.sample import Sample
 from tfcnn.report.content import Content
 
-__all__ = ["MAX_IMAGES", "confusion", "images_behind", "surest_errors"]
+__all__ = ["MAX_IMAGES", "answers", "confusion", "images_behind", "surest_errors"]
 
 MAX_CLASSES, MAX_PAIRS = 30, 30
 MAX_IMAGES = 60
 
-Cell = tuple[int, int]  # index of the true class, and of the predicted one
+Cell = tuple[int, int]  # index of the true class, and of the answer
 
 
 def confusion(content: Content) -> dict[str, Any]:
@@ -39,15 +40,14 @@ def images_behind(content: Content) -> dict[Cell, NDArray[np.intp]]:
         most frequent of them first of all. Beyond 30 classes only the cells that are listed.
     """
     part, matrix = content.part, _matrix(content)
-    predicted = part.probs.argmax(axis=1)
-    stated = part.probs.max(axis=1)
+    answered, stated = answers(content)
     cells = _by_count(matrix)
     cells = [cell for cell in cells if cell[0] != cell[1]] + [c for c in cells if c[0] == c[1]]
     if len(matrix) > MAX_CLASSES:
         cells = cells[:MAX_PAIRS]
     found = {}
     for i, j in cells:
-        here = np.flatnonzero((part.labels == i) & (predicted == j))
+        here = np.flatnonzero((part.labels == i) & (answered == j))
         order = np.argsort(stated[here] if i == j else -stated[here], kind="stable")
         found[i, j] = here[order][:MAX_IMAGES]
     return found
@@ -55,9 +55,22 @@ def images_behind(content: Content) -> dict[Cell, NDArray[np.intp]]:
 
 def surest_errors(content: Content) -> NDArray[np.intp]:
     """Return the indices into `content.part` of all errors, the surest first."""
-    part = content.part
-    wrong = np.flatnonzero(part.probs.argmax(axis=1) != part.labels)
-    return wrong[np.argsort(-part.probs.max(axis=1)[wrong], kind="stable")]
+    answered, stated = answers(content)
+    wrong = np.flatnonzero(answered != content.part.labels)
+    return wrong[np.argsort(-stated[wrong], kind="stable")]
+
+
+def answers(content: Content) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
+    """Return what the matrix counts for each image of `content.part`, and its probability.
+
+    Returns:
+        Int `(images,)`: the decision by the stored threshold, or the most probable class, as the
+        report says in `confusion_rule`; float `(images,)`: the probability of that class.
+    """
+    part, run = content.part, content.run
+    positive = run.positive if content.report.confusion_rule == "decision" else None
+    sample = Sample(part.labels, part.probs, positive=positive, threshold=run.threshold)
+    return sample.decision, part.probs[np.arange(len(part.probs)), sample.decision]
 
 
 def _matrix(content: Content) -> NDArray[np.int64]:
@@ -83,7 +96,7 @@ def _cell(
     return {
         "key": (i, j),
         "label": names[i],
-        "predicted": names[j],
+        "called": names[j],
         "images": int(matrix[i, j]),
         "share": share,
         "is_right": i == j,

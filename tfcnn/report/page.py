@@ -103,6 +103,8 @@ def _values(made: Content) -> dict[str, Any]:
         "audit": content.audit(made),
         "quarantined": report.facts["quarantined"][:MAX_QUARANTINED],
         "metrics": content.metric_rows(made),
+        "baseline": report.baseline,
+        "by_threshold": report.confusion_rule == "decision",
         "confusion": matrix.confusion(made),
         "exhibits": shown,
         "groups": figures.groups(made),
@@ -111,6 +113,7 @@ def _values(made: Content) -> dict[str, Any]:
         "history": figures.history(made),
         "calibration": figures.reliability(made),
         "point": figures.point(made),
+        "asked": report.operating_point if "asked" in report.operating_point else {},
         "leak": siblings.leak(made),
         "crossval": siblings.crossval(made),
         "suspects": suspects,
@@ -131,10 +134,10 @@ def _script() -> dict[str, Any]:
 
 
 def _result(sentence: str) -> list[tuple[str, str]]:
-    """Take the sentence apart, to be set in sizes: on whom, what, and how sure."""
+    """Take the sentence apart, to be set in sizes: on whom, what, how sure, and what beside it."""
     text = sentence.replace(" %", f"{NO_BREAK}%").replace("`", "")
-    found = re.fullmatch(rf"(On .+?:) ([\d.]+{NO_BREAK}%,?)(.*)", text)
+    found = re.fullmatch(rf"(On .+?:) ([\d.]+{NO_BREAK}%,?)([^;]*;?)(.*)", text)
     if not found:
         return [("text", text)]
-    kinds = ("on", "value", "range")
+    kinds = ("on", "value", "range", "besides")
     return [(kind, part) for kind, part in zip(kinds, found.groups(), strict=True) if part.strip()]
