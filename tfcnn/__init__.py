@@ -16,6 +16,7 @@ from tfcnn.api import (
     label_errors,
     load,
     predict,
+    set_threshold,
     train,
 )
 from tfcnn.errors import CheckError, InputError, TfcnnError
@@ -23,6 +24,6 @@ from tfcnn.errors import CheckError, InputError, TfcnnError
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
     "compare", "crossval", "evaluate", "explain_images", "label_errors", "load", "predict",
-    "train",
+    "set_threshold", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"

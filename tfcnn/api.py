@@ -14,6 +14,7 @@ from tfcnn.progress import Reporter
 if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.out_of_fold import Summary
+    from tfcnn.evaluation.rethreshold import Change
     from tfcnn.evaluation.scoring import Report
     from tfcnn.explain.study import Study
     from tfcnn.labels import Suspects
@@ -30,6 +31,7 @@ __all__ = [
     "load",
     "predict",
     "recipe_for",
+    "set_threshold",
     "stream",
     "train",
 ]
@@ -251,6 +253,44 @@ def evaluate(
 
     table = other_data.predict(opened, Path(data), group_regex, group_csv)
     return scoring.score(opened, table)
+
+
+def set_threshold(
+    run: "Run | str | Path",
+    *,
+    sensitivity: float | None = None,
+    specificity: float | None = None,
+    value: float | None = None,
+    positive: str | None = None,
+) -> "Change":
+    """Give a finished run another threshold, chosen on val, without training it again.
+
+    Its `model.json`, `predictions.csv`, `report.json` and `report.html` are written anew.
+
+    Args:
+        run: a run with its predictions, or its name or path.
+        sensitivity: the least share of positive images to be called positive on val, in (0, 1].
+        specificity: the least share of negative images to be called negative on val, in (0, 1].
+        value: the threshold itself, in [0, 1]; one of the three is given.
+        positive: the class that is looked for; the run's own if None.
+
+    Returns:
+        The figures before and after, on val and test, and the run as it is now.
+
+    Raises:
+        InputError: if the run has no such threshold, or the wish cannot be had on val.
+        CheckError: if the run is a demonstrated leak.
+    """
+    from tfcnn.disk import locked
+    from tfcnn.evaluation import rethreshold
+    from tfcnn.report.page import render
+
+    opened = load(run) if isinstance(run, str | Path) else run
+    with locked(opened.path):
+        return rethreshold.change(
+            opened, render,
+            sensitivity=sensitivity, specificity=specificity, value=value, positive=positive,
+        )  # fmt: skip
 
 
 def compare(first: "Run | str | Path", second: "Run | str | Path") -> "Comparison":

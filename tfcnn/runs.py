@@ -30,6 +30,7 @@ __all__ = [
     "sha256_of",
     "stamp",
     "state",
+    "write_card",
 ]
 
 ZOO = Path(__file__).parent / "zoo"
@@ -220,6 +221,11 @@ def finished(folder: Path) -> Run:
     stamp(folder)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     return open_run(folder)
+
+
+def write_card(run: Run) -> None:
+    """Write `model.json` of a run from its card."""
+    atomic.write_text(run.path / CARD, json.dumps(run.card, indent=2) + "\n")
 
 
 def stamp(folder: Path) -> None:

@@ -19,6 +19,7 @@ from tfcnn.progress import Reporter
 if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.out_of_fold import Summary
+    from tfcnn.evaluation.rethreshold import Change
     from tfcnn.evaluation.scoring import Report
     from tfcnn.labels import Suspects
 
@@ -31,6 +32,7 @@ __all__ = [
     "show_groups",
     "show_metrics",
     "show_suspects",
+    "show_threshold",
 ]
 
 
@@ -130,8 +132,8 @@ def show_confusion(
     """Print what is taken for what, and by which rule; nothing where there are many classes."""
     if len(class_names) > MOST_CLASSES:
         return
-    title = f"{split}: true classes in rows, {_rule(report)} in columns"
-    table = Table(title=title, title_justify="left")
+    console.print(f"{split}: true classes in rows, {_rule(report)} in columns", style="italic")
+    table = Table()
     for name in ("", *class_names):
         table.add_column(name, justify="right" if name else "left")
     for name, counts in zip(class_names, report.confusion[split], strict=True):
@@ -219,6 +221,29 @@ def show_comparison(found: "Comparison", console: Console) -> None:
         values = [show(row["first"]), show(row["second"]), change(difference["value"])]
         table.add_row(name.replace("_", " "), *values, interval)
     console.print(table)
+
+
+def show_threshold(found: "Change", console: Console) -> None:
+    """Print what a run's threshold was and is, and what either does, with intervals."""
+    from tfcnn.evaluation.flags import percent as with_interval
+
+    title = f"{found.run.name}: {found.run.card['positive']} from a probability on, upwards"
+    table = Table(title=title, title_justify="left")
+    for name in ("", "before", "after"):
+        table.add_column(name, justify="right" if name else "left")
+    table.add_row("threshold", f"{found.before:.3g}", f"{found.after:.3g}")
+    for split, rows in found.splits.items():
+        table.add_section()
+        for name, row in rows.items():
+            cells = (with_interval(row[key]) for key in ("before", "after"))
+            table.add_row(f"{split} {name}", *cells)
+    console.print(table)
+    console.print(f"Chosen: {found.reason}.")
+    band, rule = found.run.card["abstention_reason"], found.run.card["group_rule"]["reason"]
+    if found.run.abstention:
+        console.print(f"Abstention anew: {band}.")
+    if found.run.card["group_rule"]["least_share"] is not None:
+        console.print(f"Rule for groups anew: {rule}.")
 
 
 def show_suspects(found: "Suspects", console: Console, limit: int = 10) -> None:

@@ -1,4 +1,4 @@
-"""Commands that use a trained run: `evaluate`, `compare`, `labels`, `predict`, `report`."""
+"""Commands that use a trained run: `evaluate`, `threshold`, `compare`, `labels`, `predict`, ..."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tfcnn.explain import Explainer
     from tfcnn.prediction import Prediction
 
-__all__ = ["compare", "evaluate", "labels", "predict", "report"]
+__all__ = ["compare", "evaluate", "labels", "predict", "report", "threshold"]
 
 
 @app.command(epilog="Example: tfcnn evaluate malaria --data other_hospital/")
@@ -64,6 +64,36 @@ def evaluate(
         for line in report.remarks(name):
             console.print(line)
     _conclude(report, console)
+
+
+@app.command(epilog="Example: tfcnn threshold malaria --sensitivity 0.97")
+def threshold(
+    run: RunArgument,
+    sensitivity: Annotated[
+        float | None, typer.Option(help="Find at least this share of the positives of val.")
+    ] = None,
+    specificity: Annotated[
+        float | None, typer.Option(help="Leave at least this share of val's others alone.")
+    ] = None,
+    value: Annotated[float | None, typer.Option(help="The threshold itself, 0 to 1.")] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="The class looked for; the run's own by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Choose a run's threshold anew on val, without training; its report follows."""
+    from tfcnn.terminal import show_threshold
+
+    changed = api.set_threshold(
+        run, sensitivity=sensitivity, specificity=specificity, value=value, positive=positive
+    )
+    if as_json:
+        typer.echo(json.dumps(changed.to_dict()))
+        return
+    console = Console(highlight=False, markup=False)
+    show_threshold(changed, console)
+    typer.echo(f"Run: {changed.run.path}   Report: {changed.run.path / 'report.html'}")
+    _conclude(changed.report, console)
 
 
 @app.command(epilog="Example: tfcnn compare malaria malaria-course")

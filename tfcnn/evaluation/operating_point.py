@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from tfcnn.errors import InputError
 from tfcnn.evaluation.sample import Sample
 
-__all__ = ["DEFAULT_THRESHOLD", "OperatingPoint", "asked", "choose"]
+__all__ = ["DEFAULT_THRESHOLD", "OperatingPoint", "asked", "at", "choose"]
 
 Floats = NDArray[np.floating]
 
@@ -76,6 +76,23 @@ def choose(
         return _described(sample, DEFAULT_THRESHOLD, reason, is_reached=False)
     reason = f"{name} at least {wish:g} on {len(sample.labels)} val images"
     return _described(sample, threshold, reason, is_reached=True)
+
+
+def at(labels: ArrayLike, probs: ArrayLike, positive: int, threshold: float) -> OperatingPoint:
+    """Return what a threshold that someone names does on val.
+
+    Args:
+        labels: int array, shape `(n,)`: the val split's.
+        probs: float array, shape `(n, 2)`: calibrated, as they will be used.
+        positive: index of the positive class.
+        threshold: in [0, 1].
+
+    Raises:
+        InputError: if it is not in [0, 1], or the predictions are not what the arguments say.
+    """
+    sample = Sample(labels, probs, positive=positive, threshold=threshold)
+    reason = f"{threshold:g}, as it was asked for, on {len(sample.labels)} val images"
+    return _described(sample, float(threshold), reason, is_reached=True)
 
 
 def asked(sensitivity: float | None, specificity: float | None) -> dict[str, float]:

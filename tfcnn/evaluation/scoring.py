@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from tfcnn import atomic, runs
-from tfcnn.errors import InputError
+from tfcnn.errors import CheckError, InputError
 from tfcnn.evaluation import baseline, calibration, flags, intervals, patients, wish
 from tfcnn.evaluation import groups as grouping
+from tfcnn.evaluation.operating_point import DEFAULT_THRESHOLD
 from tfcnn.evaluation.patients import Rule
 from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import Run
 
-__all__ = ["Report", "load", "score", "write"]
+__all__ = ["Report", "facts", "load", "score", "write"]
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,29 @@ def write(report: Report, folder: Path) -> None:
 
 
 def load(run: Run) -> Report:
-    """Return the report that a run was trained with.
+    """Return the report of a run.
+
+    Raises:
+        InputError: if the run was shipped without one.
+        CheckError: if a change of its threshold was cut before all figures followed.
+    """
+    if "changing" in run.card:
+        hint = f"`tfcnn threshold {run.name} {run.card['changing']}`, which finishes it"
+        received = "a change of it that was cut"
+        raise CheckError(run.path, "figures at the run's threshold", received, hint)
+    return _read(run)
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """Return what a run's `report.json` says of the training besides metrics.
 
     Raises:
         InputError: if the run was shipped without one.
     """
+    return _read(run).facts
+
+
+def _read(run: Run) -> Report:
     content = dict(run.report)
     if not content:
         hint = "its README.md" if (run.path / "README.md").exists() else "--data FOLDER"
@@ -248,8 +267,20 @@ def _sentence(
     if row["low"] is None:
         value = f"{100 * row['value']:.1f} %, without an interval: {row['reason']}"
     said = baseline.beside(row, commonest[split])
-    if baseline.is_imbalanced(commonest[split]):
-        names = baseline.by_class(commonest[split], has_positive=run.positive is not None)
-        said += baseline.shares(splits[split], names, but=point.get("metric", ""))
-    said.append(wish.in_words(point))
-    return "; ".join([f"On {on}: {value}", *filter(None, said)]) + "."
+    by_class = _by_class(splits[split], commonest[split], point)
+    return "; ".join([f"On {on}: {value}", *said, *by_class]) + "."
+
+
+def _by_class(
+    found: dict[str, dict[str, Any]], usual: dict[str, Any], point: dict[str, Any]
+) -> list[str]:
+    """Say what is found of each class, where accuracy hides it or counts another rule."""
+    is_moved = bool(point) and point["threshold"] != DEFAULT_THRESHOLD
+    if not (is_moved or baseline.is_imbalanced(usual) or "asked" in point):
+        return []
+    names = baseline.by_class(usual, has_positive=bool(point))
+    said = [wish.in_words(point)] if "asked" in point else []
+    said += baseline.shares(found, names, but=point.get("metric", ""))
+    if said and is_moved:
+        said[0] = f"at the threshold of {point['threshold']:.3g}: {said[0]}"
+    return said

@@ -17,7 +17,7 @@ from tfcnn.report.content import Content
 from tfcnn.report.next_steps import next_steps, reference
 from tfcnn.runs import Run
 
-__all__ = ["environment", "write"]
+__all__ = ["environment", "render", "write"]
 
 FILE = "report.html"
 SCRIPT = Path(__file__).with_name("report.js")

@@ -1,6 +1,5 @@
 """From prepared images to a measured, saved model: what of a training needs TensorFlow."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import architectures, atomic, runs, splits
+from tfcnn import architectures, runs, splits
 from tfcnn import recipe as recipes
 from tfcnn.errors import TfcnnError
 from tfcnn.evaluation import calibration, scoring
@@ -127,7 +126,7 @@ def _save(
     run = Run(folder, card(prepared, folder, state, temperature))
     table = measuring.predict(prepared, run)
     agreement["keras_evaluate"] = _cross_check(plain, prepared, table)
-    atomic.write_text(folder / "model.json", json.dumps(run.card, indent=2) + "\n")
+    runs.write_card(run)
     predictions.write(run, table)
     scoring.write(scoring.score(run, table, facts(prepared, state, agreement)), folder)
     return run

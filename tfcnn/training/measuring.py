@@ -130,11 +130,14 @@ def _learnt_nothing(prepared: Prepared, labels: npt.NDArray[np.int32], probs: Fl
     right = int((probs.argmax(axis=1) == labels).sum())
     if usual["share"] == 1 or not baseline.by_luck(right, len(labels), usual):
         return []
+    share = 100 * right / len(labels)
     said = (
-        f"val: {right / len(labels):.1%} right is no better than luck: always saying "
-        f"{usual['class']} gives {usual['share']:.1%}. Try more images or epochs "
+        f"val: {share:.1f} % right is no better than luck: always saying {usual['class']} gives "
+        f"{100 * usual['share']:.1f} %; try more images or epochs "
         f"(--set train.epochs={2 * prepared.recipe.train.epochs}), or a larger data.image_size"
     )
+    if baseline.is_imbalanced(usual) and prepared.recipe.train.class_weights == "none":
+        said += ", or --set train.class_weights=balanced"
     turned = _turned(prepared.recipe.inputs)
     if turned:
         off = " ".join(f"--set {key}=false" for key in turned)

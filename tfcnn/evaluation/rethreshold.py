@@ -1,0 +1,209 @@
+"""Give a finished run another threshold, chosen on val from its stored predictions.
+
+The model stays as it is; what follows from the threshold (abstention, flags, the rule for groups,
+figures and report) is made anew. Files are written one by one, `model.json` first, with the word
+that it is being changed, and last, without: a change that was cut is known by that word.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tfcnn import atomic, runs
+from tfcnn import recipe as recipes
+from tfcnn.errors import CheckError, InputError
+from tfcnn.evaluation import abstention, flags, intervals, operating_point, patients, scoring
+from tfcnn.evaluation import table as predictions
+from tfcnn.evaluation.operating_point import DEFAULT_THRESHOLD, OperatingPoint
+from tfcnn.evaluation.scoring import Report
+from tfcnn.evaluation.table import Table
+from tfcnn.prediction import ABSTAIN, abstains
+from tfcnn.runs import Run
+
+__all__ = ["Change", "change"]
+
+SHOWN = ("sensitivity", "specificity", "ppv")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What another threshold does to a run.
+
+    Attributes:
+        run: as it is now.
+        before: the threshold it had, of the same positive class.
+        after: the one it has.
+        reason: why this one.
+        splits: per split and metric the figures `before` and `after`, `{"value", "low", "high"}`.
+        report: the run's report as it is now.
+    """
+
+    run: Run
+    before: float
+    after: float
+    reason: str
+    splits: dict[str, dict[str, dict[str, dict[str, Any]]]]
+    report: Report
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return {
+            "run": str(self.run.path),
+            "positive": self.run.card["positive"],
+            "threshold": {"before": self.before, "after": self.after},
+            "reason": self.reason,
+            "splits": self.splits,
+            "warnings": self.report.warnings,
+            "sentence": self.report.sentence,
+        }
+
+
+def change(
+    run: Run,
+    render: Callable[[Run], str],
+    *,
+    sensitivity: float | None = None,
+    specificity: float | None = None,
+    value: float | None = None,
+    positive: str | None = None,
+) -> Change:
+    """Choose a threshold on val and make all anew that follows from it.
+
+    Args:
+        run: a finished run with its predictions.
+        render: writes `report.html` of a run whose other files are there.
+        sensitivity: the least share of positive images to be called positive on val, in (0, 1].
+        specificity: the least share of negative images to be called negative on val, in (0, 1].
+        value: the threshold itself, in [0, 1].
+        positive: the class that is looked for; the run's own if None.
+
+    Raises:
+        InputError: if not one of the three is given, it is out of range or val cannot give it, or
+            the run has no predictions, no two classes, or no positive one.
+        CheckError: if the run is a demonstrated leak.
+    """
+    given = {"--sensitivity": sensitivity, "--specificity": specificity, "--value": value}
+    words = [f"{option} {number:g}" for option, number in given.items() if number is not None]
+    if len(words) != 1:
+        one_of = "one of --sensitivity, --specificity and --value"
+        raise InputError("threshold", one_of, " ".join(words) or "none", "--sensitivity 0.95")
+    name = _checked_positive(run, positive)
+    _refuse(run)
+    table = predictions.read(run)
+    part, index = table.part("val"), run.class_names.index(name)
+    if value is not None:
+        point = operating_point.at(part.labels, part.probs, index, value)
+    else:
+        wishes = {"sensitivity": sensitivity, "specificity": specificity}
+        point = operating_point.choose(part.labels, part.probs, index, **wishes)
+        if not point.is_reached:
+            raise InputError(run.path, "what val can give", point.reason, "--value")
+    card = run.card | {"positive": name, "asked": operating_point.asked(sensitivity, specificity)}
+    after = Run(run.path, card | _rules(run, table, index, point))
+    after.card.pop("changing", None)
+    table = replace(table, flags=_flags(after, table))
+    report = scoring.score(after, table, scoring.facts(run))
+    before = _before(run, name)
+    change = Change(
+        after, before, point.threshold, after.card["threshold_reason"],
+        _figures(table, index, before, report), report,
+    )  # fmt: skip
+    words += [] if positive is None else [f"--positive {positive}"]
+    _write(run, change, table, " ".join(words), render)
+    return change
+
+
+def _checked_positive(run: Run, wanted: str | None) -> str:
+    names = run.class_names
+    if len(names) != 2:
+        hint = "nothing: its answer is the most probable class"
+        raise InputError(run.path, "a run of two classes", f"{len(names)} classes", hint)
+    name = wanted if wanted is not None else run.card["positive"]
+    listed = f"{names[0]} or {names[1]}"
+    if name is None:
+        raise InputError(run.path, "a positive class", "none", f"--positive, {listed}")
+    if name not in names:
+        raise InputError("--positive", listed, name or "an empty name", names[0])
+    return str(name)
+
+
+def _refuse(run: Run) -> None:
+    """Refuse runs whose val must not choose anything, or is not there."""
+    if run.is_leaky:
+        hint = "`tfcnn train` of its recipe, split by group"
+        raise CheckError(run.path, "a run that does not leak", "a demonstrated leak", hint)
+    if runs.is_crossval(run.path.parent):
+        hint = "`tfcnn crossval` with --set evaluation.sensitivity"
+        raise InputError(run.path, "a run of its own", "a fold of a cross-validation", hint)
+    if not (run.path / "predictions.csv").exists():
+        hint = "training it here, or another limit for prob_... in what `predict` writes"
+        raise InputError(run.path, "predictions on val", "a model shipped without them", hint)
+
+
+def _rules(run: Run, table: Table, positive: int, point: OperatingPoint) -> dict[str, Any]:
+    """Return what the card says of the threshold and of all that follows from it."""
+    wishes = recipes.load(str(run.path / "recipe.toml")).evaluation
+    val = table.part("val")
+    band = abstention.choose(
+        val.labels, val.probs, positive, point.threshold,
+        fraction=wishes.abstain_fraction, accuracy=wishes.answered_accuracy,
+    )  # fmt: skip
+    rule = patients.choose(val.labels, val.probs, val.known_groups, positive, point.threshold)
+    is_tested = bool((table.splits == "test").any())
+    when = "after test was scored" if is_tested else "after training"
+    replaced = (run.card["threshold_reason"], run.card.get("abstention_reason"))
+    unmet = [said for said in run.card.get("unmet", []) if said not in replaced]
+    return {
+        "threshold": point.threshold,
+        "threshold_reason": f"{point.reason}; set {when}",
+        "threshold_set_after_test": is_tested,
+        "abstention": band.band,
+        "abstention_reason": band.reason,
+        "group_rule": rule.to_dict(),
+        "unmet": unmet + ([] if band.is_reached else [band.reason]),
+    }
+
+
+def _flags(run: Run, table: Table) -> Any:
+    """Return the flags with the new band's; out of the domain does not depend on it."""
+    if table.flags is None:
+        return None
+    kept = np.where(table.flags == ABSTAIN, "", table.flags)
+    unsure = abstains(table.probs, run.abstention, run.positive)
+    return np.where((kept == "") & unsure, ABSTAIN, kept)
+
+
+def _before(run: Run, positive: str) -> float:
+    """Return the threshold that a run had, as one of the class that is positive now."""
+    if run.positive is None:
+        return DEFAULT_THRESHOLD
+    return run.threshold if run.card["positive"] == positive else 1 - run.threshold
+
+
+def _figures(
+    table: Table, positive: int, before: float, report: Report
+) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    found = {}
+    for split, rows in report.splits.items():
+        part = table.part(split)
+        earlier = intervals.bootstrap(
+            part.labels, part.probs, part.known_groups,
+            positive=positive, threshold=before, names=SHOWN,
+        )  # fmt: skip
+        found[split] = {
+            name: {"before": flags.row(earlier[name]), "after": rows[name]} for name in SHOWN
+        }
+    return found
+
+
+def _write(
+    run: Run, change: Change, table: Table, words: str, render: Callable[[Run], str]
+) -> None:
+    path, after = run.path, change.run
+    runs.write_card(Run(path, run.card | {"changing": words}))
+    predictions.write(after, table)
+    scoring.write(change.report, path)
+    atomic.write_text(path / "report.html", render(after))
+    runs.write_card(after)
