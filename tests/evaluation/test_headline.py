@@ -26,7 +26,8 @@ def table_of(labels, probs, split="test", groups=None):
 def answers(counts, shares_right):
     """Sure answers of two classes: so many images of each, so many of them right."""
     labels = np.repeat([0, 1], counts)
-    right = np.concatenate([np.arange(n) < round(s * n) for n, s in zip(counts, shares_right)])
+    parts = zip(counts, shares_right, strict=True)
+    right = np.concatenate([np.arange(count) < round(share * count) for count, share in parts])
     called = np.where(right, labels, 1 - labels)
     probs = np.where(np.eye(2)[called] == 1, 0.9, 0.1)
     mixed = np.random.default_rng(0).permutation(len(labels))

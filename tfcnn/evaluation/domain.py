@@ -3,8 +3,11 @@
 Val's images come from groups (patients) that the training did not see, as those of a user do. Few
 patients say little about the next one's stain, so the threshold is not val's own quantile but the
 upper end of its bootstrap interval over patients: it flags somewhat less than aimed for rather
-than more. No number of patients below 1 / aimed share could promise it for a new one (Lee, Barber
-and Willett, "Distribution-free inference with hierarchical data", 2023).
+than more. An image of something else in val (a blank, a wrong file) has a score of any size, and
+must not move the threshold along: it ends where the bulk of val's scores lets one expect the
+quantile, their tail taken as exponential, which is that of distances by a power law. No number of
+patients below 1 / aimed share could promise it for a new one (Lee, Barber and Willett,
+"Distribution-free inference with hierarchical data", 2023).
 """
 
 import io
@@ -28,6 +31,9 @@ MIN_TRAIN, MIN_GROUPS = 100, 2
 SCALE_FLOOR = 0.01  # of a statistic that never varies, such as the colour of grey images
 VARIANCE_FLOOR = 0.03  # of the whitened axes: a small training set finds some too flat
 RESAMPLES, UPPER = 200, 0.9
+TAIL, TAIL_UPPER = (0.8, 0.95), 0.75  # quantiles that outliers do not reach; of what they foretell
+LEAST_BEYOND = 3  # scores beyond the upper of these quantiles, where val is small
+OUTLIERS = 0.02  # of val: with more, they are no outliers, and the threshold goes with them
 ROUNDING = 1e-3  # of a score; engines differ by some 1e-6
 
 
@@ -134,22 +140,65 @@ def calibrate(
 
 
 def _threshold(scores: Floats, groups: NDArray[np.str_] | None) -> float:
-    """Return the 90 % upper bound, over resampled groups, of the 99 % quantile of val's scores."""
+    """Return the 90 % upper bound, over resampled groups, of the 99 % quantile of val's scores.
+
+    At most what the tail of the bulk foretells: a few scores of any size hardly move it.
+    """
+    ordered, found = _quantiles(scores, groups)
+    bound, foretold = float(np.quantile(found[:, 2], UPPER)), _foretold(found, len(scores))
+    least = float(ordered[-1 - min(int(np.ceil(OUTLIERS * len(ordered))), len(ordered) - 1)])
+    wanted = max(min(bound, foretold), least)
+    # most often the score of an image, which another engine rounds otherwise: a step beyond it
+    above = ordered[ordered > wanted + ROUNDING]
+    midway = (wanted + float(above[0])) / 2 if len(above) else wanted + ROUNDING
+    return _apart(ordered, min(midway, max(foretold, wanted + ROUNDING)))
+
+
+def _quantiles(scores: Floats, groups: NDArray[np.str_] | None) -> tuple[Floats, Floats]:
+    """Return the ordered scores, and of each resample of groups three quantiles.
+
+    Returns:
+        Float `(images,)`, and `(RESAMPLES, 3)`: two below the tail, and the one aimed for.
+    """
     rng = np.random.default_rng(0)
     units = np.arange(len(scores)) if groups is None else np.unique(groups, return_inverse=True)[1]
     order = np.argsort(scores)
     ordered, units = scores[order], units[order]
     count = int(units.max()) + 1
+    shares = np.array([*_tail(len(scores)), 1 - AIMED_FRACTION])
     found = []
     for _ in range(RESAMPLES):
         drawn = np.bincount(rng.integers(0, count, count), minlength=count)[units]
         up_to = np.cumsum(drawn)
-        wanted = np.searchsorted(up_to, (1 - AIMED_FRACTION) * up_to[-1])
-        found.append(ordered[min(int(wanted), len(ordered) - 1)])
-    bound = float(np.quantile(found, UPPER))
-    # most often the score of an image, which another engine rounds otherwise: a step beyond it
-    above = ordered[ordered > bound + ROUNDING]
-    return (bound + float(above[0])) / 2 if len(above) else bound + ROUNDING
+        wanted = np.searchsorted(up_to, shares * up_to[-1])
+        found.append(ordered[np.minimum(wanted, len(ordered) - 1)])
+    return ordered, np.array(found)
+
+
+def _tail(count: int) -> tuple[float, float]:
+    """Return the two quantiles that the tail is foretold from, of so many scores."""
+    return TAIL[0], max(min(TAIL[1], 1 - LEAST_BEYOND / count), 0.9)
+
+
+def _foretold(found: Floats, count: int) -> float:
+    """Return the upper bound of the quantile aimed for, from two below it.
+
+    Beyond the lower one an exponential tail has `quantile(1 - p) = lower + scale log(p_lower / p)`
+    (Weissman, "Estimation of parameters and large quantiles based on the k largest observations",
+    1978, in logs).
+    """
+    low, high = _tail(count)
+    steps = np.log((1 - low) / AIMED_FRACTION) / np.log((1 - low) / (1 - high))
+    return float(np.quantile(found[:, 0] + steps * (found[:, 1] - found[:, 0]), TAIL_UPPER))
+
+
+def _apart(ordered: Floats, wanted: float) -> float:
+    """Return a threshold from `wanted` upwards that is no image's score, nor near one."""
+    for score in ordered[ordered > wanted - ROUNDING / 2]:
+        if score - wanted >= ROUNDING / 2:
+            break
+        wanted = float(score) + ROUNDING / 2
+    return wanted
 
 
 def to_bytes(domain: Domain) -> bytes:
