@@ -30,8 +30,8 @@ def put(scores, places, value):
 @pytest.mark.parametrize("count", SIZES)
 def test_up_to_one_in_a_hundred_of_any_size(count, name, grouped):
     """Fifty or a million away: the threshold is the same, and stays among the others."""
-    reach = np.quantile(DRAWN[name](np.random.default_rng(9), 10**6), [0.5, 0.95, 0.99])
-    spread = reach[1] - reach[0]
+    middle, upper = np.quantile(DRAWN[name](np.random.default_rng(9), 10**6), [0.5, 0.95])
+    spread = upper - middle
     for seed in range(5):
         rng = np.random.default_rng(seed)
         scores, groups = DRAWN[name](rng, count), groups_of(count, grouped)
@@ -40,10 +40,9 @@ def test_up_to_one_in_a_hundred_of_any_size(count, name, grouped):
             places = rng.choice(count, outliers, replace=False)
             near, far = (domain._threshold(put(scores, places, at), groups) for at in (50, 1e6))
             assert far == pytest.approx(near)
-            # at thirty images little is known of the tail, at a hundred some
-            most = 2.5 if count < 99 else 1.6
-            assert far - usual < most * spread, (seed, outliers)
-            assert far < reach[2] + 2.5 * most * spread
+            # at thirty images little is known of the tail; and val's own largest may be large
+            most = usual + (5 if count < 99 else 1.6) * spread
+            assert far < max(most, scores.max() + 0.01), (seed, outliers)
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -33,7 +33,7 @@ VARIANCE_FLOOR = 0.03  # of the whitened axes: a small training set finds some t
 RESAMPLES, UPPER = 200, 0.9
 TAIL, TAIL_UPPER = (0.8, 0.95), 0.75  # quantiles that outliers do not reach; of what they foretell
 LEAST_BEYOND = 3  # scores beyond the upper of these quantiles, where val is small
-OUTLIERS = 0.02  # of val: with more, they are no outliers, and the threshold goes with them
+OUTLIERS = 0.015  # of val: with more, they are no outliers, and the threshold goes with them
 ROUNDING = 1e-3  # of a score; engines differ by some 1e-6
 
 
@@ -146,7 +146,7 @@ def _threshold(scores: Floats, groups: NDArray[np.str_] | None) -> float:
     """
     ordered, found = _quantiles(scores, groups)
     bound, foretold = float(np.quantile(found[:, 2], UPPER)), _foretold(found, len(scores))
-    least = float(ordered[-1 - min(int(np.ceil(OUTLIERS * len(ordered))), len(ordered) - 1)])
+    least = float(ordered[-1 - max(1, int(OUTLIERS * len(ordered)))])
     wanted = max(min(bound, foretold), least)
     # most often the score of an image, which another engine rounds otherwise: a step beyond it
     above = ordered[ordered > wanted + ROUNDING]

@@ -139,5 +139,9 @@ def _result(sentence: str) -> list[tuple[str, str]]:
     found = re.fullmatch(rf"(On .+?:) ([\d.]+{NO_BREAK}%,?)([^;]*;?)(.*)", text)
     if not found:
         return [("text", text)]
-    kinds = ("on", "value", "range", "besides")
-    return [(kind, part) for kind, part in zip(kinds, found.groups(), strict=True) if part.strip()]
+    *first, rest = found.groups()
+    pieces = re.findall(r"[^;]+;?", rest.strip())
+    kinds = ("on", "value", "range", *("beside" for _ in pieces))
+    return [
+        (kind, part) for kind, part in zip(kinds, [*first, *pieces], strict=True) if part.strip()
+    ]
