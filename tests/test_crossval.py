@@ -148,6 +148,7 @@ def test_the_summary_agrees_with_folds_and_predictions(whole):
     assert all(fold["temperature"] > 0 for fold in summary["folds"])
     assert summary["sentence"].startswith("72 images of 9 groups, each predicted by a model of")
     assert "(mean ± sd over 3 folds)" in summary["sentence"]
+    assert summary["baseline"] == {"class": "round", "share": 0.5}
 
 
 def test_images_are_decoded_once_for_all_folds(whole):

@@ -10,6 +10,7 @@ from conftest import run_tfcnn
 
 import tfcnn
 from tfcnn.errors import InputError
+from tfcnn.evaluation import intervals
 
 
 @pytest.fixture
@@ -124,3 +125,11 @@ def test_runs_that_read_other_groups_are_not_compared(trained, other):
     regroup(other, "x")
     with pytest.raises(InputError, match=r"the same groups in both runs; received P\d+ and xP"):
         tfcnn.compare(trained, other)
+
+
+def test_only_the_difference_is_resampled(trained, other, monkeypatch):
+    expected = {run: tfcnn.evaluate(run).splits["test"] for run in (trained,)}[trained]
+    monkeypatch.setattr(intervals, "bootstrap", None)
+    found = tfcnn.compare(trained, other)
+    for name, row in found.metrics.items():
+        assert row["first"] == expected[name]["value"]

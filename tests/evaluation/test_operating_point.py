@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tfcnn.errors import InputError
 from tfcnn.evaluation.metrics import compute
-from tfcnn.evaluation.operating_point import OperatingPoint, choose
+from tfcnn.evaluation.operating_point import OperatingPoint, asked, at, choose
 
 
 def columns(scores):
@@ -125,3 +125,31 @@ def test_scores_of_zero_and_one_are_reached_where_they_can_be():
 def test_a_wish_that_means_nothing_is_refused(wish):
     with pytest.raises(InputError):
         choose(*predictions(0), 1, **wish)
+
+
+@pytest.mark.parametrize(
+    ("wish", "scores", "said"),
+    [
+        ({"sensitivity": 0.9}, [0.1, 0.2, 0.8, 0.9], "stricter than .5"),
+        ({"specificity": 0.9}, [0.1, 0.2, 0.8, 0.9], "laxer than .5"),
+        ({"sensitivity": 1.0}, [0.1, 0.2, 0.3, 0.9], ""),
+        ({"specificity": 1.0}, [0.1, 0.7, 0.8, 0.9], ""),
+    ],
+)
+def test_a_wish_that_turns_against_its_own_class_says_so(wish, scores, said):
+    scores = np.array(scores)
+    scores[1] -= 0.15 if "laxer" in said else 0  # midway to the positives is below .5
+    point = choose(np.array([0, 0, 1, 1]), columns(scores), 1, **wish)
+    assert (point.threshold > 0.5) == ("stricter" in said or wish == {"specificity": 1.0})
+    assert said in point.reason and (said or "than .5" not in point.reason)
+
+
+def test_a_threshold_that_someone_names():
+    labels, probs = predictions(3)
+    point = at(labels, probs, 1, 0.25)
+    assert (point.threshold, point.is_reached) == (0.25, True)
+    assert point.reason.startswith("0.25, as it was asked for, on 60 val images (there: sens")
+    assert asked(0.95, None) == {"sensitivity": 0.95} and asked(None, None) == {}
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(InputError):
+            at(labels, probs, 1, wrong)
