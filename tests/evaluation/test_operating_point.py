@@ -130,7 +130,7 @@ def test_a_wish_that_means_nothing_is_refused(wish):
 @pytest.mark.parametrize(
     ("wish", "scores", "said"),
     [
-        ({"sensitivity": 0.9}, [0.1, 0.2, 0.8, 0.9], "stricter than .5"),
+        ({"sensitivity": 0.9}, [0.1, 0.3, 0.8, 0.9], "stricter than .5"),
         ({"specificity": 0.9}, [0.1, 0.2, 0.8, 0.9], "laxer than .5"),
         ({"sensitivity": 1.0}, [0.1, 0.2, 0.3, 0.9], ""),
         ({"specificity": 1.0}, [0.1, 0.7, 0.8, 0.9], ""),
