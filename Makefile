@@ -11,12 +11,12 @@ REPEATS ?= 3
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
-.PHONY: help install demo download crossval evaluate predict report bench test test-slow check lint types clean
+.PHONY: help install demo download crossval evaluate predict report bench test test-slow test-install check lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(READY) ## the virtual environment, with what the tests need
+install: $(READY) ## the virtual environment, with what the tests need: 3.1 GB
 
 $(READY): pyproject.toml constraints.txt
 	@sh scripts/make_venv.sh
@@ -62,6 +62,9 @@ test: $(READY) ## the tests, under 10 minutes on 2 cores
 
 test-slow: $(READY) ## the tests that reach a stated accuracy or build full-size networks
 	.venv/bin/python -m pytest -m slow
+
+test-install: ## installs plainly, with the lowest versions and on Python 3.13, and uses each; 15 minutes
+	sh scripts/test_install.sh
 
 lint: $(READY) ## ruff: style and likely bugs
 	.venv/bin/ruff check

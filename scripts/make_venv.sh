@@ -5,9 +5,11 @@ for python in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
     [ -n "$python" ] || continue
     "$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
         2>/dev/null || continue
-    echo "making .venv with $("$python" --version); about 2 minutes, 2.5 GB"
+    echo "making .venv with $("$python" --version); 3.1 GB, 2 minutes or more as the network is"
     "$python" -m venv --clear .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    bar=on  # pip shows what it fetches; a bar in a log would be thousands of lines
+    [ -t 1 ] || bar=off
+    .venv/bin/python -m pip install --progress-bar "$bar" --disable-pip-version-check \
         --constraint constraints.txt --editable '.[dev]'
     exit 0
 done

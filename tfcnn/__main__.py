@@ -1,16 +1,16 @@
 """The entry point: runs the command line and turns every error into one line and an exit code."""
 
+import difflib
 import errno
 import gc
 import os
 import shlex
 import signal
 import sys
-import tempfile
 import traceback
-from pathlib import Path
 from typing import Any
 
+from tfcnn import quiet
 from tfcnn.errors import TfcnnError
 
 __all__ = ["main"]
@@ -40,8 +40,8 @@ def main() -> None:
         _fail(_misused(error), 2)
     except TfcnnError as error:
         _fail(str(error), error.exit_code)
-    except _Interrupted:
-        _fail(f"interrupted; to continue: {_continuation()}", 130)
+    except _Interrupted as error:
+        _fail(f"interrupted; to continue: {_continuation(bool(_notes(error)))}", 130)
     except OSError as error:
         if error.errno in FULL or "No space left" in str(error) or "errno = 28" in str(error):
             _fail(f"{error.filename or 'disk'}: expected free space; received a full disk; "
@@ -56,10 +56,16 @@ def main() -> None:
         gc.freeze()  # at its end Python looks for garbage in all that TensorFlow made: a second
 
 
-def _continuation() -> str:
-    words = [word for word in sys.argv[1:] if word != "--fresh"]
-    if words[:1] in (["train"], ["crossval"]) and "--resume" not in words:
-        words.append("--resume")
+def _notes(error: BaseException) -> list[str]:
+    """Return what was noted on an error on its way; a run that can be gone on with notes that."""
+    return getattr(error, "__notes__", [])
+
+
+def _continuation(is_begun: bool) -> str:
+    """Return the line that continues a command: where a run was not begun yet, the same again."""
+    words = sys.argv[1:]
+    if is_begun:
+        words = [*(word for word in words if word not in ("--fresh", "--resume")), "--resume"]
     return shlex.join(["tfcnn", *words])
 
 
@@ -67,9 +73,31 @@ def _misused(error: Any) -> str:
     """Return in one line, and in our words, what Typer says in a box of several."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tfcnn"
+    if type(error).__name__ == "NoSuchOption":
+        return _unknown_option(error.option_name, context, command)
     said = error.format_message().replace("Value error, ", "").rstrip(".")
     received = f"something else: {said[:1].lower()}{said[1:]}"
     return f"{command}: expected what its help lists; received {received}; try {command} -h"
+
+
+def _unknown_option(name: str, context: Any, command: str) -> str:
+    """Say which option may have been meant, or which commands have one of this name."""
+    from typer.main import get_command
+
+    from tfcnn.cli import app
+
+    own = [text for parameter in context.command.params for text in parameter.opts]
+    near = difflib.get_close_matches(name, own, n=1)
+    others = [
+        other for other, found in get_command(app).commands.items()
+        if any(name in parameter.opts for parameter in found.params)
+    ]  # fmt: skip
+    received = name
+    if near:
+        received += f" (did you mean {near[0]}?)"
+    elif others:
+        received += f", which is an option of {', '.join(others)}"
+    return f"{command}: expected an option that it has; received {received}; try {command} -h"
 
 
 def _interrupt(*_: object) -> None:
@@ -84,10 +112,12 @@ def _fail(message: str, code: int) -> None:
 def _internal(error: Exception) -> None:
     if os.environ.get("TFCNN_DEBUG"):
         raise error
-    path = Path(tempfile.gettempdir()) / f"tfcnn-{os.getuid()}-traceback.txt"
-    path.write_text(traceback.format_exc(), encoding="utf-8")
+    try:
+        place = f"details in {quiet.write_details(traceback.format_exc())}; "
+    except OSError:  # a full disk, a folder that may not be written
+        place = ""
     summary = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-    _fail(f"a fault in tfcnn: {summary} (details in {path}; TFCNN_DEBUG=1 shows them)", 1)
+    _fail(f"a fault in tfcnn: {summary} ({place}TFCNN_DEBUG=1 shows them)", 1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 `predict` answers without TensorFlow.
 """
 
+import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from tfcnn.prediction import Prediction
     from tfcnn.recipe import Recipe
     from tfcnn.runs import Run
+    from tfcnn.schema import DataSettings
 
 __all__ = [
     "compare",
     "crossval",
+    "data_for",
     "evaluate",
     "explain_images",
     "label_errors",
@@ -51,18 +54,71 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     """
     from tfcnn import recipe as recipes
 
-    settings = [settings] if isinstance(settings, str) else settings
+    given = [settings] if isinstance(settings, str) else list(settings)
     if isinstance(recipe, recipes.Recipe):
-        return recipes.override(recipe, list(settings))
+        return recipes.override(recipe, given)
     name = str(recipe)
-    is_path = isinstance(recipe, Path) or name.startswith((".", "/", "~")) or name.endswith("/")
-    if name.endswith(".toml") or (not is_path and name in recipes.names()):
-        return recipes.override(recipes.load(name), list(settings))
+    if name.endswith(".toml") or (not _is_path(recipe) and name in recipes.names()):
+        return recipes.override(recipes.load(name), given)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return recipes.override(recipes.for_folder(folder), list(settings))
-    known = ", ".join(recipes.names())
-    raise InputError(name, "a recipe or a folder", "neither", f"one of {known}, or a folder's path")
+        return recipes.override(recipes.for_folder(folder), given)
+    raise _unknown(name, "a recipe or a folder", recipes.names())
+
+
+def data_for(source: str | Path, settings: Iterable[str] = ()) -> "DataSettings":
+    """Return `[data]` of a data set, of a folder or of a recipe, to be checked.
+
+    Args:
+        source: a data set's name, a folder's path, or a recipe as in `recipe_for`.
+        settings: assignments `section.key=value` that change it.
+
+    Raises:
+        InputError: if there is none of them.
+    """
+    from tfcnn import datasets
+    from tfcnn import recipe as recipes
+
+    name = str(source)
+    if not _is_path(source) and name in datasets.names():
+        made = recipes.parse({"name": name, "data": {"source": name}}, name)
+        return recipes.override(made, list(settings)).data
+    if Path(name).is_file() and not name.endswith(".toml"):
+        raise InputError(name, "a folder of class folders", "a file", "the folder it is in")
+    known = sorted({*recipes.names(), *datasets.names()})
+    if not name.endswith(".toml") and name not in known and not Path(name).expanduser().is_dir():
+        raise _unknown(name, "a data set, a recipe or a folder", known)
+    return recipe_for(source, settings).data
+
+
+def _unknown(name: str, expected: str, known: list[str]) -> InputError:
+    """Return what is said of a name that is none of those known, and no folder."""
+    path = Path(name).expanduser()
+    beside = [folder.name for folder in path.parent.glob("*/")]
+    near = difflib.get_close_matches(path.name, [*known, *beside], n=1)
+    received = f"none of these (did you mean {near[0]}?)" if near else "none of these"
+    return InputError(name, expected, received, f"one of {', '.join(known)}, or a folder's path")
+
+
+def _is_path(recipe: "str | Path | Recipe") -> bool:
+    name = str(recipe)
+    return isinstance(recipe, Path) or name.startswith((".", "/", "~")) or name.endswith("/")
+
+
+def _typed(
+    recipe: "str | Path | Recipe", made: "Recipe", settings: Iterable[str]
+) -> list[str] | None:
+    """Return what was typed of a recipe's settings, a folder being `data.source`.
+
+    None where it was given whole.
+    """
+    from tfcnn import recipe as recipes
+
+    if not isinstance(recipe, str | Path):
+        return None
+    given = [settings] if isinstance(settings, str) else list(settings)
+    is_folder = Path(recipe).suffix != ".toml" and Path(made.data.source).is_absolute()
+    return [recipes.assign("data.source", made.data.source), *given] if is_folder else given
 
 
 def train(
@@ -84,7 +140,8 @@ def train(
         run: name in `models/`, or path, of the run folder; the recipe's name if None.
         split: a `split.csv` to use instead of drawing one.
         resplit: ignore the split that the folder itself is in.
-        resume: go on with an unfinished run.
+        resume: go on with an unfinished run, with the recipe and settings it was begun with; those
+            given here must be the same.
         fresh: move an unfinished run aside and start again.
         reporter: hears of the progress.
 
@@ -100,14 +157,18 @@ def train(
     """
     from tfcnn import runs
     from tfcnn.disk import locked
+    from tfcnn.training.begun import refuse_other_source
     from tfcnn.training.train import train as train_into
 
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or made.name)
+    if run is None and not resume:
+        refuse_other_source(made, folder)
     with locked(folder):
         train_into(
             made,
             folder,
+            settings=_typed(recipe, made, settings),
             split_csv=Path(split) if split else None,
             resplit=resplit,
             resume=resume,
@@ -121,15 +182,17 @@ def _finish(folder: Path) -> "Run":
     """Add the report to a trained run and stamp it as done."""
     from tfcnn import runs
     from tfcnn.report import page
+    from tfcnn.training.begun import resumable
 
-    page.write(folder)
-    return runs.finished(folder)
+    with resumable(folder):
+        page.write(folder)
+        return runs.finished(folder)
 
 
 def crossval(
     recipe: "str | Path | Recipe",
     *,
-    folds: int = 5,
+    folds: int | None = None,
     settings: Iterable[str] = (),
     run: str | None = None,
     resume: bool = False,
@@ -140,7 +203,8 @@ def crossval(
 
     Args:
         recipe: see `recipe_for`.
-        folds: how many, at least 2 and at most the number of groups.
+        folds: how many, at least 2 and at most the number of groups; 5 if None, or as many as it
+            was begun with.
         settings: assignments `section.key=value` that change the recipe.
         run: name in `models/`, or path, of the folder of the runs; `NAME-crossval` if None.
         resume: keep the folds that are done and go on with the one that was cut.
@@ -156,13 +220,24 @@ def crossval(
     """
     from tfcnn import runs
     from tfcnn.disk import locked
+    from tfcnn.training.begun import refuse_other_source
     from tfcnn.training.crossval import crossval as train_folds
 
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or f"{made.name}-crossval")
+    if run is None and not resume:
+        refuse_other_source(made, folder)
+    typed = _typed(recipe, made, settings)
     with locked(folder):
         return train_folds(
-            made, folder, folds, finish=_finish, resume=resume, fresh=fresh, reporter=reporter
+            made,
+            folder,
+            folds,
+            finish=_finish,
+            settings=typed,
+            resume=resume,
+            fresh=fresh,
+            reporter=reporter,
         )
 
 

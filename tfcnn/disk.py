@@ -53,7 +53,8 @@ def locked(target: Path, *, wait: bool = False) -> Iterator[None]:
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_name(f".{target.name}.lock")
     while True:
-        with path.open("w") as file:
+        # never through a link: in a shared folder anyone may have laid one under this name
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:

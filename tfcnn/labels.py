@@ -168,7 +168,7 @@ def _judge(labels: np.ndarray[Any, Any], probs: np.ndarray[Any, Any]) -> tuple[A
         from cleanlab.rank import get_label_quality_scores
     except ImportError as error:
         raise InputError(
-            "labels", "the library cleanlab", "none", "pip install 'tfcnn[labels]'"
+            "labels", "the library cleanlab", "none", "pip install cleanlab"
         ) from error
     if min(np.bincount(labels, minlength=probs.shape[1])) == 0:
         raise InputError("labels", "images of every class", "a class without any", "more images")

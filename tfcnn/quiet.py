@@ -1,12 +1,14 @@
 """Keep TensorFlow's start-up chatter out of a user's sight, and in a log where it can be found.
 
 Some of it is written by C++ to file descriptor 2 before any logging is set up, so that no Python
-setting reaches it.
+setting reaches it. The log, and the details of a fault, lie in a folder that only its user can
+write to: in the system's temporary folder anyone may have laid a link under a name that is known.
 """
 
 import contextlib
 import gc
 import os
+import stat
 import sys
 import tempfile
 import threading
@@ -15,15 +17,53 @@ from pathlib import Path
 
 from tfcnn.progress import Reporter
 
-__all__ = ["load_tensorflow", "log_path", "silence", "stderr_to_log", "write_log"]
+__all__ = [
+    "load_tensorflow",
+    "log_path",
+    "silence",
+    "stderr_to_log",
+    "write_details",
+    "write_log",
+]
 
 _REDIRECTING = threading.RLock()
 SHOW = "TFCNN_SHOW_TENSORFLOW_LOG"  # set it to see everything
+LOG_BYTES = 1_000_000  # the log begins anew when it is longer
 
 
 def log_path() -> Path:
     """Return the file that holds what was kept out of sight."""
-    return Path(tempfile.gettempdir()) / f"tfcnn-{os.getuid()}-tensorflow.log"
+    return _own_folder() / "tensorflow.log"
+
+
+def _own_folder() -> Path:
+    """Return a folder for temporary files that nobody else can write to; made where it lacks.
+
+    Raises:
+        OSError: if none can be made.
+    """
+    folder = Path(tempfile.gettempdir()) / f"tfcnn-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()  # of a link itself, not of what it leads to
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if is_own and not stat.S_IMODE(found.st_mode) & 0o022:
+        return folder
+    return Path(tempfile.mkdtemp(prefix=f"tfcnn-{os.getuid()}-"))
+
+
+def write_details(text: str) -> Path:
+    """Write the details of a fault to a file of their own, in place of the last ones.
+
+    Raises:
+        OSError: if they cannot be written.
+    """
+    path = _own_folder() / "traceback.txt"
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return path
 
 
 def silence() -> None:
@@ -70,9 +110,12 @@ def write_log(text: str) -> None:
 
 def _opened() -> int:
     """Return a descriptor of the log, or of nothing where it cannot be written."""
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        return os.open(log_path(), flags, 0o600)
+    try:  # without NONBLOCK a named pipe would wait for a reader
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+        log = os.open(log_path(), flags, 0o600)
+        if os.fstat(log).st_size > LOG_BYTES:
+            os.ftruncate(log, 0)
+        return log
     except OSError:
         return os.open(os.devnull, os.O_WRONLY)
 

@@ -27,6 +27,8 @@ __all__ = [
     "Recipe",
     "SplitSettings",
     "TrainSettings",
+    "assign",
+    "assigned",
     "for_folder",
     "load",
     "names",
@@ -96,7 +98,7 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
         InputError: if one is no assignment, names an unknown key, or has a value of a wrong type.
     """
     settings = recipe.model_dump()
-    given = [_assignment(text) for text in assignments]
+    given = [assigned(text) for text in assignments]
     if any(key == "model.network" and value != recipe.model.network for key, value in given):
         settings["model"]["options"] = {}
     for key, value in given:
@@ -110,7 +112,17 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
     return parse(settings, subject="--set" if assignments else recipe.name)
 
 
-def _assignment(text: str) -> tuple[str, Any]:
+def assign(key: str, value: Any) -> str:
+    """Return the assignment that gives a key this value, whatever a text holds."""
+    return f"{key}={tomli_w.dumps({'value': value}).partition(' = ')[2].strip()}"
+
+
+def assigned(text: str) -> tuple[str, Any]:
+    """Return the key and the value of an assignment; see `override`.
+
+    Raises:
+        InputError: if it is none.
+    """
     key, equals, value = text.partition("=")
     if not equals:
         raise InputError(f"--set {text}", "section.key=value", "no =", "train.epochs=5")

@@ -1,16 +1,18 @@
 """The run folder: all that is needed to use a trained model, and to know how it came about."""
 
+import difflib
 import hashlib
 import json
 import os
 import shutil
+import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfcnn import atomic
+from tfcnn import atomic, datasets
 from tfcnn.decode import Decoder
 from tfcnn.errors import CheckError, InputError
 
@@ -27,9 +29,12 @@ __all__ = [
     "names",
     "open_run",
     "retire",
+    "same_source",
     "sha256_of",
+    "source_of",
     "stamp",
     "state",
+    "unfinished",
     "write_card",
 ]
 
@@ -147,6 +152,32 @@ def crossvals() -> list[str]:
     return [name for name in _done() if is_crossval(models_home() / name)]
 
 
+def unfinished() -> list[str]:
+    """Return the runs and cross-validations in `models/` that were begun and are not done."""
+    folders = sorted(models_home().glob("[!.]*"))
+    return [folder.name for folder in folders if state(folder) == "unfinished"]
+
+
+def source_of(folder: Path) -> str | None:
+    """Return `data.source` of the recipe in a run folder; None where there is none to be read."""
+    try:
+        content = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+        return str(content["data"]["source"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def same_source(one: str, other: str) -> bool:
+    """Say whether two sources are one: the same name, or paths of the same folder."""
+    return one == other or (_root(one) is not None and _root(one) == _root(other))
+
+
+def _root(source: str) -> Path | None:
+    """Return the folder of a source, or None where it is a data set's name."""
+    is_name = os.sep not in source and source in datasets.names()
+    return None if is_name else Path(source).expanduser().resolve()
+
+
 def is_crossval(folder: Path) -> bool:
     """Say whether a folder is a cross-validation: a folder of runs, one per fold."""
     return (folder / "splits" / "fold-0.csv").exists()
@@ -169,15 +200,13 @@ def state(folder: Path) -> str:
 def find(name_or_path: str | Path) -> Path:
     """Return the folder of a run: a path, or a name in `models/` or among the shipped models.
 
+    The path of a folder of images means the run that was trained on them.
+
     Raises:
         InputError: if there is none, or it is not finished.
     """
     name = str(name_or_path)
-    candidates = [Path(name)] if len(Path(name).parts) > 1 else []
-    candidates += [models_home() / name, ZOO / name, Path(name)]
-    if _must_be_path(name):  # `./malaria` is none of those
-        candidates = [Path(name).expanduser()]
-    for folder in candidates:
+    for folder in _candidates(name):
         if is_crossval(folder):
             fold = f"one of its runs, such as {folder / 'fold-0'}"
             hint = fold if (folder / DONE).exists() else "`tfcnn crossval ... --resume` first"
@@ -195,8 +224,43 @@ def find(name_or_path: str | Path) -> Path:
             "its folder, or training it with `tfcnn train`",
         )
     shipped = sorted(path.name for path in ZOO.glob("*") if path.name not in names())
-    known = ", ".join([*names(), *(f"{model} (shipped)" for model in shipped)])
-    raise InputError(name, "a run's name or path", "no such run", f"one of: {known}")
+    known = [*names(), *(f"{model} (shipped)" for model in shipped)]
+    near = difflib.get_close_matches(Path(name).name, [*names(), *shipped], n=1)
+    hint = f"one of: {', '.join(known)}"
+    received = f"no such run (did you mean {near[0]}?)" if near else "no such run"
+    raise InputError(name, "a run's name or path", received, hint)
+
+
+def _candidates(name: str) -> list[Path]:
+    """Return where a run of this name or path may be, the likeliest first."""
+    path = Path(name).expanduser()
+    is_path = len(path.parts) > 1 or _must_be_path(name)
+    if is_path and path.is_dir() and state(path) in ("other", "absent"):
+        return _trained_on(path.resolve())
+    if _must_be_path(name) and (path.exists() or len(path.parts) > 1):
+        return [path]  # `./malaria` is none of the others
+    own = [models_home() / path, ZOO / path]
+    return [path, *own] if len(path.parts) > 1 else [*own, path]
+
+
+def _trained_on(images: Path) -> list[Path]:
+    """Return the run that was trained on a folder of images, or the one that has its name.
+
+    Raises:
+        InputError: if it is not clear which one is meant.
+    """
+    named = models_home() / images.name
+    sources = {name: source_of(models_home() / name) for name in (*names(), images.name)}
+    of_these = [name for name, source in sources.items() if source and _root(source) == images]
+    if images.name in of_these:
+        return [named]
+    if len(of_these) > 1:
+        received = f"{len(of_these)} ({', '.join(of_these)})"
+        raise InputError(images, "one run of these images", received, "the name of one")
+    if not of_these and sources[images.name] is not None:
+        expected, received = f"a run of {images}", f"{named}, a run of {sources[images.name]}"
+        raise InputError(images, expected, received, f"{images.name}, if that is meant")
+    return [models_home() / name for name in of_these] or [named]
 
 
 def open_run(name_or_path: str | Path) -> Run:

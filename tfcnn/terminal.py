@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from tfcnn.progress import Reporter
 
@@ -39,6 +43,20 @@ __all__ = [
 MOST_CLASSES = 10
 
 
+class _Where(ProgressColumn):
+    """Shows one column where a stage has a count, and another, or nothing, where it has none."""
+
+    def __init__(self, counted: ProgressColumn, other: ProgressColumn | None = None) -> None:
+        super().__init__()
+        self._counted, self._other = counted, other
+
+    def render(self, task: Task) -> RenderableType:
+        """Return what this column shows of a stage."""
+        if task.total:
+            return self._counted(task)
+        return self._other(task) if self._other else Text()
+
+
 class TerminalReporter(Reporter):
     """Shows stages as progress bars and epochs as lines, on stderr."""
 
@@ -47,9 +65,9 @@ class TerminalReporter(Reporter):
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            _Where(BarColumn(bar_width=30), TimeElapsedColumn()),
+            _Where(MofNCompleteColumn()),
+            _Where(TimeRemainingColumn(compact=True)),
             console=self.console,
             transient=True,
             disable=not self.console.is_interactive,  # or it would end with an empty line

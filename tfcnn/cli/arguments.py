@@ -8,7 +8,6 @@ import typer
 __all__ = [
     "Fresh",
     "GroupCsv",
-    "GroupRegex",
     "Json",
     "Paths",
     "RecipeArgument",
@@ -31,9 +30,10 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=V", help="Change the recipe.")
 ]
 RunName = Annotated[str | None, typer.Option(help="Name or path of the run folder.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with an unfinished run, as it was begun.")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start an unfinished run again.")]
-GroupRegex = Annotated[str | None, typer.Option(help="Reads the group (patient) from a file name.")]
 GroupCsv = Annotated[str | None, typer.Option(help="CSV with columns path,group.")]
 
 

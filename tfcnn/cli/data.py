@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from tfcnn.cli.app import app
-from tfcnn.cli.arguments import GroupCsv, GroupRegex, Json
+from tfcnn.cli.arguments import Json, Settings
+from tfcnn.cli.shorts import DATA, with_shorts
 
 __all__ = ["check", "download", "kernel", "list_"]
 
@@ -46,18 +47,21 @@ def download(
 
 
 @app.command(epilog="Example: tfcnn check cells/ --group-regex '^(P[0-9]+)'")
+@with_shorts(*DATA)
 def check(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set or a folder.")],
-    group_regex: GroupRegex = None,
-    group_csv: GroupCsv = None,
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A data set, a folder or a recipe.")
+    ],
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Audit images before training; exit 3 where a finding would spoil a result."""
-    from tfcnn import audit
+    from tfcnn import api, audit
     from tfcnn.terminal import TerminalReporter
 
+    data = api.data_for(source, settings or [])
     with TerminalReporter() as reporter:
-        found = audit.audit(source, group_regex, group_csv, reporter)
+        found = audit.audit(data.source, data.group_regex, data.group_csv, reporter)
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
     else:

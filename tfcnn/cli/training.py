@@ -10,6 +10,7 @@ from rich.console import Console
 from tfcnn import api
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import Fresh, Json, RecipeArgument, Resume, RunName, Settings
+from tfcnn.cli.shorts import DATA, TRAIN, with_shorts
 from tfcnn.errors import InputError
 
 __all__ = ["crossval", "train"]
@@ -17,8 +18,9 @@ __all__ = ["crossval", "train"]
 
 @app.command(
     epilog="Examples: tfcnn train malaria --set data.split.seed=3   "
-    "tfcnn train cells/ --set data.group_regex='^(P[0-9]+)'"
+    "tfcnn train cells/ --group-regex '^(P[0-9]+)' --epochs 20"
 )
+@with_shorts(*DATA, *TRAIN)
 def train(
     recipe: RecipeArgument,
     settings: Settings = None,
@@ -58,9 +60,12 @@ def train(
 
 
 @app.command(epilog="Example: tfcnn crossval malaria --folds 5")
+@with_shorts(*DATA, *TRAIN)
 def crossval(
     recipe: RecipeArgument,
-    folds: Annotated[int, typer.Option(help="How many; each tests other groups.")] = 5,
+    folds: Annotated[
+        int | None, typer.Option(help="How many; each tests other groups.  [default: 5]")
+    ] = None,
     settings: Settings = None,
     run: RunName = None,
     resume: Resume = False,

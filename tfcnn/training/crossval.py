@@ -6,7 +6,7 @@ A folder of ordinary runs, one per fold, with what they say together beside them
                             summary.json  DONE
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,18 +20,22 @@ from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import strategy
+from tfcnn.training.begun import as_begun, check_same, make_room, may_write, resumable
 from tfcnn.training.prepare import decoder_of, survey
-from tfcnn.training.train import check_same, may_write, train
+from tfcnn.training.train import train
 
 __all__ = ["crossval"]
+
+FOLDS = 5
 
 
 def crossval(
     recipe: Recipe,
     folder: Path,
-    num_folds: int,
+    num_folds: int | None = None,
     *,
     finish: Callable[[Path], Run],
+    settings: Sequence[str] | None = None,
     resume: bool = False,
     fresh: bool = False,
     reporter: Reporter | None = None,
@@ -41,8 +45,10 @@ def crossval(
     Args:
         recipe: what to train.
         folder: where the runs go.
-        num_folds: at least 2, at most the number of groups.
+        num_folds: at least 2, at most the number of groups; None: as many as it was begun with,
+            else 5.
         finish: adds the report to a fold's run and stamps it as done.
+        settings: what was typed to change the recipe; see `train`.
         resume: keep the folds that are done and go on with the one that was cut.
         fresh: move an unfinished cross-validation aside and start again.
         reporter: hears of the progress.
@@ -54,22 +60,22 @@ def crossval(
     listener = _PerFold(reporter or Reporter())
     strategy.refuse_clusters()
     may_write(folder, resume=resume, fresh=fresh)
+    if resume and settings is not None and (folder / "recipe.toml").exists():
+        recipe = as_begun(recipe, settings, folder, listener)
+    begun = len(list((folder / "splits").glob("*.csv"))) if resume else 0
+    num_folds = num_folds or begun or FOLDS
+    if begun and begun != num_folds:
+        expected = f"{begun}, as it was begun"
+        raise InputError(f"{folder}: --folds", expected, str(num_folds), "--fresh")
     recipe, listed, assigned = _prepare(recipe, num_folds, listener)
-    if resume and (folder / "splits").exists():
+    if begun:
         _check_begun(recipe, listed, assigned, folder)
     else:
-        _begin(recipe, listed, assigned, folder, listener)
-    for i, split in enumerate(assigned):
-        listener.prefix = f"{_name(i)}: "
-        part = _only(listed, [row for row, name in enumerate(split) if name == "test"])
-        listener.note(f"{_name(i)}, {i + 1} of {num_folds}: {part.summary()} to test")
-        _train_fold(recipe, listed, split, folder, i, finish, listener)
-    tested = _only(listed, folds.tested(listed, recipe.data.split))
-    summary = out_of_fold.summarise(
-        folder, [runs.open_run(folder / _name(i)) for i in range(num_folds)], tested
-    )
-    runs.stamp(folder)
-    return summary
+        make_room(folder, listener)
+    with resumable(folder):
+        if not begun:
+            _begin(recipe, listed, assigned, folder)
+        return _train(recipe, listed, assigned, folder, finish, listener)
 
 
 class _PerFold(Reporter):
@@ -111,27 +117,37 @@ def _prepare(
     return recipe, listed, assigned
 
 
-def _begin(
-    recipe: Recipe,
-    listed: Manifest,
-    assigned: list[list[str]],
-    folder: Path,
-    reporter: Reporter,
-) -> None:
-    if runs.state(folder) != "absent":
-        reporter.note(f"the earlier run is now {runs.retire(folder)}")
+def _begin(recipe: Recipe, listed: Manifest, assigned: list[list[str]], folder: Path) -> None:
     recipes.write(recipe, folder / "recipe.toml")
     with atomic.writing(folder / "splits") as part:  # all of them or none
         for i, split in enumerate(assigned):
             splits.write(listed, split, part / _name(i, ".csv"))
 
 
+def _train(
+    recipe: Recipe,
+    listed: Manifest,
+    assigned: list[list[str]],
+    folder: Path,
+    finish: Callable[[Path], Run],
+    listener: _PerFold,
+) -> Summary:
+    """Train what is left of the folds and sum up all of them."""
+    for i, split in enumerate(assigned):
+        listener.prefix = f"{_name(i)}: "
+        part = _only(listed, [row for row, name in enumerate(split) if name == "test"])
+        listener.note(f"{_name(i)}, {i + 1} of {len(assigned)}: {part.summary()} to test")
+        _train_fold(recipe, listed, split, folder, i, finish, listener)
+    tested = _only(listed, folds.tested(listed, recipe.data.split))
+    summary = out_of_fold.summarise(
+        folder, [runs.open_run(folder / _name(i)) for i in range(len(assigned))], tested
+    )
+    runs.stamp(folder)
+    return summary
+
+
 def _check_begun(recipe: Recipe, listed: Manifest, assigned: list[list[str]], folder: Path) -> None:
-    """Refuse to go on with another recipe, number of folds or data."""
-    begun = len(list((folder / "splits").glob("*.csv")))
-    if begun != len(assigned):
-        expected = f"{begun}, as it was begun"
-        raise InputError(f"{folder}: --folds", expected, str(len(assigned)), "--fresh")
+    """Refuse to go on with another recipe or other data."""
     check_same(recipe, folder)
     for i, split in enumerate(assigned):
         path = folder / "splits" / _name(i, ".csv")

@@ -1,5 +1,6 @@
 """Fit the training form: optimizer, schedule, stopping, live figures, checkpoints."""
 
+import importlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from tfcnn.recipe import Recipe, TrainSettings
 from tfcnn.training.muon import FilterMuon
 from tfcnn.training.resume import Checkpoint, SeedEpochs, State, Stopping
 
-__all__ = ["Waiting", "compile_model", "fit", "optimizer_for", "phases"]
+__all__ = ["Waiting", "compile_model", "fit", "optimizer_for", "phases", "tensorboard_callbacks"]
 
 
 class Waiting:
@@ -165,13 +166,28 @@ def fit(
             shuffle=False,  # the batches are shuffled already
             callbacks=[
                 SeedEpochs(train.seed), stopping, live, checkpoint,
-                keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
+                *tensorboard_callbacks(folder / "logs", Reporter() if state.phase else reporter),
             ],
             verbose=0,
         )  # fmt: skip
     elif stopping.kept_weights is not None:  # where Keras puts the best back, it was cut
         model.set_weights(stopping.kept_weights)
     return [np.array(weight) for weight in model.get_weights()]
+
+
+def tensorboard_callbacks(logs: Path, reporter: Reporter) -> list[Any]:
+    """Return the callback that writes TensorBoard's logs, or none, and say so, without TensorBoard.
+
+    It is an extra: what it shows is in `history.csv` too.
+    """
+    try:  # the part that Keras' callback calls; TensorFlow asks for it at the end of an epoch only
+        importlib.import_module("tensorboard.plugins.scalar.summary_v2")
+    except Exception as error:  # one that is broken raises whatever it likes
+        is_absent = isinstance(error, ModuleNotFoundError)
+        reason = "it is not installed" if is_absent else f"it does not start ({error})"
+        reporter.note(f"no logs for TensorBoard: {reason}; for them: pip install tensorboard")
+        return []
+    return [keras.callbacks.TensorBoard(logs, write_graph=False)]
 
 
 def phases(train: TrainSettings) -> list[TrainSettings]:

@@ -18,6 +18,7 @@ from tfcnn.prediction import two_columns
 from tfcnn.progress import Reporter
 from tfcnn.runs import Run
 from tfcnn.training import form, measuring, saving, strategy, views
+from tfcnn.training.begun import make_room, resumable
 from tfcnn.training.fit import compile_model, fit, phases
 from tfcnn.training.prepare import Prepared
 from tfcnn.training.randomness import seeded
@@ -56,14 +57,15 @@ def _learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter)
     state = Checkpoint.read_state(folder) if resuming else State()
     model = _build(prepared, state)  # what it refuses, it refuses before anything is written
     if not resuming:
-        if runs.state(folder) != "absent":
-            reporter.note(f"the earlier run is now {runs.retire(folder)}")
-        recipes.write(prepared.recipe, folder / "recipe.toml")
-        splits.write(prepared.manifest, prepared.splits, folder / "split.csv")
-    reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
-    weights, trained = _train(prepared, model, folder, state, reporter)
-    reporter.stage("saving and scoring")
-    return _save(prepared, folder, state, weights, trained)
+        make_room(folder, reporter)
+    with resumable(folder):
+        if not resuming:
+            recipes.write(prepared.recipe, folder / "recipe.toml")
+            splits.write(prepared.manifest, prepared.splits, folder / "split.csv")
+        reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
+        weights, trained = _train(prepared, model, folder, state, reporter)
+        reporter.stage("saving and scoring")
+        return _save(prepared, folder, state, weights, trained)
 
 
 def _build(prepared: Prepared, state: State) -> Any:

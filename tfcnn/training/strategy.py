@@ -1,5 +1,6 @@
 """On what the training runs, and in which precision."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,17 +9,48 @@ from tfcnn.errors import InputError
 
 __all__ = ["choose", "precision", "refuse_clusters"]
 
+# how many processes were started together; SLURM_NTASKS says only how many might be
+TASKS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+
 
 def refuse_clusters() -> None:
-    """Refuse a start as one of several machines: it would train the whole on each of them.
+    """Refuse to be one of several processes: each would train the whole.
+
+    An allocation of several tasks in which one process runs is no such thing.
 
     Raises:
-        InputError: if `TF_CONFIG` is set, or Slurm started more than one task.
+        InputError: if `TF_CONFIG` names several machines, or Slurm or MPI started several tasks.
     """
-    if os.environ.get("TF_CONFIG"):
-        raise InputError("TF_CONFIG", "one machine", "a cluster", "unsetting it")
-    if int(os.environ.get("SLURM_NTASKS", "1") or 1) > 1:
-        raise InputError("SLURM_NTASKS", "one task", os.environ["SLURM_NTASKS"], "--ntasks=1")
+    machines = _machines(os.environ.get("TF_CONFIG") or "{}")
+    if machines > 1:
+        hint = "unsetting it"
+        raise InputError("TF_CONFIG", "one machine", f"a cluster of {machines}", hint)
+    for name in TASKS:
+        started = _number(name)
+        if started > 1:
+            expected, received = "one process", f"{started} that were started together"
+            raise InputError(name, expected, received, "srun --ntasks=1, or without srun or mpirun")
+    if _number("SLURM_PROCID") > 0:
+        received = f"process {os.environ['SLURM_PROCID']} of several"
+        raise InputError("SLURM_PROCID", "one process", received, "srun --ntasks=1")
+
+
+def _machines(config: str) -> int:
+    """Return how many addresses the cluster of a `TF_CONFIG` has."""
+    try:
+        cluster = json.loads(config).get("cluster") or {}
+        return sum(len(addresses) for addresses in cluster.values())
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError("TF_CONFIG", "JSON of one machine", config[:80], "unsetting it") from error
+
+
+def _number(name: str) -> int:
+    """Return the whole number in an environment variable; 0 where it is not set."""
+    text = os.environ.get(name, "").strip()
+    try:
+        return int(text or "0")
+    except ValueError as error:
+        raise InputError(name, "a whole number", repr(text[:80]), "unsetting it") from error
 
 
 def choose() -> Any:

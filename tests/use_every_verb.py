@@ -1,0 +1,45 @@
+"""Run every verb of an installed tfcnn that needs no extra, and import all of its modules."""
+
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import tfcnn
+
+QUICK = ["--epochs", "1", "--image-size", "16"]
+rng = np.random.default_rng(0)
+for number in range(24):
+    for side, name in enumerate(("left", "right")):
+        pixels = rng.integers(0, 60, (16, 16, 3), dtype=np.uint8)
+        pixels[:, side * 8 : side * 8 + 8] += 150
+        path = Path("shapes", name, f"P{number % 6}_{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
+def verb(*words: str, code: int = 0, said: str = "") -> None:
+    result = subprocess.run(["tfcnn", *words], capture_output=True, text=True, check=False)
+    print(f"tfcnn {' '.join(words)}: {result.returncode}", flush=True)
+    if result.returncode != code or said not in result.stderr:
+        sys.exit(f"expected {code} and {said!r}\n{result.stdout}{result.stderr}")
+
+
+verb("--help")
+verb("list")
+verb("check", "shapes", "--group-regex", "^(P[0-9]+)")
+verb("train", "digits", *QUICK, said="pip install tensorboard")  # an extra, and not needed
+verb("evaluate", "digits")
+verb("crossval", "shapes", "--folds", "2", "--group-regex", "^(P[0-9]+)", *QUICK)
+verb("compare", "models/shapes-crossval/fold-0", "models/shapes-crossval/fold-0")
+verb("labels", "shapes", code=2, said="pip install cleanlab")  # an extra
+verb("predict", "digits", "shapes", "--cam", "cam")
+verb("explain", "digits", "shapes/left")
+verb("report", "digits")
+verb("kernel", "shapes/left/P0_0.png", "--kernel", "blur")
+for module in pkgutil.walk_packages(tfcnn.__path__, "tfcnn."):
+    if not module.name.endswith("__main__"):
+        __import__(module.name)
