@@ -25,7 +25,7 @@ ORDER = [
     {"domain", "engines", "prediction", "kernel"},
     {"evaluation", "explain"},
     {"training"},
-    {"labels"},
+    {"labels", "cleaning"},
     {"report", "output"},
     {"api"},
     {"terminal", "inventory"},

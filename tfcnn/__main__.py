@@ -88,8 +88,9 @@ def _unknown_option(name: str, context: Any, command: str) -> str:
 
     own = [text for parameter in context.command.params for text in parameter.opts]
     near = difflib.get_close_matches(name, own, n=1)
+    group: Any = get_command(app)
     others = [
-        other for other, found in get_command(app).commands.items()
+        other for other, found in group.commands.items()
         if any(name in parameter.opts for parameter in found.params)
     ]  # fmt: skip
     received = name

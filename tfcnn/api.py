@@ -175,7 +175,17 @@ def train(
             fresh=fresh,
             reporter=reporter,
         )
-        return _finish(folder)
+        made_run = _finish(folder)
+    _prune(reporter)
+    return made_run
+
+
+def _prune(reporter: Reporter | None) -> None:
+    """Keep the cache of decoded images under its bound."""
+    from tfcnn.inputs import cache
+
+    if (said := cache.prune()) and reporter:
+        reporter.note(said)
 
 
 def _finish(folder: Path) -> "Run":
@@ -229,7 +239,7 @@ def crossval(
         refuse_other_source(made, folder)
     typed = _typed(recipe, made, settings)
     with locked(folder):
-        return train_folds(
+        summary = train_folds(
             made,
             folder,
             folds,
@@ -239,6 +249,8 @@ def crossval(
             fresh=fresh,
             reporter=reporter,
         )
+    _prune(reporter)
+    return summary
 
 
 def load(name_or_path: str | Path) -> "Run":

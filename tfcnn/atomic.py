@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 __all__ = [
+    "PART_SUFFIX",
     "csv_text",
     "part_path",
     "printable",

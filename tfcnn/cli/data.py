@@ -1,4 +1,4 @@
-"""Commands about images: `download`, `check`, `list`, `kernel`."""
+"""Commands about images and what is kept: `download`, `check`, `clean`, `list`, `kernel`."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tfcnn.cli.app import app
 from tfcnn.cli.arguments import Json, Settings
 from tfcnn.cli.shorts import DATA, with_shorts
 
-__all__ = ["check", "download", "kernel", "list_"]
+__all__ = ["check", "clean", "download", "kernel", "list_"]
 
 
 @app.command(epilog="Example: tfcnn download malaria --from /media/stick")
@@ -69,6 +69,38 @@ def check(
             typer.echo(line)
     if found.is_blocking:
         raise typer.Exit(3)
+
+
+@app.command(epilog="Examples: tfcnn clean --dry-run   tfcnn clean --older-than 30 --keep-gb 5")
+def clean(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+    ] = False,
+    older_than: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="DAYS", help="Also what was unused, or retired, for so long."),
+    ] = None,
+    keep_gb: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="GB", help="Of decoded images; 20 or a tenth of the disk."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Remove what can be made again: decoded images, leftovers, and old retired runs if asked.
+
+    Decoded images are made again when needed. Runs in models/, downloads and your own folders are
+    never touched; runs that newer ones replaced (models/.old) only with --older-than.
+    """
+    from tfcnn import cleaning
+
+    found = cleaning.find(older_than_days=older_than, keep_gb=keep_gb)
+    if not dry_run:
+        found.remove()
+    if as_json:
+        typer.echo(json.dumps({"dry_run": dry_run, **found.to_dict()}))
+        return
+    for line in found.lines(dry_run):
+        typer.echo(line)
 
 
 @app.command(name="list")

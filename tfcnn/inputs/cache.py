@@ -1,10 +1,15 @@
-"""Decode every image once into one memory-mapped array, shared by all runs and folds."""
+"""Decode every image once into one memory-mapped array, shared by all runs and folds.
+
+The arrays are kept up to a bound, the smaller of 20 GB and a tenth of the disk, or TFCNN_CACHE_GB:
+after a training those that were not used for longest are removed.
+"""
 
 import contextlib
 import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +21,25 @@ from tfcnn import atomic, threads
 from tfcnn.datasets import Progress, Source, data_home
 from tfcnn.decode import Decoder, Opened, Pixels
 from tfcnn.disk import disk_errors, locked
+from tfcnn.errors import InputError
 from tfcnn.manifest import Row
 
-__all__ = ["Decoded", "Early", "decoded"]
+__all__ = [
+    "Decoded",
+    "Early",
+    "arrays",
+    "bound_bytes",
+    "decoded",
+    "home",
+    "leftovers",
+    "prune",
+    "surplus",
+]
 
 VERSION = 3  # raise when the decoder changes: arrays of an earlier one are then made anew
 EARLY_BYTES = 2**30  # of memory
+MOST_BYTES, MOST_OF_DISK = 20 * 10**9, 0.1
+BOUND = "TFCNN_CACHE_GB"
 
 
 @dataclass(frozen=True)
@@ -83,17 +101,97 @@ def decoded(
     """
     path = _cache_path(rows, decoder)
     seconds = 0.0
-    if not path.exists():
-        start = perf_counter()
-        known = early.pixels if early else {}
-        with disk_errors(path), locked(path, wait=True):
-            if not path.exists():  # else another process made it meanwhile
-                atomic.remove_parts(path)
-                _fill(path, source, rows, decoder, progress, known)
-        seconds = perf_counter() - start + (early.seconds if early else 0.0)
+    while True:
+        if not path.exists():
+            start = perf_counter()
+            known = early.pixels if early else {}
+            with disk_errors(path), locked(path, wait=True):
+                if not path.exists():  # else another process made it meanwhile
+                    atomic.remove_parts(path)
+                    _fill(path, source, rows, decoder, progress, known)
+            seconds = perf_counter() - start + (early.seconds if early else 0.0)
+        with contextlib.suppress(FileNotFoundError):  # another process removed it meanwhile
+            images = np.load(path, mmap_mode="r")
+            break
     with contextlib.suppress(OSError):  # a cache shared read-only serves as well
         os.utime(path)  # the least recently used can be found and removed
-    return Decoded(np.load(path, mmap_mode="r"), seconds)
+    return Decoded(images, seconds)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An array that is kept: its file, its size, and when it was used last (s since 1970)."""
+
+    path: Path
+    size_bytes: int
+    used: float
+
+
+def kept() -> list[Kept]:
+    """Return the arrays, the one that was not used for longest first."""
+    found = []
+    for path in (data_home() / "cache").glob("[!.]*.npy"):
+        with contextlib.suppress(FileNotFoundError):  # another process removed it meanwhile
+            status = path.stat()
+            found.append(Kept(path, status.st_size, status.st_mtime))
+    return sorted(found, key=lambda one: one.used)
+
+
+def leftovers() -> list[Path]:
+    """Return what killed processes left of arrays: those that no process is making now."""
+    found = []
+    for part in (data_home() / "cache").glob(f".*{atomic.PART_SUFFIX}.npy"):
+        target = part.with_name(part.name[1:].rpartition("-")[0] + part.suffix)
+        with contextlib.suppress(InputError), locked(target):
+            found.append(part)
+    return found
+
+
+def bound_bytes() -> int:
+    """Return how many bytes of arrays are kept: TFCNN_CACHE_GB, or 20 GB or a tenth of the disk.
+
+    Raises:
+        InputError: if the variable is no number of gigabytes.
+    """
+    text = os.environ.get(BOUND)
+    if not text:
+        folder = data_home().resolve()
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        return int(min(MOST_BYTES, MOST_OF_DISK * shutil.disk_usage(existing).total))
+    try:
+        size_gb = float(text)
+        if 0 <= size_gb < math.inf:
+            return int(size_gb * 10**9)
+    except ValueError:
+        pass
+    raise InputError(BOUND, "a number of gigabytes", text, f"{BOUND}=20")
+
+
+def surplus(arrays: Sequence[Kept], keep_bytes: int) -> list[Kept]:
+    """Return those of `kept` that are too many, from its beginning."""
+    total, found = sum(one.size_bytes for one in arrays), []
+    for one in arrays:
+        if total > keep_bytes:
+            found.append(one)
+            total -= one.size_bytes
+    return found
+
+
+def prune() -> str:
+    """Remove the arrays over the bound, but for the one used last; say so, or return ""."""
+    arrays, gone = kept(), []
+    for one in surplus(arrays, bound_bytes()):
+        if one != arrays[-1]:
+            with contextlib.suppress(OSError):  # a cache shared read-only
+                one.path.unlink(missing_ok=True)
+                gone.append(one)
+    if not gone:
+        return ""
+    freed_bytes = sum(one.size_bytes for one in gone)
+    return (
+        f"the cache of decoded images is kept under {bound_bytes() / 1e9:.3g} GB ({BOUND}): "
+        f"{len(gone)} arrays, unused for longest, were removed, {freed_bytes / 1e6:,.0f} MB"
+    )
 
 
 def _cache_path(rows: Sequence[Row], decoder: Decoder) -> Path:

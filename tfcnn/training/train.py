@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tfcnn import quiet, tables
 from tfcnn.errors import CheckError, InputError
+from tfcnn.inputs import cache
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 from tfcnn.runs import Run
@@ -54,6 +55,7 @@ def train(
     """
     reporter = reporter or Reporter()
     strategy.refuse_clusters()
+    cache.bound_bytes()  # a wrong setting is said now, and not when all is done
     resuming = may_write(folder, resume=resume, fresh=fresh)
     if resume and settings is not None and (folder / "recipe.toml").exists():
         recipe = as_begun(recipe, settings, folder, reporter)
