@@ -1,12 +1,16 @@
 """What TensorFlow is told before it starts."""
 
 import os
+import stat
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tfcnn import quiet
+import pytest
+
+from tfcnn import disk, quiet
 from tfcnn.progress import Reporter
 
 SETTING = "TF_FORCE_GPU_ALLOW_GROWTH"
@@ -69,4 +73,70 @@ def test_a_log_that_cannot_be_written_is_done_without(monkeypatch, tmp_path):
     link.symlink_to(target)
     monkeypatch.setattr(quiet, "log_path", lambda: link)
     quiet.write_log("lost")
+    assert target.read_text() == "mine"
+
+
+@pytest.fixture
+def shared(monkeypatch, tmp_path) -> Path:
+    """A temporary folder that everybody may write to; returns the user's own in it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path / f"tfcnn-{os.getuid()}"
+
+
+def test_logs_and_details_lie_where_nobody_else_writes(shared):
+    details = quiet.write_details("what happened")
+    quiet.write_log("seen")
+    assert details.parent == shared == quiet.log_path().parent
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o700
+    for path in (details, quiet.log_path()):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("laid", ["a link", "a file", "a folder open to all"])
+def test_what_somebody_else_laid_there_is_not_used(shared, tmp_path, laid):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if laid == "a link":
+        shared.symlink_to(elsewhere)
+    elif laid == "a file":
+        shared.write_text("mine")
+    else:
+        shared.mkdir()
+        shared.chmod(0o777)
+    details = quiet.write_details("what happened")
+    assert details.read_text() == "what happened" and details.parent != shared
+    assert stat.S_IMODE(details.parent.stat().st_mode) == 0o700
+    quiet.write_log("lost or elsewhere")
+    assert not list(elsewhere.iterdir())
+
+
+def test_details_replace_a_link_and_never_follow_it(shared, tmp_path):
+    target = tmp_path / "target"
+    target.write_text("mine")
+    quiet.write_details("first").unlink()
+    (shared / "traceback.txt").symlink_to(target)
+    assert quiet.write_details("second").read_text() == "second"
+    assert target.read_text() == "mine"
+
+
+def test_the_log_is_bounded(shared, monkeypatch):
+    monkeypatch.setattr(quiet, "LOG_BYTES", 100)
+    for number in range(50):
+        quiet.write_log(f"line {number:03d}")
+        assert quiet.log_path().stat().st_size <= 109
+    assert "line 049" in quiet.log_path().read_text()
+
+
+def test_a_pipe_in_the_logs_place_does_not_hang(shared):
+    quiet.log_path()
+    os.mkfifo(shared / "tensorflow.log")
+    quiet.write_log("lost")
+
+
+def test_a_lock_is_never_made_through_a_link(tmp_path):
+    target = tmp_path / "target"
+    target.write_text("mine")
+    (tmp_path / ".run.lock").symlink_to(target)
+    with pytest.raises(OSError, match="symbolic"), disk.locked(tmp_path / "run"):
+        pass
     assert target.read_text() == "mine"

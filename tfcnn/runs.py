@@ -237,7 +237,7 @@ def _candidates(name: str) -> list[Path]:
     is_path = len(path.parts) > 1 or _must_be_path(name)
     if is_path and path.is_dir() and state(path) in ("other", "absent"):
         return _trained_on(path.resolve())
-    if _must_be_path(name) and (path.exists() or len(path.parts) > 1):
+    if name.startswith((".", "~", "/")) or (is_path and path.exists()):
         return [path]  # `./malaria` is none of the others
     own = [models_home() / path, ZOO / path]
     return [path, *own] if len(path.parts) > 1 else [*own, path]

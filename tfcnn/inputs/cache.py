@@ -27,10 +27,10 @@ from tfcnn.manifest import Row
 __all__ = [
     "Decoded",
     "Early",
-    "arrays",
+    "Kept",
     "bound_bytes",
     "decoded",
-    "home",
+    "kept",
     "leftovers",
     "prune",
     "surplus",
