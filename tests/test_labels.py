@@ -70,6 +70,15 @@ def test_the_command_line(crossval, home):
     assert content["suspects"] == 2 and len(content["rows"]) == 3
 
 
+def test_the_folder_of_images_means_their_cross_validation(crossval, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in ("cells/", f"{tmp_path / 'cells'}/"):
+        assert tfcnn.label_errors(text, top=1).path == crossval
+    write_tree(tmp_path / "other" / "cells", groups=1, per_group=1)
+    with pytest.raises(InputError, match="a cross-validation of it; received one of"):
+        tfcnn.label_errors("other/cells/")
+
+
 def test_what_cannot_be_judged_is_refused(crossval, trained):
     with pytest.raises(InputError, match="tfcnn crossval nothing"):
         tfcnn.label_errors("nothing")

@@ -118,7 +118,7 @@ def test_a_folder_that_no_recipe_can_name_is_refused_first(tmp_path):
     [(".9", 0.9), ("5.", 5.0), ("-.5e1", -5.0), ("1.2.3", "1.2.3"), (".", ".")],
 )
 def test_numbers_may_lack_a_digit_beside_the_point(text, expected):
-    assert recipe._assignment(f"a.b={text}") == ("a.b", expected)
+    assert recipe.assigned(f"a.b={text}") == ("a.b", expected)
 
 
 @pytest.mark.parametrize(

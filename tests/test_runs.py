@@ -51,7 +51,7 @@ def test_a_run_of_another_name_is_preferred_where_it_is_of_these_images(cells, t
 
 def test_a_run_of_another_folder_is_not_taken_for_it(cells, tmp_path):
     finished("my cells", tmp_path / "elsewhere" / "my cells")
-    with pytest.raises(InputError, match="expected a run of .*a run of .*elsewhere"):
+    with pytest.raises(InputError, match=r"expected a run of .*a run of .*elsewhere"):
         runs.find("my cells/")
     assert runs.find("my cells") == runs.models_home() / "my cells", "a name is a name"
 

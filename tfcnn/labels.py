@@ -146,12 +146,18 @@ def per_group(
 
 def _folder(name: str | Path) -> Path:
     folder = runs.folder_of(str(name))
+    if folder.is_dir() and runs.state(folder) == "other":  # the folder of images
+        images, folder = folder.resolve(), runs.models_home() / folder.resolve().name
+        source = runs.source_of(folder.with_name(f"{folder.name}-crossval"))
+        if source is not None and not runs.same_source(source, str(images)):
+            received = f"one of {source}"
+            raise InputError(images, "a cross-validation of it", received, f"{folder.name}, if so")
     if not runs.is_crossval(folder):
         folder = folder.with_name(f"{folder.name}-crossval")
     is_begun = runs.is_crossval(folder)
     if is_begun and (folder / runs.DONE).exists():
         return folder
-    recipe, hint = runs.folder_of(str(name)) / "recipe.toml", f"tfcnn crossval {Path(name).name}"
+    recipe, hint = runs.folder_of(str(name)) / "recipe.toml", f"tfcnn crossval {name}"
     if is_begun:
         own = folder.name if folder.parent == runs.models_home() else folder
         count = len([*(folder / "splits").glob("fold-*.csv")])
