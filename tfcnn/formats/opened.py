@@ -5,6 +5,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 LEAST_CONTRAST = 16  # hidden is what has under a sixteenth of the contrast of its opacity
-SAMPLE_PX = 128
+SAMPLE_PX = 64
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ def _by_pillow(image: Image.Image, content: bytes) -> Opened:
 
 
 def _of(deep: Deep, pages: int) -> Opened:
-    """Scale samples to 8 bits: 65535 / 257 = 255."""
-    reduced = np.round(deep.samples / 257.0).astype(np.uint8)
+    """Scale samples to 8 bits, rounded: 65535 / 257 = 255."""
+    reduced = ((deep.samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
     image = _eight_bits(Image.fromarray(reduced[..., 0] if reduced.shape[2] == 1 else reduced))
     remarks = [*counted(PAGES, pages, 2), *counted(CHANNELS, deep.unread, 1), *_vanishing(image)]
     return Opened(image, deep.samples, tuple(remarks))
@@ -164,7 +165,7 @@ def _eight_bits(image: Image.Image, content: bytes = b"") -> Image.Image:
         image.info["transparency"] = scaled if image.mode == "L" else 255 * bool(transparent)
     if "A" in image.mode or "a" in image.mode or transparent is not None:
         rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        return rgba.convert("RGB") if _opacity(rgba)[0] == 255 else rgba
+        return rgba.convert("RGB") if _extents(rgba)[3][0] == 255 else rgba
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
@@ -193,7 +194,7 @@ def _vanishing(image: Image.Image) -> Iterator[str]:
     """Yield what cannot be seen of a picture because of its transparency."""
     if image.mode != "RGBA":
         return
-    if _opacity(image)[1] == 0:
+    if _extents(image)[3][1] == 0:
         yield CLEAR
         return
     sides = (min(image.width, SAMPLE_PX), min(image.height, SAMPLE_PX))
@@ -205,13 +206,11 @@ def _vanishing(image: Image.Image) -> Iterator[str]:
 
 def _is_hidden(image: Image.Image, background: Background) -> bool:
     """Say whether a background shows next to nothing of what the opacity draws."""
-    seen = np.asarray(Opened(image).flat(background))
-    contrast = int(np.ptp(seen, axis=(0, 1)).max())
-    least, most = _opacity(image)
-    return contrast * LEAST_CONTRAST <= most - least
+    bands = _extents(Opened(image).flat(background))
+    least, most = _extents(image)[3]
+    return max(high - low for low, high in bands) * LEAST_CONTRAST <= most - least
 
 
-def _opacity(rgba: Image.Image) -> tuple[int, int]:
-    """Return the least and the greatest opacity, in [0, 255]."""
-    alpha = np.asarray(rgba.getchannel("A"))
-    return int(alpha.min()), int(alpha.max())
+def _extents(image: Image.Image) -> list[tuple[int, int]]:
+    """Return the least and the greatest value of each band of an image of several."""
+    return [(int(low), int(high)) for low, high in cast("Any", image.getextrema())]

@@ -207,7 +207,7 @@ def _entry(content: bytes, order: str, place: str, at: int) -> tuple[int, tuple[
         return tag, ()
 
 
-def _values(content: bytes, tags: Tags, bits: int, signed: bool) -> npt.NDArray[np.int64]:
+def _values(content: bytes, tags: Tags, bits: int, signed: bool) -> npt.NDArray[np.integer]:
     """Return the samples as they are written, `(height, width, channels)`."""
     channels, key = tags.get(CHANNELS, (1,))[0], TILES if TILES in tags else STRIPS
     planes = channels if tags.get(PLANAR) == (2,) else 1
@@ -223,7 +223,7 @@ def _values(content: bytes, tags: Tags, bits: int, signed: bool) -> npt.NDArray[
             tile_width = tags[TILE_WIDTH][0] if TILES in tags else width
             values = _undone(values, tile_width)
         found.append(values)
-    return np.concatenate(found, axis=2).astype(np.int64)
+    return np.concatenate(found, axis=2)
 
 
 def _rows(content: bytes, tags: Tags, part: slice, pixel_bits: int) -> Bytes:
@@ -262,14 +262,15 @@ def _undone(values: npt.NDArray[np.integer], tile_width: int) -> npt.NDArray[np.
     return values
 
 
-def _scaled(values: npt.NDArray[np.int64], bits: int) -> Samples:
+def _scaled(values: npt.NDArray[np.integer], bits: int) -> Samples:
     """Return values in [0, 65535]."""
     if values.min(initial=0) < 0:
         raise NotReadError("pixels below 0, so that what is black is not known", SCALED)
     if values.max(initial=0) > FULL:
         raise NotReadError(f"pixels outside the 16-bit range 0..{FULL}", SCALED)
     if bits < 16:
-        values = (values * FULL * 2 + 2**bits - 1) // (2 * (2**bits - 1))  # rounded
+        most = 2**bits - 1
+        values = (values.astype(np.int64) * FULL * 2 + most) // (2 * most)  # rounded
     return values.astype(np.uint16)
 
 
