@@ -79,6 +79,7 @@ STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"\xc5\xd0\xd3\xc6", _picture("a PostScript drawing (EPS)")),
     (b"v/1\x01", _picture("an OpenEXR image", CONVERTED)),
     (b"#?RADIANCE", _picture("a Radiance HDR image", CONVERTED)),
+    (b"P7\nWIDTH", _picture("a PAM image")),
     (b"qoif", _picture("a QOI image")),
     (b"DDS ", _picture("a DDS texture")),
     (b"SIMPLE  =", _picture("a FITS image", CONVERTED)),

@@ -33,9 +33,11 @@ def write(suspects: Suspects, top: int) -> Path:
         InputError: if the images are no longer where they were.
     """
     source = open_any(recipe.load(str(suspects.path / "recipe.toml")).data.source, Reporter())
+    under = recipe.load(str(suspects.path / "recipe.toml")).data.background
+    opened = (open_image(source.read(row["path"]), row["path"]) for row in suspects.rows[:top])
     shown = [
-        {**row, "thumbnail": _thumbnail(open_image(source.read(row["path"]), row["path"]).flat())}
-        for row in suspects.rows[:top]
+        {**row, "thumbnail": _thumbnail(image.flat(under))}
+        for row, image in zip(suspects.rows[:top], opened, strict=True)
     ]
     text = (
         environment()

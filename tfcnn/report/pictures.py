@@ -15,6 +15,7 @@ from tfcnn.datasets.folder import open_any
 from tfcnn.decode import open_image
 from tfcnn.errors import TfcnnError
 from tfcnn.progress import Reporter
+from tfcnn.remarks import Background
 
 __all__ = ["Album", "data_uri", "open_album", "thumbnails"]
 
@@ -30,10 +31,12 @@ class Album:
     Attributes:
         source: lists and reads them; None where they are gone.
         hashes: per path the sha256 of the file that was measured.
+        background: what the model saw through transparent pixels.
     """
 
     source: Source | None
     hashes: dict[str, str]
+    background: Background = "black"
 
     def open(self, path: str) -> Image.Image | None:
         """Return an image at its native size, or None where it is gone or no longer the same."""
@@ -44,7 +47,7 @@ class Album:
             data = content if isinstance(content, bytes) else content.tobytes()
             if hashlib.sha256(data).hexdigest() != self.hashes.get(path):
                 return None
-            return open_image(content, path).flat()
+            return open_image(content, path).flat(self.background)
         except (OSError, LookupError, ValueError, TfcnnError):
             return None
 
