@@ -6,10 +6,12 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from picture_files import SIGNATURE, chunk, deep_png, encoded, tiff
 from PIL import Image
 
-from tfcnn.decode import Decoder, UnreadableImageError, histogram_of_16_bits, open_image
+from tfcnn.decode import Decoder, UnreadableImageError, histogram_of_16_bits, open_image, read_size
 
 SHAPE = 21, 37
 
@@ -256,3 +258,55 @@ def test_values_are_counted_where_there_are_more_than_8_bits():
     assert histogram_of_16_bits(grey).sum() == samples[..., 0].size
     for content in (encoded(drawn(3, 255, np.uint8)), b"", b"no image", samples[..., 0]):
         assert histogram_of_16_bits(content) is None
+
+
+LARGE = np.random.default_rng(0).integers(0, 65536, (9, 14, 4)).astype(np.uint16)
+WHOLE = [
+    tiff(LARGE[..., :3], 2),
+    tiff(LARGE[..., :1], 0, deflated=True, predicted=True),
+    tiff(LARGE, 2, extra=(1,), tile=(16, 16), order=">"),
+    tiff(LARGE[..., :1], 1, big=True, pages=3),
+    tiff(LARGE, 5, planar=True),
+    deep_png(LARGE),
+    deep_png(LARGE[..., :3], interlaced=True),
+    b"P6 14 9 65535\n" + LARGE[..., :3].tobytes(),
+]
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.sampled_from(range(len(WHOLE))),
+    st.lists(st.tuples(st.integers(-400, 400), st.integers(0, 255)), max_size=4),
+)
+def test_damage_at_any_place_is_one_kind_of_error(number, changes):
+    content = bytearray(WHOLE[number])
+    for place, value in changes:
+        content[place % len(content)] = value
+    try:
+        assert Decoder((8, 8)).decode(bytes(content)).shape == (8, 8, 3)
+    except UnreadableImageError as error:
+        assert "; try " in error.reason
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_cameras_raw_file_is_not_taken_for_its_preview(order):
+    preview = drawn(3, 255, np.uint8)
+    one = (4, 1, struct.pack(f"{order}I", 1))
+    for tags in ({254: one, 330: one}, {50706: (1, 4, b"\1\4\0\0")}, {262: (3, 1, SENSOR[order])}):
+        with pytest.raises(UnreadableImageError, match=r"camera's raw file; try developing"):
+            open_image(tiff(preview, 2, order=order, tags=tags))
+    with pytest.raises(UnreadableImageError, match="first image is a thumbnail"):
+        open_image(tiff(preview, 2, order=order, pages=2, tags={254: one}))
+
+
+SENSOR = {order: struct.pack(f"{order}H", 32803) for order in "<>"}
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_size_is_read_of_every_layout(tmp_path, kind, order, orientation):
+    path = tmp_path / "x.tif"
+    path.write_bytes(tiff(drawn(1, 255, kind), 1, order=order, orientation=orientation))
+    assert read_size(path) == (SHAPE if orientation == 1 else SHAPE[::-1])
+    assert read_size(path) == open_image(path.read_bytes()).image.size[::-1]

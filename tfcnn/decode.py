@@ -5,6 +5,7 @@ image shrinks, so a model served through another decoder is another model.
 """
 
 import contextlib
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -163,7 +164,10 @@ def open_image(content: Content, name: object = "image") -> Opened:
             return opened.from_file(content, kind)
         except (MemoryError, NotReadError, Image.DecompressionBombError):
             raise
-        except Exception:  # of broken metadata Pillow's plug-ins raise nearly every type
+        except Exception as error:  # of broken metadata Pillow's plug-ins raise nearly every type
+            if kind is None:
+                hint = "saving it as PNG, or removing it"
+                raise NotReadError("no image format that is read", hint) from error
             sound = formats.without_metadata(content, kind)
             if not sound:
                 raise
@@ -217,9 +221,9 @@ def _told(error: Exception, kind: Kind | None) -> tuple[str, str]:
     """Return what is wrong with a file, and what to do."""
     if isinstance(error, Image.DecompressionBombError):
         return f"an image too large: {error}", "making it smaller"
-    if not isinstance(error, UnidentifiedImageError):
-        what = str(error) or type(error).__name__
-        return (f"{kind.name}, damaged or cut short: {what}" if kind else what), AGAIN
-    if kind:
+    what = str(error) or type(error).__name__
+    if kind is None:  # pixels in an array
+        return what, "uint8 of shape (height, width, 1 | 3 | 4)"
+    if isinstance(error, UnidentifiedImageError | LookupError | struct.error):
         return f"{kind.name} with a damaged header, or of a layout that is not read", AGAIN
-    return "no image format that is read", "saving it as PNG, or removing it"
+    return f"{kind.name}, damaged or cut short: {what}", AGAIN

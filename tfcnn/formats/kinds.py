@@ -31,7 +31,8 @@ class Kind:
 
 
 def _read(pillow: str, name: str) -> Kind:
-    return Kind(f"a {name} image", f"{AGAIN}, or saving it anew", pillow, True)
+    article = "an" if name == "AVIF" else "a"
+    return Kind(f"{article} {name} image", f"{AGAIN}, or saving it anew", pillow, True)
 
 
 def _picture(name: str, hint: str = AS_PNG) -> Kind:

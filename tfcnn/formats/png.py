@@ -37,6 +37,8 @@ def deep(content: bytes) -> Deep | None:
     if content[12:16] != b"IHDR" or content[24] != 16 or content[25] not in CHANNELS:
         return None
     channels = CHANNELS[content[25]]
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:  # refuses what is too large
+        way = orientation(image)
     chunks = list(_chunks(content))
     data = b"".join(body for name, body in chunks if name == b"IDAT")
     parts = [data] if channels == 2 else _halves(content, data, 2 * channels)
@@ -47,8 +49,7 @@ def deep(content: bytes) -> Deep | None:
     if transparent:
         is_clear = (samples == np.frombuffer(transparent, ">u2")).all(axis=2, keepdims=True)
         samples = np.concatenate([samples, np.where(is_clear, 0, FULL).astype(np.uint16)], axis=2)
-    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-        return Deep(upright(samples, orientation(image)))
+    return Deep(upright(samples, way))
 
 
 def white(content: bytes) -> int:
