@@ -4,6 +4,7 @@ import struct
 
 import numpy as np
 import pytest
+from conftest import run_tfcnn
 from picture_files import deep_png, encoded, tiff
 from PIL import Image
 
@@ -194,3 +195,11 @@ def test_training_sees_the_background_it_was_told(drawings, monkeypatch):
     monkeypatch.setattr(cache, "VERSION", 0)
     again = prepare(recipe.override(chosen, ["data.background=white"]), None, False, reporter)
     np.testing.assert_array_equal(again.images, white.images)
+
+
+def test_check_says_it_before_any_training(drawings):
+    (drawings / "a" / "pointer.png").write_text("version https://git-lfs.github.com/spec/v1\n")
+    said = run_tfcnn("check", drawings).stdout
+    assert "24 images with a drawing that vanishes over black, try data.background=white" in said
+    assert "several pages, of which only the first is read, such as a/stack.tif (7)" in said
+    assert "pointer.png" in said and "Git LFS pointer" in said and "git lfs pull" in said
