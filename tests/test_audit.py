@@ -2,13 +2,14 @@
 
 import pytest
 
+from tfcnn import recipe
 from tfcnn.audit import Audit, audit
 from tfcnn.errors import InputError
 from tfcnn.progress import Reporter
 
 
-def audited(root: object, **options: str | None) -> Audit:
-    return audit(str(root), options.get("group_regex"), options.get("group_csv"), Reporter())
+def audited(root: object, **data: object) -> Audit:
+    return audit(recipe.for_source(str(root), **data).data, Reporter())
 
 
 def test_files_too_many_of_which_are_unreadable_are_listed(make_tree):
@@ -36,5 +37,5 @@ def test_a_split_that_training_would_refuse_is_a_finding(make_tree):
 
 
 def test_groups_come_from_one_place(make_tree):
-    with pytest.raises(InputError, match="--group-regex: expected it or --group-csv"):
+    with pytest.raises(InputError, match="expected group_regex or group_csv; received both"):
         audited(make_tree(), group_regex="^(P)", group_csv="groups.csv")

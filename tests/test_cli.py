@@ -102,7 +102,8 @@ def test_check_audits_a_folder(make_tree):
     result = run_tfcnn("check", root)
     assert result.returncode == 3
     assert "BLOCKING: 1 pictures are in two classes" in result.stdout
-    assert "P0_9.png: " in result.stdout and "1 files that are no images" in result.stdout
+    assert "P0_9.png: " in result.stdout
+    assert "left out: 1 of 26 files in round: 1 hidden or system files" in result.stdout
     (root / "square" / "copy.png").unlink()
     result = run_tfcnn("check", root, "--json")
     assert result.returncode == 0 and json.loads(result.stdout)["blocking"] is False

@@ -18,7 +18,7 @@ ORDER = [
     {"schema"},
     {"recipe"},
     {"datasets"},
-    {"manifest", "drawing", "splits", "folds"},
+    {"groups", "manifest", "drawing", "splits", "folds"},
     {"audit"},
     {"inputs", "architectures"},
     {"runs"},

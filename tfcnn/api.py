@@ -5,7 +5,7 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -261,14 +261,19 @@ def load(name_or_path: str | Path) -> "Run":
 
 
 def stream(
-    run: "Run | str | Path", paths: str | Path | Iterable[str | Path]
+    run: "Run | str | Path",
+    paths: str | Path | Iterable[str | Path],
+    note: Callable[[str], None] | None = None,
 ) -> "Iterator[Prediction]":
-    """Yield predictions in order, as they are made; see `predict`."""
+    """Yield predictions in order, as they are made; see `predict`.
+
+    `note` hears which files of a folder or archive were passed over.
+    """
     from tfcnn.prediction import Predictor
 
     opened = load(run) if isinstance(run, str | Path) else run
     several = [paths] if isinstance(paths, str | Path) else paths
-    return Predictor(opened).predict(several)
+    return Predictor(opened).predict(several, note)
 
 
 def predict(
@@ -338,8 +343,7 @@ def evaluate(
         return scoring.load(opened)
     from tfcnn.evaluation import other_data
 
-    table = other_data.predict(opened, Path(data), group_regex, group_csv)
-    return scoring.score(opened, table)
+    return other_data.evaluate(opened, Path(data), group_regex, group_csv)
 
 
 def set_threshold(

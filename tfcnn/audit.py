@@ -1,21 +1,22 @@
 """What `check` finds before a training: unreadable and doubled images, groups, imbalance, size."""
 
-import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from tfcnn import manifest, splits
-from tfcnn.datasets.folder import open_any
+from tfcnn import groups, manifest, splits
+from tfcnn.datasets import Source
+from tfcnn.datasets.folder import LayoutError, open_any
 from tfcnn.errors import TfcnnError
 from tfcnn.manifest import LossError, Manifest, Row
 from tfcnn.progress import Reporter
-from tfcnn.recipe import SplitSettings
+from tfcnn.schema import DataSettings
 
-__all__ = ["Audit", "Finding", "audit", "propose_regex"]
+__all__ = ["Audit", "Finding", "audit"]
 
+COMMON = 0.6  # share of one class from which on accuracy says little
+RARE = 4  # times less than the commonest class
 FEW_IMAGES = 20  # of a class, below which a test split holds about three
 SHOWN = 5
 
@@ -58,47 +59,62 @@ class Audit:
         return lines + ([] if self.findings else ["nothing found that would spoil a result"])
 
 
-def audit(name: str, group_regex: str | None, group_csv: str | None, reporter: Reporter) -> Audit:
-    """Audit a data set's name or a folder; every image is read and hashed anew."""
-    source = open_any(name, reporter)
+def audit(data: DataSettings, reporter: Reporter) -> Audit:
+    """Audit what a recipe's `[data]` names; every image is read and hashed anew.
+
+    Raises:
+        InputError: if there is nothing to audit, or a setting does not fit the data.
+    """
+    try:
+        source = open_any(data, reporter)
+    except LayoutError as error:  # a question that only a person can answer
+        return Audit(data.source, {}, (Finding(str(error), True),))
+    positive = source.positive_class(data.positive)
     try:
         listed = manifest.build(
             source,
-            group_regex=group_regex,
-            group_csv=group_csv,
+            group_regex=data.group_regex,
+            group_csv=data.group_csv,
+            columns=(data.path_column, data.group_column),
             progress=reporter.stage(f"reading {source.name}"),
             verify=True,
+            background=data.background,
         )
     except LossError as error:  # what `check` is there to report
-        return Audit(source.name, {}, (Finding(str(error), True, _reasons(error.lost)),))
+        found = [Finding(str(error), True, _reasons(error.lost)), *_left_out(source)]
+        return Audit(source.name, {}, tuple(found))
     counts = Counter(row.label for row in listed.rows)
-    found = [*_unreadable(listed), *_doubles(listed), *_groups(listed), *_classes(counts)]
-    found += [Finding(note, False) for note in listed.notes if note == manifest.DIM_NOTE]
-    found += [Finding(note, False) for note in manifest.remarked(listed.rows, "black")]
-    found += _split(listed)
+    found = [*_unreadable(listed), *_left_out(source), *_doubles(listed)]
+    found += [*_groups(listed, data), *_classes(counts)]
+    if positive is None and data.positive is None and len(counts) == 2:
+        found.append(_no_positive(counts))
+    told = {finding.what for finding in found}
+    found += [Finding(note, False) for note in _notes(listed) if note not in told]
+    found += _split(listed, data)
     return Audit(listed.summary(), dict(sorted(counts.items())), tuple(found))
 
 
-def propose_regex(paths: Sequence[str]) -> str | None:
-    """Propose a group regex where file names look grouped: many files share a first part."""
-    stems = [Path(path).stem for path in paths]
-    for regex in (r"^([A-Za-z]*\d+)[A-Za-z_\-]", r"^([^_\-]+)[_\-]"):
-        found = [re.search(regex, stem) for stem in stems]
-        prefixes = Counter(match.group(1) for match in found if match)
-        is_all = sum(prefixes.values()) == len(stems)
-        if is_all and 3 <= len(prefixes) <= len(stems) / 2:
-            return regex
-    return None
+def _notes(listed: Manifest) -> list[str]:
+    """Return the notes of a manifest without those that are findings of their own."""
+    return [note for note in listed.notes if " in two classes at once" not in note]
 
 
 def _unreadable(listed: Manifest) -> list[Finding]:
-    found = []
-    if listed.quarantined:
-        examples = _reasons(listed.quarantined)
-        found.append(Finding(f"{len(examples)} unreadable images, set aside", False, examples))
-    if listed.source.ignored:
-        found.append(Finding(f"{listed.source.ignored} files that are no images, ignored", False))
-    return found
+    if not listed.quarantined:
+        return []
+    examples = _reasons(listed.quarantined)
+    total = f"{len(examples):,} of {len(listed.source.items):,} images"
+    return [Finding(f"{total} are unreadable, set aside", False, examples)]
+
+
+def _left_out(source: Source) -> list[Finding]:
+    """Say what is not among the images, by class; the examples name the files."""
+    lost: dict[str, list[str]] = defaultdict(list)
+    for one in source.left_out:
+        lost[one.label].append(f"{one.path}: {one.kind}")
+    examples = (lost[label] for label in sorted(lost, key=lambda name: (not name, name)))
+    lines = zip(source.left_out_lines(), examples, strict=True)
+    return [Finding(line, False, tuple(files)) for line, files in lines]
 
 
 def _reasons(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -125,29 +141,51 @@ def _doubles(listed: Manifest) -> list[Finding]:
     return found
 
 
-def _groups(listed: Manifest) -> list[Finding]:
-    found = []
-    if not listed.has_groups and not listed.source.is_benchmark:
-        regex = propose_regex([row.path for row in listed.rows])
-        hint = f"; file names look grouped: --group-regex '{regex}'" if regex else ""
-        found.append(Finding(f"no groups known: a split is by image{hint}", False))
-    return found
+def _groups(listed: Manifest, data: DataSettings) -> list[Finding]:
+    if listed.has_groups or listed.source.is_benchmark:
+        return []
+    if data.group_regex == "":
+        return [Finding("no groups, as data.group_regex is empty: a split is by image", False)]
+    regex = groups.propose_regex([row.path for row in listed.rows])
+    hints = [f"file names look grouped: --group-regex '{regex}'"] if regex else []
+    hints += [hint for hint in [groups.propose_folder(listed.source)] if hint]
+    return [Finding("; ".join(["no groups known: a split is by image", *hints]), False)]
 
 
-def _split(listed: Manifest) -> list[Finding]:
+def _split(listed: Manifest, data: DataSettings) -> list[Finding]:
     """Try what training does first: a benchmark's official split is known to pass."""
     if listed.source.is_benchmark:
         return []
     try:
-        splits.gate(listed, splits.assign(listed, SplitSettings()))
+        assigned = splits.assign(listed, data.split)
+        splits.gate(listed, assigned, unit=data.split.unit)
     except TfcnnError as error:
         return [Finding(str(error), True)]
     return []
 
 
 def _classes(counts: Counter[str]) -> list[Finding]:
-    return [
+    found = [
         Finding(f"only {count} images of class {name}", False)
         for name, count in sorted(counts.items())
         if count < FEW_IMAGES
     ]
+    (common, most), least = counts.most_common(1)[0], min(counts.values())
+    share = most / counts.total()
+    if share > COMMON or most >= RARE * least:
+        rare = min(counts, key=counts.__getitem__)
+        what = f"imbalance: {common} has {most / least:.1f} times as many images as {rare}"
+        if share > COMMON:
+            what += f"; always saying {common} is right for {100 * share:.1f} %"
+        what += ": look at balanced accuracy, and try --set train.class_weights=balanced"
+        found.append(Finding(what, False))
+    return found
+
+
+def _no_positive(counts: Counter[str]) -> Finding:
+    first, second = sorted(counts)
+    return Finding(
+        "no positive class, so neither sensitivity nor specificity is known: "
+        f"data.positive={first}, or ={second}, says which is looked for",
+        False,
+    )

@@ -46,6 +46,7 @@ def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[
     if num_folds < 2:
         raise InputError("--folds", "2 or more", str(num_folds), "--folds 5")
     manifest = splits.by_unit(manifest, settings.unit)
+    splits.refuse_classes_as_groups(manifest)
     rows = manifest.rows
     units, pool = splits.components(rows), tested(manifest, settings)
     folds = []

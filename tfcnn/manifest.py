@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -12,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic, remarks, tables, threads
+from tfcnn import atomic, remarks, threads
+from tfcnn import groups as grouping
 from tfcnn.datasets import Progress, Source
 from tfcnn.decode import (
     Background,
@@ -23,7 +23,16 @@ from tfcnn.decode import (
 )
 from tfcnn.errors import InputError
 
-__all__ = ["DIM_NOTE", "LossError", "Manifest", "Row", "build", "hash_pixels", "remarked"]
+__all__ = [
+    "DIM_NOTE",
+    "LossError",
+    "Manifest",
+    "Row",
+    "allowed_losses",
+    "build",
+    "hash_pixels",
+    "remarked",
+]
 
 FILE = "manifest.csv"
 SAMPLE = 20  # images whose bits are looked at
@@ -76,12 +85,14 @@ class Manifest:
         rows: one per readable image.
         quarantined: one per unreadable image, with the reason.
         notes: what a reader of any result must know.
+        group_rule: how the groups were read, in words; "" where none are known.
     """
 
     source: Source
     rows: tuple[Row, ...]
     quarantined: tuple[Row, ...]
     notes: tuple[str, ...]
+    group_rule: str = ""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -112,6 +123,7 @@ def build(
     *,
     group_regex: str | None = None,
     group_csv: str | None = None,
+    columns: tuple[str | None, str | None] = (None, None),
     progress: Progress | None = None,
     verify: bool = False,
     seen: Seen | None = None,
@@ -121,9 +133,9 @@ def build(
 
     Args:
         source: what to list.
-        group_regex: overrides the source's own; searched in the file name, its first bracket
-            (or the whole match) is the group.
+        group_regex: overrides the source's own, "" for no groups; see `groups.search`.
         group_csv: a CSV with columns `path, group`, instead of a regex.
+        columns: what that CSV calls them.
         progress: called with (images done, of how many).
         verify: hash again even where size and modification time are unchanged.
         seen: given the path and the opened image of each file that is read, from several threads,
@@ -131,23 +143,27 @@ def build(
         background: what is seen through transparent pixels, for a note where it hides pictures.
 
     Raises:
-        InputError: if a regex and a CSV are given, or a group cannot be read for every image.
+        InputError: if a regex and a CSV are given, or a group cannot be read for every image
+            that can be read.
         LossError: if too many images, or all of a class, are unreadable.
     """
-    if group_regex and group_csv:
-        raise InputError("--group-regex", "it or --group-csv", "both", "one of them")
-    groups = _groups(source, group_regex or source.group_regex, group_csv)
+    groups = grouping.find(source, group_regex, group_csv, columns)
+    unknown = [item.path for item in source.items if not groups.by_path.get(item.path)]
+    if len(unknown) > allowed_losses(source):  # more than may be unreadable: that is known already
+        groups.require(unknown)
     known = {} if verify else _remembered(source.store / FILE)
     rows = _hashed(source, known, progress, seen)
-    rows = [replace(row, group=groups[row.path]) if groups else row for row in rows]
+    rows = [replace(row, group=groups.by_path.get(row.path, "")) for row in rows]
     _write(rows, source.store / FILE)
     manifest = Manifest(
         source,
         tuple(row for row in rows if not row.unreadable),
         tuple(row for row in rows if row.unreadable),
-        source.notes,
+        (*source.notes, *groups.notes),
+        groups.rule,
     )
     _check_losses(manifest)
+    groups.require(row.path for row in manifest.rows)
     return replace(manifest, notes=(*manifest.notes, *_found(manifest, background)))
 
 
@@ -233,44 +249,9 @@ def _hash(source: Source, row: Row, seen: Seen | None) -> Row:
         return replace(row, unreadable=error.strerror or str(error))
 
 
-def _groups(source: Source, regex: str | None, group_csv: str | None) -> dict[str, str]:
-    if group_csv is not None:
-        return _groups_from_csv(source, Path(group_csv))
-    if not regex:
-        return {}
-    try:
-        pattern = re.compile(regex)
-    except re.error as error:
-        raise InputError(
-            f"data.group_regex {regex!r}", "a regular expression", str(error), r"^(C\d+)"
-        ) from error
-    groups = {}
-    for item in source.items:
-        match = pattern.search(Path(item.path).name)
-        if not match or not match.group(pattern.groups and 1):
-            raise InputError(
-                item.path,
-                f"a file name that the group regex {regex!r} matches",
-                "one that it does not",
-                "another data.group_regex, or data.group_csv with columns path,group",
-            )
-        groups[item.path] = match.group(pattern.groups and 1)
-    return groups
-
-
-def _groups_from_csv(source: Source, path: Path) -> dict[str, str]:
-    rows = tables.read(path, ("path", "group"), "adding a header line")
-    trimmed = [{**row, "group": (row["group"] or "").strip()} for row in rows]  # "p1 " is p1
-    groups = {name: row["group"] for name, row in tables.by_path(path, trimmed, "group").items()}
-    missing = [item.path for item in source.items if not groups.get(item.path)]
-    if missing:
-        raise InputError(
-            path,
-            "a group for every image",
-            f"none for {len(missing)} images, first {missing[0]}",
-            "paths relative to the data folder, with forward slashes",
-        )
-    return groups
+def allowed_losses(source: Source) -> int:
+    """Return how many images may be unreadable before the data are no longer those given."""
+    return max(len(source.items) // 100, 5)
 
 
 def _check_losses(manifest: Manifest) -> None:
@@ -278,7 +259,7 @@ def _check_losses(manifest: Manifest) -> None:
     lost = manifest.quarantined
     if not lost:
         return
-    allowed = max(len(manifest.source.items) // 100, 5)
+    allowed = allowed_losses(manifest.source)
     first = f"{lost[0].path} ({lost[0].unreadable})"
     gone = sorted({row.label for row in lost} - {row.label for row in manifest.rows})
     if gone:

@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from tfcnn import domain as domains
 from tfcnn import engines, remarks, threads
-from tfcnn.datasets.folder import image_files, is_image_name
-from tfcnn.decode import Pixels, UnreadableImageError, open_image
+from tfcnn.datasets import LeftOut, in_words
+from tfcnn.datasets.folder import image_files, member_images
+from tfcnn.decode import HEAD_BYTES, Pixels, UnreadableImageError, open_image
 from tfcnn.errors import InputError
 from tfcnn.runs import Run
 
@@ -138,16 +139,19 @@ class Predictor:
                 found[row] = OUT_OF_DOMAIN, domains.reason(distances[row])
         return found
 
-    def predict(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
+    def predict(
+        self, paths: Iterable[str | Path], note: Callable[[str], None] | None = None
+    ) -> Iterator[Prediction]:
         """Yield one prediction per image of files, folders and zips, in order, as they are made.
 
         Decoding runs on threads beside the model. An image that cannot be read gets a row that
-        says so, and the others are predicted.
+        says so, and the others are predicted. What the run ignored in training is passed over in
+        folders and archives; `note` hears what is.
 
         Raises:
             InputError: before the first prediction, if a path does not exist or holds no image.
         """
-        images = expand(paths)
+        images = expand(paths, note, self.run.ignore)
         self.expect(len(images))
         return self._stream(iter(images))
 
@@ -216,8 +220,17 @@ class Image:
             raise UnreadableImageError(self.path, str(error)) from error
 
 
-def expand(paths: Iterable[str | Path]) -> list[Image]:
+def expand(
+    paths: Iterable[str | Path],
+    note: Callable[[str], None] | None = None,
+    ignore: Sequence[str] = (),
+) -> list[Image]:
     """List the images of files, folders (sorted, with their sub-folders) and zip archives.
+
+    Args:
+        paths: what was given.
+        note: hears, for each folder and archive, how many files in it are no images, by kind.
+        ignore: as `data.ignore`, in folders and archives.
 
     Raises:
         InputError: at once, if a path is none or does not exist, or a folder or archive holds no
@@ -229,28 +242,46 @@ def expand(paths: Iterable[str | Path]) -> list[Image]:
             received = type(given).__name__
             raise InputError("paths", "paths of files or folders", received, "Predictor.probs")
         path = Path(given)
-        if path.is_dir():
-            found = [Image(str(file)) for file in image_files(path)[0]]
-        elif not path.exists():
-            raise InputError(path, "an image, folder or zip", "no such file", "another path")
-        elif path.suffix.lower() == ".zip":
-            found = _members(path)
-        else:
-            found = [Image(str(path))]
+        found, left_out = _listed(path, ignore)
+        total = len(found) + len(left_out)
+        passed_over = f"{len(left_out):,} of {total:,} files: {in_words(left_out)}"
         if not found:
-            raise InputError(path, "images", "none", "a folder or zip that holds image files")
+            received = f"none; passed over {passed_over}" if left_out else "none"
+            raise InputError(path, "images", received, "a folder or zip that holds image files")
+        if left_out and note:
+            note(f"{path}: passed over {passed_over}")
         images += found
     return images
 
 
-def _members(path: Path) -> list[Image]:
+def _listed(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOut]]:
+    if path.is_dir():
+        files, left_out = image_files(path, ignore)
+        return [Image(str(file)) for file in files], left_out
+    if not path.exists():
+        raise InputError(path, "an image, folder or zip", "no such file", "another path")
+    if path.suffix.lower() == ".zip":
+        return _members(path, ignore)
+    return [Image(str(path))], []
+
+
+def _members(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOut]]:
+    """List the images of an archive, and its other files, as those of a folder."""
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise InputError(path, "a zip archive", str(error), "fetching it again") from error
-    members = [name for name in archive.namelist() if is_image_name(Path(name).name)]
-    members = [name for name in members if "__MACOSX" not in name]
-    return [Image(f"{path}/{name}", archive, name) for name in sorted(members)]
+
+    def head(name: str) -> bytes:
+        try:
+            with archive.open(name) as member:
+                return member.read(HEAD_BYTES)
+        except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile, ValueError):
+            return b""
+
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    found, left_out = member_images(names, head, ignore)
+    return [Image(f"{path}/{name}", archive, name) for name in found], left_out
 
 
 def decide(probs: Floats, positive: int | None, threshold: float) -> tuple[int, int]:

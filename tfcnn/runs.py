@@ -73,6 +73,11 @@ class Run:
         return None if name is None else self.class_names.index(name)
 
     @property
+    def ignore(self) -> tuple[str, ...]:
+        """Patterns of files that were left out of its data; see `data.ignore`."""
+        return tuple(self.card["data"].get("ignore", ()))
+
+    @property
     def threshold(self) -> float:
         """The probability of the positive class from which `decision` is that class."""
         return float(self.card["threshold"])

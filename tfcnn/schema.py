@@ -67,7 +67,7 @@ class DataSettings(_Section):
     ignore: tuple[str, ...] = ()
     group_regex: str | None = None
     group_csv: str | None = None
-    group_from: Literal["name", "folder"] = "name"
+    group_from: Literal["name", "folder", "folder-above"] = "name"
     path_column: str | None = None
     group_column: str | None = None
     positive: str | None = None
@@ -81,10 +81,11 @@ class DataSettings(_Section):
     def _grouped_once(self) -> "DataSettings":
         if self.group_regex and self.group_csv:
             raise ValueError("expected group_regex or group_csv; received both; try one of them")
-        if self.group_from == "folder" and (self.group_regex or self.group_csv):
+        if self.group_from != "name" and (self.group_regex or self.group_csv):
             other = "group_regex" if self.group_regex else "group_csv"
             raise ValueError(
-                f'expected group_from = "folder" or {other}; received both; try one of them'
+                f'expected group_from = "{self.group_from}" or {other}; received both; '
+                "try one of them"
             )
         if (self.path_column or self.group_column) and not self.group_csv:
             raise ValueError(

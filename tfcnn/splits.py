@@ -14,7 +14,17 @@ from tfcnn.errors import CheckError, InputError
 from tfcnn.manifest import Manifest, Row
 from tfcnn.recipe import SplitSettings
 
-__all__ = ["NAMES", "assign", "by_unit", "components", "gate", "read", "select", "write"]
+__all__ = [
+    "NAMES",
+    "assign",
+    "by_unit",
+    "components",
+    "gate",
+    "read",
+    "refuse_classes_as_groups",
+    "select",
+    "write",
+]
 
 NAMES = ("train", "val", "test")
 COLUMNS = ("path", "label", "group", "sha256", "pixels_sha256", "split")
@@ -35,6 +45,7 @@ def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
         InputError: if there are too few groups or images to split.
     """
     manifest = by_unit(manifest, settings.unit)
+    refuse_classes_as_groups(manifest)
     rows = manifest.rows
     units = components(rows)
     if any(row.official for row in rows):
@@ -42,6 +53,24 @@ def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
     test = 0.0 if settings.test == "none" else SHARE
     fractions = {"test": test, "val": settings.val_fraction or SHARE}
     return draw(rows, units, fractions, settings.seed, range(len(rows)))
+
+
+def refuse_classes_as_groups(manifest: Manifest) -> None:
+    """Refuse groups that are the classes under another name: patients taken for classes, say.
+
+    Raises:
+        InputError: if every class is one group and every group one class.
+    """
+    pairs = {(row.label, row.group) for row in manifest.rows}
+    num_groups = len({group for _, group in pairs})
+    if manifest.has_groups and len(pairs) == num_groups == len(manifest.class_names):
+        label, group = min(pairs)
+        raise InputError(
+            manifest.source.name,
+            "classes of several groups each",
+            f"{len(pairs)} classes that are one group each, such as class {label} = group {group}",
+            "data.group_from=folder-above where the classes lie in them, or other groups",
+        )
 
 
 def by_unit(manifest: Manifest, unit: str) -> Manifest:
@@ -135,7 +164,7 @@ def write(manifest: Manifest, splits: Sequence[str], path: Path) -> None:
 
 
 def read(path: Path, manifest: Manifest) -> list[str]:
-    """Read a split made before, or by hand; rows are found by `path`.
+    """Read a split made before, or by hand; rows are found by `path`, as in `tables.by_path`.
 
     Returns:
         A split per manifest row; "" for a row that the file does not name.
@@ -145,26 +174,29 @@ def read(path: Path, manifest: Manifest) -> list[str]:
         CheckError: if an image changed since the split was made.
     """
     listed = tables.read(path, ("path", "split"), "the split.csv of a run")
-    given = tables.by_path(path, listed, "split")
     rows = {row.path: row for row in manifest.rows}
+    given, strangers = tables.by_path(listed, "split", [*rows], manifest.source.root)
+    if strangers:
+        hint = "the data it was made from"
+        raise InputError(path, "images that are in the data", strangers[0], hint)
     for name, row in given.items():
-        _check_given(path, name, row, rows)
+        _check_given(path, row, rows[name])
     if not manifest.has_groups and any(row.get("group") for row in given.values()):
         raise InputError(
             path, "the groups that it names", "none known of the data",
             "the --set data.group_regex=... or data.group_csv=... it was made with",
         )  # fmt: skip
-    return [given[row.path]["split"] if row.path in given else "" for row in manifest.rows]
+    splits = {name: row["split"].strip().lower() for name, row in given.items()}
+    return [splits.get(row.path, "") for row in manifest.rows]
 
 
-def _check_given(path: Path, name: str, given: dict[str, str], rows: dict[str, Row]) -> None:
-    if name not in rows:
-        raise InputError(path, "images that are in the data", name, "the data it was made from")
-    if given["split"] not in ("", *NAMES):
-        raise InputError(f"{path}: {name}", "train, val or test", given["split"], "one of them")
-    if given.get("sha256") and given["sha256"] != rows[name].sha256:
+def _check_given(path: Path, given: dict[str, str], row: Row) -> None:
+    subject = f"{path}: {given['path']}"
+    if given["split"].strip().lower() not in ("", *NAMES):
+        raise InputError(subject, "train, val or test", given["split"], "one of them")
+    if given.get("sha256") and given["sha256"] != row.sha256:
         raise CheckError(
-            f"{path}: {name}",
+            subject,
             "the image that was split",
             "one with another sha256",
             "the data of that run, or a new split",

@@ -140,10 +140,15 @@ def test_a_class_may_be_missing_in_test(tmp_path: Path) -> None:
 def test_junk_is_counted_and_not_listed(tmp_path: Path) -> None:
     folder = write_files(tmp_path, NAMES)
     junk = ["cat/Thumbs.db", "cat/.DS_Store", "dog/._1.png", "dog/notes.txt", "README.md"]
-    write_files(folder, [*junk, "dog/.cache/1.png", "__MACOSX/cat/1.png", ".git/1.png"])
-    source = open_folder(folder)
+    junk += ["dog/.cache/1.png", "__MACOSX/cat/1.png", ".git/1.png"]
+    source = open_folder(write_files(folder, junk))
     assert sorted(labels(source)) == sorted(NAMES)
     assert source.ignored == len(junk)
+    assert source.left_out_lines() == [
+        "left out: 2 of 5 files in cat: 2 hidden or system files",
+        "left out: 3 of 6 files in dog: 1 .txt, 1 hidden or system files, 1 in .cache",
+        "left out: 3 of all 14 files, outside the class folders: 1 .md, 1 in .git, 1 in __MACOSX",
+    ]
 
 
 def test_suffixes_in_any_case(tmp_path: Path) -> None:
@@ -243,19 +248,28 @@ def test_a_root_whose_name_is_not_text(tmp_path: Path) -> None:
     assert len(manifest.build(source).rows) == len(NAMES)
 
 
-def test_a_folder_that_cannot_be_read_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = write_files(tmp_path, [*NAMES, "cat/secret/1.png"])
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of these names may not be read; root may read everything."""
     scandir = os.scandir
 
     def refuse(path: str) -> object:
-        if str(path).endswith("secret"):
+        if Path(path).name in ("secret", "lost+found"):
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
-    assert "Permission denied" in refusal(folder)
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+@pytest.mark.usefixtures("locked")
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    assert "Permission denied" in refusal(write_files(tmp_path, [*NAMES, "cat/secret/1.png"]))
+
+
+@pytest.mark.usefixtures("locked")
+def test_what_is_not_ours_to_read_is_no_fault(tmp_path: Path) -> None:
+    source = open_folder(write_files(tmp_path, [*NAMES, "lost+found/1.png"]))
+    assert [one.kind for one in source.left_out] == ["in lost+found"]
 
 
 def test_options_reach_the_source(tmp_path: Path) -> None:
@@ -269,13 +283,13 @@ def test_options_reach_the_source(tmp_path: Path) -> None:
 
 def test_image_files_of_a_flat_folder(tmp_path: Path) -> None:
     write_files(tmp_path, ["b.png", "a.jpg", "sub/c.png", "notes.txt"])
-    found, ignored = image_files(tmp_path)
+    found, left_out = image_files(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in found] == [
         "a.jpg",
         "b.png",
         "sub/c.png",
     ]
-    assert ignored == 1
+    assert [(Path(one.path).name, one.kind) for one in left_out] == [("notes.txt", ".txt")]
 
 
 @pytest.mark.parametrize(

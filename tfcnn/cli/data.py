@@ -61,7 +61,7 @@ def check(
 
     data = api.data_for(source, settings or [])
     with TerminalReporter() as reporter:
-        found = audit.audit(data.source, data.group_regex, data.group_csv, reporter)
+        found = audit.audit(data, reporter)
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
     else:

@@ -60,6 +60,7 @@ def explain(
             with_filters=filters,
             with_features=feature_maps,
             progress=reporter.stage("explaining"),
+            note=reporter.note,
         )
     if as_json:
         typer.echo(json.dumps(found.to_dict()))

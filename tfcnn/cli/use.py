@@ -144,7 +144,8 @@ def predict(
         from tfcnn.explain import Explainer
 
         explainer = Explainer(opened)
-    predictions = api.stream(opened, paths)  # a wrong path is said before anything is written
+    # a wrong path is said before anything is written
+    predictions = api.stream(opened, paths, note=_say)
     unreadable, remarked = 0, dict[str, str]()
 
     def counted() -> "Iterator[Prediction]":
@@ -163,6 +164,10 @@ def predict(
     if cam and explainer:
         _draw(explainer, paths, cam)
     end_if_unreadable(unreadable, total)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:

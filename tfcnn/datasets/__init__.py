@@ -7,7 +7,8 @@ and `open_source(folder) -> Source`, which lists what is in it.
 import ast
 import importlib
 import os
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -21,12 +22,14 @@ from tfcnn.errors import InputError
 __all__ = [
     "ArraySource",
     "Item",
+    "LeftOut",
     "Progress",
     "Source",
     "data_home",
     "describe",
     "download",
     "find",
+    "in_words",
     "names",
     "open_named",
 ]
@@ -42,6 +45,16 @@ class Item:
     path: str  # relative to the source's root, with forward slashes
     label: str
     official: Official = ""
+    folder: str = ""  # the folder between class and image, or above the class: perhaps a group
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not among the images: what kind it is, and of which class."""
+
+    path: str
+    kind: str
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,13 +67,15 @@ class Source:
         items: all images, sorted by path.
         group_regex: how a group (patient, slide) is read from a file name, if it can be.
         positive: the class that a test looks for, if there is one.
-        ignored: number of files passed over (`Thumbs.db`, hidden, no image suffix).
+        left_out: the files that are not among the images, and why.
         notes: what a reader of any result must know about this copy of the data.
         store: where the manifest is kept.
         is_benchmark: whether the official test set is kept whatever it holds; training images
             with the pixels of a test image are then left out, where a user's own split that
             does this is refused.
         nouns: what one calls the images and the groups: cells and patients, say.
+        group_from: what tells the group: `name` (a regex or a table), or `Item.folder`, below
+            (`folder`) or above the class folder (`folder-above`).
     """
 
     name: str
@@ -68,11 +83,58 @@ class Source:
     items: tuple[Item, ...]
     group_regex: str | None = None
     positive: str | None = None
-    ignored: int = 0
+    left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     store: Path = field(default=Path())
     is_benchmark: bool = False
     nouns: tuple[str, str] = ("images", "groups")
+    group_from: str = "name"
+
+    @property
+    def ignored(self) -> int:
+        """The number of files left out."""
+        return len(self.left_out)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes, sorted by name."""
+        return sorted({item.label for item in self.items})
+
+    def left_out_lines(self) -> list[str]:
+        """Say how many files were left out, by class and kind: "3 of 40 files in round: 2 .txt"."""
+        lost: dict[str, list[LeftOut]] = defaultdict(list)
+        for one in self.left_out:
+            lost[one.label].append(one)
+        kept = Counter(item.label for item in self.items)
+        lines = []
+        for label in sorted(lost, key=lambda name: (not name, name)):
+            where = f"{len(lost[label]) + kept[label]:,} files in {label}"
+            if not label:
+                where = f"all {len(self.items) + self.ignored:,} files, outside the class folders"
+            lines.append(f"left out: {len(lost[label]):,} of {where}: {in_words(lost[label])}")
+        return lines
+
+    def positive_class(self, wanted: str | None) -> str | None:
+        """Return the class that is looked for, or None where there is none.
+
+        Args:
+            wanted: a class; "" for none; None for the data set's own.
+
+        Raises:
+            InputError: if it is none of two classes.
+        """
+        names = self.class_names
+        known, is_binary = ", ".join(names), len(names) == 2
+        if not wanted:
+            # a part of a data set may lack the class that the whole is searched for
+            has_own = wanted is None and is_binary and self.positive in names
+            return self.positive if has_own else None
+        if wanted not in names:
+            raise InputError("data.positive", f"one of {known}", wanted, "one of these")
+        if not is_binary:
+            expected, received = "two classes, one of them positive", f"{len(names)} ({known})"
+            raise InputError("data.positive", expected, received, "data.positive=''")
+        return wanted
 
     def read(self, path: str) -> Content:
         """Return the bytes of one image file."""
@@ -114,6 +176,13 @@ class ArraySource(Source):
         """Return `(height, width)` in px."""
         height, width = self._pixels(path).shape[:2]
         return height, width
+
+
+def in_words(left_out: Iterable[LeftOut]) -> str:
+    """Say how many there are of each kind, the commonest first: "2 .txt, 1 mask"."""
+    kinds = Counter(one.kind for one in left_out)
+    ordered = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    return ", ".join(f"{count:,} {kind}" for kind, count in ordered)
 
 
 def data_home() -> Path:

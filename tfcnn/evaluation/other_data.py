@@ -1,16 +1,18 @@
 """Predict another labelled folder, after making sure that the run was not trained on it."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from tfcnn import manifest
+from tfcnn import groups, manifest
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_folder
+from tfcnn.decode import UnreadableImageError, open_image
 from tfcnn.errors import CheckError, InputError
-from tfcnn.evaluation import seen
+from tfcnn.evaluation import scoring, seen
+from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.seen import Seen
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs.cache import decoded
@@ -18,34 +20,57 @@ from tfcnn.manifest import Manifest
 from tfcnn.prediction import Predictor
 from tfcnn.runs import Run
 
-__all__ = ["predict"]
+__all__ = ["evaluate", "predict"]
 
 
-def predict(
-    run: Run, folder: Path, group_regex: str | None = None, group_csv: str | None = None
-) -> Table:
-    """Predict every image of a folder of class folders, as the split "data".
+def evaluate(
+    run: Run,
+    folder: Path,
+    group_regex: str | None = None,
+    group_csv: str | None = None,
+    *,
+    group_from: str | None = None,
+    columns: tuple[str | None, str | None] = (None, None),
+    ignore: Sequence[str] | None = None,
+) -> Report:
+    """Score a run on a folder of class folders that it has not seen.
 
-    Groups are read by the run's own regex where neither another nor a CSV is given; an empty one
-    means that none are known.
+    Its warnings are what was found in that folder; those of the training data are named as such.
+
+    Args:
+        run: an opened run.
+        folder: the folder.
+        group_regex: as `data.group_regex`; the run's own where no other rule is given.
+        group_csv: as `data.group_csv`.
+        group_from: as `data.group_from`; the run's own if None.
+        columns: as `data.path_column` and `data.group_column`.
+        ignore: as `data.ignore`; the run's own if None.
 
     Raises:
         InputError: if its class folders are not the run's classes, or no group can be read though
             the run knows groups.
         CheckError: if an image or a group of it is in the run's train or val split.
     """
-    source = _with_run_classes(open_folder(folder), run)
-    known = seen.read(run)
-    if group_regex is None and group_csv is None:
-        group_regex = _own_regex(run, source, known)
-    listed = manifest.build(
-        source,
-        group_regex=group_regex,
-        group_csv=group_csv,
-        background=run.decoder.background,
+    own = run.card["data"]
+    if group_from is None:
+        has_rule = group_regex is not None or group_csv is not None
+        group_from = "name" if has_rule else own.get("group_from", "name")
+    source = open_folder(
+        folder,
+        ignore=run.ignore if ignore is None else ignore,
+        group_from=group_from,
+        is_ruled=True,  # the run knows its classes: no other folders are taken for them
     )
-    _refuse_seen(known, listed)
-    images = decoded(source, listed.rows, run.decoder).images
+    listed = _listed(run, source, group_regex, group_csv, columns)
+    notes = [*listed.notes, *listed.source.left_out_lines()]
+    notes += [f"set aside, unreadable: {row.path} ({row.unreadable})" for row in listed.quarantined]
+    notes += [f"of the training data: {note}" for note in own["notes"]]
+    return scoring.score(run, predict(run, listed), notes=notes)
+
+
+def predict(run: Run, listed: Manifest) -> Table:
+    """Predict every image of a manifest whose labels are the run's classes, as the split "data"."""
+    images = decoded(listed.source, listed.rows, run.decoder).images
     index = {name: i for i, name in enumerate(run.class_names)}
     probs, flags = Predictor(run).answers(images)
     return Table(
@@ -56,6 +81,28 @@ def predict(
         probs=probs,
         flags=np.array([flag for flag, _ in flags], dtype=np.str_),
     )
+
+
+def _listed(
+    run: Run,
+    source: Source,
+    group_regex: str | None,
+    group_csv: str | None,
+    columns: tuple[str | None, str | None],
+) -> Manifest:
+    """Read the images, by the run's own group regex where there is no other rule."""
+    source, known = _with_run_classes(source, run), seen.read(run)
+    if group_regex is None and group_csv is None and source.group_from == "name":
+        group_regex = _own_regex(run, source, known)
+    listed = manifest.build(
+        source,
+        group_regex=group_regex,
+        group_csv=group_csv,
+        columns=columns,
+        background=run.decoder.background,
+    )
+    _refuse_seen(known, listed)
+    return listed
 
 
 def _with_run_classes(source: Source, run: Run) -> Source:
@@ -69,7 +116,7 @@ def _with_run_classes(source: Source, run: Run) -> Source:
                 source.root,
                 f"class folders {', '.join(run.class_names)}",
                 item.label,
-                "renaming it to the class it holds",
+                "renaming it to the class it holds, or group_from=folder-above where it is a group",
             )
         items.append(replace(item, label=label))
     return replace(source, items=tuple(items))
@@ -85,16 +132,25 @@ def _own_regex(run: Run, source: Source, known: Seen) -> str | None:
             "no --group-csv",
             "--group-csv with columns path,group, or --group-regex '' where all are surely others",
         )
-    names = (Path(item.path).name for item in source.items)
-    strange = next((name for name in names if regex and not re.search(regex, name)), None)
-    if strange is not None:
-        raise InputError(
-            source.root,
-            f"file names that the run's group regex {regex!r} matches",
-            strange,
-            "--group-regex with another, or with '' where no groups are known, or --group-csv",
-        )
+    if regex:
+        found = groups.search(source, regex).by_path
+        strange = [item.path for item in source.items if item.path not in found]
+        if any(_is_readable(source, path) for path in strange):
+            raise InputError(
+                source.root,
+                f"file names that the run's group regex {regex!r} matches",
+                strange[0].rpartition("/")[2],
+                "--group-regex with another, or with '' where no groups are known, or --group-csv",
+            )
     return regex
+
+
+def _is_readable(source: Source, path: str) -> bool:
+    try:
+        open_image(source.read(path), path)
+    except (OSError, UnreadableImageError):
+        return False
+    return True
 
 
 def _refuse_seen(known: Seen, listed: Manifest) -> None:

@@ -1,6 +1,7 @@
 """Score a run: every metric with its interval, per group, from predictions of the saved model."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,15 +81,26 @@ class Report:
         return {**content.pop("facts"), **content}
 
 
-def score(run: Run, table: Table, facts: dict[str, Any] | None = None) -> Report:
+def score(
+    run: Run,
+    table: Table,
+    facts: dict[str, Any] | None = None,
+    notes: Sequence[str] | None = None,
+) -> Report:
     """Score the predictions of a run, each split in the table by itself.
+
+    Args:
+        run: the run.
+        table: its predictions.
+        facts: about the training.
+        notes: what a reader must know of these images; of the training data if None.
 
     Raises:
         InputError: if there is no prediction, or a probability is not a number.
     """
     if not len(table.labels):
         raise InputError(run.path, "predictions to score", "none", "a split that has images")
-    warnings = list(run.card["data"]["notes"])
+    warnings = list(run.card["data"]["notes"] if notes is None else notes)
     if run.is_leaky:
         warnings.append("LEAKY: split by image, so patients are on both sides; a demonstration")
     warnings += run.card.get("unmet", [])

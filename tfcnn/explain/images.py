@@ -1,6 +1,6 @@
 """The images to explain: named, read, at the model's size and larger for the eye."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,10 +33,14 @@ class Unreadable:
     reason: str
 
 
-def listed(paths: Iterable[str | Path]) -> list[tuple[Image, Path]]:
+def listed(
+    paths: Iterable[str | Path],
+    note: Callable[[str], None] | None = None,
+    ignore: Sequence[str] = (),
+) -> list[tuple[Image, Path]]:
     """List images with a name for the picture of each: theirs, with their sub-folders, as PNG.
 
-    Two images of one name get two names.
+    Two images of one name get two names; see `prediction.expand` for `note` and `ignore`.
 
     Raises:
         InputError: if a path does not exist, or a folder or archive holds no image.
@@ -44,7 +48,7 @@ def listed(paths: Iterable[str | Path]) -> list[tuple[Image, Path]]:
     named: list[tuple[Image, Path]] = []
     taken = {"filters"}  # the name of another picture in the same folder
     for path in paths:
-        for image in expand([path]):
+        for image in expand([path], note, ignore):
             inside = Path(image.path).name
             if image.path != str(Path(path)):
                 inside = str(Path(image.path).relative_to(Path(path)))

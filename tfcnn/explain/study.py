@@ -93,6 +93,7 @@ def explain_files(
     with_filters: bool = False,
     with_features: bool = False,
     progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Study:
     """Show where a run sees evidence for a class, and check that this depends on its training.
 
@@ -106,6 +107,7 @@ def explain_files(
         with_filters: draw the first convolution's kernels there too.
         with_features: draw each image's feature maps there too.
         progress: called with (images explained, images in all).
+        note: hears what was passed over in folders and archives.
 
     Returns:
         An explanation per image, the share of evidence outside the cell, and the sanity check.
@@ -114,7 +116,9 @@ def explain_files(
         InputError: if a path, class or layer does not exist, the network has no convolution, or
             a picture cannot be written.
     """
-    listed = images.listed(paths)  # a wrong path is said before TensorFlow is loaded
+    listed = images.listed(
+        paths, note, run.ignore
+    )  # a wrong path is said before TensorFlow is loaded
     explainer = Explainer(run, method, layer)
     rows = files.explain(
         explainer, listed, output, class_name=class_name, with_features=with_features
@@ -149,7 +153,7 @@ def write_overlays(
     Raises:
         InputError: if a picture cannot be written.
     """
-    listed = images.listed(paths)
+    listed = images.listed(paths, ignore=explainer.run.ignore)
     written = 0
     rows = files.explain(explainer, listed, folder, style="overlay")
     for number, row in enumerate(rows, start=1):

@@ -48,7 +48,7 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
         ranks: per path of a doubted label its rank among them.
     """
     hashes = {row["path"]: row["sha256"] for row in made.split}
-    album = pictures.open_album(made.recipe.data.source, hashes)
+    album = pictures.open_album(made.recipe.data, hashes)
     behind, worst = matrix.images_behind(made), matrix.surest_errors(made)
     paths, (answered, _) = made.part.paths, matrix.answers(made)
     album = replace(album, background=made.recipe.data.background)

@@ -32,11 +32,11 @@ def write(suspects: Suspects, top: int) -> Path:
     Raises:
         InputError: if the images are no longer where they were.
     """
-    source = open_any(recipe.load(str(suspects.path / "recipe.toml")).data.source, Reporter())
-    under = recipe.load(str(suspects.path / "recipe.toml")).data.background
+    data = recipe.load(str(suspects.path / "recipe.toml")).data
+    source = open_any(data, Reporter())
     opened = (open_image(source.read(row["path"]), row["path"]) for row in suspects.rows[:top])
     shown = [
-        {**row, "thumbnail": _thumbnail(image.flat(under))}
+        {**row, "thumbnail": _thumbnail(image.flat(data.background))}
         for row, image in zip(suspects.rows[:top], opened, strict=True)
     ]
     text = (

@@ -16,6 +16,7 @@ from tfcnn.decode import open_image
 from tfcnn.errors import TfcnnError
 from tfcnn.progress import Reporter
 from tfcnn.remarks import Background
+from tfcnn.schema import DataSettings
 
 __all__ = ["Album", "data_uri", "open_album", "thumbnails"]
 
@@ -52,17 +53,18 @@ class Album:
             return None
 
 
-def open_album(source: str, hashes: dict[str, str]) -> Album:
+def open_album(data: DataSettings | str, hashes: dict[str, str]) -> Album:
     """Find the images of a run; nothing is fetched or drawn anew.
 
     Args:
-        source: `data.source` of the recipe.
+        data: the recipe's, or only its `source`.
         hashes: see `Album`.
     """
+    source = data if isinstance(data, str) else data.source
     if source in datasets.names() and not (datasets.data_home() / source).is_dir():
         return Album(None, hashes)
     try:
-        return Album(open_any(source, Reporter()), hashes)
+        return Album(open_any(data, Reporter()), hashes)
     except (TfcnnError, OSError):
         return Album(None, hashes)
 

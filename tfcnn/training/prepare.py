@@ -1,12 +1,13 @@
 """From a recipe to decoded, split, checked images: all that happens before a network exists."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import architectures, manifest, splits
+from tfcnn import architectures, groups, manifest, splits
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
@@ -18,6 +19,8 @@ from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 
 __all__ = ["Prepared", "decoder_of", "prepare", "survey"]
+
+SHOWN = 20  # classes
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Prepared:
     def positive(self) -> int | None:
         """The index of the positive class, if there is one."""
         name = self.recipe.data.positive
-        return None if name is None else self.manifest.class_names.index(name)
+        return self.manifest.class_names.index(name) if name else None
 
 
 def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Reporter) -> Prepared:
@@ -125,7 +128,7 @@ def _survey(
 ) -> tuple[Recipe, Manifest, Early]:
     """Do what `survey` does, and return what was decoded on the way."""
     _check_network(recipe)
-    source = open_any(recipe.data.source, reporter)
+    source = open_any(recipe.data, reporter)
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)
         source = replace(source, items=items)
@@ -136,11 +139,12 @@ def _survey(
         source,
         group_regex=recipe.data.group_regex,
         group_csv=recipe.data.group_csv,
+        columns=(recipe.data.path_column, recipe.data.group_column),
         progress=reporter.stage(f"reading {source.name}"),
         seen=early.see,
         background=recipe.data.background,
     )
-    _tell(listed, reporter)
+    _tell(recipe, listed, reporter)
     return recipe, listed, early
 
 
@@ -166,43 +170,67 @@ def decoder_of(recipe: Recipe) -> Decoder:
 def _filled_in(recipe: Recipe, source: Source) -> Recipe:
     """Fill in what the recipe leaves to the data: image size, group regex, positive class.
 
+    An empty regex or class stays empty: whoever goes on with the run must find it so.
+
     Raises:
         InputError: if the positive class is none of two, or is lacking where a target needs one.
     """
-    data, names = recipe.data, sorted({item.label for item in source.items})
-    known, is_binary = ", ".join(names), len(names) == 2
-    if data.positive and data.positive not in names:
-        raise InputError("data.positive", f"one of {known}", data.positive, "one of these")
-    if data.positive and not is_binary:
-        expected, received = "two classes, one of them positive", f"{len(names)} ({known})"
-        raise InputError("data.positive", expected, received, "data.positive=''")
-    # a part of a data set may lack the class that the whole is searched for
-    own = source.positive if is_binary and source.positive in names else None
-    positive = data.positive or own
+    data, names = recipe.data, source.class_names
+    positive = source.positive_class(data.positive)
     for key in ("sensitivity", "specificity"):
         if positive is None and getattr(recipe.evaluation, key) is not None:
+            is_binary = len(names) == 2
             hint = f"data.positive={names[0]}, or ={names[1]}" if is_binary else "without"
-            raise InputError(f"evaluation.{key}", "two classes, one of them positive", known, hint)
-    regex = None if data.group_csv else data.group_regex or source.group_regex
+            expected = "two classes, one of them positive"
+            raise InputError(f"evaluation.{key}", expected, ", ".join(names), hint)
+    regex = source.group_regex if data.group_regex is None else data.group_regex
+    if data.group_csv or data.group_from != "name":
+        regex = None
     filled = data.model_copy(
         update={
             "image_size": data.image_size or typical_size(source),
             "group_regex": regex,
-            "positive": positive,
+            "positive": "" if data.positive == "" else positive,
         }
     )
     return recipe.model_copy(update={"data": filled})
 
 
-def _tell(listed: Manifest, reporter: Reporter) -> None:
-    """Say what there is, what was set aside, and what a reader of any result must know."""
-    reporter.note(f"{listed.source.name}: {listed.summary()}")
-    for note in listed.notes:
+def _tell(recipe: Recipe, listed: Manifest, reporter: Reporter) -> None:
+    """Say what there is, how it is read, what was left out, and what a reader must know."""
+    source, data = listed.source, recipe.data
+    counts = Counter(row.label for row in listed.rows)
+    classes = [f"{name} ({count:,})" for name, count in sorted(counts.items())]
+    more = [f"{len(classes) - SHOWN} more"] if len(classes) > SHOWN else []
+    height, width, channels = decoder_of(recipe).shape
+    colour = "grey, 1 channel" if channels == 1 else f"colour, {channels} channels"
+    positive = f"; positive: {data.positive}" if data.positive else ""
+    reporter.note(f"{source.name}: {listed.summary()}")
+    reporter.note(f"classes: {', '.join(classes[:SHOWN] + more)}{positive}")
+    reporter.note(f"images: {height} x {width} px (height x width), {colour}, {data.fit}")
+    reporter.note(f"augmentation: {pipeline.describe(recipe.inputs)}")
+    reporter.note(f"groups: {_groups_in_words(recipe, listed)}")
+    for note in (*listed.notes, *source.left_out_lines()):
         reporter.note(note)
     for row in listed.quarantined:
         reporter.note(f"set aside, unreadable: {row.path} ({row.unreadable})")
-    if not listed.has_groups and not listed.source.is_benchmark:
-        reporter.note(
-            "no groups: images of one patient, slide or video may be on both sides of the split; "
-            "if a file's name tells them, pass --set data.group_regex=..."
-        )
+    if listed.has_groups or source.is_benchmark or data.group_regex == "":
+        return
+    reporter.note(
+        "no groups: images of one patient, slide or video may be on both sides of the split; "
+        "if a file's name tells them, pass --set data.group_regex=..."
+    )
+    if proposed := groups.propose_folder(source):
+        reporter.note(proposed)
+
+
+def _groups_in_words(recipe: Recipe, listed: Manifest) -> str:
+    """Say who is kept on one side of the split, and how that is known."""
+    if not listed.has_groups:
+        asked = ", as data.group_regex is empty" if recipe.data.group_regex == "" else ""
+        return f"none known{asked}; the split is by image"
+    count = len({row.group for row in listed.rows})
+    kept = "each on one side of the split"
+    if recipe.data.split.unit == "image":
+        kept = "not heeded, as data.split.unit is image"
+    return f"{count:,} {listed.source.nouns[1]}, {listed.group_rule}; {kept}"

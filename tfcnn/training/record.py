@@ -22,7 +22,7 @@ def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> 
     return {
         "version": runs.CARD_VERSION,
         "class_names": list(prepared.manifest.class_names),
-        "positive": recipe.data.positive,
+        "positive": recipe.data.positive or None,
         "decoder": prepared.decoder.to_dict(),
         "threshold": 0.5,
         "threshold_reason": "default",
@@ -41,6 +41,8 @@ def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> 
             "notes": list(prepared.manifest.notes),
             "nouns": list(prepared.manifest.source.nouns),
             "group_regex": recipe.data.group_regex,
+            "group_from": recipe.data.group_from,
+            "ignore": list(recipe.data.ignore),
         },
         "network": {"name": recipe.model.network, "options": recipe.model.options},
         "sha256": {
@@ -76,4 +78,5 @@ def facts(prepared: Prepared, state: State, agreement: dict[str, Any]) -> dict[s
             {"path": row.path, "reason": row.unreadable} for row in prepared.manifest.quarantined
         ],
         "ignored_files": prepared.manifest.source.ignored,
+        "left_out": prepared.manifest.source.left_out_lines(),
     }

@@ -83,7 +83,7 @@ def _check_same_images(prepared: Prepared, path: Path) -> None:
     Raises:
         CheckError: if there are others than the split was drawn of.
     """
-    begun = len(tables.read(path, ("path",), "the split.csv of this run"))
+    begun = len(tables.read(path, ("path",), "the split.csv of this run").rows)
     received = len(prepared.manifest.rows)  # one that is gone was refused before
     if begun != received:
         expected = f"the {begun:,} images it was begun with"
@@ -91,5 +91,5 @@ def _check_same_images(prepared: Prepared, path: Path) -> None:
 
 
 def _assigned(path: Path) -> dict[str, str]:
-    rows = tables.read(path, ("path", "split"), "the split.csv of a run")
+    rows = tables.read(path, ("path", "split"), "the split.csv of a run").rows
     return {row["path"]: row["split"] for row in rows if row["split"]}

@@ -1,0 +1,103 @@
+"""Folders as people have them: each is read rightly, or refused with what to do."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from small_sets import SETS, SmallSet
+
+from tfcnn import recipe
+from tfcnn.audit import audit
+from tfcnn.errors import InputError
+from tfcnn.manifest import Manifest
+from tfcnn.progress import Reporter
+from tfcnn.training import prepare
+
+
+class Listener(Reporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.notes)
+
+
+@pytest.fixture(params=SETS, ids=lambda one: one.name)
+def given(request: pytest.FixtureRequest) -> SmallSet:
+    return request.param
+
+
+@pytest.fixture
+def root(given: SmallSet, tmp_path: Path) -> Path:
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    given.make(folder)
+    return folder
+
+
+def data_of(given: SmallSet, root: Path) -> recipe.Recipe:
+    settings = dict(given.settings)
+    if "group_csv" in settings:
+        settings["group_csv"] = str(root / str(settings["group_csv"]))
+    return recipe.for_source(str(root), image_size=24, **settings)
+
+
+def surveyed(given: SmallSet, root: Path) -> tuple[Manifest, str]:
+    listener = Listener()
+    listed = prepare.survey(data_of(given, root), listener)[1]
+    return listed, listener.text
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(SETS) >= 24
+    assert len({one.name for one in SETS}) == len(SETS)
+    assert all(bool(one.classes) != bool(one.refusal) for one in SETS)
+
+
+def test_a_folder_is_read_rightly_or_refused_with_what_to_do(given: SmallSet, root: Path) -> None:
+    if given.refusal:
+        with pytest.raises(InputError) as info:
+            surveyed(given, root)
+        message = str(info.value)
+        assert all(words in message for words in given.refusal), message
+        assert "; try " in message and "\n" not in message
+        return
+    listed, said = surveyed(given, root)
+    assert Counter(row.label for row in listed.rows) == given.classes
+    splits = Counter(row.official for row in listed.rows if row.official)
+    assert splits == given.splits
+    assert len({row.group for row in listed.rows if row.group}) == given.groups
+    for words in given.left_out:
+        assert words in said
+    assert len(listed.source.left_out_lines()) >= len(given.left_out) > 0 or not given.left_out
+
+
+def test_what_training_refuses_check_finds(given: SmallSet, root: Path) -> None:
+    try:
+        found = audit(data_of(given, root).data, Reporter())
+    except InputError as error:
+        lines, is_blocking = [str(error)], True
+    else:
+        lines, is_blocking = found.lines(), found.is_blocking
+    text = "\n".join(lines)
+    assert is_blocking == bool(given.refusal), text
+    for words in (*given.refusal, *given.left_out, given.hint):
+        assert words in text
+
+
+def test_training_begins_with_what_it_is_about_to_do(given: SmallSet, root: Path) -> None:
+    if given.refusal:
+        pytest.skip("refused")
+    _, said = surveyed(given, root)
+    for name, count in given.classes.items():
+        assert f"{name} ({count})" in said
+    assert "images: 24 x 24 px (height x width), colour, 3 channels" in said
+    assert "augmentation: none" in said
+    rule = f"groups: {given.groups:,} groups" if given.groups else "groups: none known"
+    assert rule in said

@@ -1,0 +1,176 @@
+"""Who belongs together: groups (patients, slides, videos) from names, tables or folders."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tfcnn import tables
+from tfcnn.datasets import Item, Source
+from tfcnn.errors import InputError
+
+__all__ = ["Groups", "find", "propose_folder", "propose_regex", "search"]
+
+LEAST = 3  # groups that can be split into train, val and test
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups of a source's images.
+
+    Attributes:
+        by_path: the group of each image for which one is known.
+        rule: how they were read, in words; "" where no groups are known.
+        notes: what to say of the table they came from.
+        faults: what was expected and received of an image without one, and what to try.
+    """
+
+    by_path: dict[str, str]
+    rule: str = ""
+    notes: tuple[str, ...] = ()
+    faults: tuple[str, str] = ("", "")
+    subject: object = ""
+
+    def require(self, paths: Iterable[str]) -> None:
+        """Refuse where groups are known, but not of each of these images.
+
+        Raises:
+            InputError: naming the first without one.
+        """
+        if not self.rule:
+            return
+        missing = [path for path in paths if not self.by_path.get(path)]
+        if missing:
+            expected, hint = self.faults
+            received = f"none for {len(missing):,} images, first {missing[0]}"
+            received += "".join(f" ({note})" for note in self.notes)
+            raise InputError(self.subject or missing[0], expected, received, hint)
+
+
+def find(
+    source: Source,
+    regex: str | None = None,
+    table: str | None = None,
+    columns: tuple[str | None, str | None] = (None, None),
+) -> Groups:
+    """Read the groups of a source's images, as far as they can be read.
+
+    Args:
+        source: the listing.
+        regex: its first bracket, or the whole match, is the group; see `search`. None for the
+            source's own, "" for no groups.
+        table: a CSV that names image and group, instead.
+        columns: what it calls its columns `path` and `group`.
+
+    Raises:
+        InputError: if a regex and a table are given, or one of them is none.
+    """
+    if regex and table:
+        raise InputError("--group-regex", "it or --group-csv", "both", "one of them")
+    if table is not None:
+        return _from_table(source, Path(table), columns)
+    if source.group_from != "name":
+        return _from_folders(source)
+    regex = source.group_regex if regex is None else regex
+    return search(source, regex) if regex else Groups({})
+
+
+def search(source: Source, regex: str) -> Groups:
+    """Search a regex in each image's name, or in its path.
+
+    It is searched in the file names, then in the paths below the class folders, then in the paths
+    below the data folder, with forward slashes; the first of these in which it fits all images is
+    taken, so that a `^` means the begin of either.
+
+    Raises:
+        InputError: if it is no regular expression.
+    """
+    try:
+        pattern = re.compile(regex)
+    except re.error as error:
+        raise InputError(
+            f"data.group_regex {regex!r}", "a regular expression", str(error), r"^(C\d+)"
+        ) from error
+    best: dict[str, str] = {}
+    best_place = "file names"
+    for place, text in (
+        ("file names", lambda item: PurePosixPath(item.path).name),
+        ("the paths below the class folders", _below_class),
+        ("paths", lambda item: item.path),
+    ):
+        matches = {item.path: pattern.search(text(item)) for item in source.items}
+        found = {path: match[pattern.groups and 1] for path, match in matches.items() if match}
+        found = {path: group for path, group in found.items() if group}
+        if len(found) > len(best):
+            best, best_place = found, place
+        if len(found) == len(source.items):
+            break
+    expected = f"a name or path that the group regex {regex!r} matches"
+    hint = "another data.group_regex, or data.group_csv with columns path,group"
+    return Groups(best, f"read from {best_place} by {regex}", faults=(expected, hint))
+
+
+def propose_regex(paths: Sequence[str]) -> str | None:
+    """Propose a group regex where file names look grouped: many files share a first part."""
+    stems = [Path(path).stem for path in paths]
+    for regex in (r"^([A-Za-z]*\d+)[A-Za-z_\-]", r"^([^_\-]+)[_\-]"):
+        found = [re.search(regex, stem) for stem in stems]
+        prefixes = Counter(match.group(1) for match in found if match)
+        is_all = sum(prefixes.values()) == len(stems)
+        if is_all and 3 <= len(prefixes) <= len(stems) / 2:
+            return regex
+    return None
+
+
+def propose_folder(source: Source) -> str | None:
+    """Say which folders below the class folders look like groups, or return None.
+
+    Theirs are most of the images, there are enough of them to be split, and every class has some.
+    """
+    inside = [item for item in source.items if item.folder]
+    folders = {item.folder for item in inside}
+    has_each = {item.label for item in inside} == set(source.class_names)
+    if 2 * len(inside) <= len(source.items) or len(folders) < LEAST or not has_each:
+        return None
+    first = min(folders)
+    return (
+        f"{len(folders):,} folders below the class folders ({first} and others) look like groups: "
+        "data.group_from=folder keeps each on one side"
+    )
+
+
+def _below_class(item: Item) -> str:
+    parts = item.path.split("/")
+    start = parts.index(item.label) + 1 if item.label in parts[:-1] else 0
+    return "/".join(parts[start:])
+
+
+def _from_folders(source: Source) -> Groups:
+    where = "below" if source.group_from == "folder" else "above"
+    hint = "moving it into the folder of its group, or data.ignore"
+    return Groups(
+        {item.path: item.folder for item in source.items if item.folder},
+        f"the folders {where} the class folders",
+        faults=(f"a folder {where} the class folder for each image", hint),
+        subject=source.root,
+    )
+
+
+def _from_table(source: Source, path: Path, columns: tuple[str | None, str | None]) -> Groups:
+    called = dict(zip(("path", "group"), columns, strict=True))
+    hint = "adding a header line, or --path-column and --group-column to name its columns"
+    table = tables.read(path, ("path", "group"), hint, called)
+    paths = [item.path for item in source.items]
+    rows, strangers = tables.by_path(table, "group", paths, source.root)
+    notes = table.notes
+    if strangers:
+        count = f"{len(strangers):,} of {len(table.rows):,} rows"
+        notes = (*notes, f"{path}: {count} name no image of the data, such as {strangers[0]}")
+    return Groups(
+        {name: row["group"].strip() for name, row in rows.items()},
+        f"from {path}",
+        notes,
+        ("a group for every image", "paths relative to the data folder, with forward slashes"),
+        path,
+    )
