@@ -63,8 +63,19 @@ def test_only_images_that_can_be_read_need_a_group(make_tree, tmp_path):
 def test_folders_that_look_like_groups_are_proposed(tmp_path):
     source = open_folder(nested(tmp_path))
     assert "data.group_from=folder" in (groups.propose_folder(source) or "")
+    deep = [f"{a}/SOB/{t}/{p}/{m}X/{i}.png" for a, t in (("ill", "x"), ("well", "y"))
+            for p in ("P1", "P2") for m in (40, 100) for i in range(2)]  # fmt: skip
+    said = groups.propose_folder(open_folder(write_files(tmp_path / "deep", deep))) or ""
+    assert "such as well/SOB/y/P2/40X" in said and "data.group_regex" in said
     flat = open_folder(write_files(tmp_path / "flat", ["a/1.png", "a/x/2.png", "b/3.png"]))
     assert groups.propose_folder(flat) is None
+
+
+def test_a_name_that_repeats_the_class_is_no_group(tmp_path):
+    files = [f"{label}/{label}-{i}.png" for label in ("COVID", "Normal", "Viral") for i in range(4)]
+    assert groups.propose_regex([(path, path.split("/")[0]) for path in files]) is None
+    files = [f"{'ill' if i % 2 else 'well'}/P{p}-{i}.png" for p in range(4) for i in range(4)]
+    assert groups.propose_regex([(path, path.split("/")[0]) for path in files])
 
 
 def test_an_image_in_no_group_folder_is_named(tmp_path):

@@ -146,7 +146,7 @@ def _groups(listed: Manifest, data: DataSettings) -> list[Finding]:
         return []
     if data.group_regex == "":
         return [Finding("no groups, as data.group_regex is empty: a split is by image", False)]
-    regex = groups.propose_regex([row.path for row in listed.rows])
+    regex = groups.propose_regex([(row.path, row.label) for row in listed.rows])
     hints = [f"file names look grouped: --group-regex '{regex}'"] if regex else []
     hints += [hint for hint in [groups.propose_folder(listed.source)] if hint]
     return [Finding("; ".join(["no groups known: a split is by image", *hints]), False)]

@@ -111,14 +111,20 @@ def search(source: Source, regex: str) -> Groups:
     return Groups(best, f"read from {best_place} by {regex}", faults=(expected, hint))
 
 
-def propose_regex(paths: Sequence[str]) -> str | None:
-    """Propose a group regex where file names look grouped: many files share a first part."""
-    stems = [Path(path).stem for path in paths]
+def propose_regex(rows: Sequence[tuple[str, str]]) -> str | None:
+    """Propose a group regex where file names look grouped: many files share a first part.
+
+    Args:
+        rows: path and label of each image; a part that only repeats the label is no group.
+    """
+    stems = [Path(path).stem for path, _ in rows]
     for regex in (r"^([A-Za-z]*\d+)[A-Za-z_\-]", r"^([^_\-]+)[_\-]"):
         found = [re.search(regex, stem) for stem in stems]
         prefixes = Counter(match.group(1) for match in found if match)
-        is_all = sum(prefixes.values()) == len(stems)
-        if is_all and 3 <= len(prefixes) <= len(stems) / 2:
+        pairs = {(m[1], label) for m, (_, label) in zip(found, rows, strict=True) if m}
+        repeats = len(pairs) == len(prefixes) == len({label for _, label in rows})
+        is_all = prefixes.total() == len(stems)
+        if is_all and not repeats and LEAST <= len(prefixes) <= len(stems) / 2:
             return regex
     return None
 
@@ -128,15 +134,25 @@ def propose_folder(source: Source) -> str | None:
 
     Theirs are most of the images, there are enough of them to be split, and every class has some.
     """
-    inside = [item for item in source.items if item.folder]
-    folders = {item.folder for item in inside}
-    has_each = {item.label for item in inside} == set(source.class_names)
-    if 2 * len(inside) <= len(source.items) or len(folders) < LEAST or not has_each:
+    inside = {item.path: _below_class(item).split("/")[:-1] for item in source.items}
+    inside = {path: parts for path, parts in inside.items() if parts}
+    folders = {item.folder for item in source.items if item.folder}
+    deepest = max(map(len, inside.values()), default=0)
+    has_each = {item.label for item in source.items if item.path in inside}
+    if 2 * len(inside) <= len(source.items) or has_each != set(source.class_names):
         return None
-    first = min(folders)
+    if len(folders) >= LEAST and deepest == 1:
+        return (
+            f"{len(folders):,} folders below the class folders ({min(folders)} and others) look "
+            "like groups: data.group_from=folder keeps each on one side"
+        )
+    if len({tuple(parts) for parts in inside.values()}) < LEAST or not folders:
+        return None
+    example = max(inside, key=lambda path: (len(inside[path]), path)).rpartition("/")[0]
     return (
-        f"{len(folders):,} folders below the class folders ({first} and others) look like groups: "
-        "data.group_from=folder keeps each on one side"
+        f"images lie in folders below the class folders, such as {example}: where one of these is "
+        "a patient, slide or video, data.group_regex reads it from the path, and "
+        "data.group_from=folder takes the first"
     )
 
 

@@ -158,6 +158,7 @@ def test_folds_without_classes_are_refused(tmp_path: Path) -> None:
         (names("a", "a/thumbnails", "b", "b/Segmentation"), ["a", "b"]),
         (names("images/a", "images/b", "masks/a", "masks/b"), ["a", "b"]),
         (names("original/a", "original/b", "annotated/a", "annotated/b"), ["a", "b"]),
+        (names("original/a", "original/b", "augmented/a", "augmented/b"), ["a", "b"]),
     ],
 )
 def test_masks_are_left_out_beside_images_only(

@@ -48,7 +48,8 @@ OTHER_SUFFIXES = frozenset(
 SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 LITTER = frozenset(
     {"@eadir", "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "@tmp", "$recycle.bin"}
-    | {"lost+found", "system volume information", "__macosx", "recycler", "@sharebin"}
+    | {"@synoeastream", "@__thumb", "@sharebin", "lost+found", "__macosx", "recycler"}
+    | {"system volume information", "network trash folder", "temporary items"}
 )
 MASK_WORDS = (
     r"masks?|seg|segm|segmentations?|gt|ground[ _-]?truth|annotations?|annotated|labelmap"
@@ -58,7 +59,8 @@ MASK_STEM = re.compile(rf"(.+?)[ _.-]+(?:{MASK_WORDS})(?:[ _.-]*\d+)?", re.IGNOR
 MASK_FIRST = re.compile(rf"(?:{MASK_WORDS})[ _.-]+(.+)", re.IGNORECASE)
 # beside the images themselves, folders of what was drawn over or made from them
 MASK_FOLDER = re.compile(
-    rf"(?:{MASK_WORDS}|labels?|overlays?|thumbs?|thumbnails?|previews?)", re.IGNORECASE
+    rf"(?:{MASK_WORDS}|labels?|overlays?|augmented|augmentations?|thumbs?|thumbnails?|previews?)",
+    re.IGNORECASE,
 )
 IMAGE_FOLDER = re.compile(
     r"images?|imgs?|pictures?|pics?|photos?|originals?|raw|jpe?gs?|pngs?|tiffs?|tifs?|bmps?",
@@ -258,7 +260,7 @@ def _sort(folder: Folder, paths: Mapping[str, str], head: Callable[[str], bytes]
 
 
 def set_masks_aside(folder: Folder, is_class: bool = True) -> None:
-    """Leave out folders of masks, overlays or thumbnails that lie beside the images themselves.
+    """Leave out folders of masks, overlays or copies that lie beside the images themselves.
 
     Args:
         folder: a folder and all below it; changed.

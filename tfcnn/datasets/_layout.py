@@ -383,7 +383,8 @@ def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
         loose = [one.path for one in layout.left_out if one.kind == "loose images"]
         if loose:
             received += f", but {len(loose):,} loose images, such as {min(loose)}"
-            where = root.folders[0].path if has_splits and root.folders else root.path
+            within = [child.path for child in root.folders if split_of(child.name) == "train"]
+            where = within[0] if has_splits and within else root.path
             hint = f"a folder for each class, such as {where / 'CLASS'}, with its images in it"
         raise InputError(root.path, "at least 2 class folders", received, hint)
     unknown = {item.label for item in layout.items} - trained

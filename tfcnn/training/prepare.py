@@ -228,7 +228,8 @@ def _groups_in_words(recipe: Recipe, listed: Manifest) -> str:
     """Say who is kept on one side of the split, and how that is known."""
     if not listed.has_groups:
         asked = ", as data.group_regex is empty" if recipe.data.group_regex == "" else ""
-        return f"none known{asked}; the split is by image"
+        official = "given by the data, else " if any(row.official for row in listed.rows) else ""
+        return f"none known{asked}; the split is {official}by image"
     count = len({row.group for row in listed.rows})
     kept = "each on one side of the split"
     if recipe.data.split.unit == "image":
