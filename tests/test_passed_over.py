@@ -123,6 +123,8 @@ def test_evaluate_reads_groups_as_the_run_did(trained: Path, tmp_path: Path) -> 
     report = tfcnn.evaluate(run, data=tmp_path / "other")
     assert report.counts["data"] == {"images": 24, "groups": 3}
     assert any("3 by data.ignore" in note for note in report.warnings)
+    report = tfcnn.evaluate(run, data=tmp_path / "other", ignore=["*/Q1/*", "copy*"])
+    assert report.counts["data"] == {"images": 16, "groups": 2}
     report = tfcnn.evaluate(run, data=tmp_path / "other", group_regex="")
     assert report.counts["data"]["groups"] == 0
 

@@ -5,7 +5,7 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -318,6 +318,10 @@ def evaluate(
     data: str | Path | None = None,
     group_regex: str | None = None,
     group_csv: str | None = None,
+    group_from: str | None = None,
+    path_column: str | None = None,
+    group_column: str | None = None,
+    ignore: Sequence[str] | None = None,
 ) -> "Report":
     """Return a run's metrics with intervals.
 
@@ -329,6 +333,10 @@ def evaluate(
         group_regex: how a group is read from a file name there; the run's own if None, "" where
             no groups are known.
         group_csv: a CSV with columns `path, group`, instead.
+        group_from: as `data.group_from`; the run's own where no other rule is given.
+        path_column: what that CSV calls its column `path`.
+        group_column: what it calls its column `group`.
+        ignore: as `data.ignore`; the run's own if None.
 
     Raises:
         InputError: if the folder cannot be used.
@@ -338,12 +346,20 @@ def evaluate(
 
     opened = load(run) if isinstance(run, str | Path) else run
     if data is None:
-        if group_regex is not None or group_csv is not None:
+        if any(rule is not None for rule in (group_regex, group_csv, group_from, ignore)):
             raise InputError("groups", "a folder that they are of", "none", "--data FOLDER")
         return scoring.load(opened)
     from tfcnn.evaluation import other_data
 
-    return other_data.evaluate(opened, Path(data), group_regex, group_csv)
+    return other_data.evaluate(
+        opened,
+        Path(data),
+        group_regex,
+        group_csv,
+        group_from=group_from,
+        columns=(path_column, group_column),
+        ignore=ignore,
+    )
 
 
 def set_threshold(
