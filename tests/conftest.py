@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfcnn import quiet, runs
+from tfcnn import quiet, recipe, runs
 
 quiet.silence()  # before a test imports Keras: its settings change how sums are rounded
 QUICK = ("train.epochs=4", "train.batch_size=16", "data.image_size=32", "train.precision=float32")
@@ -54,6 +54,11 @@ def write_tree(
                 pixels[band, :, label % 3] += 150
                 Image.fromarray(pixels).save(folder / f"P{group}_{number}.png")
     return root
+
+
+def recipe_of(source: object, **data: object) -> recipe.Recipe:
+    """Return a recipe that says which images are meant, and how they are read."""
+    return recipe.parse({"name": "own", "data": {"source": str(source), **data}}, "own")
 
 
 @pytest.fixture

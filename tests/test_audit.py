@@ -1,15 +1,15 @@
 """What `check` finds: all that training would refuse, and which files are to blame."""
 
 import pytest
+from conftest import recipe_of
 
-from tfcnn import recipe
 from tfcnn.audit import Audit, audit
 from tfcnn.errors import InputError
 from tfcnn.progress import Reporter
 
 
 def audited(root: object, **data: object) -> Audit:
-    return audit(recipe.for_source(str(root), **data).data, Reporter())
+    return audit(recipe_of(str(root), **data).data, Reporter())
 
 
 def test_files_too_many_of_which_are_unreadable_are_listed(make_tree):

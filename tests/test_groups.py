@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from conftest import recipe_of
 from dataset_fakes import write_files
 
 from tfcnn import folds, groups, manifest, recipe, splits
@@ -118,11 +119,11 @@ def test_an_empty_positive_class_means_none_even_where_the_data_have_one(make_tr
 
 def test_a_source_without_folders_has_no_groups_in_them():
     with pytest.raises(InputError, match=r"data\.group_from: expected \"name\" for digits"):
-        prepare.survey(recipe.for_source("digits", group_from="folder"), Reporter())
+        prepare.survey(recipe_of("digits", group_from="folder"), Reporter())
 
 
 def test_a_named_data_set_can_be_ignored_in_part(home):
-    data = recipe.for_source("digits", ignore=["*/0001*", "nothing*"])
+    data = recipe_of("digits", ignore=["*/0001*", "nothing*"])
     _, listed = prepare.survey(data, Reporter())
     assert listed.source.ignored > 0
     assert not any("/0001" in row.path for row in listed.rows)

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from conftest import recipe_of
 from small_sets import SETS, SmallSet
 
 from tfcnn import recipe
@@ -45,7 +46,7 @@ def data_of(given: SmallSet, root: Path) -> recipe.Recipe:
     settings = dict(given.settings)
     if "group_csv" in settings:
         settings["group_csv"] = str(root / str(settings["group_csv"]))
-    return recipe.for_source(str(root), image_size=24, **settings)
+    return recipe_of(str(root), image_size=24, **settings)
 
 
 def surveyed(given: SmallSet, root: Path) -> tuple[Manifest, str]:

@@ -30,7 +30,6 @@ __all__ = [
     "assign",
     "assigned",
     "for_folder",
-    "for_source",
     "load",
     "names",
     "override",
@@ -87,20 +86,6 @@ def for_folder(folder: Path) -> Recipe:
     settings["name"] = folder.resolve().name
     settings["data"]["source"] = root
     return parse(settings, subject=str(folder))
-
-
-def for_source(source: str, **data: Any) -> Recipe:
-    """Return a recipe that says only which images are meant, and how they are read.
-
-    Args:
-        source: a data set's name, or the path of a folder.
-        **data: other keys of `[data]`; None is left to the data.
-
-    Raises:
-        InputError: if one does not fit the schema.
-    """
-    given = {key: value for key, value in data.items() if value is not None}
-    return parse({"name": source, "data": {"source": source, **given}}, subject=source)
 
 
 def override(recipe: Recipe, assignments: list[str]) -> Recipe:

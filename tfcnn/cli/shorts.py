@@ -44,7 +44,12 @@ class Short:
 DATA = (
     Short("--group-regex", "data.group_regex", str, "Reads the group (patient) from a file name."),
     Short("--group-csv", "data.group_csv", str, "A table with columns path,group."),
-    Short("--group-from", "data.group_from", Literal["name", "folder"], "folder: it is the group."),
+    Short(
+        "--group-from",
+        "data.group_from",
+        Literal["name", "folder", "folder-above"],
+        "The folder below the class folder, or above it, is the group.",
+    ),
     Short("--path-column", "data.path_column", str, "The table's column of images."),
     Short("--group-column", "data.group_column", str, "The table's column of groups."),
     Short("--positive", "data.positive", str, "Of two classes the one that is looked for."),

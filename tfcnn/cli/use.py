@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -37,13 +37,31 @@ def evaluate(
         str | None, typer.Option(help="Reads the group there; '' for none; the run's by default.")
     ] = None,
     group_csv: GroupCsv = None,
+    group_from: Annotated[
+        Literal["name", "folder", "folder-above"] | None,
+        typer.Option(help="The folder below the class folder, or above it; the run's by default."),
+    ] = None,
+    path_column: Annotated[str | None, typer.Option(help="The CSV's column of images.")] = None,
+    group_column: Annotated[str | None, typer.Option(help="The CSV's column of groups.")] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Files to leave out; the run's by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
     from tfcnn.terminal import show_confusion, show_groups, show_metrics
 
     opened = api.load(run)
-    report = api.evaluate(opened, data=data, group_regex=group_regex, group_csv=group_csv)
+    report = api.evaluate(
+        opened,
+        data=data,
+        group_regex=group_regex,
+        group_csv=group_csv,
+        group_from=group_from,
+        path_column=path_column,
+        group_column=group_column,
+        ignore=ignore,
+    )
     shown = [split] if split else list(report.splits)
     for name in shown:
         if name not in report.splits:
