@@ -173,6 +173,8 @@ def show_groups(report: "Report", split: str, console: Console, limit: int = 10)
     if not rows:
         return
     title = f"{split}: {min(limit, len(rows))} of {len(rows)} groups, most errors first"
+    if report.operating_point.get("threshold", 0.5) != 0.5:
+        title += ", by the most probable class"
     table = Table(title=title, title_justify="left")
     flat = [{**row, **row["per_class"]} for row in rows[:limit]]
     names = ["group", "images", *rows[0]["per_class"], "errors", "accuracy"]

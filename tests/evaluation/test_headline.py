@@ -149,7 +149,7 @@ def test_a_specificity_is_asked_in_the_same_words(tmp_path):
     run = make_run(tmp_path, threshold=0.4, asked={"specificity": 0.9})
     found = scoring.score(run, val)
     said = next(said for said in found.warnings if "promise" in said)
-    assert said.startswith("val, 12 other than infected cells, is too small to promise a spec")
+    assert said.startswith("val, 12 cells that are not infected, is too small to promise a spec")
 
 
 def test_a_report_from_before_is_read(tmp_path):

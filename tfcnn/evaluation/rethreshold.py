@@ -5,6 +5,7 @@ figures and report) is made anew. Files are written one by one, `model.json` fir
 that it is being changed, and last, without: a change that was cut is known by that word.
 """
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -110,7 +111,7 @@ def change(
         after, before, point.threshold, after.card["threshold_reason"],
         _figures(table, index, before, report), report,
     )  # fmt: skip
-    words += [] if positive is None else [f"--positive {positive}"]
+    words += [] if positive is None else [f"--positive {shlex.quote(positive)}"]
     _write(run, change, table, " ".join(words), render)
     return change
 

@@ -1,6 +1,7 @@
 """Score a run: every metric with its interval, per group, from predictions of the saved model."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,6 +69,9 @@ class Report:
             if row["low"] is not None:
                 interval = f"{row['low']:.4f} to {row['high']:.4f}"
             lines.append(f"{name:18} {value:>8}  ({interval})")
+            if name == "accuracy" and split in self.baseline:
+                usual = self.baseline[split]
+                lines.append(f"  always saying {usual['class']}: {usual['share']:.4f}")
         return lines
 
     def remarks(self, split: str) -> list[str]:
@@ -149,7 +153,9 @@ def load(run: Run) -> Report:
         CheckError: if a change of its threshold was cut before all figures followed.
     """
     if "changing" in run.card:
-        hint = f"`tfcnn threshold {run.name} {run.card['changing']}`, which finishes it"
+        name = run.name if run.path == runs.models_home() / run.name else str(run.path)
+        command = f"tfcnn threshold {shlex.quote(name)} {run.card['changing']}"
+        hint = f"`{command}`, which finishes it"
         received = "a change of it that was cut"
         raise CheckError(run.path, "figures at the run's threshold", received, hint)
     return _read(run)

@@ -14,8 +14,6 @@ from tfcnn.runs import Run
 
 __all__ = ["describe", "in_words", "warnings"]
 
-NOUN = {"sensitivity": "", "specificity": "other than "}
-
 
 def describe(run: Run, splits: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
     """Return what `report.json` holds of the threshold: empty without a positive class.
@@ -79,6 +77,9 @@ def _size(val: Table, metric: str, run: Run) -> str:
     is_positive = val.labels == run.positive
     own = is_positive if metric == "sensitivity" else ~is_positive
     images, groups = run.card["data"]["nouns"]
-    size = f"{int(own.sum()):,} {NOUN[metric]}{run.card['positive']} {images}"
+    of = f"{run.card['positive']} {images}"
+    if metric == "specificity":
+        of = f"{images} that are not {run.card['positive']}"
+    size = f"{int(own.sum()):,} {of}"
     names = val.known_groups
     return size if names is None else f"{size} of {len(np.unique(names[own]))} {groups}"
