@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "tfcnn"
 # a module may import from lines above its own, and from its own line
 ORDER = [
     {"errors", "progress", "quiet"},
-    {"atomic", "tables", "disk", "threads"},
+    {"atomic", "tables", "disk", "threads", "sampling"},
     {"remarks"},
     {"formats"},
     {"decode"},

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tfcnn.architectures import build
+from tfcnn.decode import Decoder
 from tfcnn.errors import InputError
-from tfcnn.explain import ModelExplainer, background, sanity_check, share_outside
+from tfcnn.explain import ModelExplainer, background, images, sanity_check, share_outside
 from tfcnn.explain.sanity import compare, randomised
 
 
@@ -133,3 +135,15 @@ def test_importing_it_is_light():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in found.stdout.split()}
     assert not loaded & {"tensorflow", "keras", "matplotlib", "scipy", "sklearn"}
+
+
+def test_the_sanity_check_looks_at_images_of_every_folder(tmp_path):
+    for name, value in (("a", 10), ("b", 200)):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            Image.new("RGB", (16, 16), (value,) * 3).save(tmp_path / name / f"{number}.png")
+    listed = images.listed([tmp_path])
+    sample = images.sample(Decoder((16, 16)), listed)
+    assert np.bincount(sample[:, 0, 0, 0], minlength=201)[[10, 200]].tolist() == [8, 8]
+    (tmp_path / "a" / "0.png").write_bytes(b"no image")
+    assert len(images.sample(Decoder((16, 16)), listed, most=40)) == 39

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfcnn import sampling
 from tfcnn.decode import Decoder, Pixels, UnreadableImageError
 from tfcnn.prediction import Image, expand
 
@@ -65,14 +66,16 @@ def listed(
     return named
 
 
-def sample(decoder: Decoder, images: Iterable[tuple[Image, Path]], most: int = 16) -> Pixels:
-    """Return the first readable images, uint8 `(n, height, width, channels)`, at most `most`."""
-    found: list[Pixels] = []
-    for batch in read(decoder, images):
-        found += [one.pixels for one in batch if isinstance(one, Readable)]
-        if len(found) >= most:
-            break
-    return np.stack(found[:most]) if found else np.zeros((0, *decoder.shape), np.uint8)
+def sample(decoder: Decoder, images: Sequence[tuple[Image, Path]], most: int = 16) -> Pixels:
+    """Return some images of every folder, uint8 `(n, height, width, channels)`, at most `most`.
+
+    Those that cannot be read are left out.
+    """
+    folders = [str(Path(image.path).parent) for image, _ in images]
+    chosen = [images[place] for place in sampling.evenly(folders, most)]
+    batches = read(decoder, chosen)
+    found = [one.pixels for batch in batches for one in batch if isinstance(one, Readable)]
+    return np.stack(found) if found else np.zeros((0, *decoder.shape), np.uint8)
 
 
 def read(

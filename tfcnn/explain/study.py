@@ -128,7 +128,8 @@ def explain_files(
         found.append(row)
         if progress:
             progress(len(found), len(listed))
-    sample = images.sample(run.decoder, listed)
+    readable = [one for one, row in zip(listed, found, strict=True) if not row.flag]
+    sample = images.sample(run.decoder, readable)
     asked = None
     if class_name is not None:
         asked = np.full(len(sample), run.class_names.index(class_name))

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import architectures, runs, splits
+from tfcnn import architectures, runs, sampling, splits
 from tfcnn import recipe as recipes
 from tfcnn.errors import TfcnnError
 from tfcnn.evaluation import calibration, scoring
@@ -30,6 +30,7 @@ __all__ = ["learn"]
 Floats = npt.NDArray[np.float32]
 VAL_BATCH_SIZE = 128
 CHECKED = 256  # val images on which the model's forms, and Keras' own evaluate, are compared
+TWINNED = 64  # val images on which the LiteRT twin is compared with it
 STARTERS = 5000  # training images that a network is initialised with, where it asks for any
 
 
@@ -77,7 +78,7 @@ def _build(prepared: Prepared, state: State) -> Any:
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         initialize = architectures.part(recipe.model.network, "initialize")
         if initialize:
-            initialize(model, prepared.images[prepared.rows["train"][:STARTERS]])
+            initialize(model, prepared.images[_some(prepared, "train", STARTERS)])
     return model
 
 
@@ -122,7 +123,7 @@ def _save(
         temperature = calibration.fit_temperature(val_labels, val)
         form.fold_temperature(plain, temperature)
     saving.write_keras(plain, folder / "model.keras")
-    sample = prepared.images[val_rows[:64]]
+    sample = prepared.images[_some(prepared, "val", TWINNED)]
     agreement["twin_difference"] = saving.write_twin(plain, folder / "model.tflite", sample)
 
     run = Run(folder, card(prepared, folder, state, temperature))
@@ -135,9 +136,14 @@ def _save(
 
 
 def _checked(prepared: Prepared) -> npt.NDArray[np.int64]:
-    """Return places in val, at most `CHECKED`, spread evenly over it."""
-    count = len(prepared.rows["val"])
-    return np.linspace(0, count, min(count, CHECKED), endpoint=False, dtype=np.int64)
+    """Return places in val, at most `CHECKED`, of every class."""
+    return sampling.evenly(prepared.labels[prepared.rows["val"]], CHECKED)
+
+
+def _some(prepared: Prepared, split: str, most: int) -> npt.NDArray[np.int64]:
+    """Return row numbers of a split, at most so many, of every class."""
+    rows = prepared.rows[split]
+    return rows[sampling.evenly(prepared.labels[rows], most)]
 
 
 def _batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(None)) -> Any:

@@ -1,0 +1,31 @@
+"""A few of many images for a check: of every class, and from all over it.
+
+A manifest is sorted by path, so its first rows are of one class and of one patient.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["evenly"]
+
+
+def evenly(labels: npt.ArrayLike, most: int) -> npt.NDArray[np.int64]:
+    """Choose places of which each class has its equal part, as far as its images go.
+
+    Args:
+        labels: `(images,)`, a class's number, or the name of a folder, per image.
+        most: how many places at most.
+
+    Returns:
+        int64 `(places,)`, in order and none twice: all where there are no more than `most`. Within
+        a class they are drawn with a fixed seed, so that they repeat and follow no pattern of it.
+    """
+    _, codes = np.unique(np.asarray(labels), return_inverse=True)
+    order = np.random.default_rng(0).permutation(len(codes))
+    by_class = order[np.argsort(codes[order], kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(codes))])
+    turns = np.empty(len(codes), np.int64)  # every class gives one in each turn
+    turns[by_class] = np.arange(len(codes)) - starts[codes[by_class]]
+    # where the last turn has more classes than places, these are drawn too
+    chosen = order[np.argsort(turns[order], kind="stable")[: max(most, 0)]]
+    return np.sort(chosen).astype(np.int64)
