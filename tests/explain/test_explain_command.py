@@ -80,7 +80,7 @@ def test_a_network_that_learnt_bands_looks_at_the_band(trained, images):
     assert upper < 0.6 and lower > 0.4
 
 
-def test_the_share_outside_the_cell_is_reported(trained, tmp_path):
+def test_the_share_outside_the_object_is_reported(trained, tmp_path):
     pixels = np.zeros((40, 40, 3), np.uint8)
     pixels[10:30, 10:30] = 150
     (tmp_path / "in").mkdir()
@@ -93,7 +93,7 @@ def test_the_share_outside_the_cell_is_reported(trained, tmp_path):
         assert study.outside == [
             {"class": "round", "images": 1, "share": one.outside_share, "area": one.outside_area}
         ]
-        assert "outside the cell" in study.lines()[0]
+        assert "outside the object" in study.lines()[0]
 
 
 def test_predict_writes_overlays_beside_its_predictions(trained, images, tmp_path):
@@ -148,3 +148,27 @@ def test_no_two_images_share_a_picture_and_none_leaves_the_folder(images, tmp_pa
     assert not any(".." in name or name.startswith("/") for name in names)
     assert {"round/P0_0.png", "round/P0_0.JPG.png", "escape.png", "P0_0.png"} <= set(names)
     assert "filters.png" not in names
+
+
+@pytest.mark.parametrize(("images_are", "thing"), [("cells", "cell"), ("images", "object")])
+def test_what_the_images_show_has_the_runs_own_name(run_copy, images_are, thing, tmp_path):
+    card = json.loads((run_copy / "model.json").read_text())
+    card["data"]["nouns"] = [images_are, "groups"]
+    (run_copy / "model.json").write_text(json.dumps(card))
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[8:32, 8:32, 0] = 200
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    words = ("--layer", "relu1", "-o", tmp_path / "why")
+    result = in_process("explain", run_copy, tmp_path / "a.png", *words)
+    assert result.exit_code == 0, result.output
+    assert f"outside the {thing}" in result.stdout
+    others = {"cell", "object"} - {thing}
+    assert not any(f"the {other}" in result.stdout for other in others)
+
+
+def test_the_shipped_model_of_several_views_is_explained(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    result = in_process("explain", "cifar10", tmp_path / "a.png", "-o", tmp_path / "why")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "why" / "a.png").exists() and "strongest at" in result.stdout

@@ -54,7 +54,9 @@ def test_a_network_without_places_has_no_maps(trained: Path, tmp_path: Path) -> 
     mlp.build((32, 32, 3), 2).save(tmp_path / "model.keras")
     hashes = {"model.keras": runs.sha256_of(tmp_path / "model.keras")}
     dense = Run(tmp_path, {**run.card, "sha256": hashes})
-    assert overlays(dense, images(run, (32, 32)), [0, 1, 0]) is None
+    reasons: list[str] = []
+    assert overlays(dense, images(run, (32, 32)), [0, 1, 0], reasons.append) is None
+    assert len(reasons) == 1 and "a network with convolutions" in reasons[0]
 
 
 def test_without_a_model_or_images_there_is_nothing_to_show(trained: Path, tmp_path: Path) -> None:

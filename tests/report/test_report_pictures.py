@@ -60,6 +60,12 @@ def test_an_image_that_changed_or_went_is_not_shown(drawn: Path, tmp_path: Path)
     assert not made.errors and "The image is gone." in made.prose
 
 
+def test_a_page_without_maps_says_why(drawn: Path) -> None:
+    made = Page(page.write(drawn).read_text("utf-8"))
+    assert made.prose.count("Where the model looked is not shown") == 1
+    assert "no model.keras" in made.prose and "; try" not in made.prose
+
+
 def test_a_page_without_images_says_so_once(drawn: Path, tmp_path: Path) -> None:
     (tmp_path / "pictures").rename(tmp_path / "elsewhere")
     made = Page(page.write(drawn).read_text("utf-8"))

@@ -7,6 +7,7 @@ import pytest
 from tfcnn import recipe as recipes
 from tfcnn.architectures import build
 from tfcnn.errors import InputError
+from tfcnn.explain.recording import top_inputs
 from tfcnn.progress import Reporter
 from tfcnn.training import form, saving
 from tfcnn.training.prepare import survey
@@ -52,6 +53,16 @@ def seen(images, kind):
 def test_the_logits_are_the_mean_over_the_views(model, images, kind):
     expected = np.mean([logits(model, view) for view in seen(images, kind)], axis=0)
     np.testing.assert_allclose(logits(averaged(model, kind), images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "passes"), [("mirrored", 2), ("turned", 8), ("shifted", 6)])
+def test_each_distinct_view_is_computed_once(model, images, kind, passes):
+    whole = averaged(model, kind)
+    trunk = next(layer for layer in whole.layers if hasattr(layer, "layers"))
+    inputs = [call for call in top_inputs(whole, images) if len(call) > 1]
+    assert [len(views) for views in inputs] == [passes]
+    assert len({view.tobytes() for view in inputs[0]}) == passes
+    assert trunk.count_params() + whole.get_layer("head").count_params() == whole.count_params()
 
 
 @pytest.mark.parametrize("kind", VIEWS)

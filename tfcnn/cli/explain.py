@@ -67,7 +67,7 @@ def explain(
     else:
         for one in found.explanations:
             if not one.flag:
-                typer.echo(_line(one))
+                typer.echo(_line(one, found.thing))
         typer.echo(f"Pictures: {folder}   Figures: {folder / 'explanations.csv'}")
         for line in found.lines():
             typer.echo(line)
@@ -76,7 +76,7 @@ def explain(
     end_if_unreadable(len(found.unreadable), len(found.explanations))
 
 
-def _line(one: "Explanation") -> str:
+def _line(one: "Explanation", thing: str) -> str:
     from tfcnn.terminal import percent
 
     text = f"{one.path}: {one.explained} {percent(one.prob)}"
@@ -85,6 +85,6 @@ def _line(one: "Explanation") -> str:
     down, across = (f"{100 * share:.0f} %" for share in one.peak)
     text += f", strongest at {down} of the height and {across} of the width"
     if one.outside_share is not None:
-        text += f", {percent(one.outside_share)} of the evidence outside the cell"
+        text += f", {percent(one.outside_share)} of the evidence outside the {thing}"
         text += f" ({percent(one.outside_area)} of the area)"
     return text

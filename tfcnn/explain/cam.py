@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from tfcnn.errors import InputError
 from tfcnn.explain import recording, structure, views
-from tfcnn.explain.grid import enlarge
 
 __all__ = ["METHODS", "Method", "ModelExplainer", "grad_cam", "layer_cam"]
 
@@ -162,7 +161,7 @@ class ModelExplainer:
         for view, activations, slope in zip(self._views, seen, slopes, strict=True):
             raw = self._formula(activations, slope)
             # a view's map is laid upright before it meets the others, and all are rectified last
-            total += views.BACK[view](enlarge(raw, self._stage.grid, self.shape[:2]))
+            total += view.upright(raw, self._stage.grid, self.shape[:2])
         positive = np.maximum(total, 0)
         highest = positive.max(axis=(1, 2), keepdims=True)
         return np.divide(positive, highest, out=positive, where=highest > 0), logits

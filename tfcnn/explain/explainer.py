@@ -45,6 +45,12 @@ class Explainer(ModelExplainer):
         super().__init__(keras.saving.load_model(path, compile=False), method, layer)
         self.run = run
 
+    @property
+    def thing(self) -> str:
+        """What the images show, in one word: "cell", or "object" where they may show anything."""
+        images: str = self.run.card["data"]["nouns"][0]
+        return "object" if images == "images" else images.removesuffix("s")
+
 
 def filters(model: Any, layer: str | None = None) -> tuple[str, Floats]:
     """Return the kernels of a convolution, the first one by default.

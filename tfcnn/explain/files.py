@@ -24,7 +24,7 @@ Style = Literal["page", "overlay"]
 
 TABLE = "explanations.csv"
 LEAST_FRAME = 0.01  # of the image; less is a few dark pixels at its border, not a frame
-MOST_FRAME = 0.95  # more is a dark image, not a cell
+MOST_FRAME = 0.95  # more is a dark image, not an object
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Explanation:
         prob: its probability.
         peak: `(height, width)` of the strongest evidence, as shares of the image from its top left
             corner; None where nothing speaks for the class.
-        outside_share: share of the map outside of the cell, in the dark frame; None where there is
-            no dark frame, or no evidence.
+        outside_share: share of the map outside of the cell, or another object, in the dark frame;
+            None where there is no dark frame, or no evidence.
         outside_area: share of the image that is dark frame.
         picture: the file written, "" where none was.
         flag: "" or `unreadable`.
@@ -215,14 +215,14 @@ def _caption(explanation: Explanation, explainer: Explainer) -> str:
     lines = [
         f"{explanation.explained} {100 * (explanation.prob or 0):.1f} %",
         f"{METHODS[explainer.method].title} at {explainer.layer}, "
-        f"cells of {height:.0f} x {width:.0f} of {explainer.shape[0]} x {explainer.shape[1]} px",
+        f"squares of {height:.0f} x {width:.0f} of {explainer.shape[0]} x {explainer.shape[1]} px",
     ]
     if explanation.peak is None:
         lines.append("nothing here speaks for this class")
     elif explanation.outside_share is not None:
         lines.append(
-            f"{100 * explanation.outside_share:.0f} % of the evidence lies outside the cell, as "
-            f"{100 * (explanation.outside_area or 0):.0f} % of the image does"
+            f"{100 * explanation.outside_share:.0f} % of the evidence lies outside the "
+            f"{explainer.thing}, as {100 * (explanation.outside_area or 0):.0f} % of the image does"
         )
     return "\n".join(lines)
 

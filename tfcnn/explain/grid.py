@@ -82,6 +82,8 @@ def _axis(
     margin = getattr(layer, "padding", None) if "Padding" in type(layer).__name__ else None
     if margin is not None:
         return start - margin[axis][0] * step, step
+    if type(layer).__name__ == "Cropping2D":
+        return start + layer.cropping[axis][0] * step, step
     kernel, stride, padding = _window(layer, axis)
     if kernel is None:
         if size == new_size:

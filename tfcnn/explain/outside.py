@@ -1,4 +1,4 @@
-"""How much of a map lies outside of the cell: a network that looks there has learnt the frame."""
+"""How much of a map lies outside of the object: a network that looks there has learnt the frame."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ DARKEST = 16  # of 255: black, and what scaling an image leaves of it; stained c
 
 
 def background(images: npt.NDArray[np.uint8], darkest: int = DARKEST) -> Mask:
-    """Find the dark frame around a cell: dark pixels that are joined to the image's border.
+    """Find the dark frame around a cell, say: dark pixels that are joined to the image's border.
 
     Args:
         images: uint8 `(n, height, width, channels)` in [0, 255].

@@ -126,7 +126,7 @@ class _Walk:
 
     def __init__(self, model: Any, grid: Grid | None, has_learnt: bool, is_whole: bool) -> None:
         self.found: dict[int, list[Stage]] = {}
-        self._is_whole = is_whole
+        self._is_whole, self._grid, self._size = is_whole, grid, _size(model.inputs[0])
         self._learnt = {id(tensor): has_learnt for tensor in model.inputs}
         self._grids = {id(tensor): grid for tensor in model.inputs}
         nodes = _nodes(model)
@@ -141,15 +141,18 @@ class _Walk:
             left.subtract(id(tensor) for tensor in node.input_tensors)
             live = {key for key in live if left[key]} | {id(tensor) for tensor in node.outputs}
             # a layer called several times sees several views of the image
-            self._visit(node, is_alone=len(live) == 1 or calls[id(node.operation)] > 1)
+            is_shared = calls[id(node.operation)] > 1
+            self._visit(node, is_alone=len(live) == 1 or is_shared, is_shared=is_shared)
         self.stages = [stage for group in self.found.values() for stage in group]
         self.grid = self._grids.get(id(model.outputs[0]))
         self.has_learnt = self._learnt[id(model.outputs[0])]
 
-    def _visit(self, node: Any, *, is_alone: bool) -> None:
+    def _visit(self, node: Any, *, is_alone: bool, is_shared: bool) -> None:
         layer, inputs = node.operation, node.input_tensors
         is_whole = self._is_whole and is_alone
         grid = _mean([self._grids.get(id(tensor)) for tensor in inputs])
+        if is_shared and _size(inputs[0]) == self._size:
+            grid = self._grid  # the first view may be a shifted one: `views` finds by how much
         learnt = any(self._learnt[id(tensor)] for tensor in inputs) or _is_convolution(layer)
         inner = None
         if hasattr(layer, "layers"):

@@ -31,6 +31,7 @@ class Study:
         explanations: one per image, in order.
         sanity: whether the maps depend on what was learnt; None where no image could be read.
         filters: the picture of the first convolution's kernels, "" where not asked for.
+        thing: what the images show, in one word.
     """
 
     run: str
@@ -39,6 +40,7 @@ class Study:
     explanations: list[files.Explanation]
     sanity: Sanity | None
     filters: str = ""
+    thing: str = "object"
 
     @property
     def outside(self) -> list[dict[str, Any]]:
@@ -73,7 +75,7 @@ class Study:
         """Return what is worth saying in total, a sentence each."""
         found = [
             f"{row['class']}, {row['images']:,} images: {100 * row['share']:.1f} % of the evidence "
-            f"lies outside the cell, as {100 * row['area']:.1f} % of the area does."
+            f"lies outside the {self.thing}, as {100 * row['area']:.1f} % of the area does."
             for row in self.outside
         ]
         read = len(self.explanations) - len(self.unreadable)
@@ -110,7 +112,7 @@ def explain_files(
         note: hears what was passed over in folders and archives.
 
     Returns:
-        An explanation per image, the share of evidence outside the cell, and the sanity check.
+        An explanation per image, the share of evidence outside the object, and the sanity check.
 
     Raises:
         InputError: if a path, class or layer does not exist, the network has no convolution, or
@@ -138,7 +140,7 @@ def explain_files(
     if output is not None:
         files.write_table(output, found)
         picture = _draw_filters(explainer, output) if with_filters else ""
-    return Study(run.name, method, explainer.layer, found, sanity, picture)
+    return Study(run.name, method, explainer.layer, found, sanity, picture, explainer.thing)
 
 
 def write_overlays(

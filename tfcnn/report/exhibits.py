@@ -25,6 +25,7 @@ class Exhibits:
         has_groups: whether the images belong to groups.
         has_images: whether any image could be shown.
         are_missing: whether an image could not, though it should have been.
+        no_maps: why no error is shown with where the model looked, "" where one is.
     """
 
     cells: list[dict[str, Any]]
@@ -33,6 +34,7 @@ class Exhibits:
     has_groups: bool
     has_images: bool
     are_missing: bool
+    no_maps: str = ""
 
     @property
     def has_maps(self) -> bool:
@@ -54,7 +56,7 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
     album = replace(album, background=made.recipe.data.background)
     uris = pictures.thumbnails(album, [[str(paths[i]) for i in row] for row in behind.values()])
     errors = [_row(made, int(i), int(answered[i]), ranks) for i in worst[:MAX_ERRORS]]
-    _illustrate(made, errors, album)
+    no_maps = _illustrate(made, errors, album)
     cells = []
     for key, indices in behind.items():
         rows = [_row(made, int(i), key[1], ranks) for i in indices]
@@ -69,21 +71,24 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
         bool((made.part.groups != "").any()),
         bool(uris),
         not uris and bool(wanted),
+        no_maps,
     )
 
 
-def _illustrate(made: Content, errors: list[dict[str, Any]], album: Album) -> None:
-    """Add to each error its image and, where the network can tell, where the model looked."""
+def _illustrate(made: Content, errors: list[dict[str, Any]], album: Album) -> str:
+    """Add to each error its image and where the model looked; return why not, where it cannot."""
     found = [(row, image) for row in errors if (image := album.open(row["path"])) is not None]
     names, looked_for = made.run.class_names, made.run.positive
     # where one class is looked for, what speaks for it: the absence of something has no place
     classes = [names.index(row["called"]) if looked_for is None else looked_for for row, _ in found]
-    maps = attention.overlays(made.run, [image for _, image in found], classes)
+    reasons: list[str] = []
+    maps = attention.overlays(made.run, [image for _, image in found], classes, reasons.append)
     for row in errors:
         row["uri"] = row["map"] = None
     for number, (row, image) in enumerate(found):
         row["uri"] = pictures.data_uri(image, ENLARGED_PX)
         row["map"] = pictures.data_uri(maps[number], ENLARGED_PX) if maps else None
+    return "; ".join(reasons)
 
 
 def _row(made: Content, i: int, answered: int, ranks: dict[str, int]) -> dict[str, Any]:

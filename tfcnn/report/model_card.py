@@ -75,8 +75,12 @@ def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> 
     data, shown = run.card["data"], "test" if "test" in report.splits else "val"
     figures = [report.sentence]
     if crossval and shown == "val":
+        images, groups = data["nouns"]
+        others = (
+            f"other {groups}' {images}" if report.counts[shown]["groups"] else f"other {images}"
+        )
         figures = [
-            f"{crossval['sentence']} Those were trained as this one was, on other patients' cells. "
+            f"{crossval['sentence']} Those were trained as this one was, on {others}. "
             "**This one was trained on all but val: no image is left to test it.** On val, which "
             "chose its temperature and its rules, it has an accuracy of "
             f"{percent(report.splits[shown]['accuracy'])}.",

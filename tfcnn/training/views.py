@@ -26,7 +26,7 @@ def _turned(images: Any) -> list[Any]:
 
 
 def _shifted(images: Any) -> list[Any]:
-    """Return mirror images, as they are twice, and moved by a pixel either way (airbench's)."""
+    """Return mirror images, which count twice, and moved by a pixel either way (airbench's)."""
     padded = keras.ops.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="reflect")
     corners = [((0, 2), (0, 2)), ((2, 0), (2, 0))]
     moved = [keras.layers.Cropping2D(corner)(padded) for corner in corners]
@@ -49,7 +49,10 @@ def averaged(model: Any, views: str) -> Any:
     head = model.get_layer("head")
     trunk = keras.Model(model.inputs, head.input, name=f"{model.name}_trunk")
     images = keras.Input(model.input_shape[1:], name="image")
-    features = keras.layers.Average(name="views")([trunk(view) for view in VIEWS[views](images)])
+    several = VIEWS[views](images)
+    distinct = {id(view): view for view in several}  # one that counts twice is computed once
+    seen = {key: trunk(view) for key, view in distinct.items()}
+    features = keras.layers.Average(name="views")([seen[id(view)] for view in several])
     new_head = type(head).from_config(head.get_config())
     whole = keras.Model(images, new_head(features), name=model.name)
     new_head.set_weights(head.get_weights())
