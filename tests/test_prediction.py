@@ -7,7 +7,9 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from tfcnn import engines, quiet
 from tfcnn.decode import Decoder
 from tfcnn.errors import CheckError, InputError
 from tfcnn.prediction import Predictor, decide, two_columns
+from tfcnn.progress import Reporter
 from tfcnn.runs import open_run
 
 
@@ -68,23 +71,95 @@ def test_many_images_are_computed_by_openvino_and_few_by_litert(trained):
     found = many.probs_and_features(images)
     expected = plain.probs_and_features(images)
     assert (many.engine, plain.engine) == ("openvino", "litert")
+    assert many.computed_by == {"name": "openvino", "version": metadata.version("openvino")}
     for ours, theirs, first in zip(found, expected, few, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-3 * np.abs(theirs).max())
         np.testing.assert_allclose(ours[:20], first, atol=1e-3 * np.abs(theirs).max())
     np.testing.assert_allclose(found[0], expected[0], atol=1e-4)
 
 
-@pytest.mark.parametrize("fault", ["lacks", "differs"])
-def test_litert_goes_on_where_openvino_does_not_give_its_answers(trained, monkeypatch, fault):
-    run = open_run(trained)
+class Notes(Reporter):
+    def __init__(self):
+        self.texts = []
+
+    def note(self, text):
+        self.texts.append(text)
+
+
+def failing(error):
+    def fail(*_, **__):
+        raise error
+
+    return SimpleNamespace(Core=fail)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "is_said"),
+    [
+        ("lacks", "OpenVINO is not installed", False),
+        ("differs", "its answers are not LiteRT's (differences of", True),
+        (RuntimeError("no such\ndevice"), "did not start (RuntimeError: no such device)", True),
+        (ImportError("libx.so: wrong ELF class"), "did not start (ImportError: libx.so", True),
+        (ModuleNotFoundError("No module", name="x"), "did not start (ModuleNotFoundError", True),
+    ],
+)
+def test_litert_goes_on_where_openvino_does_not_give_its_answers(
+    trained, monkeypatch, fault, reason, is_said
+):
+    run, reporter = open_run(trained), Notes()
     if fault == "lacks":
         monkeypatch.setitem(sys.modules, "openvino", None)
-    else:
+    elif fault == "differs":
         monkeypatch.setattr(engines, "TOLERANCE", -1.0)
-    predictor = Predictor(run)
+    else:
+        monkeypatch.setitem(sys.modules, "openvino", failing(fault))
+    predictor = Predictor(run, reporter=reporter)
     predictor.expect(500)
     assert predictor.engine == "litert"
     assert "no OpenVINO: " in quiet.log_path().read_text(encoding="utf-8")
+    found = predictor.computed_by
+    assert (found["name"], found["version"]) == ("litert", metadata.version("ai-edge-litert"))
+    assert reason in found["reason"] and "\n" not in found["reason"]
+    assert reporter.texts == ([f"note: {found['reason']}"] if is_said else [])
+    predictor.expect(500)
+    assert len(reporter.texts) == is_said, "once"
+
+
+def test_keras_answers_where_litert_does_not_start(trained, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("illegal instruction")
+
+    monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", fail)
+    reporter = Notes()
+    predictor = Predictor(open_run(trained), reporter=reporter)
+    assert predictor.computed_by["name"] == "keras"
+    assert "LiteRT did not start (RuntimeError: illegal instruction)" in reporter.texts[0]
+    assert reporter.texts[1].startswith("computed by Keras 3.")
+    with pytest.raises(RuntimeError):
+        Predictor(open_run(trained), engine="litert")
+
+
+def test_the_command_says_what_computed_where_it_is_not_litert(run_copy, cells, home):
+    path = cells / "round" / "P0_0.png"
+    result = run_tfcnn("predict", run_copy, path, home=home)
+    assert result.returncode == 0 and result.stderr == ""
+    card = json.loads((run_copy / "model.json").read_text())
+    del card["sha256"]["model.tflite"]
+    (run_copy / "model.json").write_text(json.dumps(card))
+    again = run_tfcnn("predict", run_copy, path, home=home)
+    assert again.returncode == 0 and "computed by Keras 3." in again.stderr
+    assert "Keras" not in again.stdout and again.stdout.splitlines()[0].startswith("path,")
+
+
+def test_a_run_records_what_computed_its_figures(trained):
+    engine = {"name": "litert", "version": metadata.version("ai-edge-litert")}
+    for name, content in (("model.json", open_run(trained).card["record"]),
+                          ("report.json", open_run(trained).report)):  # fmt: skip
+        assert content["engine"] == engine, name
+    old = {key: value for key, value in open_run(trained).card["record"].items() if key != "engine"}
+    run = open_run(trained)
+    answers = Predictor(replace(run, card={**run.card, "record": old}))
+    assert answers.probs(np.zeros((1, *run.decoder.shape), np.uint8)).shape == (1, 2)
 
 
 def test_plain_keras_and_plain_litert_give_what_predict_gives(trained, cells, tmp_path):

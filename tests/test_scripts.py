@@ -35,7 +35,7 @@ def test_every_training_script_is_run():
     assert scripts == {*SCRIPTS, "train_malaria"}, "train_malaria runs in test_real"
 
 
-@pytest.mark.parametrize("name", ["evaluate", "predict", "download", "ship_models"])
+@pytest.mark.parametrize("name", ["evaluate", "predict", "download", "ship_models", "resave_model"])
 def test_a_script_without_its_words_says_which(name, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         run(name, monkeypatch)

@@ -4,6 +4,7 @@ import json
 import runpy
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,13 @@ def test_a_shipped_model_has_its_card_and_nothing_of_its_images(name):
     files = {"model.json", "model.keras", "domain.npz", "recipe.toml", "history.csv", "seen.npz"}
     twin = set() if name in WITHOUT_TWIN else {"model.tflite"}
     assert {file.name for file in folder.iterdir()} == files | twin | {"README.md"}
+
+
+def test_the_shipped_model_of_shifted_views_computes_each_of_them_once():
+    with zipfile.ZipFile(runs.ZOO / "cifar10" / "model.keras") as file:
+        layers = json.loads(file.read("config.json"))["config"]["layers"]
+    (trunk,) = (one for one in layers if one["config"]["name"] == "speedrun_trunk")
+    assert len(trunk["inbound_nodes"]) == 6
 
 
 def test_what_cannot_be_told_of_a_shipped_model_is_said(home):

@@ -4,8 +4,9 @@ LiteRT starts soonest. OpenVINO, where it is installed, takes two thirds of its 
 images, and is taken only where it gives the same answers.
 """
 
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,12 @@ from tfcnn.decode import Pixels
 from tfcnn.errors import InputError
 from tfcnn.runs import Run
 
-__all__ = ["Engine", "faster", "open_engine"]
+__all__ = ["Choice", "Engine", "faster", "open_engine"]
 
 Floats = npt.NDArray[np.float32]
 TOLERANCE = 1e-4  # of a probability, as of the twin itself
 PROBED = 4
+MOST_REASON = 200  # characters
 
 
 class Engine(Protocol):
@@ -27,15 +29,31 @@ class Engine(Protocol):
 
     Attributes:
         name: `litert`, `openvino` or `keras`.
+        version: of the package that computes.
     """
 
     name: str
+    version: str
 
     def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
         """Return probabilities and features of uint8 `(batch, height, width, channels)`."""
 
 
-def open_engine(run: Run, wanted: str = "auto") -> Engine:
+class Choice(NamedTuple):
+    """The engine that computes, and why it is not the one that would have been preferred.
+
+    Attributes:
+        engine: what computes.
+        reason: why it is not another, "" where none was to be preferred.
+        is_fault: whether a person should hear of it: what is not installed is no fault.
+    """
+
+    engine: Engine
+    reason: str = ""
+    is_fault: bool = False
+
+
+def open_engine(run: Run, wanted: str = "auto") -> Choice:
     """Open a run's model with an engine: `litert`, `keras`, or `auto`: LiteRT where it can.
 
     Raises:
@@ -44,10 +62,17 @@ def open_engine(run: Run, wanted: str = "auto") -> Engine:
     twin = None if wanted == "keras" else run.model_file("model.tflite")
     if twin is None and wanted == "litert":
         raise InputError(run.path, "a model.tflite", "none", "engine='keras'")
-    return _LiteRT(twin) if twin else _Keras(run)
+    if twin is None:
+        return Choice(_Keras(run))
+    try:
+        return Choice(_LiteRT(twin))
+    except Exception as error:  # the runtime raises many types for what a machine lacks
+        if wanted == "litert" or run.model_file("model.keras") is None:
+            raise
+        return _failed(_Keras(run), f"LiteRT did not start ({_one_line(error)}): Keras computes")
 
 
-def faster(engine: Engine, shape: tuple[int, int, int]) -> Engine:
+def faster(engine: Engine, shape: tuple[int, int, int]) -> Choice:
     """Return OpenVINO in LiteRT's place, where it is installed and gives the same answers.
 
     Args:
@@ -55,15 +80,34 @@ def faster(engine: Engine, shape: tuple[int, int, int]) -> Engine:
         shape: `(height, width, channels)` of its images.
     """
     if not isinstance(engine, _LiteRT):
-        return engine
+        return Choice(engine)
     images = np.random.default_rng(0).integers(0, 256, (PROBED, *shape), dtype=np.uint8)
     try:
         with quiet.stderr_to_log():
-            found = _OpenVINO(engine.path, engine(images), images)
-    except Exception as error:  # not installed, not for this processor, or an op that it lacks
-        quiet.write_log(f"no OpenVINO: {error}")
-        return engine
-    return found
+            return Choice(_OpenVINO(engine.path, engine(images), images))
+    except ModuleNotFoundError as error:
+        if error.name == "openvino":
+            quiet.write_log(f"no OpenVINO: {error}")
+            return Choice(engine, "OpenVINO is not installed")
+        return _failed(
+            engine, f"no OpenVINO: it did not start ({_one_line(error)}): LiteRT computes"
+        )
+    except _OtherAnswersError as error:
+        return _failed(engine, f"no OpenVINO: {error}: LiteRT computes")
+    except Exception as error:  # not for this processor, or an op that it lacks, or a broken file
+        return _failed(
+            engine, f"no OpenVINO: it did not start ({_one_line(error)}): LiteRT computes"
+        )
+
+
+def _failed(engine: Engine, reason: str) -> Choice:
+    quiet.write_log(reason)
+    return Choice(engine, reason, is_fault=True)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= MOST_REASON else f"{text[:MOST_REASON]} ..."
 
 
 class _LiteRT:
@@ -73,7 +117,7 @@ class _LiteRT:
         quiet.silence()
         from ai_edge_litert.interpreter import Interpreter
 
-        self.path = path
+        self.path, self.version = path, version("ai-edge-litert")
         with quiet.stderr_to_log():  # the runtime greets on the file descriptor
             interpreter = Interpreter(str(path), num_threads=threads.cores())
             interpreter.allocate_tensors()
@@ -93,6 +137,7 @@ class _OpenVINO:
     def __init__(self, path: Path, expected: tuple[Floats, Floats], images: Pixels) -> None:
         import openvino
 
+        self.version = version("openvino")
         core = openvino.Core()
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",  # whatever the processor is, the same answers
@@ -108,13 +153,21 @@ class _OpenVINO:
         return outputs[self._probs], outputs[self._features]
 
 
+class _OtherAnswersError(ValueError):
+    """Another engine does not give LiteRT's answers."""
+
+
 def _place_of(expected: Floats, outputs: list[Floats]) -> int:
     """Return which output it is, by shape and by values."""
     tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    for place, found in enumerate(outputs):
-        if found.shape == expected.shape and np.abs(found - expected).max() <= tolerance:
+    alike = {i: found for i, found in enumerate(outputs) if found.shape == expected.shape}
+    differences = {i: float(np.abs(found - expected).max()) for i, found in alike.items()}
+    for place, difference in differences.items():
+        if difference <= tolerance:
             return place
-    raise ValueError("its answers are not LiteRT's")
+    least = min(differences.values(), default=None)
+    received = "outputs of other shapes" if least is None else f"differences of {least:.2g}"
+    raise _OtherAnswersError(f"its answers are not LiteRT's ({received}, at most {tolerance:.2g})")
 
 
 class _Keras:
@@ -127,6 +180,7 @@ class _Keras:
         quiet.load_tensorflow()
         import keras
 
+        self.version = keras.__version__
         model: Any = keras.saving.load_model(path, compile=False)
         if model.output_shape[-1] not in (1, len(run.class_names)):
             raise InputError(

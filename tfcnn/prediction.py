@@ -17,6 +17,7 @@ from tfcnn.datasets import LeftOut, in_words
 from tfcnn.datasets.folder import image_files, member_images
 from tfcnn.decode import HEAD_BYTES, Pixels, UnreadableImageError, open_image
 from tfcnn.errors import InputError
+from tfcnn.progress import Reporter
 from tfcnn.runs import Run
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
 Floats = npt.NDArray[np.float32]
 BATCH_SIZE = 64
 BATCH_PIXELS = 64 * 256 * 256  # so that maps of large images fit into memory
+TITLES = {"litert": "LiteRT", "openvino": "OpenVINO", "keras": "Keras"}
 MANY = 500  # images whose answers take longer than half a second
 # Of several that apply the first is said
 UNREADABLE, OUT_OF_DOMAIN, ABSTAIN = "unreadable", "out-of-domain", "abstain"
@@ -70,17 +72,19 @@ class Predictor:
         run: an opened run.
         engine: `litert`, `keras`, or `auto`: LiteRT where the run has that twin, and OpenVINO, if
             it is installed, in its place for many images.
+        reporter: hears what computes where that is not LiteRT, and what did not start.
 
     Attributes:
         batch_size: how many images are computed at once, fewer where they are large.
     """
 
-    def __init__(self, run: Run, engine: str = "auto") -> None:
+    def __init__(self, run: Run, engine: str = "auto", reporter: Reporter | None = None) -> None:
         self.run = run
+        self._reporter = reporter or Reporter()
         self.decoder = run.decoder
         height, width, _ = self.decoder.shape
         self.batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
-        self._engine = engines.open_engine(run, engine)
+        self._take(engines.open_engine(run, engine))
         self._seeks_faster = engine == "auto"
         settings = run.card.get("domain")
         path = run.model_file("domain.npz") if settings else None
@@ -91,11 +95,25 @@ class Predictor:
         """What computes: `litert`, `openvino` or `keras`."""
         return self._engine.name
 
+    @property
+    def computed_by(self) -> dict[str, str]:
+        """What computes, for the record: `name`, `version`, and a `reason` it is not another."""
+        reason = {"reason": self._choice.reason} if self._choice.reason else {}
+        return {"name": self.engine, "version": self._engine.version, **reason}
+
+    def _take(self, choice: engines.Choice) -> None:
+        self._choice, self._engine = choice, choice.engine
+        if choice.is_fault:
+            self._reporter.note(f"note: {choice.reason}")
+        if self.engine != "litert":
+            self._reporter.note(f"computed by {TITLES[self.engine]} {self._engine.version}")
+
     def expect(self, count: int) -> None:
         """Prepare for so many images: for `MANY` it pays to start a faster engine."""
         if count >= MANY and self._seeks_faster:
-            self._engine = engines.faster(self._engine, self.decoder.shape)
             self._seeks_faster = False
+            if self.engine == "litert":
+                self._take(engines.faster(self._engine, self.decoder.shape))
 
     def probs(self, images: Pixels) -> Floats:
         """Return float32 `(batch, classes)` that sum to 1, for uint8 images in [0, 255]."""

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import architectures, runs, sampling, splits
+from tfcnn import architectures, quiet, runs, sampling, splits
 from tfcnn import recipe as recipes
 from tfcnn.errors import TfcnnError
 from tfcnn.evaluation import calibration, scoring
@@ -66,7 +66,7 @@ def _learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter)
         reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
         weights, trained = _train(prepared, model, folder, state, reporter)
         reporter.stage("saving and scoring")
-        return _save(prepared, folder, state, weights, trained)
+        return _save(prepared, folder, state, weights, trained, reporter)
 
 
 def _build(prepared: Prepared, state: State) -> Any:
@@ -106,7 +106,12 @@ def _train(
 
 
 def _save(
-    prepared: Prepared, folder: Path, state: State, weights: list[Any], trained: Floats
+    prepared: Prepared,
+    folder: Path,
+    state: State,
+    weights: list[Any],
+    trained: Floats,
+    reporter: Reporter,
 ) -> Run:
     """Write the model in its saved form, measure it, and write what was measured."""
     recipe, val_rows = prepared.recipe, prepared.rows["val"]
@@ -125,13 +130,19 @@ def _save(
     saving.write_keras(plain, folder / "model.keras")
     sample = prepared.images[_some(prepared, "val", TWINNED)]
     agreement["twin_difference"] = saving.write_twin(plain, folder / "model.tflite", sample)
+    if agreement["twin_difference"] is None:
+        reporter.note(
+            "note: no LiteRT twin, for the network cannot be converted or then answers otherwise "
+            f"(why: {quiet.log_path()}): Keras answers, which starts more slowly"
+        )
 
     run = Run(folder, card(prepared, folder, state, temperature))
-    table = measuring.predict(prepared, run)
+    table = measuring.predict(prepared, run, reporter)
     agreement["keras_evaluate"] = _cross_check(plain, prepared, table)
     runs.write_card(run)
     predictions.write(run, table)
-    scoring.write(scoring.score(run, table, facts(prepared, state, agreement)), folder)
+    engine = run.card["record"]["engine"]
+    scoring.write(scoring.score(run, table, facts(prepared, state, agreement, engine)), folder)
     return run
 
 

@@ -10,6 +10,7 @@ from tfcnn.domain import Domain
 from tfcnn.evaluation import abstention, baseline, calibration, domain, operating_point, patients
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Predictor
+from tfcnn.progress import Reporter
 from tfcnn.recipe import InputSettings
 from tfcnn.runs import Run
 from tfcnn.training.prepare import Prepared
@@ -20,7 +21,7 @@ Floats = npt.NDArray[np.float32]
 PART = 1024
 
 
-def predict(prepared: Prepared, run: Run) -> Table:
+def predict(prepared: Prepared, run: Run, reporter: Reporter | None = None) -> Table:
     """Predict val and test with the saved model, as `predict` will, and complete the run's card.
 
     Operating point, abstention band, domain and the rule for groups come from val alone. Writes
@@ -28,7 +29,7 @@ def predict(prepared: Prepared, run: Run) -> Table:
     """
     names = [name for name in ("val", "test") if len(prepared.rows[name])]
     rows = np.concatenate([prepared.rows[name] for name in names])
-    predictor = Predictor(run)
+    predictor = Predictor(run, reporter=reporter)
     usual = _usual(prepared, predictor)
     probs, logs = _answers(prepared, predictor, rows, usual)
     groups = prepared.groups[rows]
@@ -39,6 +40,7 @@ def predict(prepared: Prepared, run: Run) -> Table:
     fitted = domain.calibrate(usual, None if logs is None else logs[is_val], val_groups)
     _keep(run, fitted)
     predictor.domain = fitted.domain
+    run.card["record"]["engine"] = predictor.computed_by
     scaled = None if logs is None or not fitted.domain else fitted.domain.scaled(logs)
     flags = [flag for flag, _ in predictor.flags(probs, scaled)]
     return Table(

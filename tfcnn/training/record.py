@@ -61,8 +61,17 @@ def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> 
     }
 
 
-def facts(prepared: Prepared, state: State, agreement: dict[str, Any]) -> dict[str, Any]:
-    """Return what `report.json` says of the training besides metrics."""
+def facts(
+    prepared: Prepared, state: State, agreement: dict[str, Any], engine: dict[str, str]
+) -> dict[str, Any]:
+    """Return what `report.json` says of the training besides metrics.
+
+    Args:
+        prepared: the images.
+        state: of the training, at its end.
+        agreement: between the forms and files of the model.
+        engine: what computed the predictions; see `Predictor.computed_by`.
+    """
     seconds = state.train_seconds
     trained = len(prepared.rows["train"]) * len(state.history)
     return {
@@ -74,6 +83,7 @@ def facts(prepared: Prepared, state: State, agreement: dict[str, Any]) -> dict[s
         "epochs": len(state.history),
         "phase_start": state.phase_start,
         "agreement": agreement,
+        "engine": engine,
         "quarantined": [
             {"path": row.path, "reason": row.unreadable} for row in prepared.manifest.quarantined
         ],

@@ -1,0 +1,35 @@
+"""Save a run's model.keras as a training would now: python scripts/resave_model.py FOLDER.
+
+The weights stay, with the temperature that is folded into them; how views are computed may have
+changed since. The new file takes the old one's place only where it gives the same answers.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tfcnn import atomic, quiet, recipe, runs
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("folder", type=Path, help="a run folder, such as tfcnn/zoo/cifar10")
+folder = parser.parse_args().folder
+quiet.load_tensorflow()
+import keras  # noqa: E402
+
+from tfcnn.training import form, saving, views  # noqa: E402
+
+settings = recipe.load(str(folder / "recipe.toml")).model
+run = runs.Run(folder, json.loads((folder / "model.json").read_text(encoding="utf-8")))
+old = keras.saving.load_model(run.model_file("model.keras"), compile=False)
+plain = form.saved_form(settings, run.decoder.shape, len(run.class_names), old.get_weights())
+new = plain if settings.views == "one" else views.averaged(plain, settings.views)
+images = np.random.default_rng(0).uniform(0, 255, (256, *run.decoder.shape)).astype(np.float32)
+difference = np.abs(old.predict(images, verbose=0) - new.predict(images, verbose=0)).max()
+if difference > 1e-6:
+    raise SystemExit(f"{folder}: the answers differ by {difference:.2g}: nothing is written")
+saving.write_keras(new, folder / "model.keras")
+run.card["sha256"]["model.keras"] = runs.sha256_of(folder / "model.keras")
+atomic.write_text(folder / "model.json", json.dumps(run.card, indent=2) + "\n")
+print(f"{folder}: saved anew; the answers differ by {difference:.2g} at most")
