@@ -21,7 +21,6 @@ from tfcnn import engines, quiet
 from tfcnn.decode import Decoder
 from tfcnn.errors import CheckError, InputError
 from tfcnn.prediction import Predictor, decide, two_columns
-from tfcnn.progress import Reporter
 from tfcnn.runs import open_run
 
 
@@ -78,14 +77,6 @@ def test_many_images_are_computed_by_openvino_and_few_by_litert(trained):
     np.testing.assert_allclose(found[0], expected[0], atol=1e-4)
 
 
-class Notes(Reporter):
-    def __init__(self):
-        self.texts = []
-
-    def note(self, text):
-        self.texts.append(text)
-
-
 def failing(error):
     def fail(*_, **__):
         raise error
@@ -106,23 +97,23 @@ def failing(error):
 def test_litert_goes_on_where_openvino_does_not_give_its_answers(
     trained, monkeypatch, fault, reason, is_said
 ):
-    run, reporter = open_run(trained), Notes()
+    run, notes = open_run(trained), []
     if fault == "lacks":
         monkeypatch.setitem(sys.modules, "openvino", None)
     elif fault == "differs":
         monkeypatch.setattr(engines, "TOLERANCE", -1.0)
     else:
         monkeypatch.setitem(sys.modules, "openvino", failing(fault))
-    predictor = Predictor(run, reporter=reporter)
+    predictor = Predictor(run, note=notes.append)
     predictor.expect(500)
     assert predictor.engine == "litert"
     assert "no OpenVINO: " in quiet.log_path().read_text(encoding="utf-8")
     found = predictor.computed_by
     assert (found["name"], found["version"]) == ("litert", metadata.version("ai-edge-litert"))
     assert reason in found["reason"] and "\n" not in found["reason"]
-    assert reporter.texts == ([f"note: {found['reason']}"] if is_said else [])
+    assert notes == ([f"note: {found['reason']}"] if is_said else [])
     predictor.expect(500)
-    assert len(reporter.texts) == is_said, "once"
+    assert len(notes) == is_said, "once"
 
 
 def test_keras_answers_where_litert_does_not_start(trained, monkeypatch):
@@ -130,11 +121,11 @@ def test_keras_answers_where_litert_does_not_start(trained, monkeypatch):
         raise RuntimeError("illegal instruction")
 
     monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", fail)
-    reporter = Notes()
-    predictor = Predictor(open_run(trained), reporter=reporter)
+    notes = []
+    predictor = Predictor(open_run(trained), note=notes.append)
     assert predictor.computed_by["name"] == "keras"
-    assert "LiteRT did not start (RuntimeError: illegal instruction)" in reporter.texts[0]
-    assert reporter.texts[1].startswith("computed by Keras 3.")
+    assert "LiteRT did not start (RuntimeError: illegal instruction)" in notes[0]
+    assert notes[1].startswith("computed by Keras 3.")
     with pytest.raises(RuntimeError):
         Predictor(open_run(trained), engine="litert")
 

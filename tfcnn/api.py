@@ -5,7 +5,7 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.scoring import Report
     from tfcnn.explain.study import Study
     from tfcnn.labels import Suspects
-    from tfcnn.prediction import Prediction
+    from tfcnn.prediction import Prediction, Stream
     from tfcnn.recipe import Recipe
     from tfcnn.runs import Run
     from tfcnn.schema import DataSettings
@@ -264,16 +264,17 @@ def stream(
     run: "Run | str | Path",
     paths: str | Path | Iterable[str | Path],
     note: Callable[[str], None] | None = None,
-) -> "Iterator[Prediction]":
+) -> "Stream":
     """Yield predictions in order, as they are made; see `predict`.
 
-    `note` hears which files of a folder or archive were passed over.
+    `note` hears which files of a folder or archive were passed over, and what computed the others
+    where that is not LiteRT.
     """
     from tfcnn.prediction import Predictor
 
     opened = load(run) if isinstance(run, str | Path) else run
     several = [paths] if isinstance(paths, str | Path) else paths
-    return Predictor(opened).predict(several, note)
+    return Predictor(opened, note=note).predict(several, note)
 
 
 def predict(

@@ -8,19 +8,23 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 __all__ = [
     "PART_SUFFIX",
     "csv_text",
+    "literal",
     "part_path",
     "printable",
     "remove_parts",
     "write_bytes",
+    "write_rows",
     "write_text",
     "writing",
 ]
 
 PART_SUFFIX = ".part"
+FORMULA_BEGINS = "=+-@\t\r\n'"
 
 
 def part_path(path: Path) -> Path:
@@ -76,10 +80,35 @@ def write_text(path: Path, text: str) -> None:
 def csv_text(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     """Return a header and rows as the text of a CSV file, lines ended by a line feed."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    write_rows(text, [header])
+    write_rows(text, rows)
     return text.getvalue()
+
+
+def write_rows(file: TextIO, rows: Iterable[Iterable[object]]) -> None:
+    """Write rows as CSV as they come, lines ended by a line feed."""
+    # Python's writer quotes a carriage return in a cell only where lines end with one
+    csv.writer(_Lines(file), lineterminator="\r\n").writerows(rows)
+
+
+class _Lines:
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        return self._file.write(line.removesuffix("\r\n") + "\n")
+
+
+def literal(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: an apostrophe stands before such.
+
+    A text that begins with an apostrophe gets another, so that whoever takes away one apostrophe
+    from the begin of a cell that has one, gets every text back.
+
+    Reference:
+        OWASP, "CSV injection": = + - @, tab and carriage return at the begin of a cell.
+    """
+    return f"'{text}" if text[:1] in FORMULA_BEGINS and text else text
 
 
 def printable(text: str) -> str:

@@ -1,80 +1,201 @@
-"""Write predictions as CSV or JSON lines, one by one, to a file or to standard output."""
+"""Write predictions as CSV, JSON lines or a spreadsheet, to a file or to standard output.
+
+Probabilities in CSV and spreadsheet have six significant digits, and more (up to nine, which give a
+float32 back) where six would let two classes tie that do not, or contradict the decision.
+"""
 
 import contextlib
-import csv
+import importlib.util
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
-from tfcnn import atomic
+from tfcnn import atomic, membership, remarks
 from tfcnn.errors import InputError
-from tfcnn.prediction import Prediction
+from tfcnn.per_group import GroupTable, Row
+from tfcnn.prediction import UNREADABLE, Prediction, Stream
+from tfcnn.runs import Run
 
-__all__ = ["format_of", "write"]
+__all__ = ["Written", "format_of", "in_digits", "write"]
 
-Format = Literal["csv", "jsonl"]
+Format = Literal["csv", "jsonl", "xlsx"]
+FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".xlsx": "xlsx"}
+DIGITS = (6, 7, 8, 9)
+MOST_ROWS, MOST_TITLE = 1_048_576, 31  # of a sheet
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def format_of(output: Path | None, as_json: bool) -> Format:
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        total: images.
+        unreadable: how many of them could not be read.
+        lines: what to say: remarks on images, and the files that were written.
+    """
+
+    total: int
+    unreadable: int
+    lines: tuple[str, ...] = ()
+
+
+def format_of(output: Path | None, as_json: bool, excel: bool = False) -> Format:
     """Choose the format by the file's suffix; CSV on standard output unless JSON is asked for.
 
     Raises:
-        InputError: if the suffix is neither `.csv` nor `.jsonl`, or a folder has the name.
+        InputError: if the suffix is none of `.csv`, `.jsonl` and `.xlsx`, a folder has the name,
+            the package that writes spreadsheets is lacking, or JSON is asked for with `excel`.
     """
-    if output is None:
-        return "jsonl" if as_json else "csv"
-    if output.suffix not in (".csv", ".jsonl"):
-        raise InputError(output, "a name that ends in .csv or .jsonl", output.name, "one of them")
-    if output.is_dir():
+    suffix = (".jsonl" if as_json else ".csv") if output is None else output.suffix.lower()
+    if suffix not in FORMATS:
+        expected = "a name that ends in .csv, .jsonl or .xlsx"
+        raise InputError(output, expected, getattr(output, "name", ""), "one of them")
+    if output is not None and output.is_dir():
         raise InputError(output, "a file to write", "a folder", "another name")
-    return "jsonl" if output.suffix == ".jsonl" else "csv"
+    found = FORMATS[suffix]
+    if excel and found == "jsonl":
+        raise InputError("--excel", "a CSV", "JSON lines", "--output predictions.csv, or .xlsx")
+    if found == "xlsx" and importlib.util.find_spec("openpyxl") is None:
+        hint = "pip install 'tfcnn[excel]', or --output predictions.csv --excel"
+        raise InputError(output, "the package openpyxl for .xlsx", "none", hint)
+    return found
 
 
 def write(
     predictions: Iterable[Prediction],
-    class_names: tuple[str, ...],
+    run: Run,
     format_name: Format,
     output: Path | None,
-) -> int:
-    """Write predictions as they come and return how many there were.
+    excel: bool = False,
+) -> Written:
+    """Write predictions as they come; a file appears only when it is whole.
 
-    A file appears only when it is whole.
+    Where the group of any image is known, a table of the groups is written beside a file, as
+    `NAME-groups.csv`, or `.xlsx`.
+
+    Args:
+        predictions: of the run; a `Stream` tells whether the column `group` is needed.
+        run: whose classes, threshold and rule for groups they are.
+        format_name: see `format_of`.
+        output: None for standard output.
+        excel: begin a CSV with a byte-order mark, by which a spreadsheet knows UTF-8.
+
+    Raises:
+        InputError: if there are more rows than a sheet holds.
     """
-    with _opened(output) as file:
-        lines = _csv if format_name == "csv" else _jsonl
-        return lines(predictions, class_names, file)
+    groups, unreadable, remarked = GroupTable(run), 0, dict[str, str]()
+    has_groups = isinstance(predictions, Stream) and predictions.has_groups
+
+    def counted() -> Iterator[Prediction]:
+        nonlocal unreadable
+        for prediction in predictions:
+            unreadable += prediction.flag == UNREADABLE
+            groups.add(prediction)
+            if prediction.remark:
+                remarked[prediction.path] = prediction.remark
+            yield prediction
+
+    if format_name == "jsonl":
+        with _text(output) as file:
+            for prediction in counted():
+                file.write(_json(prediction) + "\n")
+    else:
+        _write_rows(_rows(counted(), run, has_groups), format_name, output, excel)
+    notes = tuple(remarks.notes(remarked))
+    if output is None:
+        return Written(groups.total, unreadable, notes)
+    lines = [*notes, f"{groups.total:,} predictions in {output}"]
+    if has_groups:
+        table_format: Format = "xlsx" if format_name == "xlsx" else "csv"
+        beside = output.with_name(f"{output.stem}-groups.{table_format}")
+        _write_rows(groups.rows(), table_format, beside, excel)
+        lines += groups.lines(beside)
+    elif rule := membership.rule(run):
+        lines.append(f"no groups: none of these names fits the run's rule for them, {rule}")
+    return Written(groups.total, unreadable, tuple(lines))
+
+
+def in_digits(prediction: Prediction, run: Run) -> list[float]:
+    """Return the probabilities as they are printed, in the run's order of classes.
+
+    They tell apart what differs, and lie on the same side of the run's threshold.
+    """
+    probs = [prediction.probs[name] for name in run.class_names]
+    printed = probs
+    for digits in DIGITS:
+        printed = [float(f"{prob:.{digits}g}") for prob in probs]
+        is_faithful = len(set(printed)) == len(set(probs))
+        if run.positive is not None:
+            sides = {values[run.positive] >= run.threshold for values in (probs, printed)}
+            is_faithful = is_faithful and len(sides) == 1
+        if is_faithful:
+            break
+    return printed
+
+
+def _rows(predictions: Iterable[Prediction], run: Run, has_groups: bool) -> Iterator[Row]:
+    """Yield the header and a row per prediction."""
+    last = ["group"] if has_groups else []
+    columns = [f"prob_{name}" for name in run.class_names]
+    yield ["path", "predicted", *columns, "decision", "flag", *last]
+    for p in predictions:
+        probs = in_digits(p, run) if p.probs else [""] * len(columns)
+        yield [p.path, p.predicted, *probs, p.decision, p.flag, *([p.group] if has_groups else [])]
+
+
+def _json(prediction: Prediction) -> str:
+    content = asdict(prediction)
+    if not prediction.group:
+        del content["group"]
+    # JSON reads the escapes as the name they stand for
+    return atomic.printable(json.dumps(content, ensure_ascii=False))
+
+
+def _write_rows(rows: Iterable[Row], format_name: Format, output: Path | None, excel: bool) -> None:
+    if format_name == "xlsx" and output is not None:
+        _write_sheet(rows, output)
+        return
+    with _text(output) as file:
+        if excel:
+            file.write("\ufeff")
+        atomic.write_rows(file, ([_cell(value) for value in row] for row in rows))
+
+
+def _write_sheet(rows: Iterable[Row], output: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet(output.stem[:MOST_TITLE])
+    sheet.freeze_panes = "A2"
+    try:
+        for number, row in enumerate(rows, start=1):
+            if number > MOST_ROWS:
+                expected = f"at most {MOST_ROWS - 1:,} predictions, as many as a sheet holds"
+                raise InputError(output, expected, "more", "--output predictions.csv --excel")
+            sheet.append([_cell(value) for value in row])
+    finally:
+        sheet.close()
+    with atomic.writing(output) as part:
+        book.save(part)
+
+
+def _cell(value: str | float) -> str | float:
+    """Return a value that any table can hold and no spreadsheet computes."""
+    if not isinstance(value, str):
+        return value
+    text = atomic.printable(value)
+    return atomic.literal(NOT_IN_XML.sub(lambda match: f"\\x{ord(match[0]):02x}", text))
 
 
 @contextlib.contextmanager
-def _opened(output: Path | None) -> Iterator[TextIO]:
+def _text(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
     with atomic.writing(output) as part, part.open("w", newline="", encoding="utf-8") as file:
         yield file
-
-
-def _csv(predictions: Iterable[Prediction], class_names: tuple[str, ...], file: TextIO) -> int:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ["path", "predicted", *(f"prob_{name}" for name in class_names), "decision", "flag"]
-    )
-    count = 0
-    for p in predictions:
-        count += 1
-        probs = [f"{p.probs[name]:.9g}" if p.probs else "" for name in class_names]
-        writer.writerow([atomic.printable(p.path), p.predicted, *probs, p.decision, p.flag])
-    return count
-
-
-def _jsonl(predictions: Iterable[Prediction], class_names: tuple[str, ...], file: TextIO) -> int:
-    count = 0
-    for prediction in predictions:
-        count += 1
-        line = json.dumps(asdict(prediction), ensure_ascii=False)
-        # JSON reads the escapes as the name they stand for
-        file.write(atomic.printable(line) + "\n")
-    return count

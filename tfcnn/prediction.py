@@ -4,7 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn import domain as domains
-from tfcnn import engines, remarks, threads
+from tfcnn import engines, membership, remarks, threads
 from tfcnn.datasets import LeftOut, in_words
 from tfcnn.datasets.folder import image_files, member_images
 from tfcnn.decode import HEAD_BYTES, Pixels, UnreadableImageError, open_image
 from tfcnn.errors import InputError
-from tfcnn.progress import Reporter
 from tfcnn.runs import Run
 
 __all__ = [
@@ -26,6 +25,7 @@ __all__ = [
     "UNREADABLE",
     "Prediction",
     "Predictor",
+    "Stream",
     "abstains",
     "decide",
     "expand",
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float32]
+Note = Callable[[str], None]
 BATCH_SIZE = 64
 BATCH_PIXELS = 64 * 256 * 256  # so that maps of large images fit into memory
 TITLES = {"litert": "LiteRT", "openvino": "OpenVINO", "keras": "Keras"}
@@ -54,6 +55,7 @@ class Prediction:
             nothing) or `abstain` (too close to call); the answer is given all the same.
         reason: why, where there is a flag.
         remark: what is not seen of the image, such as its other pages, mostly "".
+        group: whose image it is (a patient's, say) by the run's own rule, "" where that tells none.
     """
 
     path: str
@@ -63,6 +65,22 @@ class Prediction:
     flag: str = ""
     reason: str = field(default="", compare=False)
     remark: str = field(default="", compare=False)
+    group: str = field(default="", compare=False)
+
+
+class Stream(Iterator[Prediction]):
+    """Predictions in order, as they are made.
+
+    Attributes:
+        has_groups: whether the group of any image is known, which is so before the first is made.
+    """
+
+    def __init__(self, predictions: Iterator[Prediction], has_groups: bool) -> None:
+        self._predictions, self.has_groups = predictions, has_groups
+
+    def __next__(self) -> Prediction:
+        """Return the next prediction, once it is made."""
+        return next(self._predictions)
 
 
 class Predictor:
@@ -72,15 +90,15 @@ class Predictor:
         run: an opened run.
         engine: `litert`, `keras`, or `auto`: LiteRT where the run has that twin, and OpenVINO, if
             it is installed, in its place for many images.
-        reporter: hears what computes where that is not LiteRT, and what did not start.
+        note: hears what computes where that is not LiteRT, and what did not start.
 
     Attributes:
         batch_size: how many images are computed at once, fewer where they are large.
     """
 
-    def __init__(self, run: Run, engine: str = "auto", reporter: Reporter | None = None) -> None:
+    def __init__(self, run: Run, engine: str = "auto", note: Note | None = None) -> None:
         self.run = run
-        self._reporter = reporter or Reporter()
+        self._note = note or (lambda _: None)
         self.decoder = run.decoder
         height, width, _ = self.decoder.shape
         self.batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
@@ -104,9 +122,9 @@ class Predictor:
     def _take(self, choice: engines.Choice) -> None:
         self._choice, self._engine = choice, choice.engine
         if choice.is_fault:
-            self._reporter.note(f"note: {choice.reason}")
+            self._note(f"note: {choice.reason}")
         if self.engine != "litert":
-            self._reporter.note(f"computed by {TITLES[self.engine]} {self._engine.version}")
+            self._note(f"computed by {TITLES[self.engine]} {self._engine.version}")
 
     def expect(self, count: int) -> None:
         """Prepare for so many images: for `MANY` it pays to start a faster engine."""
@@ -157,9 +175,7 @@ class Predictor:
                 found[row] = OUT_OF_DOMAIN, domains.reason(distances[row])
         return found
 
-    def predict(
-        self, paths: Iterable[str | Path], note: Callable[[str], None] | None = None
-    ) -> Iterator[Prediction]:
+    def predict(self, paths: Iterable[str | Path], note: Note | None = None) -> Stream:
         """Yield one prediction per image of files, folders and zips, in order, as they are made.
 
         Decoding runs on threads beside the model. An image that cannot be read gets a row that
@@ -169,18 +185,24 @@ class Predictor:
         Raises:
             InputError: before the first prediction, if a path does not exist or holds no image.
         """
-        images = expand(paths, note, self.run.ignore)
+        given = list(paths)
+        images = expand(given, note, self.run.ignore)
         self.expect(len(images))
-        return self._stream(iter(images))
+        group_of = membership.reader(self.run, given)
+        has_groups = any(group_of(image.path) for image in images)
+        return Stream(self._stream(iter(images), group_of), has_groups)
 
-    def _stream(self, images: Iterator["Image"]) -> Iterator[Prediction]:
+    def _stream(
+        self, images: Iterator["Image"], group_of: Callable[[str], str]
+    ) -> Iterator[Prediction]:
         with ThreadPoolExecutor(threads.cores()) as pool:
             batches = iter(lambda: threads.parts(list(islice(images, self.batch_size))), [])
             waiting = [pool.map(self._decode, batch) for batch in islice(batches, 2)]
             while waiting:
                 decoded = list(chain.from_iterable(waiting.pop(0)))
                 waiting += [pool.map(self._decode, batch) for batch in islice(batches, 1)]
-                yield from self._answer(decoded)
+                for prediction in self._answer(decoded):
+                    yield replace(prediction, group=group_of(prediction.path))
 
     def _decode(
         self, images: Sequence["Image"]

@@ -1,14 +1,13 @@
 """Commands that use a trained run: `evaluate`, `threshold`, `compare`, `labels`, `predict`, ..."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
-from tfcnn import api, remarks
+from tfcnn import api
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import (
     GroupCsv,
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.scoring import Report
     from tfcnn.explain import Explainer
-    from tfcnn.prediction import Prediction
 
 __all__ = ["compare", "evaluate", "labels", "predict", "report", "threshold"]
 
@@ -145,8 +143,11 @@ def predict(
     run: RunArgument,
     paths: Paths,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A .csv or .jsonl file.")
+        Path | None, typer.Option("--output", "-o", help="A .csv, .jsonl or .xlsx file.")
     ] = None,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="Write a CSV that spreadsheets read as UTF-8.")
+    ] = False,
     cam: Annotated[
         Path | None, typer.Option(help="A folder for pictures of where the network looked.")
     ] = None,
@@ -155,7 +156,7 @@ def predict(
     """Predict images, in order, as they come; exit 3 where one could not be read."""
     from tfcnn import output as writing
 
-    format_name = writing.format_of(output, as_json)
+    format_name = writing.format_of(output, as_json, excel)
     opened = api.load(run)
     explainer = None
     if cam:  # a network that cannot be explained is said before anything is written, too
@@ -164,24 +165,12 @@ def predict(
         explainer = Explainer(opened)
     # a wrong path is said before anything is written
     predictions = api.stream(opened, paths, note=_say)
-    unreadable, remarked = 0, dict[str, str]()
-
-    def counted() -> "Iterator[Prediction]":
-        nonlocal unreadable
-        for prediction in predictions:
-            unreadable += prediction.flag == "unreadable"
-            if prediction.remark:
-                remarked[prediction.path] = prediction.remark
-            yield prediction
-
-    total = writing.write(counted(), opened.class_names, format_name, output)
-    for note in remarks.notes(remarked):
-        typer.echo(note, err=True)
-    if output:
-        typer.echo(f"{total:,} predictions in {output}", err=True)
+    written = writing.write(predictions, opened, format_name, output, excel)
+    for line in written.lines:
+        _say(line)
     if cam and explainer:
         _draw(explainer, paths, cam)
-    end_if_unreadable(unreadable, total)
+    end_if_unreadable(written.unreadable, written.total)
 
 
 def _say(text: str) -> None:

@@ -127,7 +127,8 @@ def write_table(folder: Path, explanations: Iterable[Explanation]) -> Path:
         peak = one.peak or (None, None)
         numbers = [one.prob, *peak, one.outside_share, one.outside_area]
         cells = ["" if number is None else f"{number:.6g}" for number in numbers]
-        rows.append([one.path, one.explained, *cells, one.picture, one.flag])
+        names = [atomic.literal(text) for text in (one.path, one.explained, one.picture)]
+        rows.append([*names[:2], *cells, names[2], one.flag])
     header = ["path", "explained", "prob", "peak_height", "peak_width", "outside_share",
               "outside_area", "picture", "flag"]  # fmt: skip
     target = folder / TABLE

@@ -29,7 +29,7 @@ def predict(prepared: Prepared, run: Run, reporter: Reporter | None = None) -> T
     """
     names = [name for name in ("val", "test") if len(prepared.rows[name])]
     rows = np.concatenate([prepared.rows[name] for name in names])
-    predictor = Predictor(run, reporter=reporter)
+    predictor = Predictor(run, note=reporter.note if reporter else None)
     usual = _usual(prepared, predictor)
     probs, logs = _answers(prepared, predictor, rows, usual)
     groups = prepared.groups[rows]
