@@ -127,6 +127,21 @@ def test_shifts_are_picked_from_a_list_with_a_random_sign():
         assert stats.chisquare(counts).pvalue > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("chosen", "sizes"),
+    [
+        ((-3.0, -2.0), [2, 3]),
+        ((-3.0, 0.5), [0.5, 3]),
+        ((-1.0,), [1]),
+        ((-0.5, -0.25), [8, 16]),
+        ((-0.5, 0.25), [8, 16]),
+    ],
+)
+def test_a_list_of_shifts_is_in_pixels_by_its_largest_size_whatever_the_sign(chosen, sizes):
+    values = augment.draw(Augment(shift_width=chosen), (20, 32, 3), 0, 0, INDICES).shift_width
+    assert np.unique(values).tolist() == [*(-size for size in reversed(sizes)), *sizes]
+
+
 def test_quarter_turns_and_flips_are_evenly_likely():
     chosen = Augment(rotate90=True, flip_horizontal=True, flip_vertical=True)
     drawn = augment.draw(chosen, (8, 8, 3), 0, 0, INDICES)
@@ -251,6 +266,11 @@ def test_alternating_flips_show_both_sides_equally_often():
         ({"shift_height": 0.1, "like_keras": True}, "moved left or right by up to ±10 %"),
         ({"shift_width": (0.0, 1.0, 1.0, 2.0)}, "moved left or right by 0, 1 or 2 px"),
         ({"shift_width": (0.0,)}, "none"),
+        ({"shift_width": (-3.0, -2.0)}, "moved left or right by 3 or 2 px"),
+        (
+            {"brightness": (-0.2, 0.2), "like_keras": True},
+            "brightness -20 to 20 % (black where negative)",
+        ),
         ({"zoom": (0.8, 1.2)}, "80 to 120 % of the scene shown"),
         ({"brightness": (0.5, 1.5)}, "brightness 50 to 150 %"),
         (

@@ -363,3 +363,74 @@ def test_harmless_arguments_change_nothing():
         assert generator.translate(dtype=tf.float32, rescale=rescale).augment == Augment(
             like_keras=True
         )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ({"brightness_range": [-0.2, 0.2]}, "brightness_range=[0.8, 1.2]"),
+        ({"brightness_range": (0, 0.3)}, "brightness_range=[0.7, 1.3]"),
+        ({"brightness_range": [80, 120]}, "brightness_range=[0.8, 1.2]"),
+        ({"brightness_range": [-0.5, 1.5]}, "brightness_range=[0.8, 1.2]"),
+        ({"zoom_range": [-0.2, 0.2]}, "zoom_range=[0.8, 1.2]"),
+        ({"zoom_range": [0, 0.1]}, "zoom_range=[0.9, 1.1]"),
+        ({"zoom_range": 20}, "zoom_range=[0.8, 1.2]"),
+        ({"zoom_range": [80, 120]}, "zoom_range=[0.8, 1.2]"),
+    ],
+)
+def test_a_range_that_destroys_images_is_translated_with_a_warning(arguments, meant):
+    with pytest.warns(UserWarning) as warned:
+        translation = generator.translate(**arguments)
+    (name,) = arguments
+    assert [str(each.message).endswith(meant) for each in warned] == [True]
+    (line,) = (line for line in translation.code.splitlines() if "WARNING" in line)
+    assert line.startswith(f"# WARNING: {name}=") and line.endswith(meant)
+    ast.parse(translation.code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"width_shift_range": 20.0}, "in px, as it is not under 1; 20 % is 0.2"),
+        ({"height_shift_range": 20}, "an integer, picks 0 to 19 px"),
+        ({"width_shift_range": 1}, "shifts nothing"),
+        ({"width_shift_range": [-3, -2]}, "it is width_shift_range=[3, 2]"),
+        ({"rotation_range": np.pi / 9}, "rotation_range=20"),
+        ({"shear_range": 0.2}, "in degrees"),
+        ({"channel_shift_range": 0.1}, "channel_shift_range=25.5"),
+    ],
+)
+def test_another_unit_than_a_reader_may_think_is_said_in_the_code(arguments, words, recwarn):
+    code = generator.translate(**arguments).code
+    assert [words in line for line in code.splitlines() if line.startswith("# ")].count(True) == 1
+    assert not [each for each in recwarn if each.category is UserWarning]
+
+
+def test_usual_ranges_are_translated_without_a_word(recwarn):
+    usual = {
+        "rotation_range": 20, "width_shift_range": 0.1, "height_shift_range": [-0.3, 0.2],
+        "shear_range": 15, "zoom_range": 0.2, "brightness_range": [0.5, 1.5],
+        "channel_shift_range": 20, "horizontal_flip": True,
+    }  # fmt: skip
+    translation = generator.translate(**usual)
+    comments = [line for line in translation.code.splitlines() if line.startswith("# ")]
+    assert [line for line in comments if not line.startswith("#     ")] == [
+        comments[0], "# In a recipe:"
+    ]  # fmt: skip
+    assert not [each for each in recwarn if each.category is UserWarning]
+
+
+@pytest.mark.parametrize("values", [[-3, -2], [-3, 0.5], [-1, -2, -2], [2, -0.5]])
+def test_a_list_of_negative_shifts_has_keras_unit(values):
+    """Keras asks whether the greatest is under 1; our own settings ask for the largest."""
+    by_keras, ours = draws("ty", "shift_width", {"width_shift_range": values})
+    np.testing.assert_array_equal(np.unique(ours), np.unique(by_keras))
+
+
+@pytest.mark.parametrize("values", [(-3.0, -2.0), (-0.3, -0.2), (-3.0, 0.5), (0.25, -2.0)])
+def test_our_negative_shifts_keep_their_unit_in_keras_words(values):
+    arguments, _ = generator.arguments_for(Augment(shift_width=values))
+    keras = Keras(**arguments)
+    drawn = [keras.get_random_transform((24, 24, 3), seed)["tx"] for seed in range(200)]
+    ours = augment.draw(Augment(shift_width=values), (24, 24, 3), 0, 0, np.arange(200)).shift_width
+    np.testing.assert_array_equal(np.unique(np.float64(drawn)), np.unique(ours))

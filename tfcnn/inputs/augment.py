@@ -127,6 +127,8 @@ def describe(settings: Augment) -> str:
         up, across = across, up
     darkest, brightest = _brightness_range(settings)
     brightness = f"brightness {_percent(darkest)} to {_percent(brightest)} %"
+    if darkest < 0:
+        brightness += " (black where negative)"
     if not isinstance(settings.brightness, tuple):
         brightness = f"brightness ±{_percent(settings.brightness)} %"
     low, high = settings.zoom
@@ -135,8 +137,8 @@ def describe(settings: Augment) -> str:
         (settings.flip_vertical, f"mirrored upside down {_often(settings.flip_vertical)}"),
         (settings.rotate90, "turned by 0 to 3 quarter turns"),
         (settings.rotation_degrees, f"turned by up to ±{settings.rotation_degrees:g}°"),
-        (_is_shifted(up), f"moved up or down by {_distance(up)}"),
-        (_is_shifted(across), f"moved left or right by {_distance(across)}"),
+        (_is_shifted(up), f"moved up or down by {_distance(up, settings.like_keras)}"),
+        (_is_shifted(across), f"moved left or right by {_distance(across, settings.like_keras)}"),
         (settings.shear_degrees, f"leaned by up to ±{settings.shear_degrees:g}°"),
         (settings.zoom != (1.0, 1.0), f"{_percent(low)} to {_percent(high)} % of the scene shown"),
         (settings.channel_shift, f"all pixels ±{settings.channel_shift * 255:.3g} of 255"),
@@ -160,12 +162,13 @@ def _is_shifted(shift: float | tuple[float, ...]) -> bool:
     return any(shift) if isinstance(shift, tuple) else bool(shift)
 
 
-def _distance(shift: float | tuple[float, ...]) -> str:
+def _distance(shift: float | tuple[float, ...], like_keras: bool) -> str:
     """Say a shift in px, or in % of the side; see `Augment`."""
     several = shift if isinstance(shift, tuple) else (shift,)
-    is_fraction = max(several) < 1
-    unit = "%" if is_fraction else "px"
-    texts = [_percent(one) if is_fraction else f"{one:g}" for one in dict.fromkeys(several)]
+    is_share = _is_share(shift, like_keras)
+    unit = "%" if is_share else "px"
+    texts = [_percent(abs(one)) if is_share else f"{abs(one):g}" for one in several]
+    texts = list(dict.fromkeys(texts))
     if not isinstance(shift, tuple):
         return f"up to ±{texts[0]} {unit}"
     return f"{' or '.join(filter(None, (', '.join(texts[:-1]), texts[-1])))} {unit}"
@@ -223,7 +226,7 @@ def draw(
     darkest, brightest = _brightness_range(settings)
     gains = np.stack([signed[f"gain_{i}"] for i in range(shape[2])], axis=1)
     shifts = [
-        _shift(getattr(settings, key), unit[key], unit[f"{key}_sign"], side)
+        _shift(settings, key, unit[key], unit[f"{key}_sign"], side)
         for key, side in zip(("shift_height", "shift_width"), shape[:2], strict=True)
     ]
     return Parameters(
@@ -254,14 +257,24 @@ def _flip(
     return (unit[key] < 0.5) & bool(setting)
 
 
-def _shift(setting: float | tuple[float, ...], unit: Floats, sign: Floats, side: int) -> Floats:
+def _shift(settings: Augment, key: str, unit: Floats, sign: Floats, side: int) -> Floats:
     """Return shifts in px; see `Augment` for what a setting means."""
+    setting = getattr(settings, key)
     if isinstance(setting, tuple):
         choices = np.array(setting)[np.floor(unit * len(setting)).astype(np.int64)]
-        shifts, largest = np.where(sign < 0.5, -choices, choices), max(setting)
+        shifts = np.where(sign < 0.5, -choices, choices)
     else:
-        shifts, largest = (2 * unit - 1) * setting, setting
-    return shifts * (side if largest < 1 else 1)
+        shifts = (2 * unit - 1) * setting
+    return shifts * (side if _is_share(setting, settings.like_keras) else 1)
+
+
+def _is_share(shift: float | tuple[float, ...], like_keras: bool) -> bool:
+    """Say whether a shift is in shares of the side, by its largest size, whatever its sign.
+
+    Keras asks for the greatest number instead: (-3, -2) are 3 and 2 sides to it.
+    """
+    several = shift if isinstance(shift, tuple) else (shift,)
+    return max(several if like_keras else map(abs, several)) < 1
 
 
 def _brightness_range(settings: Augment) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 Its arguments can be said in a recipe's `[inputs.generator]` and done by either pipeline.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FunctionType, SimpleNamespace
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from tfcnn.decode import Pixels
 from tfcnn.errors import InputError
-from tfcnn.inputs import _arguments, augment, geometry
+from tfcnn.inputs import _arguments, _traps, augment, geometry
 from tfcnn.recipe import Augment
 
 __all__ = ["Translation", "arguments_for", "training", "translate"]
@@ -107,7 +108,8 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
     `zoom_range`, `horizontal_flip`, `vertical_flip`, `fill_mode`, `cval`, `brightness_range`,
     `channel_shift_range`; `rescale=1/255`, which is the first layer of every network here;
     `data_format="channels_last"`, `dtype="float32"` and `validation_split`, which change no
-    image. All with the meaning they have in Keras 3.
+    image. All with the meaning they have in Keras 3; where that is hardly what was meant, such as
+    a brightness of `[-0.2, 0.2]`, which blackens, the printed code says so, and a warning does.
 
     Raises:
         InputError: naming an argument that is unknown, has a wrong value, or cannot be had:
@@ -120,7 +122,10 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
         rotation_degrees = 20.0
         like_keras = true
     """
-    settings = _augment(_arguments.checked(image_data_generator_arguments))
+    checked = _arguments.checked(image_data_generator_arguments)
+    settings, faults = _augment(checked), _traps.destructive(checked)
+    for fault in faults:
+        warnings.warn(fault, stacklevel=2)
     # without the settings left at their defaults
     chosen = settings.model_dump(exclude_defaults=True)
     toml = "\n".join(
@@ -129,6 +134,8 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
     call = ", ".join(f"{key}={value!r}" for key, value in image_data_generator_arguments.items())
     comments = [
         f"The tf.data equivalent of ImageDataGenerator({' '.join(call.split())})",
+        *(f"WARNING: {fault}" for fault in faults),
+        *_traps.remarks(checked),
         *_arguments.notes(image_data_generator_arguments),
         "In a recipe:",
         *("    " + line for line in toml.splitlines()),
@@ -175,6 +182,8 @@ def arguments_for(settings: Augment) -> tuple[dict[str, Any], Augment]:
         Arguments of ImageDataGenerator, and the rest: `rotate90`, `contrast`, `channel_gain`.
     """
     shifts = settings.shift_height, settings.shift_width
+    if not settings.like_keras:  # the sign is random, but Keras takes (-3,) for shares of the side
+        shifts = tuple(tuple(map(abs, one)) if isinstance(one, tuple) else one for one in shifts)
     along_height, along_width = shifts if settings.like_keras else shifts[::-1]
     brightness = settings.brightness
     if not isinstance(brightness, tuple):
