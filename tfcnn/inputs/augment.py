@@ -150,7 +150,7 @@ def describe(settings: Augment) -> str:
 
 
 def _often(flip: bool | str) -> str:
-    often = {"alternating": "every other epoch", "auto": "unless class names name a direction"}
+    often = {"alternating": "every other epoch", "auto": "unless left and right tell classes"}
     return often.get(str(flip), "half of the time")
 
 

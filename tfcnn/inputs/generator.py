@@ -181,7 +181,7 @@ def arguments_for(settings: Augment) -> tuple[dict[str, Any], Augment]:
     Returns:
         Arguments of ImageDataGenerator, and the rest: `rotate90`, `contrast`, `channel_gain`.
     """
-    shifts = settings.shift_height, settings.shift_width
+    shifts: tuple[float | tuple[float, ...], ...] = (settings.shift_height, settings.shift_width)
     if not settings.like_keras:  # the sign is random, but Keras takes (-3,) for shares of the side
         shifts = tuple(tuple(map(abs, one)) if isinstance(one, tuple) else one for one in shifts)
     along_height, along_width = shifts if settings.like_keras else shifts[::-1]

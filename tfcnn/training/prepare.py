@@ -12,11 +12,11 @@ from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
 from tfcnn.errors import InputError
-from tfcnn.inputs import pipeline
+from tfcnn.inputs import direction, pipeline
 from tfcnn.inputs.cache import Early, decoded
 from tfcnn.manifest import Manifest
 from tfcnn.progress import Reporter
-from tfcnn.recipe import Recipe
+from tfcnn.recipe import InputSettings, Recipe
 
 __all__ = ["Prepared", "decoder_of", "prepare", "survey"]
 
@@ -83,7 +83,7 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
     decoder, progress = decoder_of(recipe), reporter.stage("decoding")
     images = decoded(listed.source, listed.rows, decoder, progress, early)
     classes = {name: i for i, name in enumerate(listed.class_names)}
-    return Prepared(
+    prepared = Prepared(
         recipe,
         listed,
         assigned,
@@ -92,6 +92,18 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         {name: splits.select(assigned, name) for name in splits.NAMES},
         images.decode_seconds,
     )
+    settled = direction.by_images(
+        recipe.inputs, prepared.images, prepared.labels, prepared.groups, prepared.rows["train"]
+    )
+    return replace(prepared, recipe=_with_inputs(recipe, settled, reporter))
+
+
+def _with_inputs(recipe: Recipe, settled: tuple[InputSettings, str], reporter: Reporter) -> Recipe:
+    """Take over what was settled of `[inputs]`, and say why."""
+    inputs, why = settled
+    if why:
+        reporter.note(why)
+    return recipe.model_copy(update={"inputs": inputs})
 
 
 def survey(recipe: Recipe, reporter: Reporter) -> tuple[Recipe, Manifest]:
@@ -133,6 +145,8 @@ def _survey(
         items = tuple(replace(item, official="") for item in source.items)
         source = replace(source, items=items)
     recipe = _filled_in(recipe, source)
+    names = sorted({item.label for item in source.items})
+    recipe = _with_inputs(recipe, direction.by_names(recipe.inputs, names), reporter)
     _check_shape(recipe)
     early = Early(decoder_of(recipe))
     listed = manifest.build(

@@ -1,0 +1,182 @@
+"""Does left or right tell the classes? Then a mirrored training image is of another class.
+
+`flip_horizontal = "auto"` is settled here before a training begins: by the names of the classes,
+then by the training images themselves.
+"""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn import sampling
+from tfcnn.decode import Pixels
+from tfcnn.recipe import InputSettings
+
+__all__ = ["by_images", "by_names", "in_images", "in_names"]
+
+Ints = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float64]
+
+# words that name a side, a turn, or what is read
+WORDS = """
+left right lefthand righthand leftward rightward leftwards rightwards lefty righty
+links rechts linke linker linkes linken rechte rechter rechtes rechten linksseitig rechtsseitig
+gauche droite droit izquierda izquierdo derecha derecho esquerda esquerdo direita direito
+sinistra sinistro destra destro sinister dexter vänster höger venstre højre høyre
+lewo prawo lewy prawy lewa prawa лево право левый правый левая правая слева справа влево вправо
+يسار يمين east west eastward westward eastbound westbound ost osten westen
+clockwise counterclockwise anticlockwise cw ccw uhrzeigersinn gegenuhrzeigersinn
+mirrored mirror flipped gespiegelt chirality laterality dextrocardia
+arrow arrows pfeil pfeile text texts word words letter letters digit digits number numbers
+character characters handwriting ocr ziffer ziffern zahl zahlen buchstabe buchstaben schrift
+rotated rotation rot90 rot270
+"""
+SIGNS = "左右←→⇐⇒↖↗↘↙⬅➡↶↷↺↻"
+NUMBERS = "zero one two three four five six seven eight nine"
+# parts of longer words, and short words: only where two names differ by them alone
+PARTS = ("left right", "links rechts", "gauche droit", "izquierd derech", "esquerd direit",
+         "sinistr destr", "vänster höger", "east west", "лев прав")  # fmt: skip
+SHORT = ("l r", "e w", "b d", "p q", "od os", "ne nw", "se sw", "v h", "li re", "sol sag")
+
+SIDE = 8  # px of a thumbnail
+LOOKED_AT = 1000  # training images
+FEWEST = 40  # of them: fewer say nothing
+FOLDS = 4
+RIDGE = 10.0  # of thumbnails in standard units
+HALF_WAY = 0.5  # from chance to all right, or to none
+
+
+def by_names(inputs: InputSettings, class_names: Iterable[str]) -> tuple[InputSettings, str]:
+    """Leave mirroring off where it is "auto" and the names of the classes name a direction.
+
+    Returns:
+        The settings, and what to say of it, "" where nothing was settled.
+    """
+    if inputs.augment.flip_horizontal != "auto":
+        return inputs, ""
+    reason = in_names(class_names)
+    return _settled(inputs, False, reason) if reason else (inputs, "")
+
+
+def by_images(
+    inputs: InputSettings, images: Pixels, labels: Ints, groups: npt.ArrayLike, rows: Ints
+) -> tuple[InputSettings, str]:
+    """Settle mirroring where it is still "auto", by the training images.
+
+    Args:
+        inputs: of the recipe.
+        images: uint8 `(images, height, width, channels)` of the whole manifest.
+        labels: int `(images,)`.
+        groups: str `(images,)`, "" where none is known.
+        rows: int `(count,)`, which of them are trained on.
+
+    Returns:
+        The settings, and what to say of it, "" where images are mirrored as usual.
+    """
+    if inputs.augment.flip_horizontal != "auto":
+        return inputs, ""
+    chosen = rows[sampling.evenly(labels[rows], LOOKED_AT)]
+    reason = in_images(images[np.sort(chosen)], labels[chosen], np.asarray(groups)[chosen])
+    return _settled(inputs, not reason, reason)
+
+
+def _settled(inputs: InputSettings, value: bool, reason: str) -> tuple[InputSettings, str]:
+    augment = inputs.augment.model_copy(update={"flip_horizontal": value})
+    said = f"not mirrored left-right: {reason}; --set inputs.augment.flip_horizontal=true mirrors"
+    return inputs.model_copy(update={"augment": augment}), "" if value else said
+
+
+def in_names(class_names: Iterable[str]) -> str:
+    """Say why the names of classes suggest that left and right matter, "" where they do not."""
+    names = list(class_names)
+    words = {name: _words(name) for name in names}
+    for name in names:
+        if set(words[name]) & set(WORDS.split()) or set(name) & set(SIGNS):
+            return f"a class is called {name!r}"
+    characters = sorted({name for name in names if len(name) == 1})
+    # 0 and 1 are mostly no and yes, and as digits look alike mirrored
+    if len(characters) == len(names) > 1 and characters != ["0", "1"]:
+        return f"the classes are called {', '.join(characters)}, as digits or letters are"
+    if len({name.casefold() for name in names} & set(NUMBERS.split())) > 2:
+        return "the classes are called as numbers are"
+    joined = {name: f" {' '.join(found)} " for name, found in words.items()}
+    pairs = [pair.split() for pair in PARTS] + [[f" {one} " for one in p.split()] for p in SHORT]
+    for first, second in pairs:
+        rests = {text.replace(first, " / "): name for name, text in joined.items() if first in text}
+        for name, text in joined.items():
+            other = rests.get(text.replace(second, " / ")) if second in text else None
+            if other is not None:
+                return f"classes are called {other!r} and {name!r}"
+    return ""
+
+
+def _words(name: str) -> list[str]:
+    """Split `turn_left2`, `turn-left` and `TurnLeft` into words, in lower case."""
+    apart = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", name)
+    return [word.casefold() for word in re.findall(r"rot\d+|[^\W\d_]+", apart)]
+
+
+def in_images(images: Pixels, labels: Ints, groups: npt.ArrayLike) -> str:
+    """Say why images suggest that left and right matter, "" where they do not.
+
+    A linear classifier of small grey pictures is tested on groups that it was not fitted to. Where
+    it is right on most of them, and on the same ones mirrored far less often than luck would be, a
+    mirrored image looks like one of another class. It does not see objects that may lie anywhere,
+    nor a class that is the same mirrored beside one that is not (boots that all point to the left).
+
+    Args:
+        images: uint8 `(images, height, width, channels)`.
+        labels: int `(images,)`.
+        groups: str `(images,)`, "" where none is known.
+    """
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(images) < FEWEST or len(classes) < 2:
+        return ""
+    chance = np.bincount(codes).max() / len(codes)
+    plain, mirrored = _shares_right(_thumbnails(images), codes, _folds(np.asarray(groups)))
+    if plain < chance + HALF_WAY * (1 - chance) or mirrored > HALF_WAY * chance:
+        return ""
+    return (
+        f"a simple classifier is right on {100 * plain:.0f} % of the training images, and on "
+        f"{100 * mirrored:.0f} % of them mirrored"
+    )
+
+
+def _thumbnails(images: Pixels) -> Floats:
+    """Return grey pictures, float64 `(images, SIDE, SIDE)`, each of mean 0 and spread 1."""
+    height, width = images.shape[1:3]
+    rows, columns = (np.linspace(0, side, SIDE + 1).astype(int) for side in (height, width))
+    sums = np.add.reduceat(images, rows[:-1], axis=1, dtype=np.float32)
+    sums = np.add.reduceat(sums, columns[:-1], axis=2).mean(axis=3, dtype=np.float64)
+    grey = sums / np.outer(np.diff(rows), np.diff(columns))
+    grey -= grey.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(grey / (grey.std(axis=(1, 2), keepdims=True) + 1.0))
+
+
+def _folds(groups: npt.NDArray[np.str_]) -> Ints:
+    """Deal whole groups, or images where no groups are known, into folds: int `(images,)`."""
+    known = groups if (groups != "").all() else np.arange(len(groups))
+    _, codes = np.unique(known, return_inverse=True)
+    order = np.random.default_rng(0).permutation(codes.max() + 1)
+    return np.asarray(order[codes] % FOLDS)
+
+
+def _shares_right(pictures: Floats, codes: Ints, folds: Ints) -> tuple[float, float]:
+    """Return which share of the pictures a classifier of others calls right, plain and mirrored."""
+    wanted = np.eye(codes.max() + 1)[codes]
+    right = np.zeros((2, len(codes)), bool)
+    for fold in range(FOLDS):
+        tested, fitted = folds == fold, folds != fold
+        if not tested.any() or not fitted.any():
+            continue
+        flat = pictures[fitted].reshape(fitted.sum(), -1)
+        middle, target = flat.mean(axis=0), wanted[fitted].mean(axis=0)
+        centred = flat - middle
+        normal = centred.T @ centred + RIDGE * np.eye(flat.shape[1])
+        weights = np.linalg.solve(normal, centred.T @ (wanted[fitted] - target))
+        for place, views in enumerate((pictures[tested], pictures[tested][:, :, ::-1])):
+            said = (views.reshape(len(views), -1) - middle) @ weights + target
+            right[place, tested] = said.argmax(axis=1) == codes[tested]
+    return float(right[0].mean()), float(right[1].mean())
