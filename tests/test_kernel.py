@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.ndimage import correlate
+from scipy.ndimage import correlate, laplace, prewitt, sobel
 
-from tfcnn.concepts.kernels import KERNELS
+from tfcnn.concepts.kernels import KERNELS, apply_kernel
 from tfcnn.errors import InputError
-from tfcnn.kernel import apply_to_file, read_kernel
+from tfcnn.kernel import KNOWN, apply_to_file, read_kernel
 
 
 @pytest.fixture
@@ -126,6 +126,99 @@ def test_kernel_files_with_mistakes(tmp_path, text, message):
 def test_a_kernel_that_is_no_text_is_refused(picture):
     with pytest.raises(InputError, match="expected a text file of numbers"):
         read_kernel(str(picture[0]))
+
+
+def test_the_settings_are_in_the_default_name_and_no_other_picture_is_lost(
+    picture, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    made = [
+        str(apply_to_file(picture[0], "blur", **options))
+        for options in (
+            {},
+            {"stride": 2},
+            {"padding": "same"},
+            {"stride": 3, "padding": "same"},
+        )
+    ]
+    assert made == [
+        "picture-blur.png",
+        "picture-blur-stride2.png",
+        "picture-blur-same.png",
+        "picture-blur-stride3-same.png",
+    ]
+    before = (tmp_path / made[0]).read_bytes()
+    assert str(apply_to_file(picture[0], "blur")) == made[0], "the same picture, its name"
+    (tmp_path / "other").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "other" / "picture.jpg")
+    (tmp_path / "blur.txt").write_text("1 2 1")
+    assert str(apply_to_file(tmp_path / "other" / "picture.jpg", "blur")) == "picture-blur-2.png"
+    assert str(apply_to_file(picture[0], "blur.txt")) == "picture-blur-3.png"
+    assert (tmp_path / made[0]).read_bytes() == before
+    named = apply_to_file(
+        picture[0], "sharpen", tmp_path / made[0]
+    )  # a name that is given is meant
+    assert named.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [("sobel", sobel), ("prewitt", prewitt), ("Sobel", sobel)]
+)
+def test_a_gradients_name_alone_means_its_length(picture, tmp_path, name, function):
+    path, pixels = picture
+    output = apply_to_file(path, name, tmp_path / "out.png")
+    channels = np.moveaxis(pixels.astype(float), -1, 0)
+    lengths = [np.hypot(function(one, axis=0), function(one, axis=1)) for one in channels]
+    expected = np.clip(np.rint(np.stack(lengths, axis=-1)), 0, 255)[1:-1, 1:-1]
+    with Image.open(output) as image:
+        np.testing.assert_array_equal(np.asarray(image), expected)
+    turned = tmp_path / "turned.png"
+    Image.fromarray(np.rot90(pixels)).save(turned)
+    again = apply_to_file(turned, name, tmp_path / "again.png", padding="valid")
+    with Image.open(again) as image:
+        np.testing.assert_array_equal(np.asarray(image), np.rot90(expected))
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("gaussian", "blur"),
+        ("Gaussian Blur", "blur"),
+        ("edge", "outline"),
+        ("edge-detection", "outline"),
+        ("sharp", "sharpen"),
+        ("sobel-x", "sobel_right"),
+        ("sobel_y", "sobel_bottom"),
+        ("SHARPEN", "sharpen"),
+        ("mean", "box"),
+        ("laplace", "laplacian"),
+        ("scharr-x", "scharr_right"),
+    ],
+)
+def test_other_words_for_a_kernel_are_known(word, name):
+    assert read_kernel(word) is read_kernel(name)
+
+
+def test_further_kernels_are_those_of_the_literature(picture, tmp_path):
+    flat = np.full((8, 8, 3), 77, np.uint8)
+    Image.fromarray(flat).save(tmp_path / "flat.png")
+    for name in KNOWN:
+        with Image.open(apply_to_file(tmp_path / "flat.png", name, tmp_path / "o.png")) as image:
+            (value,) = np.unique(np.asarray(image))
+        assert value == (77 if KNOWN[name].sum() > 0.5 else 0), name
+    pixels = picture[1]
+    ours = apply_kernel(pixels.astype(float), KNOWN["laplacian"])
+    expected = np.stack([laplace(pixels[..., c].astype(float)) for c in range(3)], axis=-1)
+    np.testing.assert_allclose(ours, expected[1:-1, 1:-1])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("sobbel", "sobel"), ("gausian", "gaussian"), ("sobel-lefft", "sobel_left")],
+)
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(typed, meant, picture):
+    with pytest.raises(InputError, match=f"try --kernel {meant}$"):
+        apply_to_file(picture[0], typed)
 
 
 @pytest.mark.parametrize("name", ["blurr", "", ".", "missing.csv"])

@@ -126,7 +126,7 @@ def kernel(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A .png file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Apply an image kernel (blur, sharpen, sobel-left ...) to a picture."""
+    """Apply an image kernel (blur, sharpen, outline, sobel ...) to a picture."""
     from tfcnn.kernel import apply_to_file
 
     path = apply_to_file(image, kernel, output, stride=stride, padding=padding)
