@@ -149,9 +149,8 @@ def _rows(predictions: Iterable[Prediction], run: Run, has_groups: bool) -> Iter
 
 
 def _json(prediction: Prediction) -> str:
-    content = asdict(prediction)
-    if not prediction.group:
-        del content["group"]
+    rare = ("remark", "group")  # which most images have not
+    content = {key: value for key, value in asdict(prediction).items() if value or key not in rare}
     # JSON reads the escapes as the name they stand for
     return atomic.printable(json.dumps(content, ensure_ascii=False))
 

@@ -181,6 +181,15 @@ def test_a_folder_is_prepared_with_what_was_settled_and_why(names, tmp_path, hom
     assert "flip_horizontal = false" in recipes.to_toml(prepared.recipe)
 
 
+def test_ranges_that_destroy_images_are_said_when_a_training_begins(make_tree, home):
+    settings = ["inputs.augment=none", "inputs.generator.brightness_range=[-0.2, 0.2]"]
+    reporter = Notes()
+    prepare(recipes.override(recipes.for_folder(make_tree()), settings), None, False, reporter)
+    assert [text.endswith("brightness_range=[0.8, 1.2]") for text in reporter.texts].count(
+        True
+    ) == 1
+
+
 def test_other_folders_are_mirrored_as_before(make_tree, home):
     reporter = Notes()
     prepared = prepare(recipes.for_folder(make_tree()), None, False, reporter)

@@ -11,9 +11,9 @@ from sklearn.datasets import load_sample_images
 
 from tfcnn import architectures, recipe
 from tfcnn.errors import InputError
-from tfcnn.inputs import augment, generator, geometry
+from tfcnn.inputs import augment, generator, geometry, pipeline
 from tfcnn.inputs._arguments import checked
-from tfcnn.recipe import Augment
+from tfcnn.recipe import Augment, InputSettings
 
 # SciPy 1: Keras reaches for a name that SciPy 2 is to drop
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
@@ -379,10 +379,10 @@ def test_harmless_arguments_change_nothing():
     ],
 )
 def test_a_range_that_destroys_images_is_translated_with_a_warning(arguments, meant):
-    with pytest.warns(UserWarning) as warned:
-        translation = generator.translate(**arguments)
+    translation = generator.translate(**arguments)
     (name,) = arguments
-    assert [str(each.message).endswith(meant) for each in warned] == [True]
+    assert [text.endswith(meant) for text in translation.warnings] == [True]
+    assert pipeline.warnings(InputSettings(generator=arguments)) == translation.warnings
     (line,) = (line for line in translation.code.splitlines() if "WARNING" in line)
     assert line.startswith(f"# WARNING: {name}=") and line.endswith(meant)
     ast.parse(translation.code)
@@ -400,13 +400,14 @@ def test_a_range_that_destroys_images_is_translated_with_a_warning(arguments, me
         ({"channel_shift_range": 0.1}, "channel_shift_range=25.5"),
     ],
 )
-def test_another_unit_than_a_reader_may_think_is_said_in_the_code(arguments, words, recwarn):
-    code = generator.translate(**arguments).code
+def test_another_unit_than_a_reader_may_think_is_said_in_the_code(arguments, words):
+    translation = generator.translate(**arguments)
+    code = translation.code
     assert [words in line for line in code.splitlines() if line.startswith("# ")].count(True) == 1
-    assert not [each for each in recwarn if each.category is UserWarning]
+    assert translation.warnings == ()
 
 
-def test_usual_ranges_are_translated_without_a_word(recwarn):
+def test_usual_ranges_are_translated_without_a_word():
     usual = {
         "rotation_range": 20, "width_shift_range": 0.1, "height_shift_range": [-0.3, 0.2],
         "shear_range": 15, "zoom_range": 0.2, "brightness_range": [0.5, 1.5],
@@ -417,7 +418,7 @@ def test_usual_ranges_are_translated_without_a_word(recwarn):
     assert [line for line in comments if not line.startswith("#     ")] == [
         comments[0], "# In a recipe:"
     ]  # fmt: skip
-    assert not [each for each in recwarn if each.category is UserWarning]
+    assert translation.warnings == ()
 
 
 @pytest.mark.parametrize("values", [[-3, -2], [-3, 0.5], [-1, -2, -2], [2, -0.5]])

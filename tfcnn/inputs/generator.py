@@ -3,7 +3,6 @@
 Its arguments can be said in a recipe's `[inputs.generator]` and done by either pipeline.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FunctionType, SimpleNamespace
@@ -53,11 +52,13 @@ class Translation:
         augment: the same changes as settings of a recipe.
         toml: the lines of a recipe.
         code: Python that makes a `tf.data` pipeline of them.
+        warnings: which ranges leave nothing to learn from, and what was probably meant.
     """
 
     augment: Augment
     toml: str
     code: str
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.code
@@ -109,7 +110,7 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
     `channel_shift_range`; `rescale=1/255`, which is the first layer of every network here;
     `data_format="channels_last"`, `dtype="float32"` and `validation_split`, which change no
     image. All with the meaning they have in Keras 3; where that is hardly what was meant, such as
-    a brightness of `[-0.2, 0.2]`, which blackens, the printed code says so, and a warning does.
+    a brightness of `[-0.2, 0.2]`, which blackens, the printed code says so, and `warnings` does.
 
     Raises:
         InputError: naming an argument that is unknown, has a wrong value, or cannot be had:
@@ -124,8 +125,6 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
     """
     checked = _arguments.checked(image_data_generator_arguments)
     settings, faults = _augment(checked), _traps.destructive(checked)
-    for fault in faults:
-        warnings.warn(fault, stacklevel=2)
     # without the settings left at their defaults
     chosen = settings.model_dump(exclude_defaults=True)
     toml = "\n".join(
@@ -145,7 +144,7 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
         comments="\n".join(f"# {line}" for line in comments),
         settings=f"{arguments}\n" if arguments else "",
     )
-    return Translation(settings, toml, code)
+    return Translation(settings, toml, code, tuple(faults))
 
 
 def _toml(value: Any) -> str:

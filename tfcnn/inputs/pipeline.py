@@ -10,7 +10,7 @@ from tfcnn.errors import InputError
 from tfcnn.inputs import augment, generator
 from tfcnn.recipe import Augment, InputSettings
 
-__all__ = ["check", "describe", "training"]
+__all__ = ["check", "describe", "training", "warnings"]
 
 
 def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
@@ -36,6 +36,11 @@ def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
 def describe(settings: InputSettings) -> str:
     """Say in words what is done to training images, whichever way it was asked for."""
     return augment.describe(_augment(settings))
+
+
+def warnings(settings: InputSettings) -> tuple[str, ...]:
+    """Return which of ImageDataGenerator's ranges leave nothing to learn from, and why."""
+    return generator.translate(**settings.generator).warnings if settings.generator else ()
 
 
 def training(

@@ -148,6 +148,8 @@ def _survey(
     names = sorted({item.label for item in source.items})
     recipe = _with_inputs(recipe, direction.by_names(recipe.inputs, names), reporter)
     _check_shape(recipe)
+    for warning in pipeline.warnings(recipe.inputs):
+        reporter.note(f"note: {warning}")
     early = Early(decoder_of(recipe))
     listed = manifest.build(
         source,
