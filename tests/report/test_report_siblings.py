@@ -1,6 +1,7 @@
 """What a report takes from the runs beside its own, and what it tells a reader to do next."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,10 @@ def test_doubted_labels_and_folds_come_from_the_cross_validation(home: Path) -> 
     assert "Five folds agree." not in prose(own), "it is of another recipe"
     (folder / "recipe.toml").write_text(recipe)
     assert "tfcnn labels own-crossval" in prose(own), "not ranked yet"
+    is_open = re.sub("flip_horizontal = .*", 'flip_horizontal = "auto"', recipe)
+    (folder / "recipe.toml").write_text(is_open)
+    assert "tfcnn labels own-crossval" in prose(own), "each fold settles what is left open"
+    (folder / "recipe.toml").write_text(recipe)
     atomic.write_text(folder / "labels.csv", atomic.csv_text(COLUMNS, rows))
     text = prose(own)
     assert "Five folds agree. Measured in own-crossval." in text

@@ -14,7 +14,7 @@ from tfcnn import sampling
 from tfcnn.decode import Pixels
 from tfcnn.recipe import InputSettings
 
-__all__ = ["by_images", "by_names", "in_images", "in_names"]
+__all__ = ["as_in", "by_images", "by_names", "in_images", "in_names"]
 
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
@@ -78,14 +78,25 @@ def by_images(
     if inputs.augment.flip_horizontal != "auto":
         return inputs, ""
     chosen = rows[sampling.evenly(labels[rows], LOOKED_AT)]
-    reason = in_images(images[np.sort(chosen)], labels[chosen], np.asarray(groups)[chosen])
+    reason = in_images(images[chosen], labels[chosen], np.asarray(groups)[chosen])
     return _settled(inputs, not reason, reason)
 
 
+def as_in(inputs: InputSettings, other: InputSettings) -> InputSettings:
+    """Settle mirroring where it is still "auto" as in other settings: of one fold of several."""
+    if inputs.augment.flip_horizontal != "auto":
+        return inputs
+    return _with_flip(inputs, other.augment.flip_horizontal)
+
+
 def _settled(inputs: InputSettings, value: bool, reason: str) -> tuple[InputSettings, str]:
-    augment = inputs.augment.model_copy(update={"flip_horizontal": value})
     said = f"not mirrored left-right: {reason}; --set inputs.augment.flip_horizontal=true mirrors"
-    return inputs.model_copy(update={"augment": augment}), "" if value else said
+    return _with_flip(inputs, value), "" if value else said
+
+
+def _with_flip(inputs: InputSettings, value: bool | str) -> InputSettings:
+    augment = inputs.augment.model_copy(update={"flip_horizontal": value})
+    return inputs.model_copy(update={"augment": augment})
 
 
 def in_names(class_names: Iterable[str]) -> str:

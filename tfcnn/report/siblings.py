@@ -10,6 +10,7 @@ from typing import Any
 from tfcnn import recipe as recipes
 from tfcnn import runs
 from tfcnn.errors import TfcnnError
+from tfcnn.inputs import direction
 from tfcnn.recipe import Recipe
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
@@ -141,6 +142,8 @@ def _crossval_folder(content: Content) -> Path | None:
         if not (runs.is_crossval(folder) and (folder / runs.DONE).exists()):
             continue
         recipe, mine = recipes.load(str(folder / "recipe.toml")), content.recipe
+        settled = direction.as_in(recipe.inputs, mine.inputs)  # each fold settles it for itself
+        recipe = recipe.model_copy(update={"inputs": settled})
         if _essence(recipe) == _essence(mine) and recipe.data.split.unit == mine.data.split.unit:
             return folder
     return None
