@@ -122,7 +122,7 @@ class Predictor:
     def _take(self, choice: engines.Choice) -> None:
         self._choice, self._engine = choice, choice.engine
         if choice.is_fault:
-            self._note(f"note: {choice.reason}")
+            self._note(choice.reason)
         if self.engine != "litert":
             self._note(f"computed by {TITLES[self.engine]} {self._engine.version}")
 

@@ -65,14 +65,16 @@ def evaluate(
     notes = [*listed.notes, *listed.source.left_out_lines()]
     notes += [f"set aside, unreadable: {row.path} ({row.unreadable})" for row in listed.quarantined]
     notes += [f"of the training data: {note}" for note in own["notes"]]
-    return scoring.score(run, predict(run, listed), notes=notes)
+    predictor = Predictor(run, note=notes.append)
+    table = predict(run, listed, predictor)
+    return scoring.score(run, table, {"engine": predictor.computed_by}, notes)
 
 
-def predict(run: Run, listed: Manifest) -> Table:
+def predict(run: Run, listed: Manifest, predictor: Predictor) -> Table:
     """Predict every image of a manifest whose labels are the run's classes, as the split "data"."""
     images = decoded(listed.source, listed.rows, run.decoder).images
     index = {name: i for i, name in enumerate(run.class_names)}
-    probs, flags = Predictor(run).answers(images)
+    probs, flags = predictor.answers(images)
     return Table(
         paths=np.array([row.path for row in listed.rows], dtype=np.str_),
         splits=np.full(len(listed.rows), "data"),

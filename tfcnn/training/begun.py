@@ -8,6 +8,7 @@ from typing import Any
 from tfcnn import recipe as recipes
 from tfcnn import runs
 from tfcnn.errors import InputError
+from tfcnn.inputs import direction
 from tfcnn.progress import Reporter
 from tfcnn.recipe import Recipe
 
@@ -80,7 +81,7 @@ def as_begun(recipe: Recipe, settings: Sequence[str], folder: Path, reporter: Re
         hint = f"--resume with {begun.name}, or another --run"
         raise InputError(f"{folder}: recipe", f"{begun.name}, as it was begun", recipe.name, hint)
     check_same(recipes.override(begun, list(settings)), folder)
-    now = _flat(recipe.model_dump())
+    now = _flat(_settled_as(recipe, begun).model_dump())
     own = [
         f"{key}={value}" for key, value in _flat(begun.model_dump(exclude_none=True)).items()
         if key in now and now[key] is not None and now[key] != value
@@ -100,6 +101,7 @@ def check_same(recipe: Recipe, folder: Path) -> None:
         InputError: naming the first key that differs.
     """
     recorded = recipes.load(str(folder / "recipe.toml"))
+    recipe = _settled_as(recipe, recorded)
     now, then = (_flat(r.model_dump(exclude={"name"})) for r in (recipe, recorded))
     for key in {**then, **now}:
         begun, received = then.get(key), now.get(key)
@@ -107,6 +109,11 @@ def check_same(recipe: Recipe, folder: Path) -> None:
             raise InputError(
                 f"{folder}: {key}", f"{begun!r}, as it was begun", f"{received!r}", "--fresh"
             )
+
+
+def _settled_as(recipe: Recipe, begun: Recipe) -> Recipe:
+    """Settle what a run settles by its images, mirroring, as the run did."""
+    return recipe.model_copy(update={"inputs": direction.as_in(recipe.inputs, begun.inputs)})
 
 
 def make_room(folder: Path, reporter: Reporter) -> None:
