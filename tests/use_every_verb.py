@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 import tfcnn
+from tfcnn import quiet
 
 QUICK = ["--epochs", "1", "--image-size", "16"]
 rng = np.random.default_rng(0)
@@ -40,6 +41,7 @@ verb("predict", "digits", "shapes", "--cam", "cam")
 verb("explain", "digits", "shapes/left")
 verb("report", "digits")
 verb("kernel", "shapes/left/P0_0.png", "--kernel", "blur")
+quiet.load_tensorflow()
 for module in pkgutil.walk_packages(tfcnn.__path__, "tfcnn."):
     if not module.name.endswith("__main__"):
         __import__(module.name)

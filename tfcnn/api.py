@@ -134,6 +134,9 @@ def train(
 ) -> "Run":
     """Train a recipe, or the images of a folder of class folders, and score it once.
 
+    A finished run of that name is moved aside, to `.old` beside it, and the reporter hears of it;
+    one of other images is not, unless `run` names it.
+
     Args:
         recipe: see `recipe_for`.
         settings: assignments `section.key=value` that change the recipe.
