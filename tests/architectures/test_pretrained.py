@@ -64,11 +64,11 @@ def test_frozen_then_finetuned():
     labels = np.arange(4) % 3
 
     def changed_by_training() -> set[str]:
-        before = {v.path: np.array(v) for v in model.variables}
+        before = {v.path: v.numpy() for v in model.variables}
         loss = "sparse_categorical_crossentropy"
         model.compile(keras.optimizers.Adam(0.01), loss, run_eagerly=True)
         model.fit(BATCH, labels, verbose=0)
-        paths = [v.path for v in model.weights if np.any(np.array(v) != before[v.path])]
+        paths = [v.path for v in model.weights if np.any(v.numpy() != before[v.path])]
         return {path.split("/")[0] for path in paths}
 
     assert changed_by_training() == {"head"}
