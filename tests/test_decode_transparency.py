@@ -8,9 +8,10 @@ from conftest import run_tfcnn
 from picture_files import deep_png, encoded, tiff
 from PIL import Image
 
-from tfcnn import manifest, recipe, remarks
+from tfcnn import manifest, recipe
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import Decoder, open_image
+from tfcnn.formats import remarks
 from tfcnn.inputs import cache
 from tfcnn.progress import Reporter
 from tfcnn.training.prepare import prepare

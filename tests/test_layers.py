@@ -12,7 +12,6 @@ PACKAGE = Path(__file__).parents[1] / "tfcnn"
 ORDER = [
     {"errors", "progress", "quiet"},
     {"atomic", "tables", "disk", "threads", "sampling"},
-    {"remarks"},
     {"formats"},
     {"decode"},
     {"schema"},

@@ -21,8 +21,8 @@ from tfcnn.errors import InputError
 from tfcnn.formats import kinds, opened, tiff
 from tfcnn.formats.kinds import HEAD_BYTES, Kind
 from tfcnn.formats.opened import Opened
+from tfcnn.formats.remarks import Background
 from tfcnn.formats.samples import FULL, NotReadError
-from tfcnn.remarks import Background
 
 __all__ = [
     "HEAD_BYTES",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic, remarks, threads
+from tfcnn import atomic, threads
 from tfcnn import groups as grouping
 from tfcnn.datasets import Progress, Source
 from tfcnn.decode import (
@@ -22,6 +22,7 @@ from tfcnn.decode import (
     open_image,
 )
 from tfcnn.errors import InputError
+from tfcnn.formats import remarks
 
 __all__ = [
     "DIM_NOTE",
@@ -61,7 +62,7 @@ class Row:
     """One image.
 
     `unreadable` holds the reason where it could not be decoded; `remarks` what is not seen of it
-    where it was (`tfcnn.remarks.join`).
+    where it was (`tfcnn.formats.remarks.join`).
     """
 
     path: str

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
-from tfcnn import atomic, membership, remarks
+from tfcnn import atomic, membership
 from tfcnn.errors import InputError
+from tfcnn.formats import remarks
 from tfcnn.per_group import GroupTable, Row
 from tfcnn.prediction import UNREADABLE, Prediction, Stream
 from tfcnn.runs import Run

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn import domain as domains
-from tfcnn import engines, membership, remarks, threads
+from tfcnn import engines, membership, threads
 from tfcnn.datasets import LeftOut, in_words
 from tfcnn.datasets.folder import image_files, member_images
 from tfcnn.decode import HEAD_BYTES, Pixels, UnreadableImageError, open_image
 from tfcnn.errors import InputError
+from tfcnn.formats import remarks
 from tfcnn.runs import Run
 
 __all__ = [

@@ -15,8 +15,8 @@ from tfcnn import formats
 from tfcnn.formats import png, tiff
 from tfcnn.formats.exif import orientation
 from tfcnn.formats.kinds import Kind
+from tfcnn.formats.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
 from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples
-from tfcnn.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
 
 __all__ = ["FORMATS", "Opened", "from_file", "from_pixels", "is_deep", "readers"]
 
@@ -116,10 +116,11 @@ def readers(kind: Kind | None) -> tuple[str, ...]:
         pillow_heif.register_heif_opener()
     elif not kind.pillow:
         raise NotReadError(kind.name, kind.hint)
-    if kind.pillow not in Image.OPEN:
-        Image.init()
+    for load in (Image.preinit, Image.init):  # readers of the common formats, then of all
         if kind.pillow not in Image.OPEN:
-            raise NotReadError(kind.name, "pip install -U pillow, or saving it as PNG")
+            load()
+    if kind.pillow not in Image.OPEN:
+        raise NotReadError(kind.name, "pip install -U pillow, or saving it as PNG")
     return (kind.pillow,)
 
 

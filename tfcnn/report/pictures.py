@@ -12,10 +12,9 @@ from PIL import Image
 from tfcnn import datasets
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any
-from tfcnn.decode import open_image
+from tfcnn.decode import Background, open_image
 from tfcnn.errors import TfcnnError
 from tfcnn.progress import Reporter
-from tfcnn.remarks import Background
 from tfcnn.schema import DataSettings
 
 __all__ = ["Album", "data_uri", "open_album", "thumbnails"]
