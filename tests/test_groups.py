@@ -1,5 +1,6 @@
 """Groups from names, paths, folders and tables, and what is asked where they are not known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,17 @@ def test_classes_that_are_the_groups_are_refused(tmp_path):
         splits.assign(listed, recipe.SplitSettings())
     with pytest.raises(InputError, match="classes that are one group each"):
         folds.assign(listed, recipe.SplitSettings(), 3)
+
+
+@pytest.mark.parametrize(
+    ("rules", "group_from", "received"),
+    [
+        ({"group_regex": "^(P.)"}, "folder", "--group-from: expected it or --group-regex"),
+        ({"group_csv": "groups.csv"}, "folder-above", "--group-from: expected it or --group-csv"),
+        ({"columns": (None, "patient")}, "name", "expected --group-csv beside --path-column"),
+    ],
+)
+def test_a_rule_that_would_be_passed_over_is_refused(tmp_path, rules, group_from, received):
+    source = replace(open_folder(nested(tmp_path)), group_from=group_from)
+    with pytest.raises(InputError, match=received):
+        manifest.build(source, **rules)

@@ -23,7 +23,8 @@ class Groups:
         by_path: the group of each image for which one is known.
         rule: how they were read, in words; "" where no groups are known.
         notes: what to say of the table they came from.
-        faults: what was expected and received of an image without one, and what to try.
+        faults: for an error about an image without a group: what was expected, and what to try.
+        subject: what that error names; the image itself if "".
     """
 
     by_path: dict[str, str]
@@ -64,10 +65,17 @@ def find(
         columns: what it calls its columns `path` and `group`.
 
     Raises:
-        InputError: if a regex and a table are given, or one of them is none.
+        InputError: if two ways to read groups are given, columns without a table, or a regex or a
+            table that cannot be read.
     """
     if regex and table:
         raise InputError("--group-regex", "it or --group-csv", "both", "one of them")
+    if source.group_from != "name" and (regex or table):
+        other = "--group-regex" if regex else "--group-csv"
+        raise InputError("--group-from", f"it or {other}", "both", "one of them")
+    if any(columns) and table is None:
+        expected = "--group-csv beside --path-column and --group-column, which name its columns"
+        raise InputError(source.name, expected, "none", "--group-csv groups.csv")
     if table is not None:
         return _from_table(source, Path(table), columns)
     if source.group_from != "name":
@@ -81,7 +89,7 @@ def search(source: Source, regex: str) -> Groups:
 
     It is searched in the file names, then in the paths below the class folders, then in the paths
     below the data folder, with forward slashes; the first of these in which it fits all images is
-    taken, so that a `^` means the begin of either.
+    taken, so that `^` means the beginning of a name or of a path.
 
     Raises:
         InputError: if it is no regular expression.
@@ -132,7 +140,7 @@ def propose_regex(rows: Sequence[tuple[str, str]]) -> str | None:
 def propose_folder(source: Source) -> str | None:
     """Say which folders below the class folders look like groups, or return None.
 
-    Theirs are most of the images, there are enough of them to be split, and every class has some.
+    They hold most of the images and some of every class, and they are enough to be split.
     """
     inside = {item.path: _below_class(item).split("/")[:-1] for item in source.items}
     inside = {path: parts for path, parts in inside.items() if parts}
@@ -144,15 +152,15 @@ def propose_folder(source: Source) -> str | None:
     if len(folders) >= LEAST and deepest == 1:
         return (
             f"{len(folders):,} folders below the class folders ({min(folders)} and others) look "
-            "like groups: data.group_from=folder keeps each on one side"
+            "like groups: --set data.group_from=folder keeps each on one side"
         )
     if len({tuple(parts) for parts in inside.values()}) < LEAST or not folders:
         return None
     example = max(inside, key=lambda path: (len(inside[path]), path)).rpartition("/")[0]
     return (
         f"images lie in folders below the class folders, such as {example}: where one of these is "
-        "a patient, slide or video, data.group_regex reads it from the path, and "
-        "data.group_from=folder takes the first"
+        "a patient, slide or video, --set data.group_regex=REGEX reads it from the path, and "
+        "--set data.group_from=folder takes the first"
     )
 
 
@@ -164,7 +172,7 @@ def _below_class(item: Item) -> str:
 
 def _from_folders(source: Source) -> Groups:
     where = "below" if source.group_from == "folder" else "above"
-    hint = "moving it into the folder of its group, or data.ignore"
+    hint = "moving it into the folder of its group, or --ignore PATTERN"
     return Groups(
         {item.path: item.folder for item in source.items if item.folder},
         f"the folders {where} the class folders",
