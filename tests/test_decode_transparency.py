@@ -16,7 +16,7 @@ from tfcnn.inputs import cache
 from tfcnn.progress import Reporter
 from tfcnn.training.prepare import prepare
 
-BLACK, WHITE = "vanishes over black, try data.background=white", "vanishes over white"
+BLACK, WHITE = "vanishes over black, try --set data.background=white", "vanishes over white"
 
 
 def drawing(shade=0, seed=0, kind=np.uint8):
@@ -201,6 +201,8 @@ def test_training_sees_the_background_it_was_told(drawings, monkeypatch):
 def test_check_says_it_before_any_training(drawings):
     (drawings / "a" / "pointer.png").write_text("version https://git-lfs.github.com/spec/v1\n")
     said = run_tfcnn("check", drawings).stdout
-    assert "24 images with a drawing that vanishes over black, try data.background=white" in said
+    assert (
+        "24 images with a drawing that vanishes over black, try --set data.background=white" in said
+    )
     assert "several pages, of which only the first is read, such as a/stack.tif (7)" in said
     assert "pointer.png" in said and "Git LFS pointer" in said and "git lfs pull" in said

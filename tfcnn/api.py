@@ -134,8 +134,8 @@ def train(
 ) -> "Run":
     """Train a recipe, or the images of a folder of class folders, and score it once.
 
-    A finished run of that name is moved aside, to `.old` beside it, and the reporter hears of it;
-    one of other images is not, unless `run` names it.
+    A finished run of that name is moved aside, to `.old` beside it, and the reporter hears of it.
+    A run of other images is moved aside only where `run` names it; else it is an error.
 
     Args:
         recipe: see `recipe_for`.
@@ -350,7 +350,8 @@ def evaluate(
 
     opened = load(run) if isinstance(run, str | Path) else run
     if data is None:
-        if any(rule is not None for rule in (group_regex, group_csv, group_from, ignore)):
+        given = (group_regex, group_csv, group_from, path_column, group_column, ignore)
+        if any(rule is not None for rule in given):
             raise InputError("groups", "a folder that they are of", "none", "--data FOLDER")
         return scoring.load(opened)
     from tfcnn.evaluation import other_data

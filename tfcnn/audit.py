@@ -186,6 +186,6 @@ def _no_positive(counts: Counter[str]) -> Finding:
     first, second = sorted(counts)
     return Finding(
         "no positive class, so neither sensitivity nor specificity is known: "
-        f"data.positive={first}, or ={second}, says which is looked for",
+        f"--set data.positive={first}, or ={second}, says which is looked for",
         False,
     )

@@ -1,4 +1,4 @@
-"""What `tfcnn clean` removes: nothing that cannot be made again, but for retired runs if asked."""
+"""What `tfcnn clean` removes: files that can be made again, and if asked old retired runs."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from tfcnn.inputs import cache
 __all__ = ["Found", "Removable", "find"]
 
 DAY_SECONDS = 24 * 3600
-HOUR_SECONDS = 3600  # what is not whole and was not written to for so long, nobody writes
+HOUR_SECONDS = 3600  # a half-written file that did not change for so long has no writer any more
 STAMP = re.compile(r"-(\d{8}T\d{6}Z)(-\d+)?$")  # of a retired run's name
 
 
@@ -74,9 +74,9 @@ def find(*, older_than_days: float | None = None, keep_gb: float | None = None) 
     """Find what may go.
 
     Args:
-        older_than_days: also decoded images not used for so long, and runs that were retired so
-            long ago; none of these if None.
-        keep_gb: of decoded images; the bound that a training keeps to if None.
+        older_than_days: also find decoded images that were not used, and runs that were retired,
+            more than so many days ago; neither if None.
+        keep_gb: how many GB of decoded images to keep; if None, as many as a training keeps.
     """
     keep_bytes = cache.bound_bytes() if keep_gb is None else int(keep_gb * 10**9)
     since = None if older_than_days is None else time() - older_than_days * DAY_SECONDS

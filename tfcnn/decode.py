@@ -188,9 +188,10 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
 
 def histogram_of_16_bits(content: Content) -> npt.NDArray[np.int64] | None:
-    """Return how often a file of more than 8 bits holds each colour value, `(65536,)`.
+    """Return how often a file of more than 8 bits holds each colour value.
 
-    Of another it is None, and only its header is read.
+    Returns:
+        int64 `(65536,)`, or None for a file of at most 8 bits, of which only the header is read.
     """
     try:
         if isinstance(content, np.ndarray):

@@ -85,19 +85,14 @@ def faster(engine: Engine, shape: tuple[int, int, int]) -> Choice:
     try:
         with quiet.stderr_to_log():
             return Choice(_OpenVINO(engine.path, engine(images), images))
-    except ModuleNotFoundError as error:
-        if error.name == "openvino":
-            quiet.write_log(f"no OpenVINO: {error}")
-            return Choice(engine, "OpenVINO is not installed")
-        return _failed(
-            engine, f"no OpenVINO: it did not start ({_one_line(error)}): LiteRT computes"
-        )
     except _OtherAnswersError as error:
         return _failed(engine, f"no OpenVINO: {error}: LiteRT computes")
     except Exception as error:  # not for this processor, or an op that it lacks, or a broken file
-        return _failed(
-            engine, f"no OpenVINO: it did not start ({_one_line(error)}): LiteRT computes"
-        )
+        if isinstance(error, ModuleNotFoundError) and error.name == "openvino":
+            quiet.write_log(f"no OpenVINO: {error}")
+            return Choice(engine, "OpenVINO is not installed")
+        why = f"it did not start ({_one_line(error)})"
+        return _failed(engine, f"no OpenVINO: {why}: LiteRT computes")
 
 
 def _failed(engine: Engine, reason: str) -> Choice:

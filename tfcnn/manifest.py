@@ -38,12 +38,12 @@ __all__ = [
 FILE = "manifest.csv"
 SAMPLE = 20  # images whose bits are looked at
 DIM = 65536 // 8  # 12-bit cameras end at 4095
-DIM_SHARE = 0.995  # of the sample's values: a hot pixel of 16 x 16 is no light
+DIM_SHARE = 0.995  # of the sample's values: one hot pixel of 16 x 16 is no light
 DIM_NOTE = (
     f"the 16-bit images hold next to no value over {DIM:,} of 65,535, so in 8 bits they are nearly "
     "black: scale them to 16 bits, or save them as 8"
 )
-# of samples in 1 to 4 channels as RGB or RGBA: grey saved as RGB is the same picture
+# which of 1 to 4 channels make RGB or RGBA: grey saved as RGB is the same picture
 CHANNELS = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 Seen = Callable[[str, Opened], None]
 # a hash fits the file it was made from: same path, size and modification time
@@ -180,13 +180,13 @@ def hash_pixels(opened: Opened) -> str:
         found.update(image.convert("RGB").tobytes())
         return found.hexdigest()
     if values.shape[2] == 4:
-        values[values[..., 3] == 0] = 0  # what no one sees is not the picture
+        values[values[..., 3] == 0] = 0  # nobody sees the colour of a transparent pixel
     found.update(values.tobytes())
     return found.hexdigest()
 
 
 def _found(manifest: Manifest, background: Background) -> Iterator[str]:
-    """Yield what the images themselves show, and a reader of any result must know."""
+    """Yield what the images themselves show that a reader of any result must know."""
     twice = [rows for rows in manifest.copies() if len({row.label for row in rows}) > 1]
     if twice:
         first = " = ".join(row.path for row in twice[0])
@@ -251,7 +251,7 @@ def _hash(source: Source, row: Row, seen: Seen | None) -> Row:
 
 
 def allowed_losses(source: Source) -> int:
-    """Return how many images may be unreadable before the data are no longer those given."""
+    """Return how many images may be unreadable before training is refused."""
     return max(len(source.items) // 100, 5)
 
 

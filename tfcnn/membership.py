@@ -1,4 +1,4 @@
-"""Whose a predicted image is: its group, read as the run's own images' groups were read."""
+"""The group of a predicted image, read by the same rule as the groups of the run's images."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ def rule(run: Run) -> str:
 
 
 def reader(run: Run, given: Iterable[str | Path]) -> Callable[[str], str]:
-    """Return what reads the group of an image from its path, "" where it is not known.
+    """Return a function that reads an image's group from its path; it returns "" for no group.
 
     A run's regex is searched in the file's name; where it does not match there, in the name with
     the folder above it, and so on up to the folder or archive that was given. Where the run's
@@ -48,7 +48,7 @@ def reader(run: Run, given: Iterable[str | Path]) -> Callable[[str], str]:
 
 
 def _below(path: str, given: set[str]) -> tuple[str, ...]:
-    """Return the parts of a path from what was given on: of a file alone, its folder and name."""
+    """Return the parts of a path below what was given; for a single file its folder and name."""
     whole = PurePath(path)
     base = next((one for one in whole.parents if str(one) in given), None)
     if path in given or base is None:

@@ -47,7 +47,7 @@ class GroupTable:
             count.decided[prediction.decision] += 1
 
     def rows(self) -> Iterator[Row]:
-        """Yield the header and a row per group, in the order of their names; none comes last.
+        """Yield the header and a row per group, in the order of their names; no group comes last.
 
         Columns: `group`; `images`; `flagged`, those with any flag, unreadable ones among them;
         `predicted_<class>`, images of which a class is the most probable; with a positive class

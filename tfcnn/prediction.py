@@ -39,7 +39,7 @@ BATCH_SIZE = 64
 BATCH_PIXELS = 64 * 256 * 256  # so that maps of large images fit into memory
 TITLES = {"litert": "LiteRT", "openvino": "OpenVINO", "keras": "Keras"}
 MANY = 500  # images whose answers take longer than half a second
-# Of several that apply the first is said
+# where several apply, the first is said
 UNREADABLE, OUT_OF_DOMAIN, ABSTAIN = "unreadable", "out-of-domain", "abstain"
 
 

@@ -10,7 +10,7 @@ __all__ = ["evenly"]
 
 
 def evenly(labels: npt.ArrayLike, most: int) -> npt.NDArray[np.int64]:
-    """Choose places of which each class has its equal part, as far as its images go.
+    """Choose places so that each class has an equal part, as far as it has images.
 
     Args:
         labels: `(images,)`, a class's number, or the name of a folder, per image.
@@ -26,6 +26,6 @@ def evenly(labels: npt.ArrayLike, most: int) -> npt.NDArray[np.int64]:
     starts = np.concatenate([[0], np.cumsum(np.bincount(codes))])
     turns = np.empty(len(codes), np.int64)  # every class gives one in each turn
     turns[by_class] = np.arange(len(codes)) - starts[codes[by_class]]
-    # where the last turn has more classes than places, these are drawn too
+    # where the last turn has more classes than places, they too are drawn
     chosen = order[np.argsort(turns[order], kind="stable")[: max(most, 0)]]
     return np.sort(chosen).astype(np.int64)

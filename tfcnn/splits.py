@@ -69,7 +69,7 @@ def refuse_classes_as_groups(manifest: Manifest) -> None:
             manifest.source.name,
             "classes of several groups each",
             f"{len(pairs)} classes that are one group each, such as class {label} = group {group}",
-            "data.group_from=folder-above where the classes lie in them, or other groups",
+            "--set data.group_from=folder-above where the classes lie in them, or other groups",
         )
 
 

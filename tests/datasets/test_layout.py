@@ -58,7 +58,7 @@ def test_eval_is_what_is_missing(tmp_path: Path) -> None:
 def test_a_split_beside_classes_is_no_class(
     tmp_path: Path, extra: str, options: dict[str, object]
 ) -> None:
-    with pytest.raises(LayoutError, match=f"also {extra}; try data.ignore={extra}"):
+    with pytest.raises(LayoutError, match=f"also {extra}; try --set data.ignore={extra}"):
         read(tmp_path, names("cat", "dog", extra), **options)
 
 

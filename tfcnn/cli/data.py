@@ -78,11 +78,17 @@ def clean(
     ] = False,
     older_than: Annotated[
         float | None,
-        typer.Option(min=0, metavar="DAYS", help="Also what was unused, or retired, for so long."),
+        typer.Option(
+            min=0, metavar="DAYS", help="Also remove what was unused, or retired, for so long."
+        ),
     ] = None,
     keep_gb: Annotated[
         float | None,
-        typer.Option(min=0, metavar="GB", help="Of decoded images; 20 or a tenth of the disk."),
+        typer.Option(
+            min=0,
+            metavar="GB",
+            help="Decoded images to keep; by default 20, or a tenth of the disk.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -42,24 +42,29 @@ class Short:
 
 
 DATA = (
-    Short("--group-regex", "data.group_regex", str, "Reads the group (patient) from a file name."),
+    Short(
+        "--group-regex",
+        "data.group_regex",
+        str,
+        "Read the group (patient) from a name or path.",
+    ),
     Short("--group-csv", "data.group_csv", str, "A table with columns path,group."),
     Short(
         "--group-from",
         "data.group_from",
         Literal["name", "folder", "folder-above"],
-        "The folder below the class folder, or above it, is the group.",
+        "Read the group from the folder below, or above, the class folder.",
     ),
     Short("--path-column", "data.path_column", str, "The table's column of images."),
     Short("--group-column", "data.group_column", str, "The table's column of groups."),
-    Short("--positive", "data.positive", str, "Of two classes the one that is looked for."),
+    Short("--positive", "data.positive", str, "Which of two classes is looked for."),
     Short("--ignore", "data.ignore", list[str], "Files to leave out: '*_mask.png'; repeatable."),
 )
 TRAIN = (
-    Short("--epochs", "train.epochs", int, "Times every image is seen."),
+    Short("--epochs", "train.epochs", int, "How many times every image is seen."),
     Short("--batch-size", "train.batch_size", int, "Images per step."),
     Short("--image-size", "data.image_size", str, "A side in px, or 48x64, height first.", "PX"),
-    Short("--seed", "train.seed", int, "Of the training; the split's is data.split.seed."),
+    Short("--seed", "train.seed", int, "Seed of the training; the split has data.split.seed."),
 )
 
 

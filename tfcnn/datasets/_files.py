@@ -309,7 +309,7 @@ def is_utf8(text: str) -> bool:
 
 def suffix_of(name: str) -> str:
     """Return a name's suffix in small letters, with its point."""
-    low = name.lower()  # of many thousands, for which a Path takes long
+    low = name.lower()  # many thousands of names: a Path takes too long
     if low.endswith(".nii.gz"):
         return ".nii.gz"
     _, dot, suffix = low.rpartition(".")

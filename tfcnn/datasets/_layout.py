@@ -1,6 +1,7 @@
 """Which folders are splits, which are classes, and which hold what belongs together."""
 
 import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class _Tops:
 
     @property
     def is_shared(self) -> bool:
-        """Whether most folders below recur in several of the upper ones, and nothing else is."""
+        """Whether most of the folders below occur in several upper ones, with few images beside."""
         inner = self.inner
         shared = [count for count in inner.values() if count > 1]
         is_bare = self.direct <= FEW * self.total
@@ -184,7 +185,8 @@ def _splits(
     if full:
         expected = f"only {', '.join(child.name for child in splits.values())}"
         received = f"also {', '.join(child.name for child in full)}"
-        raise LayoutError(root.path, expected, received, "moving it elsewhere, or data.ignore")
+        ignored = f"--set data.ignore={shlex.quote(full[0].name)}"
+        raise LayoutError(root.path, expected, received, f"moving it elsewhere, or {ignored}")
     if train is None:
         received = f"only {' and '.join(child.name for child in splits.values())}"
         raise InputError(root.path, "a train folder beside the others", received, "adding it")
@@ -203,7 +205,7 @@ def _refuse_unlabelled(root: Folder, named: list[tuple[str, Folder]], full: list
     if len(full) > 1 and odd:
         received = f"also {', '.join(child.name for child in odd)}"
         classes = _few(child.name for child in full)
-        hint = f"data.ignore={odd[0].name}, or another name for it where it is a class"
+        hint = f"--set data.ignore={shlex.quote(odd[0].name)}, or another name if it is a class"
         raise LayoutError(root.path, f"only class folders, such as {classes}", received, hint)
 
 
@@ -270,8 +272,8 @@ def _check_folds(root: Folder, found: _Tops, is_ruled: bool) -> None:
         raise LayoutError(
             root.path, "class folders",
             f"{received}, each with folders {_few(found.inner)}",
-            "data.group_from=folder-above, which keeps each fold on one side, or "
-            "data.group_regex='' to pay no heed to folds",
+            "--set data.group_from=folder-above, which keeps each fold on one side, or "
+            "--set data.group_regex='' to pay no heed to folds",
         )  # fmt: skip
 
 
@@ -280,9 +282,9 @@ def _ask(root: Folder, found: _Tops, group_from: str) -> None:
     upper, lower = _few(found.names), _few(found.inner)
     if group_from == "folder" and not (found.are_groups and len(found.inner) < 3):
         return
-    above = f"data.group_from=folder-above where {lower} are the classes"
-    below = f"data.group_from=folder where {upper} are"
-    none = f"data.group_regex='' where {upper} are, and there are no groups"
+    above = f"--set data.group_from=folder-above where {lower} are the classes"
+    below = f"--set data.group_from=folder where {upper} are"
+    none = f"--set data.group_regex='' where {upper} are, and there are no groups"
     tries = {"folder": [above], "name": [above, below, none]}[group_from]
     raise LayoutError(
         root.path,

@@ -51,7 +51,7 @@ def open_any(data: "DataSettings | str", reporter: Reporter) -> Source:
         return open_folder(Path(name))
     if is_named:
         if data.group_from != "name":
-            hint = "data.group_regex or data.group_csv"
+            hint = "--set data.group_regex=REGEX, or data.group_csv=FILE"
             raise InputError("data.group_from", f'"name" for {name}', data.group_from, hint)
         source = datasets.open_named(name, progress=reporter.stage(f"making {name}"))
         return _told(_without(source, data.ignore), data.ignore)

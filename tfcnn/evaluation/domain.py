@@ -3,11 +3,14 @@
 Val's images come from groups (patients) that the training did not see, as those of a user do. Few
 patients say little about the next one's stain, so the threshold is not val's own quantile but the
 upper end of its bootstrap interval over patients: it flags somewhat less than aimed for rather
-than more. An image of something else in val (a blank, a wrong file) has a score of any size, and
-must not move the threshold along: it ends where the bulk of val's scores lets one expect the
-quantile, their tail taken as exponential, which is that of distances by a power law. No number of
-patients below 1 / aimed share could promise it for a new one (Lee, Barber and Willett,
-"Distribution-free inference with hierarchical data", 2023).
+than more.
+
+Val may hold an image of something else (a blank, a wrong file), whose score has any size. It must
+not move the threshold along. So the threshold is at most what the bulk of val's scores foretells
+for that quantile, if the scores have an exponential tail (the distances a power law's).
+
+Fewer patients than 1 / aimed share cannot promise that share for a new one (Lee, Barber and
+Willett, "Distribution-free inference with hierarchical data", 2023).
 """
 
 import io

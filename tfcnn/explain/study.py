@@ -118,9 +118,8 @@ def explain_files(
         InputError: if a path, class or layer does not exist, the network has no convolution, or
             a picture cannot be written.
     """
-    listed = images.listed(
-        paths, note, run.ignore
-    )  # a wrong path is said before TensorFlow is loaded
+    # a wrong path is said before TensorFlow is loaded
+    listed = images.listed(paths, note, run.ignore)
     explainer = Explainer(run, method, layer)
     rows = files.explain(
         explainer, listed, output, class_name=class_name, with_features=with_features

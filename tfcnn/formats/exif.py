@@ -13,8 +13,8 @@ KNOWN = range(1, 9)
 def orientation(image: Image.Image) -> int:
     """Return how an image lies by its EXIF data, 1 to 8; 1 where these do not say it.
 
-    They are a TIFF without pixels. Pillow's reader gives up at the first broken entry, and knows
-    other places where programs write the orientation.
+    EXIF data are a TIFF file without pixels. Pillow's reader gives up at the first broken entry,
+    but it knows other places where programs write the orientation.
     """
     data = image.info.get("exif")
     tags = tiff.first_tags(data.removeprefix(b"Exif\0\0")) if isinstance(data, bytes) else {}

@@ -34,7 +34,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-LEAST_CONTRAST = 16  # hidden is what has under a sixteenth of the contrast of its opacity
+LEAST_CONTRAST = 16  # a drawing is hidden where it shows less than a sixteenth of its opacity
 SAMPLE_PX = 64
 
 
@@ -46,7 +46,7 @@ class Opened:
         image: in mode `L`, `RGB` or, where it is not opaque, `RGBA`: 8 bits.
         samples: where the file holds more than 8 bits, all of them: uint16
             `(height, width, 1 to 4)` in [0, 65535], grey or RGB, then alpha if there is any.
-        remarks: what is not seen of it, such as the other pages.
+        remarks: what of the file is not in `image`, such as the other pages.
     """
 
     image: Image.Image
@@ -199,7 +199,7 @@ def _vanishing(image: Image.Image) -> Iterator[str]:
         yield CLEAR
         return
     sides = (min(image.width, SAMPLE_PX), min(image.height, SAMPLE_PX))
-    sample = image.resize(sides, Image.Resampling.NEAREST)  # of a large image it mostly settles it
+    sample = image.resize(sides, Image.Resampling.NEAREST)  # it mostly answers for a large image
     for background, text in HIDDEN.items():
         if _is_hidden(sample, background) and _is_hidden(image, background):
             yield text

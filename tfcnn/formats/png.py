@@ -26,7 +26,7 @@ PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 
 def deep(content: bytes) -> Deep | None:
-    """Return the samples of a 16-bit image in colour or with alpha; of another None.
+    """Return the samples of a 16-bit image in colour or with alpha, or None for another image.
 
     A filter works on bytes, and on those of the same place in each pixel alone. So the bytes of
     16-bit pixels are read as the channels of 8-bit images.

@@ -15,7 +15,7 @@ HEADER = re.compile(rb"P([36])" + SPACE + rb"(\d+)" + SPACE + rb"(\d+)" + SPACE 
 
 
 def deep(content: bytes) -> Deep | None:
-    """Return the samples of a colour image of more than 8 bits; of another None.
+    """Return the samples of a colour image of more than 8 bits, or None for another image.
 
     To Pillow it is described as a grey one, three times as wide.
     """

@@ -1,4 +1,4 @@
-"""Remarks: what is not seen of an image though it was read, such as its other pages."""
+"""Remarks: what a model does not see of an image that was read, such as its other pages."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,20 +13,23 @@ FRAMES = "several frames, of which only the first is read"
 CHANNELS = "channels that are neither colour nor alpha, which are not read"
 CLEAR = "nothing but transparent pixels"
 HIDDEN: dict[Background, str] = {
-    "black": "a drawing that vanishes over black, try data.background=white",
-    "white": "a drawing that vanishes over white, try data.background=black",
+    "black": "a drawing that vanishes over black, try --set data.background=white",
+    "white": "a drawing that vanishes over white, try --set data.background=black",
 }
 BETWEEN = "; "
 
 
 def counted(what: str, count: int, least: int) -> Iterator[str]:
-    """Yield a remark with its count, where there are at least so many."""
+    """Yield a remark with its count, if the count is at least `least`."""
     if count >= least:
         yield f"{what}: {count}"
 
 
 def join(remarks: Sequence[str], background: Background | None = None) -> str:
-    """Return the remarks on an image as one text, those only that hold over a background."""
+    """Return the remarks on an image as one text.
+
+    Where a background is given, a drawing that vanishes over another one is left out.
+    """
     hidden = [text for shade, text in HIDDEN.items() if background and shade != background]
     return BETWEEN.join(remark for remark in remarks if remark not in hidden)
 
@@ -36,7 +39,7 @@ def notes(remarked: Mapping[str, str], background: Background | None = None) -> 
 
     Args:
         remarked: what `join` returned of each image, by path.
-        background: leaves out what does not hold over it.
+        background: leaves out what vanishes over another one only.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for path, joined in remarked.items():

@@ -1,4 +1,4 @@
-"""The samples of an image that hold more than 8 bits, of which Pillow often gives but 8."""
+"""Samples of more than 8 bits; Pillow often gives only 8 of these bits."""
 
 from dataclasses import dataclass
 
@@ -27,8 +27,8 @@ class Deep:
 
     Attributes:
         samples: uint16 `(height, width, 1 | 2 | 3 | 4)`, upright: grey or RGB in [0, 65535] with
-            0 for black, then alpha, if there is any, which the colours are not multiplied with.
-        unread: how many channels of the file are in neither.
+            0 for black, then alpha if there is any. The colours are not multiplied by alpha.
+        unread: how many channels of the file are neither colour nor alpha, and are left out.
     """
 
     samples: Samples

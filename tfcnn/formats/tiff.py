@@ -88,7 +88,7 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
 
     Args:
         content: the file.
-        any_depth: take also what Pillow would be asked for, as it has refused.
+        any_depth: read samples of 8 bits and fewer too, after Pillow has refused them.
 
     Raises:
         NotReadError: if its layout is not read, or the file is a camera's raw file.
@@ -109,7 +109,7 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
 def without_metadata(content: bytes) -> bytes:
     """Return the first page with those tags only that its pixels depend on.
 
-    Of a tag that points out of the file Pillow reads on in the wrong place.
+    Where a tag points out of the file, Pillow goes on reading in the wrong place.
     """
     order, place, count, length = _layout(content)
     try:
@@ -161,7 +161,7 @@ def _layout(content: bytes) -> tuple[str, str, str, int]:
 
 
 def _is_needed(content: bytes, order: str, place: str, at: int) -> bool:
-    """Say whether pixels depend on an entry of a directory, whose data lie in the file."""
+    """Say whether pixels depend on an entry of a directory, and its data lie in the file."""
     tag, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
     size, room = count * SIZES.get(kind, len(content)), struct.calcsize(f"={place}")
     if tag not in NEEDED or size <= room:
@@ -291,7 +291,7 @@ def _shaded(values: Samples, photometry: int, extra: tuple[int, ...]) -> Samples
 
 
 def _described(content: bytes, tags: Tags) -> bytes:
-    """Return a file that says of the data of another what these tags say."""
+    """Return a file with the data of another, described by these tags."""
     order = "<" if content[:2] == b"II" else ">"
     at = len(content) + len(content) % 2
     after = at + 2 + 12 * len(tags) + 4

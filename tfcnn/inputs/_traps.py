@@ -1,10 +1,10 @@
-"""Arguments of ImageDataGenerator that do another thing than they are mostly given for."""
+"""Arguments of ImageDataGenerator that do not do what most people give them for."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["destructive", "remarks"]
+__all__ = ["destructive", "misread_units"]
 
 DARK, BRIGHT = 0.6, 3.0  # factors of the light below, or above, which little of an image is left
 
@@ -18,8 +18,8 @@ def destructive(checked: Mapping[str, Any]) -> list[str]:
     return [text for text in (_brightness(checked), _zoom(checked)) if text]
 
 
-def remarks(checked: Mapping[str, Any]) -> list[str]:
-    """Say which values have another unit in Keras than a reader may think."""
+def misread_units(checked: Mapping[str, Any]) -> list[str]:
+    """Say which values a reader may take for another unit than Keras does."""
     found = [_shift(name, checked[name]) for name in ("width_shift_range", "height_shift_range")]
     rotation, shear = checked["rotation_range"], checked["shear_range"]
     if 0 < rotation < math.pi + 0.01 and rotation != int(rotation):

@@ -134,7 +134,7 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
     comments = [
         f"The tf.data equivalent of ImageDataGenerator({' '.join(call.split())})",
         *(f"WARNING: {fault}" for fault in faults),
-        *_traps.remarks(checked),
+        *_traps.misread_units(checked),
         *_arguments.notes(image_data_generator_arguments),
         "In a recipe:",
         *("    " + line for line in toml.splitlines()),
