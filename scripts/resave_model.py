@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import atomic, quiet, recipe, runs
+from tfcnn import quiet, recipe, runs
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("folder", type=Path, help="a run folder, such as tfcnn/zoo/cifar10")
@@ -31,5 +31,5 @@ if difference > 1e-6:
     raise SystemExit(f"{folder}: the answers differ by {difference:.2g}: nothing is written")
 saving.write_keras(new, folder / "model.keras")
 run.card["sha256"]["model.keras"] = runs.sha256_of(folder / "model.keras")
-atomic.write_text(folder / "model.json", json.dumps(run.card, indent=2) + "\n")
+runs.write_card(run)
 print(f"{folder}: saved anew; the answers differ by {difference:.2g} at most")

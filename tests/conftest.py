@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tfcnn import quiet, recipe, runs
+from tfcnn.progress import Reporter
 
 quiet.silence()  # before a test imports Keras: its settings change how sums are rounded
 QUICK = ("train.epochs=4", "train.batch_size=16", "data.image_size=32", "train.precision=float32")
@@ -24,6 +25,16 @@ LONGEST = ("test_real", "test_report_browser", "test_training", "test_cli", "tes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that two processes end at about one time."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+class Heard(Reporter):
+    """Keeps the notes that a person would see."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,12 @@ from time import time
 
 import numpy as np
 import pytest
-from conftest import QUICK, run_tfcnn
+from conftest import QUICK, Heard, run_tfcnn
 
 import tfcnn
 from tfcnn import cleaning, disk
 from tfcnn.errors import InputError
 from tfcnn.inputs import cache
-from tfcnn.progress import Reporter
 
 DAY = 24 * 3600
 
@@ -120,20 +119,15 @@ def test_a_bound_that_is_none_is_said_before_a_training(make_tree, monkeypatch, 
 
 
 def test_a_training_keeps_the_bound_and_says_so(make_tree, home, monkeypatch):
-    class Heard(Reporter):
-        notes: list[str] = []  # noqa: RUF012
-
-        def note(self, text):
-            self.notes.append(text)
-
+    heard = Heard()
     folder = home / "data" / "cache"
     written(folder / "older.npy", 1000, 3)
     written(folder / "old.npy", 1000, 2)
     monkeypatch.setenv("TFCNN_CACHE_GB", "0")
-    tfcnn.train(make_tree(), settings=[*QUICK, "train.epochs=1"], reporter=Heard())
+    tfcnn.train(make_tree(), settings=[*QUICK, "train.epochs=1"], reporter=heard)
     (own,) = folder.glob("*.npy")
     assert np.load(own).shape == (48, 32, 32, 3), "the one that was used last stays"
-    (said,) = [note for note in Heard.notes if "TFCNN_CACHE_GB" in note]
+    (said,) = [note for note in heard.notes if "TFCNN_CACHE_GB" in note]
     assert "2 arrays, unused for longest, were removed" in said
 
 

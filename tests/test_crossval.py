@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_tfcnn, write_tree
+from conftest import Heard, run_tfcnn, write_tree
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
@@ -23,7 +23,6 @@ from tfcnn.datasets.folder import open_folder
 from tfcnn.errors import InputError, TfcnnError
 from tfcnn.evaluation import out_of_fold
 from tfcnn.evaluation.out_of_fold import Summary
-from tfcnn.progress import Reporter
 
 SETTINGS = (
     "train.epochs=8", "train.batch_size=16", "data.image_size=32", "train.precision=float32",
@@ -156,16 +155,6 @@ def test_images_are_decoded_once_for_all_folds(whole):
         f["decode_seconds"] for f in json.loads((whole / "summary.json").read_text())["folds"]
     ]
     assert decoded[0] > 0 and decoded[1:] == [0, 0]
-
-
-class Heard(Reporter):
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def test_a_killed_one_resumes_to_the_same_predictions(finished, home):

@@ -41,7 +41,7 @@ def test_other_pages_and_vanished_drawings_are_said(trained, tmp_path):
     assert any(line.endswith("stack.tif (40)") for line in said)
     assert any(line.endswith("moving.gif (6)") for line in said)
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [row["remark"] for row in rows] == [answer.remark for answer in answers]
+    assert [row.get("remark", "") for row in rows] == [answer.remark for answer in answers]
 
 
 def test_a_report_shows_images_over_the_background_the_model_saw(make_tree, home):

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from conftest import Heard
 
 from tfcnn import disk, quiet
-from tfcnn.progress import Reporter
 
 SETTING = "TF_FORCE_GPU_ALLOW_GROWTH"
 
@@ -25,19 +25,11 @@ def test_a_gpu_is_shared_unless_its_user_says_otherwise(monkeypatch):
     assert os.environ[SETTING] == "false"
 
 
-class _Heard(Reporter):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
 def test_a_start_without_bytecode_says_what_it_costs(monkeypatch, tmp_path):
     import tensorflow
 
     def started() -> list[str]:
-        heard = _Heard()
+        heard = Heard()
         with monkeypatch.context() as patch:
             patch.delitem(sys.modules, "keras")  # as at a first start
             patch.setattr(tensorflow.__spec__, "cached", str(cached))

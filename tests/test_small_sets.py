@@ -4,29 +4,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import recipe_of
+from conftest import Heard, recipe_of
 from small_sets import SETS, SmallSet
 
 from tfcnn import recipe
 from tfcnn.audit import audit
 from tfcnn.errors import InputError
 from tfcnn.manifest import Manifest
-from tfcnn.progress import Reporter
 from tfcnn.training import prepare
-
-
-class Listener(Reporter):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.notes)
 
 
 @pytest.fixture(params=SETS, ids=lambda one: one.name)
@@ -50,9 +35,9 @@ def data_of(given: SmallSet, root: Path) -> recipe.Recipe:
 
 
 def surveyed(given: SmallSet, root: Path) -> tuple[Manifest, str]:
-    listener = Listener()
+    listener = Heard()
     listed = prepare.survey(data_of(given, root), listener)[1]
-    return listed, listener.text
+    return listed, "\n".join(listener.notes)
 
 
 def test_there_are_enough_of_them() -> None:
@@ -81,7 +66,7 @@ def test_a_folder_is_read_rightly_or_refused_with_what_to_do(given: SmallSet, ro
 
 def test_what_training_refuses_check_finds(given: SmallSet, root: Path) -> None:
     try:
-        found = audit(data_of(given, root).data, Reporter())
+        found = audit(data_of(given, root).data, Heard())
     except InputError as error:
         lines, is_blocking = [str(error)], True
     else:

@@ -50,7 +50,7 @@ class Audit:
     def lines(self) -> list[str]:
         """Return what a person reads."""
         counts = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
-        lines = [f"{self.summary}: {counts}"]
+        lines = [f"{self.summary}: {counts}" if counts else self.summary]
         for finding in self.findings:
             lines.append(f"{'BLOCKING' if finding.is_blocking else 'note'}: {finding.what}")
             lines += [f"    {example}" for example in finding.examples[:SHOWN]]

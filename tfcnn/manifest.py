@@ -46,7 +46,6 @@ DIM_NOTE = (
 # which of 1 to 4 channels make RGB or RGBA: grey saved as RGB is the same picture
 CHANNELS = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 Seen = Callable[[str, Opened], None]
-# a hash fits the file it was made from: same path, size and modification time
 
 
 class LossError(InputError):
@@ -206,7 +205,7 @@ def _is_dim(manifest: Manifest) -> bool:
     rows = manifest.rows
     counts = np.zeros(DIM * 8, dtype=np.int64)
     for row in rows[:: max(1, len(rows) // SAMPLE)]:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it was read before: a sample does without it
             found = histogram_of_16_bits(manifest.source.read(row.path))
             counts += 0 if found is None else found
     return bool(counts.any() and counts[:DIM].sum() >= DIM_SHARE * counts.sum())
@@ -215,7 +214,10 @@ def _is_dim(manifest: Manifest) -> bool:
 def _hashed(
     source: Source, known: dict[str, Row], progress: Progress | None, seen: Seen | None
 ) -> list[Row]:
-    """Return a row per item; only files that are new or changed are opened."""
+    """Return a row per item; only files that are new or changed are opened.
+
+    A remembered hash fits a file of the same path, size and modification time.
+    """
     rows: dict[str, Row] = {}
     unknown = []
     for item in source.items:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, run_tfcnn, write_tree
+from conftest import QUICK, Heard, run_tfcnn, write_tree
 
 import tfcnn
 from tfcnn import recipe as recipes
@@ -20,18 +20,16 @@ from tfcnn.training import begun
 GROUPED = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "train.epochs=2", "model.network=mlp")
 
 
-class Cut(Reporter):
+class Cut(Heard):
     """Ends a training at the end of an epoch, and remembers what was said."""
 
     def __init__(self, at: int = 2) -> None:
-        self.at, self.notes = at, []
+        super().__init__()
+        self.at = at
 
     def epoch(self, epoch, epochs, logs):
         if epoch == self.at:
             raise KeyboardInterrupt
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def begin(folder: Path, **data: object) -> None:

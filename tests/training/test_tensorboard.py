@@ -3,19 +3,10 @@
 import sys
 
 import pytest
-from conftest import QUICK
+from conftest import QUICK, Heard
 
 import tfcnn
-from tfcnn.progress import Reporter
 from tfcnn.training import fit
-
-
-class Heard(Reporter):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 @pytest.mark.parametrize("absent", ["tensorboard", "tensorboard.plugins.scalar.summary_v2"])

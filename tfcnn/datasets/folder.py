@@ -33,23 +33,18 @@ __all__ = [
 SIZE_SAMPLE = 500  # headers read to guess the image size; the median settles long before
 
 
-def open_any(data: "DataSettings | str", reporter: Reporter) -> Source:
+def open_any(data: "DataSettings", reporter: Reporter) -> Source:
     """Open what a recipe's `[data]` names: a data set, or else a folder.
 
     Args:
-        data: the settings, or only the name.
+        data: the settings.
         reporter: hears of what is made first.
 
     Raises:
         InputError: if the data set has not been downloaded, or the folder cannot be used.
     """
-    name = data if isinstance(data, str) else data.source
-    is_named = os.sep not in name and name in datasets.names()
-    if isinstance(data, str):
-        if is_named:
-            return datasets.open_named(name, progress=reporter.stage(f"making {name}"))
-        return open_folder(Path(name))
-    if is_named:
+    name = data.source
+    if os.sep not in name and name in datasets.names():
         if data.group_from != "name":
             hint = "--set data.group_regex=REGEX, or data.group_csv=FILE"
             raise InputError("data.group_from", f'"name" for {name}', data.group_from, hint)

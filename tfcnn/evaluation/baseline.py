@@ -49,7 +49,7 @@ def is_imbalanced(baseline: dict[str, Any]) -> bool:
 
 
 def beside(accuracy: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
-    """Return what an accuracy must be read beside, in words; nothing where it speaks for itself.
+    """Return what must be said beside an accuracy; nothing where it speaks for itself.
 
     Args:
         accuracy: `{"value", "low", "high"}`, None where there is no interval.
@@ -90,8 +90,8 @@ def never_called(confusion: Sequence[Sequence[int]], class_names: Sequence[str])
 def by_luck(right: int, images: int, baseline: dict[str, Any]) -> bool:
     """Say whether so many right answers can be had by luck from the commonest class's share.
 
-    One-sided exact binomial test, every image taken as independent: of few patients too little is
-    called luck rather than too much.
+    One-sided exact binomial test. It takes every image as independent, so with few patients it
+    calls too little luck rather than too much.
 
     Args:
         right: images answered right.

@@ -34,9 +34,10 @@ MIN_TRAIN, MIN_GROUPS = 100, 2
 SCALE_FLOOR = 0.01  # of a statistic that never varies, such as the colour of grey images
 VARIANCE_FLOOR = 0.03  # of the whitened axes: a small training set finds some too flat
 RESAMPLES, UPPER = 200, 0.9
-TAIL, TAIL_UPPER = (0.8, 0.95), 0.75  # quantiles that outliers do not reach; of what they foretell
+TAIL = (0.8, 0.95)  # quantiles that outliers do not reach
+TAIL_UPPER = 0.75  # quantile, over resamples, of what these two foretell
 LEAST_BEYOND = 3  # scores beyond the upper of these quantiles, where val is small
-OUTLIERS = 0.015  # of val: with more, they are no outliers, and the threshold goes with them
+OUTLIERS = 0.015  # of val: more scores than these are no outliers, and count
 ROUNDING = 1e-3  # of a score; engines differ by some 1e-6
 
 

@@ -118,7 +118,7 @@ def _with_run_classes(source: Source, run: Run) -> Source:
                 source.root,
                 f"class folders {', '.join(run.class_names)}",
                 item.label,
-                "renaming it to the class it holds, or group_from=folder-above where it is a group",
+                "renaming it to the class it holds, or --group-from folder-above if it is a group",
             )
         items.append(replace(item, label=label))
     return replace(source, items=tuple(items))

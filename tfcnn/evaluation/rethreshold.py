@@ -1,8 +1,8 @@
 """Give a finished run another threshold, chosen on val from its stored predictions.
 
-The model stays as it is; what follows from the threshold (abstention, flags, the rule for groups,
-figures and report) is made anew. Files are written one by one, `model.json` first, with the word
-that it is being changed, and last, without: a change that was cut is known by that word.
+The model stays as it is. What follows from the threshold is made anew: abstention, flags, the rule
+for groups, figures and report. `model.json` is written first, with the entry `changing`, and again
+last, without it; so a change that was cut is known by that entry.
 """
 
 import shlex
@@ -107,13 +107,13 @@ def change(
     table = replace(table, flags=_flags(after, table))
     report = scoring.score(after, table, scoring.facts(run))
     before = _before(run, name)
-    change = Change(
+    made = Change(
         after, before, point.threshold, after.card["threshold_reason"],
         _figures(table, index, before, report), report,
     )  # fmt: skip
     words += [] if positive is None else [f"--positive {shlex.quote(positive)}"]
-    _write(run, change, table, " ".join(words), render)
-    return change
+    _write(run, made, table, " ".join(words), render)
+    return made
 
 
 def _checked_positive(run: Run, wanted: str | None) -> str:

@@ -1,7 +1,7 @@
 """What was asked of a run's threshold, and what it gives: on val, which chose it, and on test.
 
-A sensitivity chosen on a few positive images holds for these; what it is elsewhere only an interval
-says, and test, which had no part in the choice.
+A sensitivity that was chosen on a few positive images holds for these images. An interval, and
+test, which had no part in the choice, say what it is elsewhere.
 """
 
 from typing import Any

@@ -142,7 +142,7 @@ def leftovers() -> list[Path]:
     found = []
     for part in (data_home() / "cache").glob(f".*{atomic.PART_SUFFIX}.npy"):
         target = part.with_name(part.name[1:].rpartition("-")[0] + part.suffix)
-        with contextlib.suppress(InputError), locked(target):
+        with contextlib.suppress(InputError), locked(target):  # else a process is making it
             found.append(part)
     return found
 

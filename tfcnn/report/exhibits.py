@@ -1,6 +1,6 @@
 """The images of a report: those behind each cell of the confusion matrix, and the worst errors."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tfcnn.report import attention, matrix, pictures
@@ -53,7 +53,6 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
     album = pictures.open_album(made.recipe.data, hashes)
     behind, worst = matrix.images_behind(made), matrix.surest_errors(made)
     paths, (answered, _) = made.part.paths, matrix.answers(made)
-    album = replace(album, background=made.recipe.data.background)
     uris = pictures.thumbnails(album, [[str(paths[i]) for i in row] for row in behind.values()])
     errors = [_row(made, int(i), int(answered[i]), ranks) for i in worst[:MAX_ERRORS]]
     no_maps = _illustrate(made, errors, album)

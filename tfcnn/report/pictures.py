@@ -56,16 +56,17 @@ def open_album(data: DataSettings | str, hashes: dict[str, str]) -> Album:
     """Find the images of a run; nothing is fetched or drawn anew.
 
     Args:
-        data: the recipe's, or only its `source`.
+        data: the recipe's, or a data set's name or a folder.
         hashes: see `Album`.
     """
-    source = data if isinstance(data, str) else data.source
-    if source in datasets.names() and not (datasets.data_home() / source).is_dir():
-        return Album(None, hashes)
+    data = DataSettings(source=data) if isinstance(data, str) else data
+    gone = Album(None, hashes, data.background)
+    if data.source in datasets.names() and not (datasets.data_home() / data.source).is_dir():
+        return gone
     try:
-        return Album(open_any(data, Reporter()), hashes)
+        return Album(open_any(data, Reporter()), hashes, data.background)
     except (TfcnnError, OSError):
-        return Album(None, hashes)
+        return gone
 
 
 def thumbnails(album: Album, queues: Sequence[Sequence[str]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a training finds in the folder that it is to write, and how it goes on with it."""
+"""The folder that a training writes: what it may replace there, and how it goes on with a run."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ __all__ = [
     "resumable",
 ]
 
-RESUMABLE = "what was begun can be gone on with: resume=True, or --resume"
+RESUMABLE = "to go on with what was begun: resume=True, or --resume"
 SHOWN = 6  # settings that are named when a run goes on
 
 
@@ -112,7 +112,7 @@ def check_same(recipe: Recipe, folder: Path) -> None:
 
 
 def _settled_as(recipe: Recipe, begun: Recipe) -> Recipe:
-    """Settle what a run settles by its images, mirroring, as the run did."""
+    """Settle mirroring as the run did, which settles it by its images."""
     return recipe.model_copy(update={"inputs": direction.as_in(recipe.inputs, begun.inputs)})
 
 
