@@ -251,7 +251,7 @@ SETS = (
              refusal=("3 folders (hospital A", "data.group_from=folder-above")),
     SmallSet("patients in the class folders", patients_inside, TWICE,
              hint="12 folders below the class folders (C001 and others) look like groups: "
-                  "data.group_from=folder"),
+                  "--set data.group_from=folder"),
     SmallSet("patients in the class folders, said so", patients_inside, TWICE, groups=12,
              settings={"group_from": "folder"}),
     SmallSet("patients in the class folders, by a regex", patients_inside, TWICE, groups=12,

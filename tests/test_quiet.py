@@ -98,7 +98,8 @@ def test_what_somebody_else_laid_there_is_not_used(shared, tmp_path, laid):
     details = quiet.write_details("what happened")
     assert details.read_text() == "what happened" and details.parent != shared
     assert stat.S_IMODE(details.parent.stat().st_mode) == 0o700
-    quiet.write_log("lost or elsewhere")
+    quiet.write_log("elsewhere")
+    assert quiet.log_path().read_text().strip() == "elsewhere"
     assert not list(elsewhere.iterdir())
 
 

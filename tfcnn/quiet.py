@@ -6,6 +6,7 @@ write to: in the system's temporary folder anyone may have laid a link under a n
 """
 
 import contextlib
+import functools
 import gc
 import os
 import stat
@@ -49,7 +50,12 @@ def _own_folder() -> Path:
     is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     if is_own and not stat.S_IMODE(found.st_mode) & 0o022:
         return folder
-    return Path(tempfile.mkdtemp(prefix=f"tfcnn-{os.getuid()}-"))
+    return _fresh_folder(tempfile.gettempdir())
+
+
+@functools.cache  # so that what is written to a log lies where a message says that it does
+def _fresh_folder(parent: str) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f"tfcnn-{os.getuid()}-", dir=parent))
 
 
 def write_details(text: str) -> Path:
