@@ -1,6 +1,5 @@
 """The entry point: runs the command line and turns every error into one line and an exit code."""
 
-import difflib
 import errno
 import gc
 import os
@@ -11,7 +10,7 @@ import traceback
 from typing import Any
 
 from tfcnn import quiet
-from tfcnn.errors import TfcnnError
+from tfcnn.errors import TfcnnError, did_you_mean
 
 __all__ = ["main"]
 
@@ -87,16 +86,13 @@ def _unknown_option(name: str, context: Any, command: str) -> str:
     from tfcnn.cli import app
 
     own = [text for parameter in context.command.params for text in parameter.opts]
-    near = difflib.get_close_matches(name, own, n=1)
     group: Any = get_command(app)
     others = [
         other for other, found in group.commands.items()
         if any(name in parameter.opts for parameter in found.params)
     ]  # fmt: skip
-    received = name
-    if near:
-        received += f" (did you mean {near[0]}?)"
-    elif others:
+    received = name + did_you_mean(name, own)
+    if received == name and others:
         received += f", which is an option of {', '.join(others)}"
     return f"{command}: expected an option that it has; received {received}; try {command} -h"
 

@@ -4,12 +4,11 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 `predict` answers without TensorFlow.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcnn.errors import InputError
+from tfcnn.errors import InputError, did_you_mean
 from tfcnn.progress import Reporter
 
 if TYPE_CHECKING:
@@ -95,8 +94,7 @@ def _unknown(name: str, expected: str, known: list[str]) -> InputError:
     """Return what is said of a name that is none of those known, and no folder."""
     path = Path(name).expanduser()
     beside = [folder.name for folder in path.parent.glob("*/")]
-    near = difflib.get_close_matches(path.name, [*known, *beside], n=1)
-    received = f"none of these (did you mean {near[0]}?)" if near else "none of these"
+    received = f"none of these{did_you_mean(path.name, [*known, *beside])}"
     return InputError(name, expected, received, f"one of {', '.join(known)}, or a folder's path")
 
 

@@ -1,6 +1,8 @@
 """The errors a person can act on, each with the exit code it ends a command with."""
 
-__all__ = ["CheckError", "InputError", "TfcnnError"]
+from collections.abc import Iterable
+
+__all__ = ["CheckError", "InputError", "TfcnnError", "did_you_mean"]
 
 
 class TfcnnError(Exception):
@@ -30,3 +32,11 @@ class CheckError(TfcnnError):
     """The input can be read, but a check that guards the result failed: exit code 3."""
 
     exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " (did you mean NEAR?)" for the known name that is most like one, "" without any."""
+    import difflib  # late: most commands make no such mistake
+
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

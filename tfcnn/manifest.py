@@ -111,6 +111,12 @@ class Manifest:
             by_pixels[row.pixels_sha256].append(row)
         return [rows for rows in by_pixels.values() if len(rows) > 1]
 
+    def said(self) -> list[str]:
+        """Return what a person must know: the notes, the files left out, the unreadable images."""
+        unreadable = (f"{row.path} ({row.unreadable})" for row in self.quarantined)
+        aside = [f"set aside, unreadable: {text}" for text in unreadable]
+        return [*self.notes, *self.source.left_out_lines(), *aside]
+
     def summary(self) -> str:
         """Say how much there is: "9,065 cells of 140 patients"."""
         images, groups = self.source.nouns

@@ -1,6 +1,5 @@
 """The run folder: all that is needed to use a trained model, and to know how it came about."""
 
-import difflib
 import hashlib
 import json
 import os
@@ -14,7 +13,7 @@ from typing import Any
 
 from tfcnn import atomic, datasets
 from tfcnn.decode import Decoder
-from tfcnn.errors import CheckError, InputError
+from tfcnn.errors import CheckError, InputError, did_you_mean
 
 __all__ = [
     "CARD_VERSION",
@@ -230,10 +229,8 @@ def find(name_or_path: str | Path) -> Path:
         )
     shipped = sorted(path.name for path in ZOO.glob("*") if path.name not in names())
     known = [*names(), *(f"{model} (shipped)" for model in shipped)]
-    near = difflib.get_close_matches(Path(name).name, [*names(), *shipped], n=1)
-    hint = f"one of: {', '.join(known)}"
-    received = f"no such run (did you mean {near[0]}?)" if near else "no such run"
-    raise InputError(name, "a run's name or path", received, hint)
+    received = f"no such run{did_you_mean(Path(name).name, [*names(), *shipped])}"
+    raise InputError(name, "a run's name or path", received, f"one of: {', '.join(known)}")
 
 
 def _candidates(name: str) -> list[Path]:

@@ -62,9 +62,7 @@ def evaluate(
         is_ruled=True,  # the run knows its classes: no other folders are taken for them
     )
     listed = _listed(run, source, group_regex, group_csv, columns)
-    notes = [*listed.notes, *listed.source.left_out_lines()]
-    notes += [f"set aside, unreadable: {row.path} ({row.unreadable})" for row in listed.quarantined]
-    notes += [f"of the training data: {note}" for note in own["notes"]]
+    notes = [*listed.said(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
     table = predict(run, listed, predictor)
     return scoring.score(run, table, {"engine": predictor.computed_by}, notes)

@@ -226,10 +226,8 @@ def _tell(recipe: Recipe, listed: Manifest, reporter: Reporter) -> None:
     reporter.note(f"images: {height} x {width} px (height x width), {colour}, {data.fit}")
     reporter.note(f"augmentation: {pipeline.describe(recipe.inputs)}")
     reporter.note(f"groups: {_groups_in_words(recipe, listed)}")
-    for note in (*listed.notes, *source.left_out_lines()):
+    for note in listed.said():
         reporter.note(note)
-    for row in listed.quarantined:
-        reporter.note(f"set aside, unreadable: {row.path} ({row.unreadable})")
     if listed.has_groups or source.is_benchmark or data.group_regex == "":
         return
     reporter.note(
