@@ -56,12 +56,12 @@ def main() -> None:
 
 
 def _notes(error: BaseException) -> list[str]:
-    """Return what was noted on an error on its way; a run that can be gone on with notes that."""
+    """Return the notes on an error; `training.begun` notes that a run can be resumed."""
     return getattr(error, "__notes__", [])
 
 
 def _continuation(is_begun: bool) -> str:
-    """Return the line that continues a command: where a run was not begun yet, the same again."""
+    """Return the line that continues a command; it is the same line if no run was begun."""
     words = sys.argv[1:]
     if is_begun:
         words = [*(word for word in words if word not in ("--fresh", "--resume")), "--resume"]

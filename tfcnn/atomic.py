@@ -100,7 +100,7 @@ class _Lines:
 
 
 def literal(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: an apostrophe stands before such.
+    """Return a text that no spreadsheet takes for a formula; those get an apostrophe in front.
 
     A text that begins with an apostrophe gets another, so that whoever takes away one apostrophe
     from the begin of a cell that has one, gets every text back.

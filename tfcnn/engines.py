@@ -29,11 +29,13 @@ class Engine(Protocol):
 
     Attributes:
         name: `litert`, `openvino` or `keras`.
-        version: of the package that computes.
     """
 
     name: str
-    version: str
+
+    @property
+    def version(self) -> str:
+        """The version of the package that computes."""
 
     def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
         """Return probabilities and features of uint8 `(batch, height, width, channels)`."""
@@ -112,12 +114,16 @@ class _LiteRT:
         quiet.silence()
         from ai_edge_litert.interpreter import Interpreter
 
-        self.path, self.version = path, version("ai-edge-litert")
+        self.path = path
         with quiet.stderr_to_log():  # the runtime greets on the file descriptor
             interpreter = Interpreter(str(path), num_threads=threads.cores())
             interpreter.allocate_tensors()
             self._run = interpreter.get_signature_runner("serving_default")
         self._interpreter = interpreter  # the runner does not keep it alive
+
+    @property
+    def version(self) -> str:
+        return version("ai-edge-litert")  # which takes a moment: a prediction does not ask
 
     def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
         outputs = self._run(images=np.ascontiguousarray(images))

@@ -34,7 +34,7 @@ class Groups:
     subject: object = ""
 
     def require(self, paths: Iterable[str]) -> None:
-        """Refuse where groups are known, but not of each of these images.
+        """Refuse if groups are known, but one of these images has none.
 
         Raises:
             InputError: naming the first without one.

@@ -136,7 +136,7 @@ def _default_name(image: Path, kernel: str, stride: int, padding: str) -> Path:
 
 
 def _free(wanted: Path, content: bytes) -> Path:
-    """Return the name, or with a number one that no other picture has: of two files `x.png`, say.
+    """Return a path that no other picture has: the wanted one, or one with a number.
 
     The same picture, written again, keeps its name.
     """

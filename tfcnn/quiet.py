@@ -38,7 +38,7 @@ def log_path() -> Path:
 
 
 def _own_folder() -> Path:
-    """Return a folder for temporary files that nobody else can write to; made where it lacks.
+    """Return a folder for temporary files that nobody else can write to; it is made if absent.
 
     Raises:
         OSError: if none can be made.

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -164,6 +163,8 @@ def unfinished() -> list[str]:
 
 def source_of(folder: Path) -> str | None:
     """Return `data.source` of the recipe in a run folder; None where there is none to be read."""
+    import tomllib  # late: a prediction needs no recipe
+
     try:
         content = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
         return str(content["data"]["source"])

@@ -1,4 +1,4 @@
-"""A few of many images for a check: of every class, and from all over it.
+"""A sample of many images for a check: some of every class, spread over it.
 
 A manifest is sorted by path, so its first rows are of one class and of one patient.
 """

@@ -133,7 +133,7 @@ class _Index:
                 self.stems["/".join([*parts[start:-1], stem])].append(path)
 
     def find(self, name: str) -> tuple[list[str], bool]:
-        """Return the images of a name, and whether no part of it says otherwise."""
+        """Return the images that a name may mean, and whether the whole name fits them."""
         plain = name.strip().replace("\\", "/").removeprefix(self.root).removeprefix("./")
         for given in (name, plain):
             if given in self.exact:

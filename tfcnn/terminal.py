@@ -147,7 +147,7 @@ def show_metrics(report: "Report", split: str, console: Console) -> None:
 def show_confusion(
     report: "Report", split: str, class_names: Sequence[str], console: Console
 ) -> None:
-    """Print what is taken for what, and by which rule; nothing where there are many classes."""
+    """Print the confusion matrix and its rule; nothing where there are many classes."""
     if len(class_names) > MOST_CLASSES:
         return
     console.print(f"{split}: true classes in rows, {_rule(report)} in columns", style="italic")

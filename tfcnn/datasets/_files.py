@@ -109,7 +109,7 @@ class Folder:
             yield from folder.all_left_out()
 
     def leave_out(self, kind: str) -> list[tuple[str, str]]:
-        """Return all that is in it as left out: its pictures for this reason."""
+        """Return all files in it as left out, its pictures for this reason."""
         return [*((path, kind) for path in self.all_images()), *self.all_left_out()]
 
 

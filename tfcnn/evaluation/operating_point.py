@@ -153,7 +153,7 @@ def _described(
 
 
 def _beside_default(threshold: float, reason: str) -> str:
-    """Say where a wish moves the threshold to the side on which its own class is found less."""
+    """Say where the threshold for a wish finds less of its own class than .5 does."""
     if reason.startswith("sensitivity") and threshold > DEFAULT_THRESHOLD:
         return "; stricter than .5: the highest that keeps this on val, and calls fewer positive"
     if reason.startswith("specificity") and threshold < DEFAULT_THRESHOLD:

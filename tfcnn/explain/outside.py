@@ -16,7 +16,7 @@ DARKEST = 16  # of 255: black, and what scaling an image leaves of it; stained c
 
 
 def background(images: npt.NDArray[np.uint8], darkest: int = DARKEST) -> Mask:
-    """Find the dark frame around a cell, say: dark pixels that are joined to the image's border.
+    """Find the dark frame around an object: dark pixels joined to the image's border.
 
     Args:
         images: uint8 `(n, height, width, channels)` in [0, 255].

@@ -1,4 +1,4 @@
-"""What image files hold: their kinds, and what Pillow does not give of them, or not rightly."""
+"""Image files: their kinds, and what Pillow drops of them or gets wrong."""
 
 from tfcnn.formats import jpeg, png, pnm, tiff, webp
 from tfcnn.formats.kinds import Kind
@@ -19,7 +19,7 @@ def deep(content: bytes, kind: Kind | None) -> Deep | None:
 
 
 def without_metadata(content: bytes, kind: Kind | None) -> bytes | None:
-    """Return a file without what its pixels do not depend on, or None where none can be made.
+    """Return a file reduced to what its pixels depend on, or None where none can be made.
 
     Raises:
         ValueError: if what pixels depend on is damaged.

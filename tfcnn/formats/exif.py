@@ -1,4 +1,4 @@
-"""Which way is up, by EXIF data however broken."""
+"""The orientation of an image by its EXIF data, also where these are broken."""
 
 from PIL import Image
 
@@ -11,7 +11,7 @@ KNOWN = range(1, 9)
 
 
 def orientation(image: Image.Image) -> int:
-    """Return how an image lies by its EXIF data, 1 to 8; 1 where these do not say it.
+    """Return the orientation in an image's EXIF data, 1 to 8; 1 where they do not say it.
 
     EXIF data are a TIFF file without pixels. Pillow's reader gives up at the first broken entry,
     but it knows other places where programs write the orientation.

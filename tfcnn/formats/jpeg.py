@@ -10,7 +10,7 @@ NEEDED = {0xE0: (b"JFIF\0", 16), 0xE1: (b"Exif\0", 8), 0xEE: (b"Adobe", 14)}
 
 
 def without_metadata(content: bytes) -> bytes | None:
-    """Return the image without comments and what programs add, but orientation and colours."""
+    """Return the image with the segments that its pixels, colours and orientation depend on."""
     kept, at = content[:2], 2
     while at + 4 <= len(content):
         marker, code, length = struct.unpack_from(">BBH", content, at)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from tfcnn import formats
 from tfcnn.formats import png, tiff
@@ -171,6 +171,8 @@ def _eight_bits(image: Image.Image, content: bytes = b"") -> Image.Image:
 
 
 def _from_lab(image: Image.Image) -> Image.Image:
+    from PIL import ImageCms  # rare, and slow to load
+
     lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     found = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
     if found is None:

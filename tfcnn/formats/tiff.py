@@ -193,7 +193,7 @@ def _directories(content: bytes) -> Iterator[Tags]:
 
 
 def _entry(content: bytes, order: str, place: str, at: int) -> tuple[int, tuple[int, ...]]:
-    """Return a tag and its values; none where they are no whole numbers, or lie outside."""
+    """Return a tag and its values; no values if they are not whole numbers or lie outside."""
     tag, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
     letter = INTEGERS.get(kind)
     at += struct.calcsize(f"={place}") + 4

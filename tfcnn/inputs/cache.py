@@ -128,7 +128,7 @@ class Kept:
 
 
 def kept() -> list[Kept]:
-    """Return the arrays, the one that was not used for longest first."""
+    """Return the arrays, least recently used first."""
     found = []
     for path in (data_home() / "cache").glob("[!.]*.npy"):
         with contextlib.suppress(FileNotFoundError):  # another process removed it meanwhile
@@ -168,7 +168,7 @@ def bound_bytes() -> int:
 
 
 def surplus(arrays: Sequence[Kept], keep_bytes: int) -> list[Kept]:
-    """Return those of `kept` that are too many, from its beginning."""
+    """Return the arrays over the bound, least recently used first; `arrays` as from `kept`."""
     total, found = sum(one.size_bytes for one in arrays), []
     for one in arrays:
         if total > keep_bytes:
@@ -178,7 +178,7 @@ def surplus(arrays: Sequence[Kept], keep_bytes: int) -> list[Kept]:
 
 
 def prune() -> str:
-    """Remove the arrays over the bound, but for the one used last; say so, or return ""."""
+    """Remove the arrays over the bound, except the one used last; return what to say, or ""."""
     arrays, gone = kept(), []
     for one in surplus(arrays, bound_bytes()):
         if one != arrays[-1]:

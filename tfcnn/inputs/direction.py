@@ -83,7 +83,7 @@ def by_images(
 
 
 def as_in(inputs: InputSettings, other: InputSettings) -> InputSettings:
-    """Settle mirroring where it is still "auto" as in other settings: of one fold of several."""
+    """Settle mirroring, where it is still "auto", as other settings did: those of a fold."""
     if inputs.augment.flip_horizontal != "auto":
         return inputs
     return _with_flip(inputs, other.augment.flip_horizontal)
@@ -175,7 +175,7 @@ def _folds(groups: npt.NDArray[np.str_]) -> Ints:
 
 
 def _shares_right(pictures: Floats, codes: Ints, folds: Ints) -> tuple[float, float]:
-    """Return which share of the pictures a classifier of others calls right, plain and mirrored."""
+    """Return the shares of pictures that a classifier of others has right: plain, mirrored."""
     wanted = np.eye(codes.max() + 1)[codes]
     right = np.zeros((2, len(codes)), bool)
     for fold in range(FOLDS):

@@ -51,7 +51,7 @@ def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
 
 
 def refuse_other_source(recipe: Recipe, folder: Path) -> None:
-    """Refuse to put a run of other images in a run's place, only for their folders' common name.
+    """Refuse to replace a run by one of other images, whose folder only has the same name.
 
     Raises:
         InputError: if the run that is there was trained on another source.
@@ -125,7 +125,7 @@ def make_room(folder: Path, reporter: Reporter) -> None:
 
 @contextlib.contextmanager
 def resumable(folder: Path) -> Iterator[None]:
-    """Note on whatever cuts the block short that the run can be gone on with, where it can.
+    """Note on an exception that leaves the block that the run can be resumed, if it can.
 
     A run that was there before must have been moved aside.
     """
@@ -138,7 +138,7 @@ def resumable(folder: Path) -> Iterator[None]:
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return settings by their whole keys; a list becomes a tuple, as a file gives the one only."""
+    """Return settings by their whole keys; lists become tuples, for files give only lists."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict):
