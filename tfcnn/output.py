@@ -62,7 +62,7 @@ def format_of(output: Path | None, as_json: bool, excel: bool = False) -> Format
     if excel and found == "jsonl":
         raise InputError("--excel", "a CSV", "JSON lines", "--output predictions.csv, or .xlsx")
     if found == "xlsx" and importlib.util.find_spec("openpyxl") is None:
-        hint = "pip install openpyxl, or --output predictions.csv --excel"
+        hint = "pip install 'tfcnn[excel]', or --output predictions.csv --excel"
         raise InputError(output, "the package openpyxl for .xlsx", "none", hint)
     return found
 
