@@ -1,5 +1,6 @@
 """What is more than 8 bits deep, signed, or counted from white: every value against its truth."""
 
+import base64
 import itertools
 import struct
 import zlib
@@ -74,6 +75,52 @@ def test_alpha_is_not_inverted(kind):
     factor = 257 if kind is np.uint8 else 1
     np.testing.assert_array_equal(whole[..., 0], 65535 - factor * of_black[..., 0])
     np.testing.assert_array_equal(whole[..., 1], factor * of_black[..., 1])
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("extra", [(2,), (0,), (0, 0), (2, 0)])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_other_channels_of_8_bits_may_lie_in_planes(colours, extra, layout, order):
+    samples = drawn(colours + len(extra), 255, np.uint8)
+    content = tiff(samples, colours // 2 + 1, extra=extra, order=order, planar=True,
+                   **LAYOUTS[layout])  # fmt: skip
+    opened = open_image(content)
+    picture = np.asarray(opened.image)
+    if extra[0] == 2:
+        np.testing.assert_array_equal(picture[..., 3], samples[..., colours])
+    np.testing.assert_array_equal(
+        picture.reshape(*SHAPE, -1)[..., :colours], samples[..., :colours]
+    )
+    assert len(opened.remarks) == (0 in extra)
+
+
+def test_differences_are_summed_up_whatever_packs_them():
+    samples = drawn(1, 255, np.uint8)
+    differences = np.diff(samples[..., 0], axis=1, prepend=np.uint8(0))
+    packed = np.insert(differences, 0, SHAPE[1] - 1, axis=1)  # PackBits: so many bytes as they are
+    tags = {tag: (4, 1, struct.pack("<I", value)) for tag, value in
+            ((256, SHAPE[1]), (259, 32773), (317, 2))}  # fmt: skip
+    content = tiff(packed[..., np.newaxis], 1, tags=tags)
+    np.testing.assert_array_equal(decoded(content, 1), samples)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_what_is_not_packed_holds_no_differences(kind):
+    """As libtiff has it: some programs leave the tag behind."""
+    samples = drawn(1, 255, kind)
+    plain, tagged = (
+        decoded(tiff(samples, 1, tags={317: (4, 1, struct.pack("<I", value))}), 1)
+        for value in (1, 2)
+    )
+    np.testing.assert_array_equal(tagged, plain)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_volume_in_one_image_is_not_taken_for_a_picture(kind):
+    tags = {32997: (4, 1, struct.pack("<I", 3))}
+    with pytest.raises(UnreadableImageError, match="a TIFF volume of 3 slices"):
+        open_image(tiff(drawn(1, 255, kind), 1, tags=tags))
 
 
 @pytest.mark.parametrize("photometry", [0, 1])
@@ -233,6 +280,40 @@ def test_deep_jpeg_2000s_are_scaled():
     values = drawn(1)[..., 0]
     pixels = decoded(encoded(values, "JPEG2000"), 1)[..., 0]
     np.testing.assert_array_equal(pixels, np.round(values / 257))
+
+
+# the upper half black, the lower white: Pillow 13 makes both black
+MISREAD = {
+    "12-bit colours": (
+        "0000CYEU2`4GM<}0000KW^{RQYH%_j00000YH%_j0000jYH%`W0000MX=r3}0000W0000W00RpL0000001sntY;pkr"
+        "000005C8xH2x@RLWB*V8Q2;Lh00000AOHXWAOHXW0000000000AOHXWAOHXW000000009E0RamE0Sf^E|55-900001"
+        "0RjXB00IA8017~0XlQU~XmI~z03`qcLvm$dbY)~9VtF7>aAj^vP(?=|c4cyNX>V>IGA=bPH2;tQ3IG5A004>r0soWV"
+        ";V=<UQyAOu(<)m+Y0ihGoq{D4U2{Mq_v(<LDCKFTK34G&l((JEpaP&H?o&j4%4m<dO%eAgqCVv`N8F}}`;^fia+)LV"
+        "Q$&5rXpew^r}!8E0My5e_W*DqB$ytt>jTa`RT}3*T<B|@fPka<2LNYks^vcfe}I7h*#"
+    ),
+    "9-bit grey": (
+        "0000CYEU2`4GM<}0000KW^{RQYH%_j00000YH%_j0000jYH%`W0000MX=r3}0000W0000W009UG0000001sntY;pkr"
+        "000005dZ)H-)e9&WB*V8Q2;3b00000AOHXWAOHXW0000000000AOHXWAOHXW00000000390RjI~01N;C009631Oxy9"
+        "|6BkHKuAzfSWr+{|6~9q00BdCWnpw>WFTUBAWv{*Zc0!^M<8}(a&u{KZXhx)H7+#&kN^q*00000X8-~Jli!)Z5l~YY"
+        "+wjvWTS95hhozl@B@|tAKqL3+kfA8$X{A0^@e!1_oz9>Fpd;>6M19I=kGV||_bH-3r{*F6)W?hW0B|8Bm>#j~1I|5E"
+        "qwod*XKJeDKLh{S"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISREAD)
+def test_jpeg_2000s_that_pillow_turns_black_are_refused(what):
+    content = base64.b85decode(MISREAD[what])
+    with pytest.raises(UnreadableImageError, match=f"{what}.*16-bit PNG"):
+        open_image(content)
+    assert histogram_of_16_bits(content) is None
+
+
+def test_signed_jpeg_2000s_have_no_black():
+    content = bytearray(encoded(drawn(1)[..., 0], "JPEG2000"))
+    content[content.find(b"\xff\x4f\xff\x51") + 42] |= 0x80
+    with pytest.raises(UnreadableImageError, match="signed samples"):
+        open_image(bytes(content))
 
 
 @pytest.mark.parametrize("deflated", [False, True])

@@ -152,6 +152,15 @@ def test_pixels_that_are_cut_short_stay_unreadable(format_name, share):
     assert "BytesIO" not in str(caught.value)
 
 
+def test_a_damaged_tiff_says_nothing_of_its_own(capfd):
+    """Libtiff writes what it misses to standard error, beside what we say of the file."""
+    content = bytearray(encoded(PIXELS, "TIFF", compression="tiff_lzw"))
+    content[len(content) // 3 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 3)
+    with pytest.raises(UnreadableImageError, match="damaged"):
+        open_image(bytes(content))
+    assert capfd.readouterr().err == ""
+
+
 def test_a_damaged_needed_chunk_stays_unreadable():
     whole = bytearray(encoded(PIXELS))
     whole[60] ^= 1

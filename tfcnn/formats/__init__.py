@@ -1,6 +1,6 @@
 """Image files: their kinds, and what Pillow drops of them or gets wrong."""
 
-from tfcnn.formats import jpeg, png, pnm, tiff, webp
+from tfcnn.formats import jpeg, jpeg2000, png, pnm, tiff, webp
 from tfcnn.formats.kinds import Kind
 from tfcnn.formats.samples import Deep
 
@@ -14,7 +14,10 @@ def deep(content: bytes, kind: Kind | None) -> Deep | None:
         NotReadError: if it is sound and of a layout that is not read.
         ValueError: if it is broken.
     """
-    found = {"PNG": png.deep, "TIFF": tiff.deep, "PPM": pnm.deep}.get(kind.pillow if kind else "")
+    name = kind.pillow if kind else ""
+    if name == "JPEG2000":
+        jpeg2000.refuse_misread(content)
+    found = {"PNG": png.deep, "TIFF": tiff.deep, "PPM": pnm.deep}.get(name)
     return found(content) if found else None
 
 

@@ -74,6 +74,7 @@ STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"\xff\x4f\xff\x51", _read("JPEG2000", "JPEG 2000")),
     (b"\0\0\0\x0cJXL \r\n\x87\n", _picture("a JPEG XL image")),
     (b"\xff\x0a", _picture("a JPEG XL image")),
+    (b"II\xbc\1", _picture("a JPEG XR image")),
     (b"8BPS", _picture("a Photoshop file (PSD)")),
     (b"gimp xcf", _picture("a GIMP file (XCF)")),
     (b"%!PS", _picture("a PostScript drawing (EPS)")),

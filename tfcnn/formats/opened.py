@@ -1,6 +1,7 @@
 """A file's bytes as an upright picture of 8 bits, with all its samples where it holds more."""
 
 import contextlib
+import ctypes
 import io
 import warnings
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from tfcnn import formats
 from tfcnn.formats import png, tiff
@@ -62,6 +63,17 @@ class Opened:
         return Image.alpha_composite(under, self.image).convert("RGB")
 
 
+def _hush_libtiff() -> None:
+    """Keep libtiff from writing to standard error of a damaged file; the error names that."""
+    with contextlib.suppress(OSError, AttributeError):  # a Pillow without it
+        set_handler = ctypes.CDLL(str(_imaging.__file__)).TIFFSetErrorHandler
+        set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_handler(None)
+
+
+_hush_libtiff()
+
+
 def from_pixels(pixels: npt.NDArray[np.uint8]) -> Opened:
     """Open what is no file: uint8 `(height, width)` or `(height, width, 1 | 3 | 4)`."""
     image = _eight_bits(Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels))
@@ -77,6 +89,8 @@ def from_file(content: bytes, kind: Kind | None) -> Opened:
     """
     names = readers(kind)
     deep = formats.deep(content, kind)
+    if deep is None and names == ("TIFF",) and tiff.is_misread(content):
+        deep = tiff.deep(content, any_depth=True)
     if deep is None:
         try:
             plain = tiff.without_metadata(content) if names == ("TIFF",) else content

@@ -18,7 +18,15 @@ from PIL import Image
 from tfcnn.formats.kinds import RAW
 from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, upright
 
-__all__ = ["deep", "first_tags", "pages", "size", "unread", "without_metadata"]
+__all__ = [
+    "deep",
+    "first_tags",
+    "is_misread",
+    "pages",
+    "size",
+    "unread",
+    "without_metadata",
+]
 
 Tags = dict[int, tuple[int, ...]]
 Bytes = npt.NDArray[np.uint8]
@@ -27,6 +35,7 @@ FILL_ORDER, STRIPS, ORIENTATION, CHANNELS = 266, 273, 274, 277
 STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 322, 323, 324, 325
 SUB_IMAGES, EXTRA, FORMAT = 330, 338, 339
+DEPTH = 32997  # slices of a volume
 DNG_VERSION, SENSOR = 50706, 32803  # the second: a photometry, of a colour filter array
 REDUCED, MASK = 1, 4  # bits of SUBFILE: a thumbnail, and what is to be seen of another image
 # all that pixels depend on: sizes and places, colour map, JPEG tables, subsampling
@@ -50,6 +59,7 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
 # the last two are wrong, and read all the same
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 MOST_ENTRIES = 65536  # a broken directory may claim any number
+UNPACKED, PACKBITS = 1, 32773  # values of COMPRESSION
 BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions of bytes, whatever they mean
 UNSIGNED, SIGNED, FLOATING, UNDEFINED = 1, 2, 3, 4  # values of FORMAT
 WHITE_IS_0, RGB, CMYK = 0, 2, 5  # values of PHOTOMETRIC
@@ -95,6 +105,8 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
     """
     tags = first_tags(content)
     _refuse_previews(tags, content)
+    if tags.get(DEPTH, (1,))[0] > 1:
+        raise NotReadError(f"a TIFF volume of {tags[DEPTH][0]:,} slices", "saving a slice each")
     bits, formats = tags.get(BITS, (1,)), set(tags.get(FORMAT, (1,)))
     if not any_depth and max(bits) <= 8 and formats <= {UNSIGNED, UNDEFINED}:
         return None
@@ -104,6 +116,19 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
     samples = _shaded(values, photometry, extra)
     unread = values.shape[2] - samples.shape[2] - (photometry == CMYK)
     return Deep(upright(samples, tags.get(ORIENTATION, (1,))[0]), unread)
+
+
+def is_misread(content: bytes) -> bool:
+    """Say whether Pillow gives wrong pixels of 8 bits, or none, of a layout that is read here.
+
+    It takes alpha and other channels in planes of their own for those of each pixel, and
+    PackBits' differences, which few programs write, for values.
+    """
+    tags = first_tags(content)
+    colours = COLOURS.get(tags.get(PHOTOMETRIC, (0,))[0])
+    others = colours is not None and tags.get(CHANNELS, (1,))[0] > colours
+    differs = tags.get(PREDICTOR) == (2,) and tags.get(COMPRESSION) == (PACKBITS,)
+    return differs or (others and tags.get(PLANAR) == (2,))
 
 
 def without_metadata(content: bytes) -> bytes:
@@ -219,7 +244,7 @@ def _values(content: bytes, tags: Tags, bits: int, signed: bool) -> npt.NDArray[
         rows = _rows(content, tags, part, together * bits)
         values = _unpacked(rows, bits, width * together, signed, content[:2] == b"II")
         values = values.reshape(height, width, together)
-        if tags.get(PREDICTOR) == (2,):
+        if tags.get(PREDICTOR) == (2,) and tags.get(COMPRESSION, (1,)) != (UNPACKED,):
             tile_width = tags[TILE_WIDTH][0] if TILES in tags else width
             values = _undone(values, tile_width)
         found.append(values)
