@@ -1,5 +1,7 @@
 """Whether left and right tell the classes: by names and by images; then nothing is mirrored."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from conftest import Heard
@@ -41,6 +43,18 @@ AUTO = InputSettings(augment=Augment(flip_horizontal="auto", brightness=0.1))
         ["左", "右"],
         ["arrow-up", "arrow-down"],
         ["text", "drawing"],
+        ["doleva", "doprava"],
+        ["ліво", "право"],
+        ["αριστερά", "δεξιά"],
+        ["sol", "sağ"],
+        ["bal", "jobb"],
+        ["kiri", "kanan"],
+        ["왼쪽", "오른쪽"],
+        ["बाएं", "दाएं"],
+        ["ขวามือ", "ซ้ายมือ"],
+        ["ימין", "שמאל"],
+        [unicodedata.normalize("NFD", name) for name in ("vänster", "höger")],  # from a Mac
+        [f"{digit:02}" for digit in range(10)],
     ],
     ids=" ".join,
 )
@@ -67,6 +81,8 @@ def test_names_that_name_a_direction_switch_mirroring_off(names):
         ["leftover", "meal"],
         ["grade_0", "grade_1", "grade_2"],
         ["vitamin E", "vitamin D"],
+        ["sol", "luna"],
+        ["001", "002", "003"],
     ],
     ids=" ".join,
 )

@@ -5,6 +5,7 @@ then by the training images themselves.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -26,7 +27,12 @@ links rechts linke linker linkes linken rechte rechter rechtes rechten linksseit
 gauche droite droit izquierda izquierdo derecha derecho esquerda esquerdo direita direito
 sinistra sinistro destra destro sinister dexter vänster höger venstre højre høyre
 lewo prawo lewy prawy lewa prawa лево право левый правый левая правая слева справа влево вправо
-يسار يمين east west eastward westward eastbound westbound ost osten westen
+vlevo vpravo doleva doprava levý pravý levá pravá vľavo ľavý lijevo desno levo lijevi desni
+ліво лівий ліва правий права вліво ляво дясно αριστερά δεξιά αριστερό δεξί αριστερός δεξιός
+esquerra dreta dereita stânga dreapta stanga vasen oikea vasemmalle oikealle kairė dešinė
+balra jobbra trái phải kiri kanan sağa ezker eskuin kushoto kulia
+يسار يمين اليسار اليمين أيسر أيمن چپ راست ימין שמאל
+east west eastward westward eastbound westbound ost osten westen
 clockwise counterclockwise anticlockwise cw ccw uhrzeigersinn gegenuhrzeigersinn
 mirrored mirror flipped gespiegelt chirality laterality dextrocardia
 arrow arrows pfeil pfeile text texts word words letter letters digit digits number numbers
@@ -34,11 +40,14 @@ character characters handwriting ocr ziffer ziffern zahl zahlen buchstabe buchst
 rotated rotation rot90 rot270
 """
 SIGNS = "左右←→⇐⇒↖↗↘↙⬅➡↶↷↺↻"
+# parts of names in scripts whose words are not told apart by letters alone
+SIDES = ("왼쪽", "오른쪽", "왼손", "오른손", "बाएं", "दाएं", "बाएँ", "दाएँ", "ซ้าย", "ขวา")
 NUMBERS = "zero one two three four five six seven eight nine"
 # parts of longer words, and short words: only where two names differ by them alone
 PARTS = ("left right", "links rechts", "gauche droit", "izquierd derech", "esquerd direit",
          "sinistr destr", "vänster höger", "east west", "лев прав")  # fmt: skip
-SHORT = ("l r", "e w", "b d", "p q", "od os", "ne nw", "se sw", "v h", "li re", "sol sag")
+SHORT = ("l r", "e w", "b d", "p q", "od os", "ne nw", "se sw", "v h", "li re", "sol sag",
+         "sol sağ", "bal jobb")  # fmt: skip
 
 SIDE = 8  # px of a thumbnail
 LOOKED_AT = 1000  # training images
@@ -101,15 +110,19 @@ def _with_flip(inputs: InputSettings, value: bool | str) -> InputSettings:
 
 def in_names(class_names: Iterable[str]) -> str:
     """Say why the names of classes suggest that left and right matter, "" where they do not."""
-    names = list(class_names)
+    # a Mac writes an accent as a character of its own
+    names = [unicodedata.normalize("NFC", name) for name in class_names]
     words = {name: _words(name) for name in names}
     for name in names:
-        if set(words[name]) & set(WORDS.split()) or set(name) & set(SIGNS):
+        has_sign = set(name) & set(SIGNS) or any(side in name for side in SIDES)
+        if has_sign or set(words[name]) & set(WORDS.split()):
             return f"a class is called {name!r}"
     characters = sorted({name for name in names if len(name) == 1})
     # 0 and 1 are mostly no and yes, and as digits look alike mirrored
     if len(characters) == len(names) > 1 and characters != ["0", "1"]:
         return f"the classes are called {', '.join(characters)}, as digits or letters are"
+    if len(names) == 10 and {name.lstrip("0") or "0" for name in names} == set("0123456789"):
+        return "the classes are called as digits are"
     if len({name.casefold() for name in names} & set(NUMBERS.split())) > 2:
         return "the classes are called as numbers are"
     joined = {name: f" {' '.join(found)} " for name, found in words.items()}
