@@ -2,6 +2,7 @@
 
 import io
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -159,6 +160,23 @@ def test_a_damaged_tiff_says_nothing_of_its_own(capfd):
     with pytest.raises(UnreadableImageError, match="damaged"):
         open_image(bytes(content))
     assert capfd.readouterr().err == ""
+
+
+def test_of_many_channels_pillow_says_nothing_of_its_own(tmp_path):
+    """In a process of its own: here pytest hears all logs."""
+    path = tmp_path / "spectrum.tif"
+    path.write_bytes(tiff(np.zeros((5, 4, 8), np.uint8), 1, extra=(0,) * 7))
+    code = (
+        "import sys, pathlib; from tfcnn.decode import open_image; "
+        "print(*open_image(pathlib.Path(sys.argv[1]).read_bytes()).remarks)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == (
+        "channels that are neither colour nor alpha, which are not read: 7"
+    )
+    assert done.stderr == ""
 
 
 def test_a_damaged_needed_chunk_stays_unreadable():

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = ["FORMATS", "Opened", "from_file", "from_pixels", "is_deep", "readers"
 
 # of metadata: whatever is in them, the pixels are sound or the file is named
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else standard error hears it
 
 # no others are ever opened: for EPS Pillow starts a program
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
