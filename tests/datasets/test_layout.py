@@ -6,7 +6,7 @@ import pytest
 from dataset_fakes import write_files
 
 from tfcnn.datasets import Source
-from tfcnn.datasets._layout import split_of
+from tfcnn.datasets._names import split_of
 from tfcnn.datasets.folder import LayoutError, open_folder
 from tfcnn.errors import InputError
 

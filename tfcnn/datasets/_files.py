@@ -14,9 +14,12 @@ from tfcnn import atomic
 from tfcnn.decode import HEAD_BYTES, is_picture
 
 __all__ = [
+    "AUGMENTED",
+    "IMAGE_FOLDER",
     "IMAGE_SUFFIXES",
     "Folder",
     "from_names",
+    "is_aside",
     "is_ignored",
     "is_image_name",
     "is_litter",
@@ -53,15 +56,14 @@ LITTER = frozenset(
 )
 MASK_WORDS = (
     r"masks?|seg|segm|segmentations?|gt|ground[ _-]?truth|annotations?|annotated|labelmap"
-    r"|superpixels"
+    r"|superpixels|labels?|overlays?|contours?"
 )
+MOST_MASKS = 3  # of an image; where there are more of that name, these are the images
 MASK_STEM = re.compile(rf"(.+?)[ _.-]+(?:{MASK_WORDS})(?:[ _.-]*\d+)?", re.IGNORECASE)
 MASK_FIRST = re.compile(rf"(?:{MASK_WORDS})[ _.-]+(.+)", re.IGNORECASE)
 # beside the images themselves, folders of what was drawn over or made from them
-MASK_FOLDER = re.compile(
-    rf"(?:{MASK_WORDS}|labels?|overlays?|augmented|augmentations?|thumbs?|thumbnails?|previews?)",
-    re.IGNORECASE,
-)
+MASK_FOLDER = re.compile(rf"(?:{MASK_WORDS}|thumbs?|thumbnails?|previews?)", re.IGNORECASE)
+AUGMENTED = re.compile(r"aug|augmented|augmentations?", re.IGNORECASE)
 IMAGE_FOLDER = re.compile(
     r"images?|imgs?|pictures?|pics?|photos?|originals?|raw|jpe?gs?|pngs?|tiffs?|tifs?|bmps?",
     re.IGNORECASE,
@@ -200,13 +202,15 @@ def kinds(names: Iterable[str], head: Callable[[str], bytes]) -> dict[str, str]:
         head: returns the first `HEAD_BYTES` of one, read only where the name tells nothing.
     """
     found = {name: _kind(name, head) for name in names}
-    stems = {PurePath(name).stem.casefold() for name, kind in found.items() if not kind}
-    for name, kind in found.items():
-        stem = PurePath(name).stem.casefold()
+    stems = {name: _stem(name) for name, kind in found.items() if not kind}
+    images = set(stems.values())
+    masks = []
+    for name, stem in stems.items():
         matches = (pattern.fullmatch(stem) for pattern in (MASK_STEM, MASK_FIRST))
-        if not kind and any(match and match[1] in stems for match in matches):
-            found[name] = MASK
-    return found
+        if any(match and match[1] in images for match in matches):
+            masks.append(name)
+    is_few = len(masks) <= MOST_MASKS * (len(stems) - len(masks))
+    return {**found, **dict.fromkeys(masks if is_few else (), MASK)}
 
 
 def from_names(
@@ -271,12 +275,37 @@ def set_masks_aside(folder: Folder, is_class: bool = True) -> None:
     )
     own = []
     for child in folder.folders:
-        if has_images and MASK_FOLDER.fullmatch(child.name):
+        if has_images and is_aside(child, folder):
             folder.left_out += child.leave_out(f"in a folder {child.name}")
         else:
             set_masks_aside(child)
             own.append(child)
     folder.folders = own
+
+
+def is_aside(child: Folder, parent: Folder) -> bool:
+    """Say whether a folder holds masks, overlays or copies of the images beside it.
+
+    Copies are known by their names, which are those of the others or hold them: the images of a
+    folder `augmented` may as well be the only ones of their kind.
+    """
+    if not AUGMENTED.fullmatch(child.name):
+        return MASK_FOLDER.fullmatch(child.name) is not None
+    within = set(child.all_images())
+    others = {_stem(path) for path in parent.all_images() if path not in within}
+    copies = sum(_holds(_stem(path), others) for path in within)
+    return bool(within) and 2 * copies > len(within)
+
+
+def _holds(stem: str, others: set[str]) -> bool:
+    """Say whether a name begins or ends with another: `aug_x_2`, `x (1)`."""
+    words = [0, *(at for cut in re.finditer(r"[^0-9a-zA-Z]+", stem) for at in cut.span())]
+    words.append(len(stem))
+    return any(stem[:at] in others or stem[at:] in others for at in words)
+
+
+def _stem(path: str) -> str:
+    return PurePath(path).stem.casefold()
 
 
 def is_image_name(name: str) -> bool:

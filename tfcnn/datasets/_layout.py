@@ -1,51 +1,27 @@
-"""Which folders are splits, which are classes, and which hold what belongs together."""
+"""From a folder that was read to a listing: splits, classes, images, and all that is left out."""
 
-import re
-import shlex
-from collections import Counter, defaultdict
+import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfcnn import atomic
-from tfcnn.datasets import Item, LeftOut, Official
-from tfcnn.datasets._files import IMAGE_FOLDER, MASK_FOLDER, Folder, is_utf8, set_masks_aside
+from tfcnn.datasets import Item, LeftOut, Official, in_words
+from tfcnn.datasets._classes import (
+    LayoutError,
+    Part,
+    Place,
+    few,
+    inner_folders,
+    official_folders,
+    parts_of,
+)
+from tfcnn.datasets._files import AUGMENTED, Folder, is_aside, is_utf8, set_masks_aside
+from tfcnn.datasets._names import ANNOTATIONS, WRAPPER, split_of, splits_of
 from tfcnn.errors import InputError
 
 __all__ = ["Layout", "LayoutError", "arrange"]
-
-SPLITS: tuple[Official, ...] = ("train", "val", "test")
-# `eval` is the test set beside train and val, and val beside train and test; `pred` has no labels
-SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training", "trn", "tr", "trainval"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "development"), "val"),
-    **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
-    **dict.fromkeys(("eval", "evaluation", "evaluate"), "eval"),
-    **dict.fromkeys(("pred", "predict", "prediction", "unlabelled", "unlabeled"), "pred"),
-}
-NOISE = frozenset(
-    {"set", "sets", "data", "dataset", "image", "images", "img", "imgs", "pictures", "photos"}
-    | {"split", "folder", "dir", "seg", "cls", "files", "samples", "subset"}
-)
-GLUED = re.compile(r"(set|data|dataset|images|imgs)$")
-FOLD = re.compile(r"(k[ _-]?)?(fold|cv)s?[ _.-]*\d+", re.IGNORECASE)
-WRAPPER = re.compile(rf"data(sets?)?|{IMAGE_FOLDER.pattern}", re.IGNORECASE)
-FEW = 0.1  # images that lie beside sub-folders, of those in a folder whose sub-folders are classes
-SHOWN = 4
-
-
-class LayoutError(InputError):
-    """Folders that can be read in two ways; the hint names the setting for each."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A class folder, of one split, or below one of the folders that belong together."""
-
-    label: str
-    official: Official
-    folder: Folder
-    above: str = ""
 
 
 @dataclass
@@ -63,32 +39,6 @@ class Layout:
     items: list[Item] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Tops:
-    """Folders beside each other, and the names of the folders in them that hold images."""
-
-    names: dict[str, set[str]]
-    direct: int
-    total: int
-
-    @property
-    def inner(self) -> "Counter[str]":
-        return Counter(name for names in self.names.values() for name in names)
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether most of the folders below occur in several upper ones, with few images beside."""
-        inner = self.inner
-        shared = [count for count in inner.values() if count > 1]
-        is_bare = self.direct <= FEW * self.total
-        return is_bare and len(inner) > 1 and bool(shared) and 2 * sum(shared) >= inner.total()
-
-    @property
-    def are_groups(self) -> bool:
-        """Whether there are more upper folders than different names below: patients, say."""
-        return len(self.names) > len(self.inner)
 
 
 def arrange(tree: Folder, group_from: str = "name", *, is_ruled: bool = False) -> Layout:
@@ -113,13 +63,16 @@ def arrange(tree: Folder, group_from: str = "name", *, is_ruled: bool = False) -
     children = [child for child in root.folders if child is not duplicate]
     splits = _splits(root, children, aside, notes)
     tops = [
-        (official, child)
+        Place(official, child)
         for official, parent in splits or [("", root)]
         for child in (children if parent is root else _look_through(parent, aside)[0].folders)
+        if not _is_text_only(child)
     ]
-    for _, top in tops:
-        set_masks_aside(top)
-    parts = _parts(root, tops, group_from, is_ruled, notes)
+    for top in tops:
+        set_masks_aside(top.folder)
+        if not is_ruled:
+            _refuse_augmented(root, top.folder)
+    parts = parts_of(root, tops, group_from, is_ruled, notes)
     layout = Layout(root.path, notes=notes)
     _fill(layout, tree, parts, aside, group_from)
     _check_classes(layout, root, bool(splits))
@@ -150,30 +103,38 @@ def _wrapped(folder: Folder) -> Folder | None:
         return children[0] if children[0].folders and (not folder.images or inner[1:]) else None
     full = [child for child in children if child.count]
     wraps = [child for child in full if WRAPPER.fullmatch(child.name) or split_of(child.name)]
-    others = [child for child in full if not MASK_FOLDER.fullmatch(child.name)]
+    others = [child for child in full if not is_aside(child, folder)]
     return wraps[0] if others == wraps and len(wraps) == 1 and wraps[0].folders else None
 
 
-def split_of(name: str) -> str:
-    """Return the split that a folder's name means (`eval` and `pred` are words too), or ""."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold().replace("hold-out", "holdout")
-    words = re.findall(r"[^\W\d_]+", spaced.replace("hold_out", "holdout"))
-    words = [word for word in words if word not in NOISE]
-    if words == ["train", "val"]:
-        return "train"
-    if len(words) != 1:
-        return ""
-    return SPLIT_WORDS.get(words[0]) or SPLIT_WORDS.get(GLUED.sub("", words[0]), "")
+def _is_text_only(folder: Folder) -> bool:
+    """Say whether a folder holds annotations of images, but no image: it is no empty class."""
+    is_named = ANNOTATIONS.fullmatch(folder.name) is not None
+    return is_named and not folder.count and any(folder.all_left_out())
+
+
+def _refuse_augmented(root: Folder, folder: Folder) -> None:
+    """Refuse a folder of augmented images whose names do not say whether they are copies."""
+    for child in folder.folders:
+        if AUGMENTED.fullmatch(child.name) and 0 < child.count < folder.count:
+            others = folder.count - child.count
+            raise LayoutError(
+                root.path,
+                "images that are surely no copies of others",
+                f"{child.count:,} in {folder.name}/{child.name} beside {others:,} others",
+                f"data.ignore={child.name} where these are copies, or another name for that folder",
+            )
+        _refuse_augmented(root, child)
 
 
 def _splits(
     root: Folder, children: list[Folder], aside: dict[int, str], notes: list[str]
 ) -> list[tuple[Official, Folder]]:
     """Return the folder of each split, or nothing where the children of the root are classes."""
-    named = [(split_of(child.name), child) for child in children]
-    splits = _official(root, [(split, child) for split, child in named if split])
+    named = _named(root, children)
+    splits = official_folders(root, [(split, child) for split, child in named if split])
     others = [child for split, child in named if not split]
-    full = [child for child in others if child.count and not MASK_FOLDER.fullmatch(child.name)]
+    full = [child for child in others if child.count and not is_aside(child, root)]
     train = splits.get("train")
     # a folder of images that is called train may well be a class of vehicles
     is_certain = train is not None and bool(train.folders) and not train.images
@@ -185,8 +146,7 @@ def _splits(
     if full:
         expected = f"only {', '.join(child.name for child in splits.values())}"
         received = f"also {', '.join(child.name for child in full)}"
-        ignored = f"--set data.ignore={shlex.quote(full[0].name)}"
-        raise LayoutError(root.path, expected, received, f"moving it elsewhere, or {ignored}")
+        raise LayoutError(root.path, expected, received, "moving it elsewhere, or data.ignore")
     if train is None:
         received = f"only {' and '.join(child.name for child in splits.values())}"
         raise InputError(root.path, "a train folder beside the others", received, "adding it")
@@ -199,128 +159,25 @@ def _splits(
     return list(splits.items())
 
 
+def _named(root: Folder, children: list[Folder]) -> list[tuple[str, Folder]]:
+    """Return the split that each folder's name means, alone or beside the others."""
+    named = [(split_of(child.name), child) for child in children]
+    full = [child for child in children if child.count and not is_aside(child, root)]
+    if len(full) > 1 and all(child.folders and not child.images for child in full):
+        words = dict(zip(map(id, full), splits_of([child.name for child in full]), strict=True))
+        if all(words.values()) and "train" in words.values():
+            return [(words.get(id(child), split), child) for split, child in named]
+    return named
+
+
 def _refuse_unlabelled(root: Folder, named: list[tuple[str, Folder]], full: list[Folder]) -> None:
     """Refuse a folder `test` beside class folders: it hardly is one of them."""
     odd = [child for split, child in named if split not in ("", "train") and child.images]
     if len(full) > 1 and odd:
         received = f"also {', '.join(child.name for child in odd)}"
-        classes = _few(child.name for child in full)
-        hint = f"--set data.ignore={shlex.quote(odd[0].name)}, or another name if it is a class"
+        classes = few(child.name for child in full)
+        hint = f"data.ignore={odd[0].name}, or another name for it where it is a class"
         raise LayoutError(root.path, f"only class folders, such as {classes}", received, hint)
-
-
-def _official(root: Folder, named: list[tuple[str, Folder]]) -> dict[Official, Folder]:
-    """Return one folder for each official split, in the order of their names."""
-    words = {split for split, _ in named}
-    stands_for = "val" if "test" in words else "test"
-    splits: dict[Official, Folder] = {}
-    for word, child in named:
-        if word == "pred":
-            continue
-        split: Official = next(s for s in SPLITS if s == (stands_for if word == "eval" else word))
-        if split in splits:
-            received = f"{splits[split].name} and {child.name}"
-            raise InputError(
-                root.path, f"one folder of the {split} split", received, "merging them"
-            )
-        splits[split] = child
-    return splits
-
-
-def _parts(
-    root: Folder,
-    tops: list[tuple[Official, Folder]],
-    group_from: str,
-    is_ruled: bool,
-    notes: list[str],
-) -> list[Part]:
-    """Decide whether the upper folders are the classes, or the folders in them."""
-    found = _look_at([top for _, top in tops])
-    below = [(official, top, inner) for official, top in tops for inner in _inner(top)]
-    if group_from == "folder-above":
-        return [Part(inner.name, official, inner, top.name) for official, top, inner in below]
-    names = [name for name in found.names if FOLD.fullmatch(name)]
-    if len(names) > 1 and len(names) == len(found.names):
-        _check_folds(root, found, is_ruled and group_from == "name")
-        notes.append(f"{_few(found.names)}: folds, looked through; images of one fold may part")
-        return [Part(inner.name, official, inner) for official, _, inner in below]
-    words = {split_of(name) for name in found.inner}
-    if found.is_shared and "train" in words and words <= {"train", "val", "test", "eval"}:
-        notes.append(f"{_few(found.inner)}: the splits, each inside of a class folder")
-        return [_inverted(root, top, inner) for _, top, inner in below]
-    if found.is_shared and not (is_ruled and group_from == "name"):
-        _ask(root, found, group_from)
-    return [Part(top.name, official, top) for official, top in tops]
-
-
-def _inverted(root: Folder, top: Folder, inner: Folder) -> Part:
-    named = [(split_of(child.name), child) for child in _inner(top)]
-    splits = _official(root, named)
-    return Part(top.name, next(key for key, child in splits.items() if child is inner), inner)
-
-
-def _check_folds(root: Folder, found: _Tops, is_ruled: bool) -> None:
-    """Refuse folds that nothing says how to take."""
-    received = f"{len(found.names)} folds ({_few(found.names)})"
-    if any(split_of(name) == "train" for name in found.inner):
-        hint = f"one of them, such as {root.path / min(found.names)}"
-        raise LayoutError(root.path, "one split into train and test", received, hint)
-    if len(found.inner) < 2:
-        hint = "class folders in each fold"
-        raise LayoutError(root.path, "class folders", f"{received} without any", hint)
-    if not is_ruled:
-        raise LayoutError(
-            root.path, "class folders",
-            f"{received}, each with folders {_few(found.inner)}",
-            "--set data.group_from=folder-above, which keeps each fold on one side, or "
-            "--set data.group_regex='' to pay no heed to folds",
-        )  # fmt: skip
-
-
-def _ask(root: Folder, found: _Tops, group_from: str) -> None:
-    """Refuse folders that share the folders in them, where no setting says which are classes."""
-    upper, lower = _few(found.names), _few(found.inner)
-    if group_from == "folder" and not (found.are_groups and len(found.inner) < 3):
-        return
-    above = f"--set data.group_from=folder-above where {lower} are the classes"
-    below = f"--set data.group_from=folder where {upper} are"
-    none = f"--set data.group_regex='' where {upper} are, and there are no groups"
-    tries = {"folder": [above], "name": [above, below, none]}[group_from]
-    raise LayoutError(
-        root.path,
-        "folders that are surely classes, or surely groups such as patients",
-        f"{len(found.names)} folders ({upper}) that share the folders in them ({lower})",
-        "; or ".join(tries),
-    )
-
-
-def _look_at(tops: Iterable[Folder]) -> _Tops:
-    names: dict[str, set[str]] = defaultdict(set)
-    direct = total = 0
-    for top in tops:
-        inner = _inner(top)
-        names[top.name] |= {folder.name for folder in inner}
-        total += top.count
-        direct += top.count - sum(folder.count for folder in inner)
-    return _Tops({name: inner for name, inner in names.items() if inner or direct}, direct, total)
-
-
-def _inner(top: Folder) -> list[Folder]:
-    """Return the folders with images in a folder; `images` and the like are looked through."""
-    found = []
-    for child in top.folders:
-        if IMAGE_FOLDER.fullmatch(child.name):
-            found += _inner(child)
-        elif child.count:
-            found.append(child)
-    return found
-
-
-def _few(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    if len(listed) <= SHOWN + 1:
-        return ", ".join(listed)
-    return f"{', '.join(listed[:SHOWN])} and {len(listed) - SHOWN} more"
 
 
 def _fill(
@@ -330,16 +187,19 @@ def _fill(
     below = f"{layout.root}/"
 
     def leave(found: Iterable[tuple[str, str]], label: str = "") -> None:
-        layout.left_out += [
-            LeftOut(atomic.printable(path.removeprefix(below)), kind, label) for path, kind in found
-        ]
+        for path, kind in found:
+            is_below = path.startswith(below)
+            shown = path.removeprefix(below) if is_below else os.path.relpath(path, layout.root)
+            layout.left_out.append(LeftOut(atomic.printable(shown), kind, label))
 
     taken = set()
     for part in parts:
         if not is_utf8(part.label):
             shown, hint = layout.root / atomic.printable(part.label), "renaming the folder"
             raise InputError(shown, "a class name in UTF-8", "other bytes", hint)
-        folders = {path: one.name for one in _inner(part.folder) for path in one.all_images()}
+        folders = {
+            path: one.name for one in inner_folders(part.folder) for path in one.all_images()
+        }
         taken.add(id(part.folder))
         layout.items += [
             Item(
@@ -379,16 +239,13 @@ def _outside(folder: Folder, taken: set[int], aside: dict[int, str]) -> list[tup
 
 def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
     trained = {item.label for item in layout.items if item.official in ("", "train")}
-    if len(trained) < 2:
-        received = f"{len(trained)} ({', '.join(sorted(trained))})" if trained else "none"
-        hint = "the folder whose sub-folders are the classes (is the path one level off?)"
-        loose = [one.path for one in layout.left_out if one.kind == "loose images"]
-        if loose:
-            received += f", but {len(loose):,} loose images, such as {min(loose)}"
-            within = [child.path for child in root.folders if split_of(child.name) == "train"]
-            where = within[0] if has_splits and within else root.path
-            hint = f"a folder for each class, such as {where / 'CLASS'}, with its images in it"
-        raise InputError(root.path, "at least 2 class folders", received, hint)
+    if len(trained) < 2 or "jpegimages" in map(str.casefold, trained):
+        _refuse_classes(layout, root, has_splits, trained)
+    for split in ("val", "test"):
+        seen = {item.label for item in layout.items if item.official == split}
+        if seen and trained - seen:
+            layout.notes.append(f"{split}: no images of {few(trained - seen)}, of which it says "
+                                "nothing")  # fmt: skip
     unknown = {item.label for item in layout.items} - trained
     if unknown:
         raise InputError(
@@ -397,3 +254,28 @@ def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
             f"also {', '.join(sorted(unknown))}",
             "the same class folders in train, val and test",
         )
+
+
+def _refuse_classes(layout: Layout, root: Folder, has_splits: bool, trained: set[str]) -> None:
+    """Refuse what holds no two classes, and say what it holds."""
+    received = f"{len(trained)} ({', '.join(sorted(trained))})" if trained else "none"
+    hint = "the folder whose sub-folders are the classes (is the path one level off?)"
+    loose = [one.path for one in layout.left_out if one.kind == "loose images"]
+    annotated = [one.path for one in layout.left_out if _is_annotation(one)]
+    if loose:
+        received += f", but {len(loose):,} loose images, such as {min(loose)}"
+        within = [child.path for child in root.folders if split_of(child.name) == "train"]
+        where = within[0] if has_splits and within else root.path
+        hint = f"a folder for each class, such as {where / 'CLASS'}, with its images in it"
+    elif layout.left_out and not layout.items:
+        received += f", but {in_words(layout.left_out)}"
+    if annotated:
+        received += f"; annotations, such as {min(annotated)}, as for object detection"
+        hint = "a folder for each class, with the images that the annotations say are of it"
+    raise InputError(root.path, "at least 2 class folders", received, hint)
+
+
+def _is_annotation(one: LeftOut) -> bool:
+    parents = one.path.split("/")[:-1]
+    is_text = one.kind in (".xml", ".json", ".txt", ".csv")
+    return is_text and any(map(ANNOTATIONS.fullmatch, parents))

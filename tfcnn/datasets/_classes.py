@@ -1,0 +1,236 @@
+"""Which folders are the classes, and which hold what belongs together."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tfcnn.datasets import Official
+from tfcnn.datasets._files import AUGMENTED, IMAGE_FOLDER, Folder
+from tfcnn.datasets._names import FOLD, VIEW, split_of
+from tfcnn.errors import InputError
+
+__all__ = ["LayoutError", "Part", "Place", "few", "inner_folders", "official_folders", "parts_of"]
+
+SPLITS: tuple[Official, ...] = ("train", "val", "test")
+FEW = 0.1  # images that lie beside sub-folders, of those in a folder whose sub-folders are classes
+SHOWN = 4
+
+
+class LayoutError(InputError):
+    """Folders that can be read in two ways; the hint names the setting for each."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A class folder, of one split, or below one of the folders that belong together."""
+
+    label: str
+    official: Official
+    folder: Folder
+    above: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, its split, and the names of the folders it lies in, from the upper ones on."""
+
+    official: Official
+    folder: Folder
+    above: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return (*self.above, self.folder.name)
+
+
+@dataclass(frozen=True)
+class _Tops:
+    """Folders of one level, and the names of the folders in them that hold images."""
+
+    names: dict[str, set[str]]
+    direct: int
+    total: int
+
+    @property
+    def inner(self) -> "Counter[str]":
+        return Counter(name for names in self.names.values() for name in names)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether most folders below recur in several of the upper ones, and nothing else is."""
+        inner = self.inner
+        shared = [count for count in inner.values() if count > 1]
+        is_bare = self.direct <= FEW * self.total
+        return is_bare and len(inner) > 1 and bool(shared) and 2 * sum(shared) >= inner.total()
+
+    @property
+    def are_groups(self) -> bool:
+        """Whether there are more upper folders than different names below: patients, say."""
+        return len(self.names) > len(self.inner)
+
+
+def parts_of(
+    root: Folder, tops: list[Place], group_from: str, is_ruled: bool, notes: list[str]
+) -> list[Part]:
+    """Decide whether the upper folders are the classes, or folders in them."""
+    found, below = _look_at(tops), _below(tops)
+    is_open = group_from == "name" and not is_ruled
+    lowest = _lowest(tops)
+    if group_from == "folder-above":
+        return _grouped_above(lowest)
+    names = [name for name in found.names if FOLD.fullmatch(name)]
+    if len(names) > 1 and len(names) == len(found.names):
+        _check_folds(root, found, is_ruled and group_from == "name")
+        notes.append(f"{few(found.names)}: folds, looked through; images of one fold may part")
+        return [Part(one.folder.name, one.official, one.folder) for one in below]
+    if is_open and any(one.above[1:] for one in lowest):
+        _ask(root, found, lowest)
+    words = {split_of(name) for name in found.inner}
+    if found.is_shared and "train" in words and words <= {"train", "val", "test", "eval"}:
+        notes.append(f"{few(found.inner)}: the splits, each inside of a class folder")
+        return [part for top in tops for part in _inverted(root, top)]
+    is_hopeless = group_from == "folder" and found.are_groups and len(found.inner) < 3
+    if found.is_shared and (is_open or is_hopeless):
+        _ask(root, found, below, is_hopeless)
+    return [Part(top.folder.name, top.official, top.folder) for top in tops]
+
+
+def official_folders(root: Folder, named: list[tuple[str, Folder]]) -> dict[Official, Folder]:
+    """Return one folder for each official split, in the order of their names."""
+    words = {split for split, _ in named}
+    stands_for = "val" if "test" in words else "test"
+    splits: dict[Official, Folder] = {}
+    for word, child in named:
+        if word == "pred":
+            continue
+        split: Official = next(s for s in SPLITS if s == (stands_for if word == "eval" else word))
+        if split in splits:
+            received = f"{splits[split].name} and {child.name}"
+            raise InputError(
+                root.path, f"one folder of the {split} split", received, "merging them"
+            )
+        splits[split] = child
+    return splits
+
+
+def _inverted(root: Folder, top: Place) -> list[Part]:
+    splits = official_folders(
+        root, [(split_of(child.name), child) for child in inner_folders(top.folder)]
+    )
+    return [Part(top.folder.name, official, child) for official, child in splits.items()]
+
+
+def _below(places: Iterable[Place]) -> list[Place]:
+    """Return the folders with images in these folders."""
+    return [
+        Place(one.official, inner, one.path)
+        for one in places
+        for inner in inner_folders(one.folder)
+    ]
+
+
+def _lowest(tops: list[Place]) -> list[Place]:
+    """Return the folders below the upper ones that are the classes, if these are not.
+
+    It is the deepest level where few names recur in many folders (`hospital/patient/{ill,well}`),
+    magnifications, dates and other views of one patient not counted; else the level below.
+    """
+    chosen = parents = _below(tops)
+    while parents:
+        found, inner = _look_at(parents), _below(parents)
+        are_views = all(VIEW.fullmatch(name) or split_of(name) for name in found.inner)
+        if found.is_shared and found.are_groups and not are_views:
+            chosen = inner
+        parents = inner
+    return chosen
+
+
+def _grouped_above(places: list[Place]) -> list[Part]:
+    """Take folders as classes, and the patient's folder above each as the group."""
+    chains = []
+    for one in places:
+        chain = [name for name in one.above if not (VIEW.fullmatch(name) or split_of(name))]
+        chains.append(tuple(chain) or one.above)
+    homes: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for known in chains:
+        homes[known[-1]].add(known)
+    return [
+        Part(
+            one.folder.name, one.official, one.folder,
+            known[-1] if len(homes[known[-1]]) == 1 else "/".join(known),
+        )
+        for one, known in zip(places, chains, strict=True)
+    ]  # fmt: skip
+
+
+def _check_folds(root: Folder, found: _Tops, is_ruled: bool) -> None:
+    """Refuse folds that nothing says how to take."""
+    received = f"{len(found.names)} folds ({few(found.names)})"
+    if any(split_of(name) == "train" for name in found.inner):
+        hint = f"one of them, such as {root.path / min(found.names)}"
+        raise LayoutError(root.path, "one split into train and test", received, hint)
+    if len(found.inner) < 2:
+        hint = "class folders in each fold"
+        raise LayoutError(root.path, "class folders", f"{received} without any", hint)
+    if not is_ruled:
+        raise LayoutError(
+            root.path, "class folders",
+            f"{received}, each with folders {few(found.inner)}",
+            "data.group_from=folder-above, which keeps each fold on one side, or "
+            "data.group_regex='' to pay no heed to folds",
+        )  # fmt: skip
+
+
+def _ask(root: Folder, found: _Tops, lowest: list[Place], is_only_above: bool = False) -> None:
+    """Refuse folders that share the folders in them: no setting says which are the classes.
+
+    Args:
+        root: what is read.
+        found: the upper folders.
+        lowest: the folders in them that may be the classes.
+        is_only_above: whether a setting rules out that the upper ones are.
+    """
+    parents = sorted({one.above[-1] for one in lowest})
+    upper, lower = few(found.names), few({one.folder.name for one in lowest})
+    tries = [f"data.group_from=folder-above where {lower} are the classes"]
+    if not is_only_above:
+        tries.append(f"data.group_from=folder where {upper} are")
+        tries.append(f"data.group_regex='' where {upper} are, and there are no groups")
+        tries.append("names with train and test where they are splits")
+    if copies := [name for name in found.names if AUGMENTED.fullmatch(name)]:
+        tries.append(f"data.ignore={copies[0]} where it holds copies")
+    raise LayoutError(
+        root.path,
+        "folders that are surely classes, or surely groups such as patients",
+        f"{len(parents):,} folders ({few(parents)}) that share the folders in them ({lower})",
+        "; or ".join(tries),
+    )
+
+
+def _look_at(places: Iterable[Place]) -> _Tops:
+    names: dict[str, set[str]] = defaultdict(set)
+    direct = total = 0
+    for one in places:
+        inner = inner_folders(one.folder)
+        names["/".join(one.path)] |= {folder.name for folder in inner}
+        total += one.folder.count
+        direct += one.folder.count - sum(folder.count for folder in inner)
+    return _Tops({name: inner for name, inner in names.items() if inner or direct}, direct, total)
+
+
+def inner_folders(top: Folder) -> list[Folder]:
+    """Return the folders with images in a folder; `images` and the like are looked through."""
+    found = []
+    for child in top.folders:
+        if IMAGE_FOLDER.fullmatch(child.name):
+            found += inner_folders(child)
+        elif child.count:
+            found.append(child)
+    return found
+
+
+def few(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    if len(listed) <= SHOWN + 1:
+        return ", ".join(listed)
+    return f"{', '.join(listed[:SHOWN])} and {len(listed) - SHOWN} more"
