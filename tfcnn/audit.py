@@ -19,6 +19,7 @@ COMMON = 0.6  # share of one class from which on accuracy says little
 RARE = 4  # times less than the commonest class
 FEW_IMAGES = 20  # of a class, below which a test split holds about three
 SHOWN = 5
+CLASSES_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,10 @@ class Audit:
 
     def lines(self) -> list[str]:
         """Return what a person reads."""
-        counts = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
-        lines = [f"{self.summary}: {counts}" if counts else self.summary]
+        counts = [f"{name} {count:,}" for name, count in self.counts.items()]
+        if len(counts) > CLASSES_SHOWN:
+            counts[CLASSES_SHOWN:] = [f"{len(counts) - CLASSES_SHOWN:,} more classes"]
+        lines = [f"{self.summary}: {', '.join(counts)}" if counts else self.summary]
         for finding in self.findings:
             lines.append(f"{'BLOCKING' if finding.is_blocking else 'note'}: {finding.what}")
             lines += [f"    {example}" for example in finding.examples[:SHOWN]]
@@ -165,11 +168,15 @@ def _split(listed: Manifest, data: DataSettings) -> list[Finding]:
 
 
 def _classes(counts: Counter[str]) -> list[Finding]:
-    found = [
-        Finding(f"only {count} images of class {name}", False)
+    few = [
+        f"only {count} images of class {name}"
         for name, count in sorted(counts.items())
         if count < FEW_IMAGES
     ]
+    found = [Finding(what, False) for what in few]
+    if len(few) > SHOWN:
+        what = f"{len(few):,} of {len(counts):,} classes have fewer than {FEW_IMAGES} images"
+        found = [Finding(what, False, tuple(few))]
     (common, most), least = counts.most_common(1)[0], min(counts.values())
     share = most / counts.total()
     if share > COMMON or most >= RARE * least:

@@ -1,9 +1,9 @@
 """Who belongs together: groups (patients, slides, videos) from names, tables or folders."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from tfcnn import tables
@@ -76,12 +76,33 @@ def find(
     if any(columns) and table is None:
         expected = "--group-csv beside --path-column and --group-column, which name its columns"
         raise InputError(source.name, expected, "none", "--group-csv groups.csv")
+    found = _find(source, regex, table, columns)
+    return replace(found, notes=(*found.notes, *_alike(found.by_path.values())))
+
+
+def _find(
+    source: Source, regex: str | None, table: str | None, columns: tuple[str | None, str | None]
+) -> Groups:
     if table is not None:
         return _from_table(source, Path(table), columns)
     if source.group_from != "name":
         return _from_folders(source)
     regex = source.group_regex if regex is None else regex
     return search(source, regex) if regex else Groups({})
+
+
+def _alike(names: Iterable[str]) -> list[str]:
+    """Say which groups may be one: a spreadsheet writes 007 as 7, and 7 as 7.0."""
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for name in set(names):
+        number = re.fullmatch(r"(\D*)0*(\d+?)(?:\.0+)?", name.strip())
+        plain = "".join(number.groups()) if number else name.strip()
+        spellings[plain.casefold()].add(name)
+    doubtful = sorted(" = ".join(sorted(same)) for same in spellings.values() if len(same) > 1)
+    if not doubtful:
+        return []
+    more = f" and {len(doubtful) - 1:,} more" if doubtful[1:] else ""
+    return [f"groups that are written in several ways, taken for several: {doubtful[0]}{more}"]
 
 
 def search(source: Source, regex: str) -> Groups:
@@ -191,10 +212,18 @@ def _from_table(source: Source, path: Path, columns: tuple[str | None, str | Non
     if strangers:
         count = f"{len(strangers):,} of {len(table.rows):,} rows"
         notes = (*notes, f"{path}: {count} name no image of the data, such as {strangers[0]}")
+    found = {name: row["group"].strip() for name, row in rows.items()}
+    missing = sorted({group for group in found.values() if group and tables.is_missing(group)})
+    if missing:
+        notes = (*notes, f"{path}: {', '.join(missing)} is no group")
     return Groups(
-        {name: row["group"].strip() for name, row in rows.items()},
+        {name: group for name, group in found.items() if not tables.is_missing(group)},
         f"from {path}",
         notes,
-        ("a group for every image", "paths relative to the data folder, with forward slashes"),
+        (
+            "a group for every image",
+            "a row for each, with paths relative to the data folder and forward slashes, or "
+            "data.ignore",
+        ),
         path,
     )

@@ -60,7 +60,7 @@ class DataSettings(_Section):
     """`[data]`: which images, who belongs together, and how they are decoded.
 
     None leaves a setting to the data; an empty `group_regex` or `positive` means that there is
-    none, even where the data set has its own.
+    none, even where the data set has its own. Any other that is empty is as if it were not given.
     """
 
     source: str
@@ -97,7 +97,13 @@ class DataSettings(_Section):
     @field_validator("ignore", mode="before")
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
+        patterns = (value,) if isinstance(value, str) else value
+        return tuple(filter(None, patterns)) if isinstance(patterns, list | tuple) else patterns
+
+    @field_validator("group_csv", "path_column", "group_column", "image_size", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
 
     @field_validator("image_size", mode="before")
     @classmethod

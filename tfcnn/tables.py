@@ -7,14 +7,18 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from tfcnn.errors import InputError
 
-__all__ = ["Table", "by_path", "read"]
+__all__ = ["Table", "by_path", "is_missing", "read"]
 
 Row = dict[str, str]
 SEPARATORS = ",;\t|"
+# what spreadsheets and statistics programs write where a value is missing
+MISSING = frozenset({"nan", "na", "n/a", "#n/a", "#nv", "null", "none", "<na>", "nat", "#value!"})
+TITLES = 20  # lines before a header that are looked through: a title, comments
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,17 @@ def read(
         lines = [line for line in _lines(text, set(wanted.values())) if any(map(str.strip, line))]
     except csv.Error as error:
         raise InputError(path, expected, f"{error}", "saving it as CSV anew") from error
+    lines = lines[_header_place(lines, set(wanted.values())) :]
     header = [_plain_name(name) for name in lines[0]] if lines else []
     if not set(wanted.values()) <= set(header):
         received = ", ".join(name.strip() for name in lines[0]) if lines else "an empty file"
         raise InputError(path, expected, received, hint)
+    for own in wanted.values():
+        if header.count(own) > 1:
+            received = f"{header.count(own)} columns {own}"
+            raise InputError(path, expected, received, "another name for all but one of them")
+    if all(len(line) == len(header) + 1 and line[0] for line in lines[1:]):
+        header = ["", *header]  # R writes no name above its row names
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if any(map(str.strip, line[len(header) :])):
@@ -154,6 +165,19 @@ def _key(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
+def is_missing(value: str) -> bool:
+    """Say whether a value stands for none: "", or what a program writes for it, such as NaN."""
+    return not value.strip() or value.strip().casefold() in MISSING
+
+
+def _header_place(lines: Sequence[Sequence[str]], wanted: set[str]) -> int:
+    """Return which of the first lines is the header: titles and comments may stand before it."""
+    for place, line in enumerate(lines[:TITLES]):
+        if wanted <= {_plain_name(name) for name in line}:
+            return place
+    return 0
+
+
 def _plain_name(name: str) -> str:
     return name.strip().strip("\ufeff").casefold()
 
@@ -185,9 +209,9 @@ def _lines(text: str, wanted: set[str]) -> list[list[str]]:
         text = rest  # Excel's own mark
 
     def score(separator: str) -> tuple[int, int]:
-        header = next(csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=separator), [])
-        names = {_plain_name(name) for name in header}
-        return len(wanted & names), len(names)
+        reader = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=separator)
+        headers = [{_plain_name(name) for name in line} for line in islice(reader, TITLES)]
+        return max(((len(wanted & names), len(names)) for names in headers), default=(0, 0))
 
     best = max(SEPARATORS, key=score)
     return list(csv.reader(io.StringIO(text, newline=""), delimiter=best, strict=False))

@@ -190,7 +190,7 @@ def _ask(root: Folder, found: _Tops, lowest: list[Place], is_only_above: bool = 
         lowest: the folders in them that may be the classes.
         is_only_above: whether a setting rules out that the upper ones are.
     """
-    parents = sorted({one.above[-1] for one in lowest})
+    parents = sorted({"/".join(one.above) for one in lowest})
     upper, lower = few(found.names), few({one.folder.name for one in lowest})
     tries = [f"data.group_from=folder-above where {lower} are the classes"]
     if not is_only_above:

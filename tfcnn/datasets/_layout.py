@@ -60,7 +60,9 @@ def arrange(tree: Folder, group_from: str = "name", *, is_ruled: bool = False) -
     if duplicate:
         aside[id(duplicate)] = f"in {duplicate.name}, a nested copy"
         notes.append(f"{duplicate.name}: a nested copy of the class folders, passed over")
-    children = [child for child in root.folders if child is not duplicate]
+    children = [
+        child for child in root.folders if child is not duplicate and not _is_text_only(child)
+    ]
     splits = _splits(root, children, aside, notes)
     tops = [
         Place(official, child)
@@ -138,7 +140,8 @@ def _splits(
     train = splits.get("train")
     # a folder of images that is called train may well be a class of vehicles
     is_certain = train is not None and bool(train.folders) and not train.images
-    if others and not (is_certain and (len(splits) > 1 or not full)):
+    signs = (is_certain, len(splits) > 1, not full)
+    if others and sum(signs) < 2:
         _refuse_unlabelled(root, named, full)
         return []
     if not splits:
@@ -258,6 +261,7 @@ def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
 
 def _refuse_classes(layout: Layout, root: Folder, has_splits: bool, trained: set[str]) -> None:
     """Refuse what holds no two classes, and say what it holds."""
+    expected = "at least 2 class folders"
     received = f"{len(trained)} ({', '.join(sorted(trained))})" if trained else "none"
     hint = "the folder whose sub-folders are the classes (is the path one level off?)"
     loose = [one.path for one in layout.left_out if one.kind == "loose images"]
@@ -270,9 +274,10 @@ def _refuse_classes(layout: Layout, root: Folder, has_splits: bool, trained: set
     elif layout.left_out and not layout.items:
         received += f", but {in_words(layout.left_out)}"
     if annotated:
-        received += f"; annotations, such as {min(annotated)}, as for object detection"
+        expected = "class folders, and no annotations as for object detection"
+        received += f"; and {len(annotated):,} annotations, such as {min(annotated)}"
         hint = "a folder for each class, with the images that the annotations say are of it"
-    raise InputError(root.path, "at least 2 class folders", received, hint)
+    raise InputError(root.path, expected, received, hint)
 
 
 def _is_annotation(one: LeftOut) -> bool:
