@@ -2,6 +2,7 @@
 
 import pytest
 from conftest import recipe_of
+from dataset_fakes import write_files
 
 from tfcnn.audit import Audit, audit
 from tfcnn.errors import InputError
@@ -39,3 +40,12 @@ def test_a_split_that_training_would_refuse_is_a_finding(make_tree):
 def test_groups_come_from_one_place(make_tree):
     with pytest.raises(InputError, match="expected group_regex or group_csv; received both"):
         audited(make_tree(), group_regex="^(P)", group_csv="groups.csv")
+
+
+def test_many_classes_are_told_in_a_few_lines(tmp_path):
+    write_files(tmp_path, [f"n{i:03}/{j}.png" for i in range(60) for j in range(4)])
+    found = audited(tmp_path)
+    lines = found.lines()
+    assert lines[0].endswith("n019 4, 40 more classes") and len(found.counts) == 60
+    assert "note: 60 of 60 classes have fewer than 20 images" in lines
+    assert len(lines) < 20 and max(map(len, lines)) < 400

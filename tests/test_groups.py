@@ -153,3 +153,28 @@ def test_a_rule_that_would_be_passed_over_is_refused(tmp_path, rules, group_from
     source = replace(open_folder(nested(tmp_path)), group_from=group_from)
     with pytest.raises(InputError, match=received):
         manifest.build(source, **rules)
+
+
+def test_groups_that_are_written_in_several_ways_are_said(make_tree, tmp_path):
+    """A spreadsheet writes 007 as 7; what is meant cannot be known, so nothing is joined."""
+    source = open_folder(make_tree())
+    path = tmp_path / "groups.csv"
+    for spellings, said in [
+        (("007", "7", "7.0", "x"), ["007 = 7 = 7.0"]),
+        (("P1", "p01", "P2", "P3"), ["P1 = p01"]),
+        (("1", "10", "100", "0"), []),
+        (("a1b", "a01b", "a", "b"), []),
+    ]:
+        lines = [f"{item.path},{spellings[i % 4]}" for i, item in enumerate(source.items)]
+        path.write_text("\n".join(["path,group", *lines]))
+        listed = manifest.build(source, group_csv=str(path))
+        assert len({row.group for row in listed.rows}) == 4
+        assert [note.rpartition(": ")[2] for note in listed.notes] == said
+
+
+@pytest.mark.parametrize("empty", ["data.group_csv=''", "data.ignore=''", "data.path_column=''"])
+def test_an_empty_setting_is_as_if_it_were_not_given(make_tree, empty):
+    root = make_tree()
+    made, listed = surveyed(root, empty)
+    assert made == surveyed(root)[0]
+    assert not [note for note in listed.notes if "matches no file" in note]

@@ -125,3 +125,41 @@ def test_a_split_by_hand_goes_through_the_same_reader(make_tree, tmp_path):
     text = "\r\n".join(["Path;Split", *(f"shapes\\{a};{b}".replace("/", "\\") for a, b in rows)])
     path.write_bytes(text.encode("utf-16"))
     assert splits.read(path, listed) == [split.lower() for split in wanted]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["# exported by X\n", "Patients of 2020;;\n", "# a\n# b, c\n\n", "sep=;\n", "path\nof\nall\n"],
+)
+def test_titles_and_comments_may_stand_before_the_header(tmp_path, before):
+    found = table(tmp_path, f"{before}path;group;\na.png;P1;\n")
+    assert [(row["path"], row["group"]) for row in found.rows] == [("a.png", "P1")]
+
+
+def test_row_names_without_a_name_are_passed_over(tmp_path):
+    """As R writes a table; pandas puts an empty name there."""
+    for header in ("path,group", ",path,group"):
+        found = table(tmp_path, f"{header}\n1,a.png,P1\n2,b.png,P2\n")
+        assert [(row["path"], row["group"]) for row in found.rows] == [
+            ("a.png", "P1"),
+            ("b.png", "P2"),
+        ]
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    with pytest.raises(InputError, match="received 2 columns group; try another name"):
+        table(tmp_path, "path,group,Group\na.png,P1,P2\n")
+    assert table(tmp_path, "path,group,note,note\na.png,P1,x,y\n").rows[0]["group"] == "P1"
+
+
+@pytest.mark.parametrize("value", ["NaN", "nan", "#N/A", "NULL", "none", "<NA>", " ", ""])
+def test_what_programs_write_for_no_value_is_no_group(make_tree, tmp_path, value):
+    source = open_folder(make_tree())
+    path = tmp_path / "groups.csv"
+    lines = [f"{item.path},{value if i < 9 else item.path[-7:-4]}"
+             for i, item in enumerate(source.items)]  # fmt: skip
+    path.write_text("\n".join(["path,group", *lines]))
+    with pytest.raises(InputError, match="a group for every image; received none for 9") as info:
+        manifest.build(source, group_csv=str(path))
+    assert (f"{value} is no group" in str(info.value)) == bool(value.strip())
+    assert "data.ignore" in str(info.value)

@@ -100,7 +100,7 @@ class DataSettings(_Section):
         patterns = (value,) if isinstance(value, str) else value
         return tuple(filter(None, patterns)) if isinstance(patterns, list | tuple) else patterns
 
-    @field_validator("group_csv", "path_column", "group_column", "image_size", mode="before")
+    @field_validator("group_csv", "path_column", "group_column", mode="before")
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -66,8 +66,10 @@ def read(
         if header.count(own) > 1:
             received = f"{header.count(own)} columns {own}"
             raise InputError(path, expected, received, "another name for all but one of them")
-    if all(len(line) == len(header) + 1 and line[0] for line in lines[1:]):
-        header = ["", *header]  # R writes no name above its row names
+    # R writes row names, 1, 2 and so on, and no name above them
+    numbered = [(str(row), len(header) + 1) for row in range(1, len(lines))]
+    if numbered and [(line[0], len(line)) for line in lines[1:]] == numbered:
+        header = ["", *header]
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if any(map(str.strip, line[len(header) :])):

@@ -31,7 +31,6 @@ NOISE = frozenset(
     | {"split", "folder", "dir", "seg", "cls", "files", "samples", "subset", "v", "version"}
     | {"daten", "datensatz", "bilder"}
 )
-GLUED = re.compile(r"(set|data|dataset|images|imgs|daten|datensatz|bilder|集|データ|セット)$")
 FOLD = re.compile(r"(k[ _-]?)?(fold|cv)s?[ _.-]*\d+", re.IGNORECASE)
 WRAPPER = re.compile(rf"data(sets?)?|{IMAGE_FOLDER.pattern}", re.IGNORECASE)
 # magnifications, dates, sides and visits: parts of what one object or patient has
@@ -49,6 +48,7 @@ def _plain(text: str) -> str:
     return "".join(letter for letter in parts if not unicodedata.combining(letter))
 
 
+GLUED = re.compile(rf"({_plain('set|data|dataset|images|imgs|daten|bilder|集|データ|セット')})$")
 SPLIT_WORDS = {_plain(word): split for split, words in WORDS.items() for word in words.split()}
 
 

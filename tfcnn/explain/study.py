@@ -32,6 +32,7 @@ class Study:
         sanity: whether the maps depend on what was learnt; None where no image could be read.
         filters: the picture of the first convolution's kernels, "" where not asked for.
         thing: what the images show, in one word.
+        left_out: for each folder and archive, how many of its files are no images, by kind.
     """
 
     run: str
@@ -41,6 +42,7 @@ class Study:
     sanity: Sanity | None
     filters: str = ""
     thing: str = "object"
+    left_out: tuple[str, ...] = ()
 
     @property
     def outside(self) -> list[dict[str, Any]]:
@@ -69,6 +71,7 @@ class Study:
             "outside": self.outside,
             "sanity": self.sanity.to_dict() if self.sanity else None,
             "filters": self.filters,
+            "left_out": list(self.left_out),
         }
 
     def lines(self) -> list[str]:
@@ -118,8 +121,12 @@ def explain_files(
         InputError: if a path, class or layer does not exist, the network has no convolution, or
             a picture cannot be written.
     """
+    left_out: list[str] = []
     # a wrong path is said before TensorFlow is loaded
-    listed = images.listed(paths, note, run.ignore)
+    listed = images.listed(paths, left_out.append, run.ignore)
+    if note:
+        for text in left_out:
+            note(text)
     explainer = Explainer(run, method, layer)
     rows = files.explain(
         explainer, listed, output, class_name=class_name, with_features=with_features
@@ -139,7 +146,9 @@ def explain_files(
     if output is not None:
         files.write_table(output, found)
         picture = _draw_filters(explainer, output) if with_filters else ""
-    return Study(run.name, method, explainer.layer, found, sanity, picture, explainer.thing)
+    return Study(
+        run.name, method, explainer.layer, found, sanity, picture, explainer.thing, tuple(left_out)
+    )
 
 
 def write_overlays(
