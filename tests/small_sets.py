@@ -131,6 +131,29 @@ def class_then_split(root: Path) -> None:
             pictures(root, f"{name}/{split}")
 
 
+def hospitals(root: Path) -> None:
+    for patient in [f"{hospital}/{hospital}{i}" for hospital in "AB" for i in range(8)]:
+        for name in "01":
+            pictures(root, f"{patient}/{name}", 2)
+
+
+def detection(root: Path) -> None:
+    for name in ("JPEGImages", "SegmentationClass"):
+        pictures(root, f"VOC2012/{name}")
+    write(root, "VOC2012/Annotations/0.xml", b"<annotation/>")
+
+
+def augmented(root: Path, name: str) -> None:
+    classes(root)
+    pictures(root, "round/augmented", 6, name)
+
+
+def unknown_patients(root: Path) -> None:
+    classes(root)
+    lines = [f"{name}/{i}.png;{'NaN' if i == 5 else f'P{i}'}" for name in CLASSES for i in range(6)]
+    write(root, "patients.csv", "\n".join(["Patients, 2020", "path;group", *lines]).encode())
+
+
 def loose_in_splits(root: Path) -> None:
     for split in ("train", "test"):
         pictures(root, split)
@@ -247,6 +270,27 @@ SETS = (
                       "data.group_from=folder-above where 0, 1 are the classes")),
     SmallSet("patients on top, said so", patients("0", "1"), {"0": 16, "1": 16}, groups=8,
              settings={"group_from": "folder-above"}),
+    SmallSet("patients of two hospitals", hospitals,
+             refusal=("16 folders (A/A0", "data.group_from=folder-above where 0, 1 are")),
+    SmallSet("patients of two hospitals, said so", hospitals, {"0": 32, "1": 32}, groups=16,
+             settings={"group_from": "folder-above"}),
+    SmallSet("patients, each with splits", splits(*(f"P{i}/{name}" for i in range(3)
+                                                    for name in ("train", "test"))),
+             refusal=("data.group_from=folder-above where round, square are",)),
+    SmallSet("splits in German", splits("Trainingsdaten", "Validierung", "Testdaten"),
+             dict.fromkeys(CLASSES, 18), {"train": 12, "val": 12, "test": 12}),
+    SmallSet("splits whose names share words", splits("cells_train_v2", "cells_test_v2"), TWICE,
+             {"train": 12, "test": 12}),
+    SmallSet("object detection", detection,
+             refusal=("no annotations as for object detection", "Annotations/0.xml",
+                      "a folder for each class")),
+    SmallSet("augmented copies", lambda root: augmented(root, "{}_aug.png"), BOTH,
+             left_out=("6 of 12 files in round: 6 in a folder augmented",)),
+    SmallSet("augmented, perhaps copies", lambda root: augmented(root, "new{}.png"),
+             refusal=("6 in round/augmented beside 6 others", "data.ignore=augmented")),
+    SmallSet("a table with a title and missing values", unknown_patients,
+             refusal=("received none for 2 images", "NaN is no group"),
+             settings={"group_csv": "patients.csv"}),
     SmallSet("hospitals on top", splits("hospital A", "hospital B", "hospital C"),
              refusal=("3 folders (hospital A", "data.group_from=folder-above")),
     SmallSet("patients in the class folders", patients_inside, TWICE,

@@ -56,6 +56,8 @@ def finished(tmp_path_factory) -> tuple[Path, Path, subprocess.CompletedProcess[
         other.write_bytes(one_bytes)
     for path in sorted(write_tree(root / "test", groups=3, seed=1).rglob("*.png")):
         path.rename(path.with_name(f"P9{path.name[1:]}"))
+    (root / "train" / "round" / "notes.txt").write_text("no image")
+    (root / "train" / "round" / "P0_77.png").write_bytes(b"")
     result = run_tfcnn("crossval", root, *WORDS, "--folds", 3, home=base / "home")
     assert result.returncode == 0, result.stderr
     return root, base / "home" / "models" / "cells-crossval", result
@@ -121,6 +123,15 @@ def test_json_is_the_summary(whole, monkeypatch):
     assert json.loads(result.stdout) == {"run": str(whole), **content}
     assert (asked["recipe"], asked["folds"], asked["run"]) == ("mnist", 7, "x")
     assert asked["settings"] == ["a=1"]
+
+
+def test_what_was_left_out_is_in_the_summary_and_said(finished):
+    lines = json.loads((finished[1] / "summary.json").read_text())["left_out"]
+    count, unreadable = lines
+    assert count.startswith("left out: 1 of ") and count.endswith(" files in round: 1 .txt")
+    assert unreadable.startswith("set aside, unreadable: train/round/P0_77.png (an empty file")
+    said = " ".join(finished[2].stderr.split())
+    assert count in said and "P0_77.png" in said
 
 
 def test_the_summary_agrees_with_folds_and_predictions(whole):

@@ -113,9 +113,13 @@ class Manifest:
 
     def said(self) -> list[str]:
         """Return what a person must know: the notes, the files left out, the unreadable images."""
+        return [*self.notes, *self.left_out_lines()]
+
+    def left_out_lines(self) -> list[str]:
+        """Say which files were left out, by class and kind, and which images are unreadable."""
         unreadable = (f"{row.path} ({row.unreadable})" for row in self.quarantined)
         aside = [f"set aside, unreadable: {text}" for text in unreadable]
-        return [*self.notes, *self.source.left_out_lines(), *aside]
+        return [*self.source.left_out_lines(), *aside]
 
     def summary(self) -> str:
         """Say how much there is: "9,065 cells of 140 patients"."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 
+from tfcnn.datasets.folder import owners
 from tfcnn.runs import Run
 
 __all__ = ["reader", "rule"]
@@ -68,5 +69,5 @@ def _searched(pattern: re.Pattern[str], parts: tuple[str, ...]) -> str:
 def _folder(folders: tuple[str, ...], is_above: bool, class_names: set[str]) -> str:
     place = next((i for i, name in enumerate(folders) if name.casefold() in class_names), None)
     if place is not None:
-        folders = folders[:place][-1:] if is_above else folders[place + 1 :]
+        folders = owners(folders[:place])[-1:] if is_above else folders[place + 1 :]
     return folders[0] if folders else ""

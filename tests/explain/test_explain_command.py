@@ -60,10 +60,12 @@ def in_process(*words: object) -> Any:
 
 def test_json_holds_every_figure_and_agrees_with_predict(trained, images, tmp_path):
     (images / "square" / "broken.png").unlink()
+    (images / "square" / "notes.txt").write_text("no image")
     words = ("--method", "layer-cam", "--class", "round", "--json", "-o", tmp_path / "why")
     result = in_process("explain", trained, images, *words)
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
+    assert content["left_out"] == [f"{images}: passed over 1 of 3 files: 1 .txt"]
     assert content["method"] == "layer-cam" and content["layer"].startswith("relu")
     assert {"rank_correlation", "depends_on_training"} <= set(content["sanity"])
     predicted = {p.path: p.probs["round"] for p in tfcnn.predict(trained, images)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tfcnn.datasets import Official
 from tfcnn.datasets._files import AUGMENTED, IMAGE_FOLDER, Folder
-from tfcnn.datasets._names import FOLD, VIEW, split_of
+from tfcnn.datasets._names import FOLD, VIEW, owners, split_of
 from tfcnn.errors import InputError
 
 __all__ = ["LayoutError", "Part", "Place", "few", "inner_folders", "official_folders", "parts_of"]
@@ -147,10 +147,7 @@ def _lowest(tops: list[Place]) -> list[Place]:
 
 def _grouped_above(places: list[Place]) -> list[Part]:
     """Take folders as classes, and the patient's folder above each as the group."""
-    chains = []
-    for one in places:
-        chain = [name for name in one.above if not (VIEW.fullmatch(name) or split_of(name))]
-        chains.append(tuple(chain) or one.above)
+    chains = [owners(one.above) for one in places]
     homes: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for known in chains:
         homes[known[-1]].add(known)

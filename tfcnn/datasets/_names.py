@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tfcnn.datasets._files import IMAGE_FOLDER
 
-__all__ = ["ANNOTATIONS", "FOLD", "VIEW", "WRAPPER", "split_of", "splits_of"]
+__all__ = ["ANNOTATIONS", "FOLD", "VIEW", "WRAPPER", "owners", "split_of", "splits_of"]
 
 # `eval` is the test set beside train and val, and val beside train and test; `pred` has no labels
 WORDS = {
@@ -71,6 +71,12 @@ def splits_of(names: Sequence[str]) -> list[str]:
     """Return what each of several names means, also of `cells_train` beside `cells_test`."""
     shared = set.intersection(*({*_words(name)} - SPLIT_WORDS.keys() for name in names))
     return [split_of(name, [*shared]) for name in names]
+
+
+def owners(folders: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the folders on the way to an image that may be a group: no view, no split."""
+    named = tuple(name for name in folders if not (VIEW.fullmatch(name) or split_of(name)))
+    return named or tuple(folders)
 
 
 def _words(name: str) -> list[str]:

@@ -12,6 +12,7 @@ from tfcnn import atomic, datasets
 from tfcnn.datasets import LeftOut, Source, _files, _layout, data_home
 from tfcnn.datasets._files import is_image_name
 from tfcnn.datasets._layout import LayoutError
+from tfcnn.datasets._names import owners
 from tfcnn.disk import disk_errors
 from tfcnn.errors import InputError
 from tfcnn.progress import Reporter
@@ -27,6 +28,7 @@ __all__ = [
     "open_any",
     "open_folder",
     "open_source",
+    "owners",
     "typical_size",
 ]
 

@@ -38,6 +38,8 @@ class Summary:
         leaky: whether this was a stamped demonstration of a leak.
         sentence: the result in one sentence.
         baseline: the commonest `class` of all images, and its `share`.
+        left_out: how many files are no images of these, by class and kind, and which are
+            unreadable.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Summary:
     leaky: bool
     sentence: str
     baseline: dict[str, Any] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def by_class(self) -> tuple[str, ...]:
@@ -95,6 +98,7 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
         runs[0].is_leaky,
         "",
         usual,
+        tested.left_out_lines(),
     )
     summary = replace(summary, sentence=_sentence(summary, tested))
     text = json.dumps(summary.to_dict(), indent=2, allow_nan=False)
