@@ -235,3 +235,26 @@ def test_classes_of_masks_are_classes(tmp_path: Path) -> None:
         assert read(tmp_path / str(number), names(*classes)).class_names == sorted(classes)
         source = read(tmp_path / f"split{number}", below("train", "test", inner=classes))
         assert source.class_names == sorted(classes) and len(source.items) == 4 * len(classes)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        names("images", "masks"),
+        names("images", "annotations/trimaps"),
+        names("train/image", "train/mask", "test/image", "test/mask"),
+        names("images", "masks", "overlays"),
+    ],
+)
+def test_images_beside_their_masks_are_no_classes(tmp_path: Path, files: list[str]) -> None:
+    with pytest.raises(InputError, match=r"as for segmentation; try a folder for each class"):
+        read(tmp_path, files)
+
+
+def test_an_empty_folder_that_is_no_class_can_be_ignored(tmp_path: Path) -> None:
+    root = write_files(tmp_path, names("cat", "dog"))
+    (root / "code").mkdir()
+    (root / "code" / "train.py").write_text("")
+    with pytest.raises(InputError, match=r"\(1 \.py\); try filling it, or data\.ignore=code"):
+        open_folder(root)
+    assert open_folder(root, ignore=["code"]).class_names == ["cat", "dog"]

@@ -17,8 +17,8 @@ from tfcnn.datasets._classes import (
     official_folders,
     parts_of,
 )
-from tfcnn.datasets._files import AUGMENTED, Folder, is_aside, is_utf8, set_masks_aside
-from tfcnn.datasets._names import ANNOTATIONS, WRAPPER, split_of, splits_of
+from tfcnn.datasets._files import AUGMENTED, MASK_FOLDER, Folder, is_aside, is_utf8, set_masks_aside
+from tfcnn.datasets._names import ANNOTATIONS, PLAIN, WRAPPER, split_of, splits_of
 from tfcnn.errors import InputError
 
 __all__ = ["Layout", "LayoutError", "arrange"]
@@ -224,7 +224,7 @@ def _refuse_empty(folder: Folder) -> None:
     left_out = Counter(kind for _, kind in folder.all_left_out())
     kinds = ", ".join(f"{count} {kind}" for kind, count in left_out.most_common())
     received = f"no image file ({kinds})" if kinds else "no image file"
-    hint = "removing the folder or filling it"
+    hint = f"filling it, or data.ignore={atomic.printable(folder.name)} where it is no class"
     raise InputError(folder.path, "images of a class", received, hint)
 
 
@@ -244,6 +244,12 @@ def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
     trained = {item.label for item in layout.items if item.official in ("", "train")}
     if len(trained) < 2 or "jpegimages" in map(str.casefold, trained):
         _refuse_classes(layout, root, has_splits, trained)
+    masks = sorted(name for name in trained if MASK_FOLDER.fullmatch(name))
+    images = trained - {*masks}
+    if masks and images and all(map(PLAIN.fullmatch, images)):
+        received = f"{', '.join(sorted(trained))}, as for segmentation"
+        hint = f"a folder for each class, and data.ignore={masks[0]}, or other names for classes"
+        raise InputError(root.path, "class folders", received, hint)
     for split in ("val", "test"):
         seen = {item.label for item in layout.items if item.official == split}
         if seen and trained - seen:

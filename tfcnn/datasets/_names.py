@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tfcnn.datasets._files import IMAGE_FOLDER
 
-__all__ = ["ANNOTATIONS", "FOLD", "VIEW", "WRAPPER", "owners", "split_of", "splits_of"]
+__all__ = ["ANNOTATIONS", "FOLD", "PLAIN", "VIEW", "WRAPPER", "owners", "split_of", "splits_of"]
 
 # `eval` is the test set beside train and val, and val beside train and test; `pred` has no labels
 WORDS = {
@@ -32,6 +32,7 @@ NOISE = frozenset(
     | {"daten", "datensatz", "bilder"}
 )
 FOLD = re.compile(r"(k[ _-]?)?(fold|cv)s?[ _.-]*\d+", re.IGNORECASE)
+PLAIN = re.compile(r"images?|imgs?", re.IGNORECASE)  # what is shown in these is not said
 WRAPPER = re.compile(rf"data(sets?)?|{IMAGE_FOLDER.pattern}", re.IGNORECASE)
 # magnifications, dates, sides and visits: parts of what one object or patient has
 VIEW = re.compile(
