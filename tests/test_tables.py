@@ -162,4 +162,4 @@ def test_what_programs_write_for_no_value_is_no_group(make_tree, tmp_path, value
     with pytest.raises(InputError, match="a group for every image; received none for 9") as info:
         manifest.build(source, group_csv=str(path))
     assert (f"{value} is no group" in str(info.value)) == bool(value.strip())
-    assert "data.ignore" in str(info.value)
+    assert "--ignore PATTERN" in str(info.value)

@@ -223,7 +223,7 @@ def _from_table(source: Source, path: Path, columns: tuple[str | None, str | Non
         (
             "a group for every image",
             "a row for each, with paths relative to the data folder and forward slashes, or "
-            "data.ignore",
+            "--ignore PATTERN",
         ),
         path,
     )

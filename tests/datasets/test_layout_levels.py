@@ -187,7 +187,7 @@ def test_augmented_copies_are_known_by_their_names(tmp_path: Path, form: str) ->
 def test_augmented_images_that_may_be_no_copies_are_asked_about(tmp_path: Path) -> None:
     files = [*copies("cat", "p{}"), *copies("dog", "p{}"), *copies("cat/augmented", "x{}")]
     with pytest.raises(LayoutError, match=r"received 4 in cat/augmented beside 4 others; try "
-                                          r"data\.ignore=augmented"):  # fmt: skip
+                                          r"--set data\.ignore=augmented"):  # fmt: skip
         read(tmp_path, files)
     assert len(open_folder(tmp_path, ignore=["augmented"]).items) == 8
     assert len(open_folder(tmp_path, is_ruled=True).items) == 12
@@ -255,6 +255,6 @@ def test_an_empty_folder_that_is_no_class_can_be_ignored(tmp_path: Path) -> None
     root = write_files(tmp_path, names("cat", "dog"))
     (root / "code").mkdir()
     (root / "code" / "train.py").write_text("")
-    with pytest.raises(InputError, match=r"\(1 \.py\); try filling it, or data\.ignore=code"):
+    with pytest.raises(InputError, match=r"\(1 \.py\); try filling it, or --set data\.ignore=code"):
         open_folder(root)
     assert open_folder(root, ignore=["code"]).class_names == ["cat", "dog"]

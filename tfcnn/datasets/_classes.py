@@ -57,7 +57,7 @@ class _Tops:
 
     @property
     def is_shared(self) -> bool:
-        """Whether most folders below recur in several of the upper ones, and nothing else is."""
+        """Whether most of the folders below occur in several upper ones, with few images beside."""
         inner = self.inner
         shared = [count for count in inner.values() if count > 1]
         is_bare = self.direct <= FEW * self.total
@@ -173,8 +173,8 @@ def _check_folds(root: Folder, found: _Tops, is_ruled: bool) -> None:
         raise LayoutError(
             root.path, "class folders",
             f"{received}, each with folders {few(found.inner)}",
-            "data.group_from=folder-above, which keeps each fold on one side, or "
-            "data.group_regex='' to pay no heed to folds",
+            "--set data.group_from=folder-above, which keeps each fold on one side, or "
+            "--set data.group_regex='' to pay no heed to folds",
         )  # fmt: skip
 
 
@@ -189,13 +189,13 @@ def _ask(root: Folder, found: _Tops, lowest: list[Place], is_only_above: bool = 
     """
     parents = sorted({"/".join(one.above) for one in lowest})
     upper, lower = few(found.names), few({one.folder.name for one in lowest})
-    tries = [f"data.group_from=folder-above where {lower} are the classes"]
+    tries = [f"--set data.group_from=folder-above where {lower} are the classes"]
     if not is_only_above:
-        tries.append(f"data.group_from=folder where {upper} are")
-        tries.append(f"data.group_regex='' where {upper} are, and there are no groups")
+        tries.append(f"--set data.group_from=folder where {upper} are")
+        tries.append(f"--set data.group_regex='' where {upper} are, and there are no groups")
         tries.append("names with train and test where they are splits")
     if copies := [name for name in found.names if AUGMENTED.fullmatch(name)]:
-        tries.append(f"data.ignore={copies[0]} where it holds copies")
+        tries.append(f"--set data.ignore={copies[0]} where it holds copies")
     raise LayoutError(
         root.path,
         "folders that are surely classes, or surely groups such as patients",

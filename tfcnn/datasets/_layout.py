@@ -1,6 +1,7 @@
 """From a folder that was read to a listing: splits, classes, images, and all that is left out."""
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,8 @@ def _refuse_augmented(root: Folder, folder: Folder) -> None:
                 root.path,
                 "images that are surely no copies of others",
                 f"{child.count:,} in {folder.name}/{child.name} beside {others:,} others",
-                f"data.ignore={child.name} where these are copies, or another name for that folder",
+                f"--set data.ignore={child.name} where these are copies, or another name for "
+                "that folder",
             )
         _refuse_augmented(root, child)
 
@@ -149,7 +151,8 @@ def _splits(
     if full:
         expected = f"only {', '.join(child.name for child in splits.values())}"
         received = f"also {', '.join(child.name for child in full)}"
-        raise LayoutError(root.path, expected, received, "moving it elsewhere, or data.ignore")
+        ignored = f"--set data.ignore={shlex.quote(full[0].name)}"
+        raise LayoutError(root.path, expected, received, f"moving it elsewhere, or {ignored}")
     if train is None:
         received = f"only {' and '.join(child.name for child in splits.values())}"
         raise InputError(root.path, "a train folder beside the others", received, "adding it")
@@ -179,7 +182,7 @@ def _refuse_unlabelled(root: Folder, named: list[tuple[str, Folder]], full: list
     if len(full) > 1 and odd:
         received = f"also {', '.join(child.name for child in odd)}"
         classes = few(child.name for child in full)
-        hint = f"data.ignore={odd[0].name}, or another name for it where it is a class"
+        hint = f"--set data.ignore={shlex.quote(odd[0].name)}, or another name if it is a class"
         raise LayoutError(root.path, f"only class folders, such as {classes}", received, hint)
 
 
@@ -224,7 +227,8 @@ def _refuse_empty(folder: Folder) -> None:
     left_out = Counter(kind for _, kind in folder.all_left_out())
     kinds = ", ".join(f"{count} {kind}" for kind, count in left_out.most_common())
     received = f"no image file ({kinds})" if kinds else "no image file"
-    hint = f"filling it, or data.ignore={atomic.printable(folder.name)} where it is no class"
+    ignored = f"--set data.ignore={shlex.quote(atomic.printable(folder.name))}"
+    hint = f"filling it, or {ignored} where it is no class"
     raise InputError(folder.path, "images of a class", received, hint)
 
 
@@ -248,7 +252,9 @@ def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
     images = trained - {*masks}
     if masks and images and all(map(PLAIN.fullmatch, images)):
         received = f"{', '.join(sorted(trained))}, as for segmentation"
-        hint = f"a folder for each class, and data.ignore={masks[0]}, or other names for classes"
+        hint = (
+            f"a folder for each class, and --set data.ignore={masks[0]}, or other names for classes"
+        )
         raise InputError(root.path, "class folders", received, hint)
     for split in ("val", "test"):
         seen = {item.label for item in layout.items if item.official == split}
