@@ -14,6 +14,7 @@ from tfcnn.errors import TfcnnError, did_you_mean
 
 __all__ = ["main"]
 
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # HDF5 has the number in its text only
 
 
@@ -47,8 +48,11 @@ def main() -> None:
                   "try removing files, or TFCNN_HOME on another disk", 2)  # fmt: skip
         if error.filename is None:
             _internal(error)
-        _fail(f"{error.filename}: expected a file to read or write; received {error.strerror}; "
-              "try its permissions, or another path", 2)  # fmt: skip
+        hint = "its permissions, or another path"
+        if error.errno in READ_ONLY:  # where no path is typed, runs and caches are meant
+            hint += "; TFCNN_HOME names the folder of runs and decoded images"
+        _fail(f"{os.path.abspath(str(error.filename))}: expected a file to read or write; "
+              f"received {error.strerror}; try {hint}", 2)  # fmt: skip
     except Exception as error:
         _internal(error)
     finally:
@@ -89,12 +93,30 @@ def _unknown_option(name: str, context: Any, command: str) -> str:
     group: Any = get_command(app)
     others = [
         other for other, found in group.commands.items()
-        if any(name in parameter.opts for parameter in found.params)
+        if _has(found, name)
     ]  # fmt: skip
-    received = name + did_you_mean(name, own)
-    if received == name and others:
+    is_short = any(_has(group.commands[other], "--set") for other in others)
+    key = _key(name) if "--set" in own and not is_short else None
+    hint = f"--set {key}=..." if key else f"{command} -h"
+    received = name
+    if others:  # one that is spelt right there
         received += f", which is an option of {', '.join(others)}"
-    return f"{command}: expected an option that it has; received {received}; try {command} -h"
+    elif not key:
+        received += did_you_mean(name, own)
+    return f"{command}: expected an option that it has; received {received}; try {hint}"
+
+
+def _has(command: Any, option: str) -> bool:
+    return any(option in parameter.opts for parameter in command.params)
+
+
+def _key(option: str) -> str | None:
+    """Return the recipe's key that has the name of an option, such as train.class_weights."""
+    from tfcnn import recipe as recipes
+
+    wanted = option.lstrip("-").replace("-", "_")
+    found = [key for key in recipes.keys() if wanted == key.rpartition(".")[2] != key]
+    return found[0] if len(found) == 1 else None
 
 
 def _interrupt(*_: object) -> None:

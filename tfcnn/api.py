@@ -393,12 +393,14 @@ def set_threshold(
     """
     from tfcnn.disk import locked
     from tfcnn.evaluation import rethreshold
-    from tfcnn.report.page import render
 
     opened = load(run) if isinstance(run, str | Path) else run
+    rethreshold.refuse(opened, positive)  # a shipped model lies where nothing may be written
+    from tfcnn.report.page import render
+
     with locked(opened.path):
         return rethreshold.change(
-            opened, render,
+            load(opened.path), render,  # as another process may have left it meanwhile
             sensitivity=sensitivity, specificity=specificity, value=value, positive=positive,
         )  # fmt: skip
 

@@ -77,8 +77,11 @@ def find(*, older_than_days: float | None = None, keep_gb: float | None = None) 
         older_than_days: also find decoded images that were not used, and runs that were retired,
             more than so many days ago; neither if None.
         keep_gb: how many GB of decoded images to keep; if None, as many as a training keeps.
+
+    Raises:
+        InputError: if a bound is no number of gigabytes.
     """
-    keep_bytes = cache.bound_bytes() if keep_gb is None else int(keep_gb * 10**9)
+    keep_bytes = cache.bound_bytes() if keep_gb is None else cache.bytes_of(keep_gb, "--keep-gb")
     since = None if older_than_days is None else time() - older_than_days * DAY_SECONDS
     going, kept = _arrays(keep_bytes, since)
     retired = [path for folder in _homes() for path in sorted((folder / ".old").glob("*"))]

@@ -30,6 +30,7 @@ __all__ = [
     "assign",
     "assigned",
     "for_folder",
+    "keys",
     "load",
     "names",
     "override",
@@ -185,11 +186,16 @@ def _parts(errors: list[Any], value: Any) -> tuple[str, str, str]:
 
 
 def _nearest(key: str) -> str:
-    known = list(_keys(Recipe))
+    known = keys()
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     section = key.rpartition(".")[0]
     siblings = [k for k in known if k.rpartition(".")[0] == section]
     return near[0] if near else f"one of {', '.join(siblings or known[:5])}"
+
+
+def keys() -> list[str]:
+    """Return every key that a recipe may have, by its whole name."""
+    return _keys(Recipe)
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:

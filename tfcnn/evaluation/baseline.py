@@ -57,6 +57,8 @@ def beside(accuracy: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
     """
     share, low, high = baseline["share"], accuracy["low"], accuracy["high"]
     always = f"always saying {baseline['class']}: {100 * share:.1f} %"
+    if share == 1:  # whatever the answers are: of the other classes they say nothing
+        return [f"{always}, as no other class is there"]
     if high is not None and high < share:
         return [f"worse than {always}"]
     if (accuracy["value"] if low is None else low) <= share:

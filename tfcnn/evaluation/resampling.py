@@ -57,7 +57,7 @@ class Measured:
             return "rests on one group, without which it is undefined"
         undefined = float(np.isnan(self.resampled).mean())
         if undefined > MAX_UNDEFINED_FRACTION:
-            return f"undefined in {undefined:.0%} of resamples, which lack what it counts"
+            return f"undefined in {100 * undefined:.0f} % of resamples, as too few images count"
         if np.nanstd(self.resampled) <= 1e-6 * abs(self.point):
             return f"every resample gives {self.point:.3g}: nothing shows how it varies"
         return ""

@@ -23,7 +23,7 @@ from tfcnn.evaluation.table import Table
 from tfcnn.prediction import ABSTAIN, abstains
 from tfcnn.runs import Run
 
-__all__ = ["Change", "change"]
+__all__ = ["Change", "change", "refuse"]
 
 SHOWN = ("sensitivity", "specificity", "ppv")
 
@@ -90,8 +90,8 @@ def change(
     if len(words) != 1:
         one_of = "one of --sensitivity, --specificity and --value"
         raise InputError("threshold", one_of, " ".join(words) or "none", "--sensitivity 0.95")
-    name = _checked_positive(run, positive)
-    _refuse(run)
+    refuse(run, positive)
+    name = run.card["positive"] if positive is None else positive
     table = predictions.read(run)
     part, index = table.part("val"), run.class_names.index(name)
     if value is not None:
@@ -116,7 +116,18 @@ def change(
     return made
 
 
-def _checked_positive(run: Run, wanted: str | None) -> str:
+def refuse(run: Run, positive: str | None = None) -> None:
+    """Refuse a run that can be given no threshold, before anything is read or written.
+
+    Raises:
+        InputError: if it has no predictions, no two classes, or no positive one.
+        CheckError: if it is a demonstrated leak.
+    """
+    _check_positive(run, positive)
+    _check_val(run)
+
+
+def _check_positive(run: Run, wanted: str | None) -> None:
     names = run.class_names
     if len(names) != 2:
         hint = "nothing: its answer is the most probable class"
@@ -127,10 +138,9 @@ def _checked_positive(run: Run, wanted: str | None) -> str:
         raise InputError(run.path, "a positive class", "none", f"--positive, {listed}")
     if name not in names:
         raise InputError("--positive", listed, name or "an empty name", names[0])
-    return str(name)
 
 
-def _refuse(run: Run) -> None:
+def _check_val(run: Run) -> None:
     """Refuse runs whose val must not choose anything, or is not there."""
     if run.is_leaky:
         hint = "`tfcnn train` of its recipe, split by group"

@@ -116,7 +116,8 @@ def score(
         num_groups = 0 if names is None else len(set(names.tolist()))
         counts[split] = {"images": len(part.labels), "groups": num_groups}
         confusion[split] = _confusion(part, run)
-        warnings += _warnings(split, part, num_groups, run, confusion[split])
+        warnings += _warnings(split, part, run, confusion[split])
+    warnings += _of_groups(parts, run)
     point, commonest = wish.describe(run, splits), _baseline(run, confusion)
     temperature = float(run.card.get("temperature", 1.0))
     return Report(
@@ -249,7 +250,7 @@ def _baseline(run: Run, confusion: dict[str, list[list[int]]]) -> dict[str, dict
 
 
 def _warnings(
-    split: str, part: Table, num_groups: int, run: Run, confusion: list[list[int]]
+    split: str, part: Table, run: Run, confusion: list[list[int]]
 ) -> list[str]:
     found = []
     missing = sorted(set(range(len(run.class_names))) - set(part.labels.tolist()))
@@ -257,9 +258,16 @@ def _warnings(
         names = ", ".join(run.class_names[i] for i in missing)
         found.append(f"no image of class {names}; what needs it is not computed")
     found.append(baseline.never_called(confusion, run.class_names))
-    noun = run.card["data"]["nouns"][1]
-    found.append(grouping.warning(part.groups if num_groups else None, noun=noun))
     return [f"{split}: {said}" for said in found if said]
+
+
+def _of_groups(parts: dict[str, Table], run: Run) -> list[str]:
+    """Say what few groups, or none, mean for the intervals: once where it is so for all splits."""
+    noun, splits = run.card["data"]["nouns"][1], dict[str, list[str]]()
+    for split, part in parts.items():
+        if said := grouping.warning(part.known_groups, noun=noun):
+            splits.setdefault(said, []).append(split)
+    return [f"{' and '.join(names)}: {said}" for said, names in splits.items()]
 
 
 def _sentence(

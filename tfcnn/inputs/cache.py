@@ -29,6 +29,7 @@ __all__ = [
     "Early",
     "Kept",
     "bound_bytes",
+    "bytes_of",
     "decoded",
     "kept",
     "leftovers",
@@ -158,13 +159,23 @@ def bound_bytes() -> int:
         folder = data_home().resolve()
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         return int(min(MOST_BYTES, MOST_OF_DISK * shutil.disk_usage(existing).total))
+    return bytes_of(text, BOUND)
+
+
+def bytes_of(size_gb: float | str, subject: str) -> int:
+    """Return a number of gigabytes, as it was typed, in bytes.
+
+    Raises:
+        InputError: naming the subject if it is none.
+    """
     try:
-        size_gb = float(text)
-        if 0 <= size_gb < math.inf:
-            return int(size_gb * 10**9)
+        size_bytes = float(size_gb) * 10**9
+        if 0 <= size_bytes < math.inf:
+            return int(size_bytes)
     except ValueError:
         pass
-    raise InputError(BOUND, "a number of gigabytes", text, f"{BOUND}=20")
+    hint = f"{subject}=20"
+    raise InputError(subject, "a number of gigabytes", str(size_gb), hint)
 
 
 def surplus(arrays: Sequence[Kept], keep_bytes: int) -> list[Kept]:

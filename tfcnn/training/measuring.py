@@ -135,7 +135,7 @@ def _learnt_nothing(prepared: Prepared, labels: npt.NDArray[np.int32], probs: Fl
     share = 100 * right / len(labels)
     said = (
         f"val: {share:.1f} % right is no better than luck: always saying {usual['class']} gives "
-        f"{100 * usual['share']:.1f} %; try more images or epochs "
+        f"{100 * usual['share']:.1f} %. Try more images or epochs "
         f"(--set train.epochs={2 * prepared.recipe.train.epochs}), or a larger data.image_size"
     )
     if baseline.is_imbalanced(usual) and prepared.recipe.train.class_weights == "none":
@@ -143,7 +143,7 @@ def _learnt_nothing(prepared: Prepared, labels: npt.NDArray[np.int32], probs: Fl
     turned = _turned(prepared.recipe.inputs)
     if turned:
         off = " ".join(f"--set {key}=false" for key in turned)
-        said += f"; training images are mirrored or turned: where direction tells classes, {off}"
+        said += f". Training images are mirrored or turned: where direction tells classes, {off}"
     return [said]
 
 

@@ -231,8 +231,8 @@ def _tell(recipe: Recipe, listed: Manifest, reporter: Reporter) -> None:
     if listed.has_groups or source.is_benchmark or data.group_regex == "":
         return
     reporter.note(
-        "no groups: images of one patient, slide or video may be on both sides of the split; "
-        "if a file's name tells them, pass --set data.group_regex=..."
+        "images of one patient, slide or video may be on both sides of the split: "
+        "--group-regex reads them from file names, --group-from folder from folders"
     )
     if proposed := groups.propose_folder(source):
         reporter.note(proposed)
