@@ -148,3 +148,9 @@ def test_an_array_that_is_removed_meanwhile_is_made_again(make_tree, monkeypatch
     monkeypatch.setattr(np, "load", removed_once)
     assert cache.decoded(source, rows, Decoder((16, 16))).images.shape == (48, 16, 16, 3)
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("size_gb", [float("inf"), 1e300])
+def test_a_bound_that_no_disk_has_is_refused(home, size_gb):
+    with pytest.raises(InputError, match="--keep-gb: expected a number of gigabytes"):
+        cleaning.find(keep_gb=size_gb)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import tfcnn
 from tfcnn import architectures, datasets, recipe
+from tfcnn.__main__ import main
 from tfcnn.cli import app
 
 
@@ -82,6 +83,27 @@ def test_groups_of_no_folder_are_refused_and_not_ignored(trained):
     assert result.stderr == (
         "error: groups: expected a folder that they are of; received none; try --data FOLDER\n"
     )
+
+
+def test_a_folder_that_may_not_be_written_is_named_whole(monkeypatch, tmp_path, capsys):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied", "models")
+
+    monkeypatch.setattr("tfcnn.cli.app", refused)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.startswith(f"error: {tmp_path / 'models'}: expected")
+    assert "Permission denied; try its permissions" in said and "TFCNN_HOME" in said
+
+
+@pytest.mark.parametrize("rule", [{"path_column": "file"}, {"group_column": "who"}])
+def test_columns_of_no_folder_are_refused_too(trained, rule):
+    with pytest.raises(tfcnn.errors.InputError, match="try --data FOLDER"):
+        tfcnn.evaluate(trained, **rule)
 
 
 def test_evaluate_shows_every_metric_and_json_holds_it(trained):

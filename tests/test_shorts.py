@@ -97,6 +97,13 @@ def test_an_empty_value_is_a_value(received):
         (["check", "x", "--group-regexp", "a"], "did you mean --group-regex?"),
         (["predict", "x", "y", "--ouput", "z"], "did you mean --output?"),
         (["check", "digits", "--epochs", "3"], "--epochs, which is an option of train, crossval"),
+        (["train", "x", "--class-weights", "balanced"], "try --set train.class_weights=..."),
+        (["crossval", "x", "--optimizer", "adam"], "try --set train.optimizer=..."),
+        (
+            ["train", "x", "--sensitivity", ".9"],
+            "is an option of threshold; try --set evaluation.sensitivity=...",
+        ),
+        (["train", "x", "--name", "y"], "try tfcnn train -h"),
         (["report", "x", "--cam", "y"], "--cam, which is an option of predict"),
         (["train", "malria"], "did you mean malaria?"),
         (["check", "smear"], "did you mean smears?"),

@@ -1,11 +1,12 @@
 """What a person sees while a command works."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from tfcnn.terminal import TerminalReporter
+from tfcnn.terminal import TerminalReporter, conclude
 
 
 @pytest.fixture
@@ -38,3 +39,16 @@ def test_a_stage_with_a_count_shows_a_bar(screen):
         text = shown(reporter)
         assert "━" in text and "30/120" in text
     assert "/?" not in screen()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_notes_break_between_words_in_a_terminal_and_nowhere_else(is_terminal):
+    long = " ".join(["interval"] * 20)
+    out = {"highlight": False, "color_system": None, "width": 80}
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, **out)
+    path = "/" + "/".join(["folder"] * 20)
+    conclude(SimpleNamespace(warnings=[long], sentence=long), console, ("Run", path))
+    lines = console.file.getvalue().splitlines()
+    assert f"Run: {path}" in lines, "a path can be copied"
+    assert (f"note: {long}" in lines and long in lines) is not is_terminal
+    assert all(word in ("note:", "Run:", path, "interval") for word in " ".join(lines).split())

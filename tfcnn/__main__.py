@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 from tfcnn import quiet
@@ -51,7 +52,7 @@ def main() -> None:
         hint = "its permissions, or another path"
         if error.errno in READ_ONLY:  # where no path is typed, runs and caches are meant
             hint += "; TFCNN_HOME names the folder of runs and decoded images"
-        _fail(f"{os.path.abspath(str(error.filename))}: expected a file to read or write; "
+        _fail(f"{Path(str(error.filename)).absolute()}: expected a file to read or write; "
               f"received {error.strerror}; try {hint}", 2)  # fmt: skip
     except Exception as error:
         _internal(error)
@@ -115,7 +116,7 @@ def _key(option: str) -> str | None:
     from tfcnn import recipe as recipes
 
     wanted = option.lstrip("-").replace("-", "_")
-    found = [key for key in recipes.keys() if wanted == key.rpartition(".")[2] != key]
+    found = [key for key in recipes.known_keys() if wanted == key.rpartition(".")[2] != key]
     return found[0] if len(found) == 1 else None
 
 

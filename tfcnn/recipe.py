@@ -30,7 +30,7 @@ __all__ = [
     "assign",
     "assigned",
     "for_folder",
-    "keys",
+    "known_keys",
     "load",
     "names",
     "override",
@@ -186,14 +186,14 @@ def _parts(errors: list[Any], value: Any) -> tuple[str, str, str]:
 
 
 def _nearest(key: str) -> str:
-    known = keys()
+    known = known_keys()
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     section = key.rpartition(".")[0]
     siblings = [k for k in known if k.rpartition(".")[0] == section]
     return near[0] if near else f"one of {', '.join(siblings or known[:5])}"
 
 
-def keys() -> list[str]:
+def known_keys() -> list[str]:
     """Return every key that a recipe may have, by its whole name."""
     return _keys(Recipe)
 

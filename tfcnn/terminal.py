@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TerminalReporter",
+    "conclude",
     "percent",
     "show_comparison",
     "show_confusion",
@@ -116,6 +117,22 @@ class TerminalReporter(Reporter):
 def percent(value: float | None) -> str:
     """Format a fraction for reading: 95.8 %."""
     return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def conclude(
+    found: "Report | Comparison | Summary", console: Console, *places: tuple[str, object]
+) -> None:
+    """Print what must be known of a result, where its files are, and the result in a sentence.
+
+    A terminal's lines end between words; what goes into a file or pipe is a line each.
+    """
+    wrap = not console.is_terminal
+    for warning in found.warnings:
+        console.print(f"note: {warning}", soft_wrap=wrap)
+    if places:
+        where = "   ".join(f"{title}: {place}" for title, place in places)
+        console.print(where, soft_wrap=True)  # a path that is broken cannot be copied
+    console.print(found.sentence, soft_wrap=wrap)
 
 
 def show_metrics(report: "Report", split: str, console: Console) -> None:

@@ -82,6 +82,25 @@ def test_at_chance_a_balanced_result_says_so_too(tmp_path):
     assert worse.sentence.endswith("; worse than always saying healthy: 50.0 %.")
 
 
+@pytest.mark.parametrize("right", [0, 13, 25])
+def test_where_test_has_one_class_only_that_is_said(tmp_path, right):
+    made = table_of(*answers((25, 0), (right / 25, 1)))
+    found = scoring.score(make_run(tmp_path, positive=False), made)
+    assert "; always saying healthy: 100.0 %, as no other class is there" in found.sentence
+    assert "better" not in found.sentence and "worse" not in found.sentence
+
+
+def test_what_holds_of_both_splits_is_said_once(tmp_path):
+    parts = [table_of(*answers((20, 20), (0.9, 0.9)), split) for split in ("val", "test")]
+    said = [text for text in scoring.score(make_run(tmp_path), joined(*parts)).warnings
+            if "are known: the intervals" in text]  # fmt: skip
+    assert len(said) == 1 and said[0].startswith("val and test: No patients are known")
+    groups = [f"P{i // 20}" for i in range(40)]
+    parts[1] = table_of(parts[1].labels, parts[1].probs, "test", groups)
+    said = " | ".join(scoring.score(make_run(tmp_path), joined(*parts)).warnings)
+    assert "val: No patients are known" in said and "test: 2 patients only" in said
+
+
 def test_ten_classes_of_which_some_are_never_called(tmp_path):
     labels = np.arange(400) % 10
     probs = np.full((400, 10), 0.01)

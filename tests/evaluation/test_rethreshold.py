@@ -225,3 +225,18 @@ def test_another_that_changes_the_same_run_waits_for_nothing(run: Path) -> None:
     with locked(run), pytest.raises(InputError, match="another process"):
         tfcnn.set_threshold(run, value=0.4)
     assert runs.state(run) == "finished"
+
+
+def test_what_another_process_left_meanwhile_is_what_is_changed(run: Path) -> None:
+    opened = tfcnn.load(run)
+    tfcnn.set_threshold(run, value=0.2)
+    assert tfcnn.set_threshold(opened, value=0.4).before == 0.2
+
+
+def test_a_model_without_predictions_is_refused_before_anything_is_written(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / "predictions.csv").unlink()
+    monkeypatch.setattr("tfcnn.disk.locked", lambda *_: pytest.fail("a lock file is written"))
+    with pytest.raises(InputError, match="expected predictions on val"):
+        tfcnn.set_threshold(run, value=0.4)

@@ -34,7 +34,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, calibrate, and score once on unseen groups."""
-    from tfcnn.terminal import TerminalReporter
+    from tfcnn.terminal import TerminalReporter, conclude
 
     if resume and fresh:
         raise InputError("train", "--resume or --fresh", "both", "one of them")
@@ -53,10 +53,8 @@ def train(
     if as_json:
         typer.echo(json.dumps({"run": str(made.path), **report.to_dict()}))
         return
-    for warning in report.warnings:
-        typer.echo(f"note: {warning}")
-    typer.echo(f"Run: {made.path}   Report: {made.path / 'report.html'}")
-    typer.echo(report.sentence)
+    console = Console(highlight=False, markup=False)
+    conclude(report, console, ("Run", made.path), ("Report", made.path / "report.html"))
 
 
 @app.command(epilog="Example: tfcnn crossval malaria --folds 5")
@@ -73,7 +71,7 @@ def crossval(
     as_json: Json = False,
 ) -> None:
     """Train once per fold, so that every image is predicted by a model of other groups."""
-    from tfcnn.terminal import TerminalReporter, show_folds
+    from tfcnn.terminal import TerminalReporter, conclude, show_folds
 
     if resume and fresh:
         raise InputError("crossval", "--resume or --fresh", "both", "one of them")
@@ -85,8 +83,6 @@ def crossval(
     if as_json:
         typer.echo(json.dumps({"run": str(summary.path), **summary.to_dict()}))
         return
-    show_folds(summary, Console(highlight=False, markup=False))
-    for warning in summary.warnings:
-        typer.echo(f"note: {warning}")
-    typer.echo(f"Runs: {summary.path}   Out-of-fold: {summary.path / 'predictions.csv'}")
-    typer.echo(summary.sentence)
+    console, path = Console(highlight=False, markup=False), summary.path
+    show_folds(summary, console)
+    conclude(summary, console, ("Runs", path), ("Out-of-fold", path / "predictions.csv"))

@@ -19,8 +19,6 @@ from tfcnn.cli.arguments import (
 from tfcnn.errors import InputError
 
 if TYPE_CHECKING:
-    from tfcnn.evaluation.comparison import Comparison
-    from tfcnn.evaluation.scoring import Report
     from tfcnn.explain import Explainer
 
 __all__ = ["compare", "evaluate", "labels", "predict", "report", "threshold"]
@@ -47,7 +45,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
-    from tfcnn.terminal import show_confusion, show_groups, show_metrics
+    from tfcnn.terminal import conclude, show_confusion, show_groups, show_metrics
 
     opened = api.load(run)
     report = api.evaluate(
@@ -79,7 +77,7 @@ def evaluate(
         show_groups(report, name, console)
         for line in report.remarks(name):
             console.print(line)
-    _conclude(report, console)
+    conclude(report, console)
 
 
 @app.command(epilog="Example: tfcnn threshold malaria --sensitivity 0.97")
@@ -98,7 +96,7 @@ def threshold(
     as_json: Json = False,
 ) -> None:
     """Choose a run's threshold anew on val, without training; its report follows."""
-    from tfcnn.terminal import show_threshold
+    from tfcnn.terminal import conclude, show_threshold
 
     changed = api.set_threshold(
         run, sensitivity=sensitivity, specificity=specificity, value=value, positive=positive
@@ -108,8 +106,8 @@ def threshold(
         return
     console = Console(highlight=False, markup=False)
     show_threshold(changed, console)
-    typer.echo(f"Run: {changed.run.path}   Report: {changed.run.path / 'report.html'}")
-    _conclude(changed.report, console)
+    path = changed.run.path
+    conclude(changed.report, console, ("Run", path), ("Report", path / "report.html"))
 
 
 @app.command(epilog="Example: tfcnn compare malaria malaria-course")
@@ -119,7 +117,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs on the images that both were tested on."""
-    from tfcnn.terminal import show_comparison
+    from tfcnn.terminal import conclude, show_comparison
 
     found = api.compare(first, second)
     if as_json:
@@ -127,13 +125,7 @@ def compare(
         return
     console = Console(highlight=False, markup=False)
     show_comparison(found, console)
-    _conclude(found, console)
-
-
-def _conclude(found: "Report | Comparison", console: Console) -> None:
-    for warning in found.warnings:
-        console.print(f"note: {warning}")
-    console.print(found.sentence)
+    conclude(found, console)
 
 
 @app.command(

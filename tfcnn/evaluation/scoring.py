@@ -249,9 +249,7 @@ def _baseline(run: Run, confusion: dict[str, list[list[int]]]) -> dict[str, dict
     }
 
 
-def _warnings(
-    split: str, part: Table, run: Run, confusion: list[list[int]]
-) -> list[str]:
+def _warnings(split: str, part: Table, run: Run, confusion: list[list[int]]) -> list[str]:
     found = []
     missing = sorted(set(range(len(run.class_names))) - set(part.labels.tolist()))
     if missing:
