@@ -121,7 +121,9 @@ def test_each_answer_settles_the_question(tmp_path: Path) -> None:
 
 def test_patients_are_no_classes_though_their_folders_are_called_groups(tmp_path: Path) -> None:
     files = names(*(f"P{i}/{label}" for i in range(9) for label in "01"))
-    with pytest.raises(LayoutError, match=r"try --set data\.group_from=folder-above where 0, 1 are"):
+    with pytest.raises(
+        LayoutError, match=r"try --set data\.group_from=folder-above where 0, 1 are"
+    ):
         read(tmp_path, files, group_from="folder")
 
 
