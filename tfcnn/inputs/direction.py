@@ -82,7 +82,7 @@ def by_images(
         rows: int `(count,)`, which of them are trained on.
 
     Returns:
-        The settings, and what to say of it, "" where images are mirrored as usual.
+        The settings, and what to say of it, "" where mirroring was settled before.
     """
     if inputs.augment.flip_horizontal != "auto":
         return inputs, ""
@@ -100,7 +100,12 @@ def as_in(inputs: InputSettings, other: InputSettings) -> InputSettings:
 
 def _settled(inputs: InputSettings, value: bool, reason: str) -> tuple[InputSettings, str]:
     said = f"not mirrored left-right: {reason}; --set inputs.augment.flip_horizontal=true mirrors"
-    return _with_flip(inputs, value), "" if value else said
+    if value:
+        said = (
+            "mirrored left-right: neither class names nor images show that sides tell classes; "
+            "--set inputs.augment.flip_horizontal=false if they do"
+        )
+    return _with_flip(inputs, value), said
 
 
 def _with_flip(inputs: InputSettings, value: bool | str) -> InputSettings:
