@@ -49,3 +49,11 @@ def test_many_classes_are_told_in_a_few_lines(tmp_path):
     assert lines[0].endswith("n019 4, 40 more classes") and len(found.counts) == 60
     assert "note: 60 of 60 classes have fewer than 20 images" in lines
     assert len(lines) < 20 and max(map(len, lines)) < 400
+
+
+def test_a_split_that_the_folder_is_in_is_said(make_tree, tmp_path):
+    for part, groups in (("train", 8), ("eval", 2)):
+        make_tree(name=f"given/{part}", groups=groups, seed=groups)
+    lines = audited(tmp_path / "given").lines()
+    assert "note: split already: train 64, test 16; val is drawn from train" in lines
+    assert not any("a split is by image" in line for line in lines)

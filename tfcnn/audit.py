@@ -152,7 +152,9 @@ def _groups(listed: Manifest, data: DataSettings) -> list[Finding]:
     regex = groups.propose_regex([(row.path, row.label) for row in listed.rows])
     hints = [f"file names look grouped: --group-regex '{regex}'"] if regex else []
     hints += [hint for hint in [groups.propose_folder(listed.source)] if hint]
-    return [Finding("; ".join(["no groups known: a split is by image", *hints]), False)]
+    is_split = any(row.official for row in listed.rows)
+    known = "no groups known" if is_split else "no groups known: a split is by image"
+    return [Finding("; ".join([known, *hints]), False)]
 
 
 def _split(listed: Manifest, data: DataSettings) -> list[Finding]:
@@ -164,7 +166,13 @@ def _split(listed: Manifest, data: DataSettings) -> list[Finding]:
         splits.gate(listed, assigned, unit=data.split.unit)
     except TfcnnError as error:
         return [Finding(str(error), True)]
-    return []
+    official = Counter(row.official for row in listed.rows if row.official)
+    if not official:
+        return []
+    given = ", ".join(f"{name} {official[name]:,}" for name in splits.NAMES if official[name])
+    drawn = [name for name in splits.NAMES if name in assigned and not official[name]]
+    rest = f"; {' and '.join(drawn)} is drawn from train" if drawn else ""
+    return [Finding(f"split already: {given}{rest}", False)]
 
 
 def _classes(counts: Counter[str]) -> list[Finding]:

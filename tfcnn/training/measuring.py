@@ -132,10 +132,9 @@ def _learnt_nothing(prepared: Prepared, labels: npt.NDArray[np.int32], probs: Fl
     right = int((probs.argmax(axis=1) == labels).sum())
     if usual["share"] == 1 or not baseline.by_luck(right, len(labels), usual):
         return []
-    share = 100 * right / len(labels)
     said = (
-        f"val: {share:.1f} % right is no better than luck: always saying {usual['class']} gives "
-        f"{100 * usual['share']:.1f} %. Try more images or epochs "
+        f"val: {right:,} of {len(labels):,} right may be no better than luck: always saying "
+        f"{usual['class']} gives {100 * usual['share']:.1f} %. Try more images or epochs "
         f"(--set train.epochs={2 * prepared.recipe.train.epochs}), or a larger data.image_size"
     )
     if baseline.is_imbalanced(usual) and prepared.recipe.train.class_weights == "none":
