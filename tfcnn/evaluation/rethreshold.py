@@ -135,7 +135,8 @@ def _check_positive(run: Run, wanted: str | None) -> None:
     name = wanted if wanted is not None else run.card["positive"]
     listed = f"{names[0]} or {names[1]}"
     if name is None:
-        raise InputError(run.path, "a positive class", "none", f"--positive {names[0]}, or --positive {names[1]}")
+        hint = f"--positive {names[0]}, or --positive {names[1]}"
+        raise InputError(run.path, "a positive class", "none", hint)
     if name not in names:
         raise InputError("--positive", listed, name or "an empty name", names[0])
 
