@@ -1,9 +1,14 @@
-"""Files that are either whole or absent: written under a temporary name, then renamed."""
+"""Files that are either whole or absent, after a power cut too.
+
+They are written under a temporary name, brought to the disk, then renamed.
+"""
 
 import contextlib
 import csv
+import errno
 import glob
 import io
+import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -14,9 +19,11 @@ __all__ = [
     "PART_SUFFIX",
     "csv_text",
     "literal",
+    "make_folder",
     "part_path",
     "printable",
     "remove_parts",
+    "replace",
     "write_bytes",
     "write_rows",
     "write_text",
@@ -47,17 +54,55 @@ def writing(path: Path) -> Iterator[Path]:
         The temporary path, which does not exist yet. On any error it is removed and `path` is
         left as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = part_path(path)
     try:
         yield part
-        part.replace(path)
+        replace(part, path)
     except BaseException:
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
         else:
             part.unlink(missing_ok=True)
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _to_disk(folder.parent)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Give a file or a folder another name; after a power cut that name has all its content.
+
+    Without this a file system may keep the new name and forget the content, which is written later.
+    """
+    if source.is_dir():
+        os.sync()  # thousands of files: one by one takes twenty times as long
+    else:
+        _to_disk(source)
+    source.replace(target)
+    _to_disk(target.parent)
+    if source.parent != target.parent:
+        _to_disk(source.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written to, not read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that know no fsync
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def remove_parts(path: Path) -> None:

@@ -309,7 +309,7 @@ def retire(folder: Path) -> Path:
             break
         target = target.with_name(f"{folder.name}-{stamp}-{number}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder.rename(target)
+    atomic.replace(folder, target)
     return target
 
 

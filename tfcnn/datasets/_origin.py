@@ -97,14 +97,14 @@ def replacing(folder: Path) -> Iterator[Path]:
 def install(new: Path, names: tuple[str, ...], folder: Path, origin: Origin) -> None:
     """Move finished files and folders from `new` to `folder`, in place of older ones.
 
-    Killed at any point it leaves the old content with its origin, the new content with its own,
-    or no origin at all: never one with the other.
+    Killed at any point, by a power cut too, it leaves the old content with its origin, the new
+    content with its own, or no origin at all: never one with the other.
     """
-    (folder / FILE).unlink(missing_ok=True)
+    (folder / FILE).unlink(missing_ok=True)  # which reaches the disk before the first new name does
     for name in names:
         if (folder / name).exists():
             (folder / name).rename(new / f"{name}.old")
-        (new / name).rename(folder / name)
+        atomic.replace(new / name, folder / name)
     atomic.write_text(folder / FILE, json.dumps(asdict(origin), indent=1) + "\n")
     shutil.rmtree(archive_folder(folder), ignore_errors=True)
 
