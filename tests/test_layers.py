@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tfcnn"
 # a module may import from lines above its own, and from its own line
 ORDER = [
-    {"errors", "progress", "quiet"},
+    {"errors", "interrupts", "progress", "quiet"},
     {"atomic", "tables", "disk", "threads", "sampling"},
     {"formats"},
     {"decode"},

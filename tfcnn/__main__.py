@@ -4,23 +4,18 @@ import errno
 import gc
 import os
 import shlex
-import signal
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
-from tfcnn import quiet
+from tfcnn import interrupts, quiet
 from tfcnn.errors import TfcnnError, did_you_mean
 
 __all__ = ["main"]
 
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # HDF5 has the number in its text only
-
-
-class _Interrupted(BaseException):
-    """Raised by SIGINT and SIGTERM; unlike KeyboardInterrupt no library on the way takes it."""
 
 
 def main() -> None:
@@ -32,8 +27,7 @@ def main() -> None:
 
     from tfcnn.cli import app
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    interrupts.listen()
     try:
         words = sys.argv[1:] or ["--help"]
         sys.exit(app(words, prog_name="tfcnn", standalone_mode=False))
@@ -41,7 +35,7 @@ def main() -> None:
         _fail(_misused(error), 2)
     except TfcnnError as error:
         _fail(str(error), error.exit_code)
-    except _Interrupted as error:
+    except interrupts.Interrupted as error:
         _fail(f"interrupted; to continue: {_continuation(bool(_notes(error)))}", 130)
     except OSError as error:
         if error.errno in FULL or "No space left" in str(error) or "errno = 28" in str(error):
@@ -118,10 +112,6 @@ def _key(option: str) -> str | None:
     wanted = option.lstrip("-").replace("-", "_")
     found = [key for key in recipes.known_keys() if wanted == key.rpartition(".")[2] != key]
     return found[0] if len(found) == 1 else None
-
-
-def _interrupt(*_: object) -> None:
-    raise _Interrupted
 
 
 def _fail(message: str, code: int) -> None:

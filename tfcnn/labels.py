@@ -155,7 +155,7 @@ def _folder(name: str | Path) -> Path:
     if not runs.is_crossval(folder):
         folder = folder.with_name(f"{folder.name}-crossval")
     is_begun = runs.is_crossval(folder)
-    if is_begun and (folder / runs.DONE).exists():
+    if is_begun and runs.is_done(folder):
         return folder
     recipe, hint = runs.folder_of(str(name)) / "recipe.toml", f"tfcnn crossval {name}"
     if is_begun:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn import domain as domains
-from tfcnn import engines, membership, threads
+from tfcnn import engines, interrupts, membership, threads
 from tfcnn.datasets import LeftOut, in_words
 from tfcnn.datasets.folder import image_files, member_images
 from tfcnn.decode import HEAD_BYTES, Pixels, UnreadableImageError, open_image
@@ -200,6 +200,7 @@ class Predictor:
             batches = iter(lambda: threads.parts(list(islice(images, self.batch_size))), [])
             waiting = [pool.map(self._decode, batch) for batch in islice(batches, 2)]
             while waiting:
+                interrupts.check()
                 decoded = list(chain.from_iterable(waiting.pop(0)))
                 waiting += [pool.map(self._decode, batch) for batch in islice(batches, 1)]
                 for prediction in self._answer(decoded):

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfcnn import atomic, datasets
+from tfcnn import atomic, datasets, interrupts
 from tfcnn.decode import Decoder
 from tfcnn.errors import CheckError, InputError, did_you_mean
 
@@ -23,6 +23,7 @@ __all__ = [
     "finished",
     "folder_of",
     "is_crossval",
+    "is_done",
     "models_home",
     "names",
     "open_run",
@@ -189,16 +190,29 @@ def is_crossval(folder: Path) -> bool:
 
 
 def _done() -> list[str]:
-    return sorted(path.parent.name for path in models_home().glob(f"*/{DONE}"))
+    folders = (path.parent for path in models_home().glob(f"*/{DONE}"))
+    return sorted(folder.name for folder in folders if is_done(folder))
+
+
+def is_done(folder: Path) -> bool:
+    """Say whether a run or cross-validation is complete.
+
+    A DONE that is empty, or all zeros, is what a power cut leaves of one that had not reached the
+    disk: it says nothing.
+    """
+    try:
+        return bool((folder / DONE).read_bytes().strip(b"\0\r\n "))
+    except OSError:
+        return False
 
 
 def state(folder: Path) -> str:
     """Return `finished`, `unfinished`, `absent`, or `other` for a folder that is no run."""
-    if (folder / DONE).exists():
+    if is_done(folder):
         return "finished"
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return "absent"
-    own = ("recipe.toml", "split.csv", CARD, "checkpoint")
+    own = ("recipe.toml", "split.csv", CARD, "checkpoint", DONE)
     return "unfinished" if any((folder / name).exists() for name in own) else "other"
 
 
@@ -214,9 +228,9 @@ def find(name_or_path: str | Path) -> Path:
     for folder in _candidates(name):
         if is_crossval(folder):
             fold = f"one of its runs, such as {folder / 'fold-0'}"
-            hint = fold if (folder / DONE).exists() else "`tfcnn crossval ... --resume` first"
+            hint = fold if is_done(folder) else "`tfcnn crossval ... --resume` first"
             raise InputError(folder, "a run", "a cross-validation, which is several", hint)
-        if (folder / DONE).exists() or (folder.parent == ZOO and (folder / CARD).exists()):
+        if is_done(folder) or (folder.parent == ZOO and (folder / CARD).exists()):
             return folder
         if state(folder) == "unfinished":  # not the shipped one of its name instead
             hint = "`tfcnn train ... --resume`, or --fresh to start again"
@@ -296,7 +310,8 @@ def write_card(run: Run) -> None:
 
 
 def stamp(folder: Path) -> None:
-    """Write that a folder is complete, and when."""
+    """Write that a folder is complete, and when: all that is in it has reached the disk before."""
+    interrupts.check()
     atomic.write_text(folder / DONE, datetime.now(UTC).isoformat(timespec="seconds") + "\n")
 
 

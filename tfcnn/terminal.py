@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from tfcnn import interrupts
 from tfcnn.progress import Reporter
 
 if TYPE_CHECKING:
@@ -85,11 +86,13 @@ class TerminalReporter(Reporter):
 
     def stage(self, text: str) -> Callable[[int, int | None], None]:
         """Replace the bar by one for this stage."""
+        interrupts.check()
         self._end()
         task = self._task = self._bars.add_task(text, total=None)
         self._bars.refresh()  # at once: while TensorFlow starts, nothing gets through
 
         def update(done: int, total: int | None) -> None:
+            interrupts.check()
             self._bars.update(task, completed=done, total=total)
 
         return update

@@ -139,7 +139,7 @@ def _crossval_folder(content: Content) -> Path | None:
     """Return the finished cross-validation of this run's recipe, by the same unit, if any."""
     for name in dict.fromkeys((content.run.name, content.recipe.name)):
         folder = content.run.path.parent / f"{name}-crossval"
-        if not (runs.is_crossval(folder) and (folder / runs.DONE).exists()):
+        if not (runs.is_crossval(folder) and runs.is_done(folder)):
             continue
         recipe, mine = recipes.load(str(folder / "recipe.toml")), content.recipe
         settled = direction.as_in(recipe.inputs, mine.inputs)  # each fold settles it for itself

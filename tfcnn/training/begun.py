@@ -47,7 +47,8 @@ def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
         begun = ", ".join(runs.unfinished())
         hint = f"no --resume, or one that was begun: {begun}" if begun else "no --resume"
         raise InputError(folder, "an unfinished run to resume", "none of this name", hint)
-    return resume and (folder / "split.csv").exists()
+    # without its split a checkpoint is of no use: reading that says so
+    return resume and any((folder / name).exists() for name in ("split.csv", "checkpoint"))
 
 
 def refuse_other_source(recipe: Recipe, folder: Path) -> None:

@@ -23,7 +23,7 @@ from tfcnn.training.fit import compile_model, fit, phases
 from tfcnn.training.prepare import Prepared
 from tfcnn.training.randomness import seeded
 from tfcnn.training.record import card, facts
-from tfcnn.training.resume import Checkpoint, State
+from tfcnn.training.resume import Checkpoint, State, vouched
 
 __all__ = ["learn"]
 
@@ -55,7 +55,7 @@ def learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) 
 
 
 def _learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) -> Run:
-    state = Checkpoint.read_state(folder) if resuming else State()
+    state = Checkpoint.read_state(folder, reporter) if resuming else State()
     model = _build(prepared, state)  # what it refuses, it refuses before anything is written
     if not resuming:
         make_room(folder, reporter)
@@ -63,6 +63,7 @@ def _learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter)
         if not resuming:
             recipes.write(prepared.recipe, folder / "recipe.toml")
             splits.write(prepared.manifest, prepared.splits, folder / "split.csv")
+            state.sha256 = vouched(folder)
         reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
         weights, trained = _train(prepared, model, folder, state, reporter)
         reporter.stage("saving and scoring")

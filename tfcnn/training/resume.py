@@ -2,6 +2,7 @@
 
 Everything that has a state at the end of an epoch is in one file, written whole or not at all:
 weights, optimizer, the best weights so far and the memory of the stopping rule, and the history.
+The file of the epoch before is kept beside it, for a disk may damage what was written whole.
 Batches and augmentation have no state (see `inputs`); dropout's is set from (seed, epoch).
 """
 
@@ -13,11 +14,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfcnn import atomic
+from tfcnn import atomic, runs
+from tfcnn.errors import CheckError, InputError
+from tfcnn.progress import Reporter
 
-__all__ = ["Checkpoint", "SeedEpochs", "State", "Stopping"]
+__all__ = ["Checkpoint", "SeedEpochs", "State", "Stopping", "vouched"]
 
-FILE = "checkpoint/state.npz"
+FILE, BEFORE = "checkpoint/state.npz", "checkpoint/before.npz"
+BEGUN_WITH = ("recipe.toml", "split.csv")
 
 
 @dataclass
@@ -34,6 +38,7 @@ class State:
         is_done: whether no epoch of the phase is left to train.
         phase: 0, or 1 where the backbone of a pretrained network learns too.
         phase_start: epochs that were done when the phase began.
+        sha256: of the files that the run was begun with, by name; see `vouched`.
     """
 
     epoch: int = 0
@@ -45,6 +50,7 @@ class State:
     is_done: bool = False
     phase: int = 0
     phase_start: int = 0
+    sha256: dict[str, str] = field(default_factory=dict)
 
     def next_phase(self) -> None:
         """Begin another phase: nothing of it is done, and nothing yet is best."""
@@ -96,7 +102,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, folder: Path, state: State, stopping: Stopping) -> None:
         super().__init__()
-        self.path, self.state, self.stopping = folder / FILE, state, stopping
+        self.path, self.before = folder / FILE, folder / BEFORE
+        self.state, self.stopping = state, stopping
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save; `self.state` has been brought up to date by the callback that keeps the history."""
@@ -117,15 +124,34 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             arrays |= {f"{name}_{i}": value for i, value in enumerate(values)}
         with atomic.writing(self.path) as part:
             np.savez(part, **arrays)
+            if self.path.exists():
+                self.path.replace(self.before)
 
     @staticmethod
-    def read_state(folder: Path) -> State:
-        """Return the state of an unfinished run; a fresh one where no epoch had ended."""
-        path = folder / FILE
-        if not path.exists():
-            return State()
-        with np.load(path, allow_pickle=False) as arrays:
-            return _state(arrays)
+    def read_state(folder: Path, reporter: Reporter) -> State:
+        """Return the state of an unfinished run; a fresh one where no epoch had ended.
+
+        Where the file is damaged, that of the epoch before takes its place, and the reporter hears
+        of it.
+
+        Raises:
+            InputError: if there is none that can be read.
+            CheckError: if a file that the run was begun with is another one now.
+        """
+        path, before = folder / FILE, folder / BEFORE
+        if not path.exists() and not before.exists():
+            return State(sha256=vouched(folder))
+        try:
+            state = _read_whole(path)
+        except Exception as error:  # of a damaged file NumPy and zipfile raise nearly every type
+            if isinstance(error, PermissionError):
+                raise
+            state = _read_before(path, before, error)
+            what = f"{path} is {_damage(error)}"
+            reporter.note(f"{what}: going on from {before.name}, after epoch {state.epoch}")
+            atomic.replace(before, path)
+        _check_begun(state, folder, reporter)
+        return state
 
     def restore(self) -> None:
         """Put the model, its optimizer and the stopping rule where they were in this phase."""
@@ -146,6 +172,52 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 variable.assign(value)
         self.stopping.kept = self.state.stopping
         self.stopping.kept_weights = groups["best"] or None
+
+
+def vouched(folder: Path) -> dict[str, str]:
+    """Return the sha256 of each file that a run is begun with, by name.
+
+    A run that goes on with another split would be tested on what it has learnt.
+    """
+    return {name: runs.sha256_of(folder / name) for name in BEGUN_WITH}
+
+
+def _check_begun(state: State, folder: Path, reporter: Reporter) -> None:
+    if not state.sha256:
+        reporter.note(f"{folder / FILE} is of an earlier tfcnn: it cannot vouch for the split")
+    now = vouched(folder)
+    for name, begun in state.sha256.items():
+        if now[name] != begun:
+            raise CheckError(
+                folder / name,
+                "the file that this run was begun with",
+                "another content",
+                "putting the old one back, or --fresh",
+            )
+    state.sha256 = now
+
+
+def _read_whole(path: Path) -> State:
+    """Return the state of a checkpoint, every array of which can be read."""
+    with np.load(path, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            _ = arrays[name]  # whose checksum is compared in reading
+        return _state(arrays)
+
+
+def _read_before(path: Path, before: Path, error: Exception) -> State:
+    try:
+        return _read_whole(before)
+    except Exception:
+        received = f"{_damage(error)}, and none of the epoch before"
+        hint = "--fresh, or a copy of the file"
+        raise InputError(path, "a checkpoint that can be read", received, hint) from error
+
+
+def _damage(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    return f"damaged ({str(error) or type(error).__name__})"
 
 
 def _state(arrays: Any) -> State:

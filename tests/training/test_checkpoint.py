@@ -1,0 +1,166 @@
+"""A cut training goes on from what it can believe: its split, its recipe, a sound checkpoint."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import QUICK, Heard
+
+import tfcnn
+from tfcnn import runs
+from tfcnn.errors import CheckError, InputError
+from tfcnn.training import resume
+
+SETTINGS = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "model.network=mlp")
+
+
+class Cut(Heard):
+    """Ends a training in its third epoch: the checkpoints of two are there."""
+
+    def epoch(self, epoch, epochs, logs):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def cut(make_tree, home):
+    """Return an unfinished run of two epochs, and the folder of its images."""
+    root = make_tree(groups=8)
+    with pytest.raises(KeyboardInterrupt):
+        tfcnn.train(root, settings=SETTINGS, run="cut", reporter=Cut())
+    return home / "models" / "cut", root
+
+
+@pytest.fixture
+def resumed(cut):
+    """Return what resumes the run: its notes, and its predictions."""
+
+    def go_on():
+        heard = Heard()
+        run = tfcnn.train(cut[1], run="cut", resume=True, reporter=heard)
+        return heard.notes, (run.path / "predictions.csv").read_bytes()
+
+    return go_on
+
+
+def flipped(path: Path, place: float) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 0x10
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1000]),
+    "emptied": lambda path: path.write_bytes(b""),
+    "zeroed": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "flipped in the weights": lambda path: flipped(path, 0.5),
+    "flipped in the list of its members": lambda path: flipped(path, 0.999),
+    "other text": lambda path: path.write_text("not what it was"),
+    "gone": lambda path: path.unlink(),
+}
+
+
+def exchange(path: Path) -> None:
+    """Exchange a patient of train with one of test in a split."""
+    rows = list(csv.DictReader(path.open(newline="")))
+    of = {split: next(row["group"] for row in rows if row["split"] == split)
+          for split in ("train", "test")}  # fmt: skip
+    for row in rows:
+        for mine, other in (("train", "test"), ("test", "train")):
+            if row["group"] == of[mine]:
+                row["split"] = other
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+CHANGES = {
+    "split.csv": exchange,
+    "split.csv without hashes": lambda path: replace_in(path, ",sha256,", ",other,"),
+    "recipe.toml": lambda path: replace_in(path, "batch_size = 16", "batch_size = 8"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_costs_one_epoch(make_tree, home, cut, resumed, damage):
+    whole = tfcnn.train(cut[1], settings=SETTINGS, run="whole")
+    path = cut[0] / resume.FILE
+    DAMAGES[damage](path)
+    notes, predictions = resumed()
+    (said,) = [note for note in notes if str(path) in note]
+    assert "after epoch 1" in said and "before.npz" in said
+    assert ("missing" if damage == "gone" else "damaged") in said
+    assert predictions == (whole.path / "predictions.csv").read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped in the weights"])
+def test_where_both_checkpoints_are_damaged_the_file_is_named(cut, resumed, damage):
+    for name in (resume.FILE, resume.BEFORE):
+        DAMAGES[damage](cut[0] / name)
+    before = (cut[0] / resume.FILE).read_bytes()
+    with pytest.raises(InputError) as refused:
+        resumed()
+    assert str(refused.value).startswith(str(cut[0] / resume.FILE))
+    assert "--fresh" in str(refused.value)
+    assert (cut[0] / resume.FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_goes_on_only_with_what_it_was_begun_with(cut, resumed, change):
+    """A patient that was trained on would be tested on, as one that nobody has seen."""
+    path = cut[0] / change.partition(" ")[0]
+    kept = path.read_bytes()
+    CHANGES[change](path)
+    with pytest.raises(CheckError, match=f"{path.name}: expected the file that this run was begun"):
+        resumed()
+    path.write_bytes(kept)
+    assert resumed()[1]
+
+
+def test_a_split_that_is_gone_is_named(cut, resumed):
+    (cut[0] / "split.csv").unlink()
+    with pytest.raises(InputError, match=r"split\.csv"):
+        resumed()
+    assert (cut[0] / resume.FILE).exists()
+
+
+def test_a_checkpoint_of_an_earlier_tfcnn_is_gone_on_with_and_that_is_said(cut, resumed):
+    path = cut[0] / resume.FILE
+    with np.load(path) as arrays:
+        held = dict(arrays)
+    state = json.loads(str(held["state"]))
+    del state["sha256"]
+    np.savez(path, **held | {"state": np.array(json.dumps(state))})
+    notes, _ = resumed()
+    assert any("cannot vouch for the split" in note for note in notes)
+
+
+def test_no_checkpoint_is_left_of_a_finished_run(cut, resumed):
+    resumed()
+    assert not (cut[0] / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", bytes(26)])
+def test_a_done_that_says_nothing_is_none(cut, resumed, content):
+    """A power cut leaves the name of a file that had not reached the disk, and nothing in it."""
+    kept = shutil.copytree(cut[0] / "checkpoint", cut[0].parent / "kept")
+    resumed()
+    assert runs.state(cut[0]) == "finished"
+    shutil.copytree(kept, cut[0] / "checkpoint")
+    (cut[0] / "DONE").write_bytes(content)
+    assert runs.state(cut[0]) == "unfinished" and "cut" in runs.unfinished()
+    assert "cut" not in runs.names()
+    with pytest.raises(InputError, match="an unfinished one"):
+        runs.open_run("cut")
+    resumed()
+    assert runs.state(cut[0]) == "finished"

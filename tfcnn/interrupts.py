@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM end a command, also where Python cannot raise them.
+
+A handler that runs inside a destructor or another callback raises into nothing: Python prints the
+exception and goes on. So what was asked for is remembered, sent again, and asked for between
+stages.
+"""
+
+import signal
+import sys
+import threading
+from typing import Any
+
+__all__ = ["Interrupted", "check", "listen"]
+
+AGAIN_SECONDS = 0.05
+_asked = threading.Event()
+
+
+class Interrupted(BaseException):
+    """Raised by SIGINT and SIGTERM; unlike KeyboardInterrupt no library on the way takes it."""
+
+
+def listen() -> None:
+    """Let both signals raise `Interrupted` in the main thread, from now on."""
+    _asked.clear()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    sys.unraisablehook = _lost
+
+
+def check() -> None:
+    """Raise what a signal asked for, if it got lost on its way; called between stages.
+
+    Raises:
+        Interrupted: if a signal came.
+    """
+    if _asked.is_set():
+        raise Interrupted
+
+
+def _interrupt(*_: object) -> None:
+    _asked.set()
+    raise Interrupted
+
+
+def _lost(unraisable: Any) -> None:
+    if not isinstance(unraisable.exc_value, Interrupted):
+        sys.__unraisablehook__(unraisable)
+        return
+    again = threading.Timer(AGAIN_SECONDS, _send)
+    again.daemon = True
+    again.start()
+
+
+def _send() -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
