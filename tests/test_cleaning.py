@@ -33,9 +33,14 @@ def full(home) -> Path:
     written(home / "data" / "cache" / ".cut-0123abcd.part.npy", 700)
     written(home / "data" / "malaria" / "cell_images.zip.part", 50, 99)
     written(home / "data" / "malaria" / ".cell_images-0123abcd.part" / "a.png", 50, 99)
+    os.utime(home / "data" / "malaria" / ".cell_images-0123abcd.part", (0, 0))
     written(home / "data" / "folders" / "x-1" / ".manifest-0123abcd.part.csv", 30, 1)
     written(home / "models" / "run" / "DONE", 10, 99)
+    (home / "models" / "run" / "DONE").write_text("2026-01-01\n")
     written(home / "models" / "run" / "logs" / "events", 10, 99)
+    written(home / "models" / "run" / "checkpoint" / "state.npz", 60, 99)
+    written(home / "models" / "half" / "checkpoint" / "state.npz", 60, 99)
+    written(home / "data" / "mnist" / ".new" / "x_train.npy", 60)  # just being written
     written(home / "models" / "half" / "recipe.toml", 10, 99)
     written(home / "models" / "half" / ".model-0123abcd.part.keras", 20, 1)
     written(home / "models" / "half" / ".state-0123abcd.part.npz", 20)  # just being written
@@ -50,7 +55,10 @@ def names(found: cleaning.Found) -> set[str]:
     return {one.path.name for one in found.going}
 
 
-LEFT = {".cut-0123abcd.part.npy", ".manifest-0123abcd.part.csv", ".model-0123abcd.part.keras"}
+LEFT = {
+    ".cut-0123abcd.part.npy", ".manifest-0123abcd.part.csv", ".model-0123abcd.part.keras",
+    ".cell_images-0123abcd.part", "checkpoint",
+}  # fmt: skip
 
 
 def test_without_a_wish_only_what_is_over_the_bound_and_left_over_goes(full, monkeypatch):
@@ -77,11 +85,11 @@ def test_a_dry_run_says_all_and_removes_nothing(full):
     said = run_tfcnn("clean", "--dry-run", "--older-than", 30, home=full)
     assert said.returncode == 0 and sorted(full.rglob("*")) == before
     found = json.loads(run_tfcnn("clean", "--older-than", 30, "--json", home=full).stdout)
-    assert not found["dry_run"] and found["bytes"] == 700 + 30 + 20 + 1000 + 500 + 5
+    assert not found["dry_run"] and found["bytes"] == 700 + 30 + 20 + 50 + 60 + 1000 + 500 + 5
     assert found["bytes"] == sum(one["bytes"] for one in found["removed"])
     for one in found["removed"]:
         assert one["path"] in said.stdout and not Path(one["path"]).exists()
-    assert said.stdout.splitlines()[-1] == "would be removed: 6, 2.3 kB"
+    assert said.stdout.splitlines()[-1] == "would be removed: 8, 2.4 kB"
     assert "kept: 1 retired runs in .old, 400 bytes (--older-than" in said.stdout
     assert "kept: 2 arrays of decoded images, 2.0 kB" in said.stdout
     gone = {Path(one["path"]) for one in found["removed"]}

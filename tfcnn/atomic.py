@@ -24,6 +24,7 @@ __all__ = [
     "printable",
     "remove_parts",
     "replace",
+    "to_disk",
     "write_bytes",
     "write_rows",
     "write_text",
@@ -72,7 +73,7 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _to_disk(folder.parent)
+        to_disk(folder.parent)
 
 
 def replace(source: Path, target: Path) -> None:
@@ -83,14 +84,14 @@ def replace(source: Path, target: Path) -> None:
     if source.is_dir():
         os.sync()  # thousands of files: one by one takes twenty times as long
     else:
-        _to_disk(source)
+        to_disk(source)
     source.replace(target)
-    _to_disk(target.parent)
+    to_disk(target.parent)
     if source.parent != target.parent:
-        _to_disk(source.parent)
+        to_disk(source.parent)
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)

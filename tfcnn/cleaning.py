@@ -88,6 +88,7 @@ def find(*, older_than_days: float | None = None, keep_gb: float | None = None) 
     old = [path for path in retired if since is not None and _retired(path) <= since]
     going += [_removable(path, "a run that a newer one replaced") for path in old]
     going += [_removable(path, "left by a killed process") for path in _leftovers()]
+    going += [_removable(path, "of a run that is finished") for path in _checkpoints()]
     if stay := len(retired) - len(old):
         size = _size(sum(_bytes(path) for path in retired if path not in old))
         kept.append(f"{stay} retired runs in .old, {size} (--older-than DAYS removes older ones)")
@@ -120,14 +121,27 @@ def _homes() -> list[Path]:
 
 
 def _leftovers() -> list[Path]:
-    """Return what killed processes left half-written: arrays, manifests, parts of runs."""
-    found = cache.leftovers()
+    """Return what killed processes left half-written: arrays, manifests, images, parts of runs."""
+    found, home = cache.leftovers(), data_home()
     pattern, latest = f".*{atomic.PART_SUFFIX}*", time() - HOUR_SECONDS
-    folders = [*_homes(), data_home() / "folders"]
-    for folder in folders:
-        parts = [*folder.glob(pattern), *folder.glob(f"[!.]*/{pattern}")]
-        found += [path for path in parts if path.lstat().st_mtime < latest]
+    parts = [*home.glob("[!.]*/.new"), *home.glob("folders/[!.]*/" + pattern)]
+    for folder in [*_homes(), home]:
+        parts += [*folder.glob(pattern), *folder.glob(f"[!.]*/{pattern}")]
+    arrays = home / "cache"  # of which is known whether a process is making them
+    found += [path for path in parts if path.parent != arrays and _changed(path) < latest]
     return sorted(set(found))
+
+
+def _changed(path: Path) -> float:
+    """Return when a file, or the newest of all below a folder, changed, in seconds since 1970."""
+    inside = [] if path.is_symlink() else path.rglob("*")
+    return max(one.lstat().st_mtime for one in (path, *inside))
+
+
+def _checkpoints() -> list[Path]:
+    """Return what a process that was killed right after its run was done did not remove."""
+    found = [path for home in _homes() for path in home.glob("[!.]*/checkpoint")]
+    return sorted(path for path in found if runs.is_done(path.parent))
 
 
 def _retired(path: Path) -> float:

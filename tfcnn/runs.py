@@ -312,6 +312,8 @@ def write_card(run: Run) -> None:
 def stamp(folder: Path) -> None:
     """Write that a folder is complete, and when: all that is in it has reached the disk before."""
     interrupts.check()
+    for path in sorted(folder.rglob("*")):  # logs too, which libraries write
+        atomic.to_disk(path)
     atomic.write_text(folder / DONE, datetime.now(UTC).isoformat(timespec="seconds") + "\n")
 
 
