@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "tfcnn"
 # a module may import from lines above its own, and from its own line
 ORDER = [
     {"errors", "interrupts", "progress", "quiet"},
-    {"atomic", "tables", "disk", "threads", "sampling"},
+    {"atomic", "files", "tables", "disk", "threads", "sampling"},
     {"formats"},
-    {"decode"},
+    {"decode", "archives"},
     {"schema"},
     {"recipe"},
     {"datasets"},

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tfcnn import disk
+from tfcnn import archives, disk
 from tfcnn.datasets import _unpack
 from tfcnn.datasets._unpack import content_sha256, read_npz, unpack_zip
 from tfcnn.errors import InputError
@@ -189,7 +189,7 @@ def test_names_that_exclude_each_other_are_refused(
 def test_bomb_is_refused_by_its_ratio(
     tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_unpack, "SMALL_BYTES", 1 << 20)
+    monkeypatch.setattr(archives, "SMALL_BYTES", 1 << 20)
     zeros = {"cells/zeros.png": bytes(2 << 20)}
     archive = make_zip(tmp_path / "bomb.zip", zeros, zipfile.ZIP_DEFLATED)
     assert "expected at most 1 MB when unpacked; received 2 MB" in refused(archive, target)
@@ -199,14 +199,14 @@ def test_bomb_is_refused_by_its_ratio(
 def test_bomb_is_refused_by_its_declared_size(
     tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_unpack, "MAX_BYTES", 1000)
+    monkeypatch.setattr(archives, "MAX_BYTES", 1000)
     assert "1000" not in refused(make_zip(tmp_path / "bomb.zip", FILES), target)
 
 
 def test_bomb_is_refused_by_its_number_of_members(
     tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_unpack, "MAX_MEMBERS", len(FILES) - 1)
+    monkeypatch.setattr(archives, "MAX_MEMBERS", len(FILES) - 1)
     archive = make_zip(tmp_path / "bomb.zip", FILES)
     assert f"expected at most {len(FILES) - 1} members; received {len(FILES)}" in refused(
         archive, target
@@ -489,7 +489,7 @@ def test_truncated_and_foreign_files_are_one_line(tmp_path: Path) -> None:
 
 
 def test_array_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_unpack, "SMALL_BYTES", 1 << 20)
+    monkeypatch.setattr(archives, "SMALL_BYTES", 1 << 20)
     path = tmp_path / "a.npz"
     np.savez_compressed(path, x=np.zeros(2 << 20, np.uint8))
     assert "expected at most 1 MB" in refused_array(path)
