@@ -1,21 +1,21 @@
 """Use a run: images in, probabilities and decisions out, in order, as they come."""
 
-import zipfile
-import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 
+from tfcnn import archives, engines, files, interrupts, membership, threads
 from tfcnn import domain as domains
-from tfcnn import engines, interrupts, membership, threads
+from tfcnn.archives import Member
 from tfcnn.datasets import LeftOut, in_words
 from tfcnn.datasets.folder import image_files, member_images
-from tfcnn.decode import HEAD_BYTES, Pixels, UnreadableImageError, open_image
+from tfcnn.decode import Pixels, UnreadableImageError, open_image
 from tfcnn.errors import InputError
 from tfcnn.formats import remarks
 from tfcnn.runs import Run
@@ -247,19 +247,24 @@ class Image:
     """One image to predict: its name, and the archive it lies in, if it does."""
 
     path: str
-    archive: zipfile.ZipFile | None = None
-    member: str = ""
+    archive: Path | None = None
+    member: Member | None = None
 
     def read(self) -> bytes:
         """Return the file's bytes.
 
         Raises:
-            UnreadableImageError: if it cannot be read, or its archive is broken there.
+            UnreadableImageError: if it cannot be read, is too large, or its archive is broken or
+                hostile there.
         """
         try:
-            return self.archive.read(self.member) if self.archive else Path(self.path).read_bytes()
-        except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise UnreadableImageError(self.path, str(error)) from error
+            if self.archive and self.member:
+                return archives.read(self.archive, self.member)
+            return files.read(Path(self.path))
+        except archives.MemberError as error:
+            raise UnreadableImageError(self.path, str(error), "packing it anew") from error
+        except OSError as error:
+            raise UnreadableImageError(self.path, error.strerror or str(error)) from error
 
 
 def expand(
@@ -275,8 +280,8 @@ def expand(
         ignore: as `data.ignore`, in folders and archives.
 
     Raises:
-        InputError: at once, if a path is none or does not exist, or a folder or archive holds no
-            image.
+        InputError: at once, if a path is none or does not exist, is no file or folder (a named
+            pipe, a device), or a folder or archive holds no image, or an archive is a bomb.
     """
     images: list[Image] = []
     for given in paths:
@@ -298,10 +303,9 @@ def expand(
 
 def _listed(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOut]]:
     if path.is_dir():
-        files, left_out = image_files(path, ignore)
-        return [Image(str(file)) for file in files], left_out
-    if not path.exists():
-        raise InputError(path, "an image, folder or zip", "no such file", "another path")
+        found, left_out = image_files(path, ignore)
+        return [Image(str(file)) for file in found], left_out
+    files.require(path, "an image, folder or zip")
     if path.suffix.lower() == ".zip":
         return _members(path, ignore)
     return [Image(str(path))], []
@@ -309,21 +313,24 @@ def _listed(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOu
 
 def _members(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOut]]:
     """List the images of an archive, and its other files, as those of a folder."""
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(path, "a zip archive", str(error), "fetching it again") from error
+    named: dict[str, list[Member]] = defaultdict(list)
+    for member in archives.listed(path):
+        if not member.is_folder:
+            named[str(PurePosixPath(member.name))].append(member)  # ./a//b is a/b
+    found, left_out = member_images(named, lambda name: archives.head(path, named[name][0]), ignore)
+    images = [
+        Image(f"{path}/{member.name}", path, member)
+        for name in found
+        for member in _told_apart(named[name])
+    ]
+    return images, [one for one in left_out for _ in named[one.path]]
 
-    def head(name: str) -> bytes:
-        try:
-            with archive.open(name) as member:
-                return member.read(HEAD_BYTES)
-        except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile, ValueError):
-            return b""
 
-    names = [name for name in archive.namelist() if not name.endswith("/")]
-    found, left_out = member_images(names, head, ignore)
-    return [Image(f"{path}/{name}", archive, name) for name in found], left_out
+def _told_apart(members: list[Member]) -> list[Member]:
+    """Give a fault to members of one name, for which of them is meant nobody can tell."""
+    if len(members) == 1:
+        return members
+    return [one._replace(fault=f"one of {len(members)} members of this name") for one in members]
 
 
 def decide(probs: Floats, positive: int | None, threshold: float) -> tuple[int, int]:

@@ -198,7 +198,9 @@ def _read_array(path: Path, listed: list[Member], name: str) -> np.ndarray[Any, 
         array = np.lib.format.read_array(stream, allow_pickle=False)
         if stream.read(1):  # the CRC is compared only where the end is reached
             raise ValueError("longer than its header says")
-    except (EOFError, OSError, OverflowError, TypeError, ValueError, MemoryError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # of a broken header NumPy raises nearly every type
         raise _damaged(path, name, error) from error
     return np.asarray(array)
 
