@@ -14,6 +14,7 @@ from tfcnn.errors import InputError
 
 __all__ = [
     "MAX_BYTES",
+    "NOTHING",
     "NotReadableError",
     "opened",
     "read",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 MAX_BYTES = 256 << 20  # of one image or table; photographs have 50 MB at most, without packing
+NOTHING = "no such file"
 SPECIAL = (
     (stat.S_ISFIFO, "a named pipe (FIFO)"),
     (stat.S_ISSOCK, "a socket"),
@@ -50,7 +52,7 @@ def what(path: Path) -> str:
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
-        return "a link to nothing" if path.is_symlink() else "no such file"
+        return "a link to nothing" if path.is_symlink() else NOTHING
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return REASONS.get(getattr(error, "errno", None) or 0, reason)

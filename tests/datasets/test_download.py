@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfcnn import disk
-from tfcnn.datasets import _download
+from tfcnn.datasets import _answer, _download
 from tfcnn.datasets._download import fetch, locate
 from tfcnn.errors import InputError
 
@@ -539,7 +539,7 @@ def test_busy_server_is_given_up_in_the_end(mirror: Mirror, target: Path) -> Non
 def test_server_that_stalls_is_asked_again(
     mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_download, "TIMEOUT_SECONDS", (1, 0.2))
+    monkeypatch.setattr(_answer, "TIMEOUT_SECONDS", (1, 0.2))
     mirror.pause_seconds = 2
 
     def recover(done: int, total: int | None) -> None:

@@ -5,6 +5,7 @@ downloader writes to a random temporary name that it removes on any error, so no
 resume from, and it logs instead of reporting progress. Keras' `get_file` has the same limits.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -13,18 +14,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tfcnn import atomic
+from tfcnn import atomic, files
 from tfcnn.datasets import Progress
-from tfcnn.datasets._mirror import FROM_HINT, local_path, locate
+from tfcnn.datasets._answer import CHUNK_BYTES, Answer
+from tfcnn.datasets._mirror import FROM_HINT, local_path, locate, require_file
 from tfcnn.disk import disk_errors, locked, require_disk_space
 from tfcnn.errors import InputError
+from tfcnn.formats.kinds import HEAD_BYTES, HTML, kind_of
 
 __all__ = ["Progress", "fetch", "file_sha256", "locate"]
 
-TIMEOUT_SECONDS = (10, 30)  # to connect; between two pieces of the body
 BACKOFF_SECONDS = (0.5, 1.0, 2.0)  # so four attempts in a row that bring nothing new
 LEAST_GAIN_BYTES = 1 << 20  # an attempt that brings this much starts the count of retries afresh
-CHUNK_BYTES = 1 << 16  # about this much is lost by a cut or a kill
+MAX_BYTES = 4 << 30  # of a file whose size is not known; the largest official one has 353 MB
+RESERVE_BYTES = 64 << 20  # of the disk, kept free of an answer that does not say how long it is
 BUSY_STATUSES = (408, 425, 429, 500, 502, 503, 504)  # worth another attempt
 
 
@@ -53,7 +56,8 @@ class _Transfer:
 
     @property
     def done(self) -> int:
-        return self.part.stat().st_size if self.part.is_file() else 0
+        is_own = self.part.is_file() and not self.part.is_symlink()
+        return self.part.stat().st_size if is_own else 0
 
     def report(self, done: int, total: int | None) -> None:
         if self.progress is not None:
@@ -87,8 +91,9 @@ def fetch(
 
     Raises:
         InputError: if the address is of another kind, does not answer or has no such file; if
-            size or sha256 differ (the part is deleted); if the disk is too small or full; if
-            another process is fetching the same file.
+            size or sha256 differ, it is a web page, or larger than `MAX_BYTES` (the part is
+            deleted); if the disk is too small or full; if another process is fetching the same
+            file.
     """
     fill = _way(url)
     part = target.with_name(target.name + ".part")
@@ -98,16 +103,15 @@ def fetch(
             return target
         fill(transfer)
         _verify(transfer)
-        part.replace(target)
+        atomic.replace(part, target)
         transfer.discard()
     return target
 
 
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's content, 64 lower-case hexadecimal digits."""
-    import pooch
-
-    return str(pooch.file_hash(str(path), alg="sha256"))
+    with files.opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _way(url: str) -> Callable[[_Transfer], None]:
@@ -127,15 +131,18 @@ def _download(transfer: _Transfer) -> None:
     while True:
         try:
             return _request(transfer)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError) as error:
             has_gained = transfer.done >= furthest + LEAST_GAIN_BYTES
             num_failures = 1 if has_gained else num_failures + 1
             furthest = max(furthest, transfer.done)
             response = getattr(error, "response", None)
             is_final = response is not None and response.status_code not in BUSY_STATUSES
+            # such as a redirect to another kind of address, which are ValueErrors too
+            is_final |= isinstance(error, (ValueError, requests.TooManyRedirects))
             if is_final or num_failures > len(BACKOFF_SECONDS):
                 expected = "an answer with the file"
-                hint = f"again with a network, or {FROM_HINT}"
+                done = f", which goes on after {transfer.done:,} bytes" if transfer.done else ""
+                hint = f"again with a network{done}, or {FROM_HINT}"
                 raise InputError(transfer.url, expected, _reason(error), hint) from error
             time.sleep(BACKOFF_SECONDS[num_failures - 1])
 
@@ -153,15 +160,17 @@ def _request(transfer: _Transfer) -> None:
         if origin.validator:
             headers["If-Range"] = origin.validator
     url = transfer.url
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+    with Answer(url, headers) as answer:
+        response = answer.response
         if offset and response.status_code in (206, 416):
             if _continues(response, origin, offset):
-                return _receive(response, transfer, offset)
+                return _receive(answer, transfer, offset)
         elif response.status_code == 200:  # the whole: no Range asked or known, or a changed file
-            transfer.part.write_bytes(b"")
+            transfer.part.unlink(missing_ok=True)  # never through a link or into a pipe
+            transfer.part.touch()
             origin = _Origin(url, _validator(response), _length(response))
             atomic.write_text(transfer.origin_path, json.dumps(asdict(origin)))
-            return _receive(response, transfer, 0)
+            return _receive(answer, transfer, 0)
         else:
             response.raise_for_status()
             raise requests.HTTPError(response=response)
@@ -169,34 +178,59 @@ def _request(transfer: _Transfer) -> None:
     _request(transfer)
 
 
-def _receive(response: Any, transfer: _Transfer, offset: int) -> None:
-    """Append the body of a response to the part file, which holds `offset` bytes."""
+def _receive(answer: Answer, transfer: _Transfer, offset: int) -> None:
+    """Append the body of an answer to the part file, which holds `offset` bytes."""
     import requests
 
+    response = answer.response
     length, size_bytes = _length(response), transfer.size_bytes
     total = size_bytes if length is None else offset + length
     if total is not None:
         if size_bytes is not None and total != size_bytes:
             received = f"{total:,} bytes of {response.headers.get('Content-Type', 'unknown type')}"
-            transfer.discard()
-            raise InputError(transfer.url, f"{size_bytes:,} bytes", received, FROM_HINT)
+            raise _refused(transfer, f"{size_bytes:,} bytes", received)
+        if total > MAX_BYTES and transfer.sha256 is None:
+            raise _refused(transfer, f"at most {MAX_BYTES:,} bytes", f"{total:,} bytes")
         require_disk_space(transfer.part.parent, total - offset)
     done = offset
     with transfer.part.open("ab") as file:
         transfer.report(done, total)
-        for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
-            file.write(chunk)
-            done += len(chunk)
+        for piece in answer.pieces():
+            if done + len(piece) > (MAX_BYTES if total is None else total):
+                break
+            if total is None and done // RESERVE_BYTES < (done + len(piece)) // RESERVE_BYTES:
+                _require_reserve(transfer)
+            file.write(piece)
+            done += len(piece)
             transfer.report(done, total)
-    if total is not None and done < total:
-        raise requests.ConnectionError("the connection was cut")
+        else:
+            if total is not None and done < total:
+                raise requests.ConnectionError("the connection was cut")
+            return
+    raise _refused(transfer, f"at most {total or MAX_BYTES:,} bytes", "more")
+
+
+def _require_reserve(transfer: _Transfer) -> None:
+    """Refuse to fill a disk with what may never end."""
+    try:
+        require_disk_space(transfer.part.parent, 2 * RESERVE_BYTES)
+    except InputError:
+        transfer.discard()
+        raise
+
+
+def _refused(transfer: _Transfer, expected: str, received: str) -> InputError:
+    """Delete what was received, and return the error that says why."""
+    transfer.discard()
+    hint = f"again, since what was received is deleted, or {FROM_HINT}"
+    return InputError(transfer.url, expected, received, hint)
 
 
 def _resume_point(transfer: _Transfer) -> tuple[_Origin, int]:
     """Return what the part file is part of and its length in bytes; length 0 means start anew."""
     try:
-        origin = _Origin(**json.loads(transfer.origin_path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        origin = _Origin(**json.loads(files.read_text(transfer.origin_path)))
+    except (FileNotFoundError, files.NotReadableError, ValueError, TypeError):
         return _Origin(transfer.url, "", None), 0
     # Without a validator only the final sha256 could tell that two files have been joined.
     can_resume = origin.url == transfer.url and bool(origin.validator or transfer.sha256)
@@ -231,13 +265,12 @@ def _copy(transfer: _Transfer) -> None:
     """Fill the part file from a local file, always from its beginning."""
     transfer.discard()  # its description too, or it would vouch for this part at a later call
     source = local_path(transfer.url)
-    if not source.is_file():
-        raise InputError(source, "a file", "nothing there", FROM_HINT)
-    total = source.stat().st_size
-    require_disk_space(transfer.part.parent, total)
-    done = 0
-    with source.open("rb") as reader, transfer.part.open("wb") as writer:
-        while chunk := reader.read(CHUNK_BYTES):
+    require_file(source, "a file")
+    with files.opened(source) as reader, transfer.part.open("wb") as writer:
+        total = source.stat().st_size
+        require_disk_space(transfer.part.parent, total)
+        done = 0
+        while done < total and (chunk := reader.read(min(CHUNK_BYTES, total - done))):
             writer.write(chunk)
             done += len(chunk)
             transfer.report(done, total)
@@ -245,14 +278,16 @@ def _copy(transfer: _Transfer) -> None:
 
 def _verify(transfer: _Transfer) -> None:
     expected_bytes, expected = transfer.size_bytes, transfer.sha256
-    hint = f"again, since what was received is deleted, or {FROM_HINT}"
+    with files.opened(transfer.part) as file:
+        kind = kind_of(file.read(HEAD_BYTES))
+    found = f", {kind.name}" if kind else ""
     if expected_bytes is not None and transfer.done != expected_bytes:
-        received = f"{transfer.done:,} bytes"
-        transfer.discard()
-        raise InputError(transfer.url, f"{expected_bytes:,} bytes", received, hint)
+        received = f"{transfer.done:,} bytes{found}"
+        raise _refused(transfer, f"{expected_bytes:,} bytes", received)
     if expected is not None and (received := file_sha256(transfer.part)) != expected:
-        transfer.discard()
-        raise InputError(transfer.url, f"sha256 {expected}", f"sha256 {received}", hint)
+        raise _refused(transfer, f"sha256 {expected}", f"sha256 {received}{found}")
+    if expected is None and kind is HTML:  # a page that asks to sign in, mostly
+        raise _refused(transfer, "the file itself", kind.name)
 
 
 def _reason(error: BaseException) -> str:
@@ -260,6 +295,8 @@ def _reason(error: BaseException) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"HTTP status {response.status_code} {response.reason}"
+    if isinstance(error, ValueError):
+        return str(error)
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

@@ -5,10 +5,11 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
+from tfcnn import files
 from tfcnn.disk import disk_errors
 from tfcnn.errors import InputError
 
-__all__ = ["FROM_HINT", "local_path", "locate"]
+__all__ = ["FROM_HINT", "local_path", "locate", "require_file"]
 
 FROM_HINT = "--from FOLDER|ZIP|ADDRESS with a copy that can be reached"
 
@@ -40,17 +41,28 @@ def locate(
         return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{file_names[0]}"))
     path = local_path(source) if parts.scheme else Path(source).expanduser()
     wanted = " or ".join(file_names)
-    if path.is_file():
+    if not path.is_dir():
+        require_file(path, f"{wanted}, or a folder with it")
         if path.suffix.lower() in suffixes:
             return path
         raise InputError(path, wanted, f"a file of type '{path.suffix}'", FROM_HINT)
-    if not path.is_dir():
-        raise InputError(path, f"{wanted}, or a folder with it", "nothing there", FROM_HINT)
     found = _search(path, file_names, class_folders)
     if found is None:
         unpacked = f" or folders {' and '.join(class_folders)}" if class_folders else ""
         raise InputError(path, f"{wanted}{unpacked} in this folder", "none", FROM_HINT)
     return found
+
+
+def require_file(path: Path, expected: str) -> None:
+    """Refuse what is no regular file, with the way to name another source.
+
+    Raises:
+        InputError: if it is none.
+    """
+    found = files.what(path)
+    if found:
+        received = "nothing there" if found == files.NOTHING else found
+        raise InputError(path, expected, received, FROM_HINT)
 
 
 def local_path(url: str) -> Path:
