@@ -1,5 +1,6 @@
 """Data sets that come as four arrays: fetched, verified by content, and opened without reading."""
 
+import contextlib
 import hashlib
 import pickle
 import tarfile
@@ -13,9 +14,10 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcnn import files
 from tfcnn.datasets import ArraySource, Item, Official, Progress, Source, _origin
 from tfcnn.datasets._download import fetch
-from tfcnn.datasets._mirror import FROM_HINT, locate
+from tfcnn.datasets._mirror import FROM_HINT, locate, require_file
 from tfcnn.datasets._unpack import read_npz
 from tfcnn.disk import require_disk_space
 from tfcnn.errors import InputError
@@ -33,9 +35,13 @@ _READ_ERRORS = (
     tarfile.TarError,
     pickle.UnpicklingError,
     zlib.error,
+    ArithmeticError,
+    AttributeError,
     EOFError,
-    OSError,
     LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
     TypeError,
     ValueError,
 )
@@ -111,8 +117,9 @@ class ArraySet:
         origin = _origin.require(folder, self.name)
         try:
             # a plain view: each index into a memmap object would cost microseconds
-            images = np.asarray(np.load(folder / IMAGES, mmap_mode="r"))
-            labels = {part: np.load(folder / name) for part, name in LABELS.items()}
+            images = np.asarray(np.load(_regular(folder / IMAGES), mmap_mode="r"))
+            labels = {part: np.load(_regular(folder / name)) for part, name in LABELS.items()}
+            self._check_installed(images, labels, origin.num_images)
         except (OSError, ValueError, EOFError) as error:
             hint = f"removing the folder and `tfcnn download {self.name}`"
             raise InputError(folder, "the arrays of the data set", str(error), hint) from error
@@ -127,6 +134,24 @@ class ArraySet:
             is_benchmark=True,
             arrays={"train": images[:num_train], "test": images[num_train:]},
         )
+
+    def _check_installed(
+        self, images: NDArray[Any], labels: dict[Official, NDArray[Any]], num_images: int
+    ) -> None:
+        """Refuse arrays that do not fit each other: short labels would shift the test images.
+
+        Raises:
+            ValueError: naming the file.
+        """
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) != num_images:
+            found = f"{images.dtype} of shape {images.shape}"
+            raise ValueError(f"{IMAGES} holds {found}, not {num_images:,} images")
+        for part, name in LABELS.items():
+            _check_labels(labels[part], len(self.class_names), name)
+        counts = {LABELS[part]: len(found) for part, found in labels.items()}
+        if sum(counts.values()) != num_images:
+            told = " and ".join(f"{count:,} labels in {name}" for name, count in counts.items())
+            raise ValueError(f"{told}, but {num_images:,} images")
 
     def _items(self, part: Official, labels: NDArray[np.uint8]) -> Iterator[Item]:
         width = max(5, len(str(len(labels) - 1)))  # sorted by path is sorted by index
@@ -161,15 +186,36 @@ class ArraySet:
 
     def _read(self, paths: list[Path]) -> Arrays:
         for path in paths:
-            if not path.is_file():
-                raise InputError(path, f"a file of {self.title}", "nothing there", FROM_HINT)
+            require_file(path, f"a file of {self.title}")
+        is_npz = paths[0].suffix.lower() == ".npz"
+        with self.named(paths[0]):
+            arrays = (read_official_npz if is_npz else self.read)(paths)
+            for part in ("train", "test"):
+                arrays[f"x_{part}"] = _images(arrays[f"x_{part}"], arrays["x_train"].shape)
+        places = dict(zip(NAMES, paths if len(paths) == len(NAMES) else paths * 4, strict=False))
+        for part in ("train", "test"):
+            name = f"y_{part}"
+            with self.named(places[name]):
+                labels = arrays[name].reshape(-1)
+                if len(labels) != len(arrays[f"x_{part}"]):
+                    count = len(arrays[f"x_{part}"])
+                    raise ValueError(f"{count:,} images, but {len(labels):,} labels in {name}")
+                _check_labels(labels, len(self.class_names), name)
+                arrays[name] = np.ascontiguousarray(labels, dtype=np.uint8)
+        return arrays
+
+    @contextlib.contextmanager
+    def named(self, path: Path) -> Iterator[None]:
+        """Name a file in what is raised while it is read.
+
+        Raises:
+            InputError: in place of what its reader raises.
+        """
         try:
-            read = read_official_npz if paths[0].suffix.lower() == ".npz" else self.read
-            arrays = read(paths)
-            return _checked(arrays, len(self.class_names))
+            yield
         except _READ_ERRORS as error:
             received = f"another or damaged content ({type(error).__name__}: {error})"
-            raise InputError(paths[0], f"{self.title} as arrays", received, FROM_HINT) from error
+            raise InputError(path, f"{self.title} as arrays", received, FROM_HINT) from error
 
     def _origin(self, arrays: Arrays, archive: str) -> _origin.Origin:
         """Compare the arrays with the official ones."""
@@ -195,28 +241,41 @@ def read_official_npz(paths: list[Path]) -> Arrays:
     return read_npz(paths[0], NAMES)
 
 
-def _checked(arrays: Arrays, num_classes: int) -> Arrays:
-    """Return the arrays as uint8 in C order, labels flat.
+def _regular(path: Path) -> Path:
+    """Return the path of a regular file; NumPy would wait for a named pipe."""
+    files.opened(path).close()
+    return path
+
+
+def _images(images: NDArray[Any], train: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return images in C order.
+
+    Args:
+        images: that may be something else.
+        train: the shape of the training images.
 
     Raises:
-        ValueError: if they are not equally large images with one label each.
+        ValueError: if they are not equally large images of 8 bits.
     """
-    checked = {}
-    for part in ("train", "test"):
-        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"].reshape(-1)
-        if images.dtype != np.uint8 or images.ndim not in (3, 4) or not images.size:
-            raise ValueError(f"x_{part} is {images.dtype} of shape {images.shape}, not images")
-        if images.shape[3:] not in ((), (1,), (3,)):
-            raise ValueError(f"x_{part} has {images.shape[3]} channels")
-        if images.shape[1:] != arrays["x_train"].shape[1:]:
-            raise ValueError("x_train and x_test hold images of different shapes")
-        if len(labels) != len(images):
-            raise ValueError(f"{len(images)} images, but {len(labels)} labels in y_{part}")
-        if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= num_classes:
-            raise ValueError(f"y_{part} holds other labels than 0 to {num_classes - 1}")
-        checked[f"x_{part}"] = np.ascontiguousarray(images)
-        checked[f"y_{part}"] = np.ascontiguousarray(labels, dtype=np.uint8)
-    return checked
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or not images.size:
+        raise ValueError(f"{images.dtype} of shape {images.shape}, not images")
+    if images.shape[3:] not in ((), (1,), (3,)):
+        raise ValueError(f"images of {images.shape[3]} channels")
+    if images.shape[1:] != train[1:]:
+        raise ValueError("x_train and x_test hold images of different shapes")
+    return np.ascontiguousarray(images)
+
+
+def _check_labels(labels: NDArray[Any], num_classes: int, name: str) -> None:
+    """Refuse what is not one class in [0, num_classes) for each image.
+
+    Raises:
+        ValueError: saying what is there, with the name of the labels.
+    """
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or not labels.size:
+        raise ValueError(f"{name} holds {labels.dtype} of shape {labels.shape}, not labels")
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(f"{name} holds other labels than 0 to {num_classes - 1}")
 
 
 def _write(arrays: Arrays, new: Path) -> None:

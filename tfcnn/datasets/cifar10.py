@@ -4,25 +4,38 @@ Reference:
     Krizhevsky, *Learning multiple layers of features from tiny images* (2009), chapter 3.
 """
 
+import gzip
 import io
 import pickle
+import pickletools
 import tarfile
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from tfcnn import files
 from tfcnn.datasets._arrays import Arrays, ArraySet, Remote
 from tfcnn.decode import Pixels
 
 __all__ = ["CIFAR10", "download", "open_source", "read_batches"]
 
+Labels = npt.NDArray[np.int64]
 BATCHES = {
     "train": [f"cifar-10-batches-py/data_batch_{number}" for number in range(1, 6)],
     "test": ["cifar-10-batches-py/test_batch"],
 }
 MAX_BATCH_BYTES = 1 << 26  # the official ones have 31 MB
+MAX_UNPACKED_BYTES = 1 << 30  # of the whole archive; the official one has 186 MB
+MAX_MEMBERS = 1000  # the official one has 10
+MAX_STEPS = 1 << 20  # of a pickle; the official ones have 41,000
 SIDE = 32  # px
+# what an unpickler and a reader of what it gives raise for something else
+_PICKLE_ERRORS = (
+    *(pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError, LookupError),
+    *(TypeError, ValueError),
+)
 
 
 class _Inert:
@@ -61,21 +74,82 @@ def read_batches(path: Path) -> Arrays:
         pickle.UnpicklingError, LookupError, TypeError, ValueError: if a member is missing or is
             no batch of images.
     """
+    batches = _batches(path)
     arrays = {}
-    with tarfile.open(path, "r:gz") as archive:
-        for part, members in BATCHES.items():
-            batches = [_read_batch(archive.extractfile(member)) for member in members]
-            arrays[f"x_{part}"] = np.concatenate([images for images, _ in batches])
-            arrays[f"y_{part}"] = np.concatenate([labels for _, labels in batches])
+    for part, members in BATCHES.items():
+        arrays[f"x_{part}"] = np.concatenate([batches[name][0] for name in members])
+        arrays[f"y_{part}"] = np.concatenate([batches[name][1] for name in members])
     return arrays
 
 
-def _read_batch(member: IO[bytes] | None) -> tuple[Pixels, Pixels]:
-    """Return the images and labels of one member of the archive."""
-    if member is None:
-        raise ValueError("a folder or link in the place of a batch")
-    with member:
-        content = member.read(MAX_BATCH_BYTES)
+class _Bounded:
+    """What a gzip file unpacks to, for `tarfile`, which trusts the sizes that it reads there."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= MAX_BATCH_BYTES:
+            raise tarfile.ReadError(f"a description of {size:,} bytes")
+        # a buffer of the stated size would be filled with zeros first
+        content = io.BytesIO()
+        while left := size - content.tell():
+            piece = self._file.read(min(left, 1 << 20))
+            if not piece:
+                break
+            content.write(piece)
+        self._check()
+        return content.getvalue()
+
+    def seek(self, place: int) -> int:
+        if place > MAX_UNPACKED_BYTES:
+            raise tarfile.ReadError(f"more than {MAX_UNPACKED_BYTES:,} bytes when unpacked")
+        return self._file.seek(place)
+
+    def _check(self) -> None:
+        if self.tell() > MAX_UNPACKED_BYTES:
+            raise tarfile.ReadError(f"more than {MAX_UNPACKED_BYTES:,} bytes when unpacked")
+
+
+def _batches(path: Path) -> dict[str, tuple[Pixels, Labels]]:
+    """Return the images and labels of each batch, read as they come; other members are skipped."""
+    wanted = {name for members in BATCHES.values() for name in members}
+    found: dict[str, tuple[Pixels, Labels]] = {}
+    with files.opened(path) as packed, gzip.open(packed) as unpacked:
+        source: Any = _Bounded(unpacked)
+        with tarfile.open(fileobj=source, mode="r:") as archive:
+            for count, info in enumerate(archive, start=1):
+                if count > MAX_MEMBERS:
+                    raise tarfile.ReadError(f"more than {MAX_MEMBERS:,} members")
+                if info.name in wanted:
+                    if info.name in found:
+                        raise ValueError(f"{info.name} twice")
+                    found[info.name] = _named(info.name, _content(archive, info))
+    missing = sorted(wanted - set(found))
+    if missing:
+        raise LookupError(f"no {missing[0]}")
+    return found
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    if not info.isreg() or info.issparse() or info.size > MAX_BATCH_BYTES:
+        raise ValueError(f"{info.name} is no plain file of at most {MAX_BATCH_BYTES:,} bytes")
+    member = archive.extractfile(info)
+    assert member is not None  # a plain file
+    return member.read()
+
+
+def _named(name: str, content: bytes) -> tuple[Pixels, Labels]:
+    """Return the images and labels of a batch; an error names it."""
+    try:
+        return _read_batch(content)
+    except _PICKLE_ERRORS as error:
+        raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
+
+
+def _read_batch(content: bytes) -> tuple[Pixels, Labels]:
+    _check_steps(content)
     batch = _InertUnpickler(io.BytesIO(content), encoding="bytes").load()
     # as NumPy pickles an array: (version, shape, dtype, is_fortran, bytes)
     _, shape, dtype, is_fortran, data = batch[b"data"].state
@@ -84,7 +158,22 @@ def _read_batch(member: IO[bytes] | None) -> tuple[Pixels, Pixels]:
     rows = np.frombuffer(data, np.uint8).reshape(shape, order="F" if is_fortran else "C")
     # a row holds the red plane, then the green, then the blue one
     images = rows.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-    return images, np.array(batch[b"labels"], dtype=np.uint8)
+    labels = np.array(batch[b"labels"], dtype=np.int64)
+    if labels.shape != images.shape[:1]:
+        raise ValueError(f"{len(images):,} images, but labels of shape {labels.shape}")
+    return images, labels
+
+
+def _check_steps(content: bytes) -> None:
+    """Refuse a pickle whose steps fill memory: 20 bytes can ask for a memo of gigabytes.
+
+    Raises:
+        ValueError: if it does.
+    """
+    for count, (step, argument, _) in enumerate(pickletools.genops(content), start=1):
+        is_memo = step.name in ("PUT", "BINPUT", "LONG_BINPUT")
+        if count > MAX_STEPS or (is_memo and not 0 <= int(argument) <= MAX_STEPS):
+            raise ValueError("a pickle made to fill memory")
 
 
 CIFAR10 = ArraySet(

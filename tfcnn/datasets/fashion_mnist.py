@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfcnn import files
 from tfcnn.datasets._arrays import NAMES, Arrays, ArraySet, Remote
 from tfcnn.decode import Pixels
 
@@ -34,7 +35,7 @@ def read_idx(path: Path) -> Pixels:
         "The IDX file format", on the page of MNIST's authors: two zero bytes, the type (8: uint8),
         the number of dimensions, and each of them as a 32-bit number, the high byte first.
     """
-    with gzip.open(path) as file:
+    with files.opened(path) as packed, gzip.open(packed) as file:
         zeros, kind, num_dimensions = struct.unpack(">HBB", _exactly(file.read(4), 4))
         if (zeros, kind) != (0, 8) or num_dimensions not in (1, 3):
             raise ValueError(f"{path.name} is no idx file of bytes")
@@ -54,7 +55,11 @@ def _exactly(content: bytes, size: int) -> bytes:
 
 
 def _read(paths: list[Path]) -> Arrays:
-    return {name: read_idx(path) for name, path in zip(NAMES, paths, strict=True)}
+    arrays = {}
+    for name, path in zip(NAMES, paths, strict=True):
+        with FASHION_MNIST.named(path):
+            arrays[name] = read_idx(path)
+    return arrays
 
 
 FASHION_MNIST = ArraySet(
