@@ -15,6 +15,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from tfcnn import files
+from tfcnn.errors import InputError
+
 __all__ = [
     "PART_SUFFIX",
     "csv_text",
@@ -54,7 +57,11 @@ def writing(path: Path) -> Iterator[Path]:
     Yields:
         The temporary path, which does not exist yet. On any error it is removed and `path` is
         left as it was.
+
+    Raises:
+        InputError: if a device, a pipe or a socket has that name.
     """
+    _require_plain(path)
     make_folder(path.parent)
     part = part_path(path)
     try:
@@ -66,6 +73,13 @@ def writing(path: Path) -> Iterator[Path]:
         else:
             part.unlink(missing_ok=True)
         raise
+
+
+def _require_plain(path: Path) -> None:
+    """Refuse to put a file in the place of a device, a pipe or a socket, such as `/dev/null`."""
+    found = files.what(path)
+    if found in files.SPECIAL_NAMES:
+        raise InputError(path, "a name for a file", found, "another name")
 
 
 def make_folder(folder: Path) -> None:

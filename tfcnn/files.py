@@ -13,8 +13,11 @@ from typing import BinaryIO
 from tfcnn.errors import InputError
 
 __all__ = [
+    "BROKEN",
+    "FOLDER",
     "MAX_BYTES",
     "NOTHING",
+    "SPECIAL_NAMES",
     "NotReadableError",
     "opened",
     "read",
@@ -25,14 +28,14 @@ __all__ = [
 ]
 
 MAX_BYTES = 256 << 20  # of one image or table; photographs have 50 MB at most, without packing
-NOTHING = "no such file"
+NOTHING, BROKEN, FOLDER = "no such file", "a link to nothing", "a folder"
 SPECIAL = (
     (stat.S_ISFIFO, "a named pipe (FIFO)"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
-    (stat.S_ISDIR, "a folder"),
 )
+SPECIAL_NAMES = frozenset(name for _, name in SPECIAL)
 REASONS = {errno.ELOOP: "a link that leads to itself", errno.ENAMETOOLONG: "too long a name"}
 
 
@@ -48,11 +51,11 @@ class NotReadableError(OSError):
 
 
 def what(path: Path) -> str:
-    """Say what is at a path, links followed: "" for a regular file, else "a named pipe (FIFO)"."""
+    """Say what is at a path, links followed: "" for a regular file, else `FOLDER`, say, or why not."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
-        return "a link to nothing" if path.is_symlink() else NOTHING
+        return BROKEN if path.is_symlink() else NOTHING
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return REASONS.get(getattr(error, "errno", None) or 0, reason)
@@ -65,8 +68,7 @@ def require(path: Path, expected: str, hint: str = "another path") -> None:
     Raises:
         InputError: if it is none; it says what is there.
     """
-    found = what(path)
-    if found:
+    if found := what(path):
         raise InputError(path, expected, found, hint)
 
 
@@ -137,4 +139,6 @@ def _check(path: Path, mode: int) -> None:
 def _special(mode: int) -> str:
     if stat.S_ISREG(mode):
         return ""
+    if stat.S_ISDIR(mode):
+        return FOLDER
     return next((name for test, name in SPECIAL if test(mode)), "no regular file")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tfcnn import atomic
+from tfcnn import atomic, files
 from tfcnn.concepts.kernels import KERNELS, apply_kernel
 from tfcnn.concepts.windows import Padding
 from tfcnn.decode import open_image
@@ -18,6 +18,7 @@ from tfcnn.errors import InputError
 __all__ = ["apply_to_file", "read_kernel"]
 
 Kernel = npt.NDArray[np.float64]
+MAX_BYTES = 1 << 20  # of a text file of numbers
 LARGEST = 1e6  # whose sums stay finite
 
 
@@ -185,7 +186,7 @@ def read_kernel(kernel: str) -> Kernel:
             hint=f"--kernel {near[0] if near else 'blur'}",
         )
     try:
-        text = Path(kernel).read_text(encoding="utf-8-sig")  # spreadsheets write a byte-order mark
+        text = files.read_text(Path(kernel), MAX_BYTES, "utf-8-sig")  # spreadsheets write a byte-order mark
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(kernel, "a text file of numbers", str(error), "a CSV file") from error
     return _parse(kernel, text)
@@ -241,7 +242,7 @@ def _check_options(image: Path, output: Path, stride: int, padding: str) -> None
 
 def _content(image: Path) -> bytes:
     try:
-        return image.read_bytes()
+        return files.read(image)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(image, "an image file", reason, "the path of one picture") from error

@@ -302,7 +302,7 @@ def expand(
 
 
 def _listed(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOut]]:
-    if path.is_dir():
+    if files.what(path) == files.FOLDER:
         found, left_out = image_files(path, ignore)
         return [Image(str(file)) for file in found], left_out
     files.require(path, "an image, folder or zip")
@@ -316,7 +316,8 @@ def _members(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftO
     named: dict[str, list[Member]] = defaultdict(list)
     for member in archives.listed(path):
         if not member.is_folder:
-            named[str(PurePosixPath(member.name))].append(member)  # ./a//b is a/b
+            parts = PurePosixPath(member.name).parts  # so that ./a//b, ../a/b and a/b are one
+            named["/".join(part for part in parts if part not in ("..", "/"))].append(member)
     found, left_out = member_images(named, lambda name: archives.head(path, named[name][0]), ignore)
     images = [
         Image(f"{path}/{member.name}", path, member)
@@ -330,7 +331,8 @@ def _told_apart(members: list[Member]) -> list[Member]:
     """Give a fault to members of one name, for which of them is meant nobody can tell."""
     if len(members) == 1:
         return members
-    return [one._replace(fault=f"one of {len(members)} members of this name") for one in members]
+    fault = f"one of {len(members)} members of this name"
+    return [one if one.fault else one._replace(fault=fault) for one in members]
 
 
 def decide(probs: Floats, positive: int | None, threshold: float) -> tuple[int, int]:

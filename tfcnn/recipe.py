@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from tfcnn import atomic
+from tfcnn import atomic, files
 from tfcnn.errors import InputError
 from tfcnn.schema import (
     Augment,
@@ -39,6 +39,7 @@ __all__ = [
     "write",
 ]
 
+MAX_BYTES = 1 << 20  # of a recipe
 FOLDER = Path(__file__).parent / "recipes"
 WORDS = {  # of pydantic's types of error
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
@@ -62,12 +63,16 @@ def load(name: str) -> Recipe:
         InputError: if there is none, or it does not fit the schema.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    if not path.is_file():
-        raise InputError(
-            name, "a recipe", "an unknown name", f"one of {', '.join(names())}, or a folder's path"
-        )
+    found = files.what(path)
+    if found:
+        received = "an unknown name" if found == files.NOTHING else found
+        hint = f"one of {', '.join(names())}, or a folder's path"
+        raise InputError(name, "a recipe", received, hint)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(files.read_text(path, MAX_BYTES))
+    except OSError as error:
+        received = error.strerror or str(error)
+        raise InputError(path, "a recipe", received, "another path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(path, "a TOML file", str(error), "mending that line") from error
     return parse({"name": path.stem, **content}, subject=str(path))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from tfcnn import files
 from tfcnn.errors import InputError
 
 __all__ = ["Table", "by_path", "is_missing", "read"]
@@ -50,8 +51,7 @@ def read(
     shown = {name: (called or {}).get(name) or name for name in columns}
     wanted = {name: _plain_name(own) for name, own in shown.items()}
     expected = f"a CSV with columns {','.join(shown.values())}"
-    if not path.is_file():
-        raise InputError(path, expected, "no such file", "another path")
+    files.require(path, expected)
     text, notes = _text(path)
     try:
         lines = [line for line in _lines(text, set(wanted.values())) if any(map(str.strip, line))]
@@ -185,7 +185,11 @@ def _plain_name(name: str) -> str:
 
 
 def _text(path: Path) -> tuple[str, tuple[str, ...]]:
-    data = path.read_bytes()
+    try:
+        data = files.read(path)
+    except OSError as error:
+        received = error.strerror or str(error)
+        raise InputError(path, "a CSV that can be read", received, "another path") from error
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise InputError(path, "a CSV", "a workbook of Excel", "saving it as CSV UTF-8")
     encoding = "utf-8-sig"

@@ -144,7 +144,7 @@ class _Reader:
         with os.scandir(path) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
         for entry in listed:
-            if entry.is_dir():
+            if _is(entry.is_dir):
                 self._enter(entry, found, why)
             elif reason := why or self._reason(entry):
                 found.left_out.append((entry.path, reason))
@@ -188,10 +188,19 @@ class _Reader:
     def _reason(self, entry: "os.DirEntry[str]") -> str:
         if not is_utf8(entry.name):
             return NOT_UTF8
-        if not entry.is_file():
-            return "broken links" if entry.is_symlink() else "that are no regular files"
+        if not _is(entry.is_file):
+            is_broken = entry.is_symlink() and not os.path.exists(entry.path)
+            return "broken links" if is_broken else "that are no regular files"
         below = entry.path.removeprefix(f"{self.root}{os.sep}")
         return IGNORED if is_ignored(below, self.ignore) else ""
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Ask for the kind of an entry; a link that leads to itself has none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def kinds(names: Iterable[str], head: Callable[[str], bytes]) -> dict[str, str]:
@@ -242,6 +251,8 @@ def from_names(
             root.left_out.append((name, IGNORED))
         elif parts:
             members[parts[:-1]][parts[-1]] = name
+        else:
+            root.left_out.append((name, "without a name"))
     for parents, inside in members.items():
         folder = folder_of(parents)
         _sort(folder, inside, head)

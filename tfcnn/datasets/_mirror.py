@@ -41,7 +41,7 @@ def locate(
         return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{file_names[0]}"))
     path = local_path(source) if parts.scheme else Path(source).expanduser()
     wanted = " or ".join(file_names)
-    if not path.is_dir():
+    if files.what(path) != files.FOLDER:
         require_file(path, f"{wanted}, or a folder with it")
         if path.suffix.lower() in suffixes:
             return path
@@ -59,8 +59,7 @@ def require_file(path: Path, expected: str) -> None:
     Raises:
         InputError: if it is none.
     """
-    found = files.what(path)
-    if found:
+    if found := files.what(path):
         received = "nothing there" if found == files.NOTHING else found
         raise InputError(path, expected, received, FROM_HINT)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfcnn import atomic, datasets
+from tfcnn import atomic, datasets, files
 from tfcnn.datasets import LeftOut, Source, _files, _layout, data_home
 from tfcnn.datasets._files import is_image_name
 from tfcnn.datasets._layout import LayoutError
@@ -77,8 +77,9 @@ def open_folder(
         InputError: if the folder is missing or holds no two class folders with images.
         LayoutError: if the folders in it can be read in two ways.
     """
-    if not folder.is_dir():
-        received = "a file" if folder.exists() else "no such folder"
+    if (found := files.what(folder)) != files.FOLDER:
+        is_missing = found in (files.NOTHING, files.BROKEN)
+        received = "no such folder" if is_missing else found or "a file"
         raise InputError(folder, "a folder of class folders", received, "another path")
     root = folder.resolve()
     key = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
