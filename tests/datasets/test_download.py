@@ -1,7 +1,9 @@
 """`fetch` against a server of our own that cuts, changes, stalls and lies; `locate` on folders."""
 
+import contextlib
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import resource
@@ -42,6 +44,9 @@ class Mirror:
         self.cuts: list[int] = []  # for each request to come, the bytes after which it is cut
         self.statuses: list[int] = []  # for each request to come, an error to answer with
         self.pause_seconds = 0.0  # after every 64 KiB
+        self.is_chunked = False
+        self.is_endless = False
+        self.redirect = ""  # where the first request is sent to
         self.requests: list[dict[str, Any]] = []  # what was asked and answered
         outer = self
 
@@ -64,6 +69,11 @@ class Mirror:
         self.requests.append(record)
         start, size = 0, len(self.content)
         is_same = handler.headers["If-Range"] in (None, *self.headers.values())
+        if self.redirect:
+            handler.send_response(302)
+            handler.send_header("Location", self.redirect)
+            handler.end_headers()
+            return
         if self.statuses:
             record["status"] = self.statuses.pop(0)
         elif record["range"] and not self.ignores_range and (is_same or self.ignores_if_range):
@@ -80,14 +90,20 @@ class Mirror:
             handler.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         if self.has_length:
             handler.send_header("Content-Length", str(size - start))
+        if self.is_chunked:
+            handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         end = min(start + self.cuts.pop(0), size) if self.cuts else size
         try:
-            for position in range(start, end, 65536):
+            positions = itertools.cycle([start]) if self.is_endless else range(start, end, 65536)
+            for position in positions:
                 piece = self.content[position : min(position + 65536, end)]
-                handler.wfile.write(piece)
+                framed = b"%x\r\n%b\r\n" % (len(piece), piece) if self.is_chunked else piece
+                handler.wfile.write(framed)
                 record["sent"] += len(piece)
                 time.sleep(self.pause_seconds)
+            if self.is_chunked:
+                handler.wfile.write(b"0\r\n\r\n")
         except OSError:  # the client was killed
             pass
 
@@ -348,6 +364,7 @@ def test_stop_between_last_byte_and_rename_costs_no_transfer(
     headers=st.sampled_from([{}, {"ETag": '"1"'}, {"ETag": 'W/"1"'}, {"Last-Modified": "Mon"}]),
     ignores_range=st.booleans(),
     has_length=st.booleans(),
+    is_chunked=st.booleans(),
 )
 def test_whatever_is_cut_the_content_is_the_servers(
     mirror: Mirror,
@@ -356,10 +373,13 @@ def test_whatever_is_cut_the_content_is_the_servers(
     headers: dict[str, str],
     ignores_range: bool,
     has_length: bool,
+    is_chunked: bool,
 ) -> None:
     mirror.content = CONTENT[:300_000]
     mirror.cuts, mirror.headers = cuts, headers
     mirror.ignores_range, mirror.has_length = ignores_range, has_length
+    # of a body in chunks that is cut, nobody could tell that it has an end
+    mirror.is_chunked = is_chunked and not cuts
     target = tmp_path / "cells.zip"
     target.unlink(missing_ok=True)
     sha256 = hashlib.sha256(mirror.content).hexdigest()
@@ -561,6 +581,153 @@ def test_folder_in_place_of_the_target_is_one_line(mirror: Mirror, target: Path)
     with pytest.raises(InputError) as info:
         fetch(mirror.address, target, sha256=None)
     assert str(target) in one_line(info)
+
+
+# --- servers that never end, or send something else
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_an_endless_answer_ends_at_the_limit_and_leaves_nothing(
+    mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch, is_chunked: bool
+) -> None:
+    monkeypatch.setattr(_download, "MAX_BYTES", 1_000_000)
+    mirror.is_endless, mirror.has_length, mirror.is_chunked = True, False, is_chunked
+    with pytest.raises(InputError, match="at most 1,000,000 bytes; received more") as info:
+        fetch(mirror.address, target, sha256=None)
+    assert mirror.address in one_line(info)
+    assert len(mirror.requests) == 1 and names(target) == []
+
+
+@pytest.mark.parametrize("has_length", [False, True])
+def test_an_answer_longer_than_the_file_is_refused(
+    mirror: Mirror, target: Path, has_length: bool
+) -> None:
+    mirror.is_endless, mirror.is_chunked = True, not has_length
+    mirror.has_length = has_length  # an honest client reads no more than that
+    if has_length:
+        fetch(mirror.address, target, sha256=None, size_bytes=SIZE)
+        assert target.stat().st_size == SIZE
+        return
+    with pytest.raises(InputError, match=f"at most {SIZE:,} bytes; received more"):
+        fetch(mirror.address, target, sha256=SHA256, size_bytes=SIZE)
+    assert names(target) == []
+
+
+def test_a_length_over_the_limit_is_refused_before_the_transfer(
+    mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_download, "MAX_BYTES", SIZE - 1)
+    with pytest.raises(InputError, match=f"at most {SIZE - 1:,} bytes; received {SIZE:,} bytes"):
+        fetch(mirror.address, target, sha256=None)
+    assert names(target) == []
+
+
+def test_an_endless_answer_ends_before_the_disk_is_full(
+    mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_download, "RESERVE_BYTES", 500_000)
+    free = iter([3_000_000, 2_000_000, 999_999])
+    usage = lambda folder: type("Usage", (), {"free": next(free)})  # noqa: E731
+    monkeypatch.setattr(disk.shutil, "disk_usage", usage)
+    mirror.is_endless, mirror.has_length = True, False
+    with pytest.raises(InputError, match="of free disk space"):
+        fetch(mirror.address, target, sha256=None)
+    assert list(free) == [] and names(target) == []
+
+
+def test_a_dripping_body_counts_as_cut_and_is_given_up_in_the_end(
+    mirror: Mirror, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server never lets the connection rest as long as a time-out."""
+    monkeypatch.setattr(_answer, "WINDOW_SECONDS", 0.3)
+    monkeypatch.setattr(_answer, "WINDOW_BYTES", 1 << 20)
+    mirror.pause_seconds = 0.05
+    with pytest.raises(InputError, match=r"bytes within 0\.3 s.*goes on after [0-9,]+ bytes") as info:
+        fetch(mirror.address, target, sha256=SHA256)
+    assert "--from FOLDER|ZIP|ADDRESS" in one_line(info)
+    assert len(mirror.requests) == 1 + len(_download.BACKOFF_SECONDS)
+    kept = part(target).stat().st_size
+    assert kept > 0
+    mirror.pause_seconds = 0
+    fetch(mirror.address, target, sha256=SHA256)
+    assert mirror.requests[-1]["range"] == f"bytes={kept}-"
+    assert target.read_bytes() == CONTENT
+
+
+class Dripping:
+    """Sends the beginning of an answer, then a byte at a time for as long as it is read."""
+
+    def __init__(self, start: bytes) -> None:
+        self.start, self.is_over = start, threading.Event()
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.server.getsockname()[1]}/cells.zip"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.server.accept()
+                threading.Thread(target=self._drip, args=(connection,), daemon=True).start()
+
+    def _drip(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.recv(65536)
+            connection.sendall(self.start)
+            while not self.is_over.wait(0.02):
+                connection.sendall(b"x")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"HTTP/1.1 200 OK\r\nServer: ",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTrailer: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"",
+    ],
+    ids=["head", "size of a chunk", "trailer", "body", "status"],
+)
+def test_no_server_holds_us_with_a_byte_at_a_time(
+    target: Path, monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    monkeypatch.setattr(_download, "BACKOFF_SECONDS", (0.0,))
+    monkeypatch.setattr(_answer, "WINDOW_SECONDS", 0.3)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = Dripping(start)
+    try:
+        with pytest.raises(InputError, match=r"within 0\.3 s") as info:
+            fetch(server.address, target, sha256=None)
+    finally:
+        server.is_over.set()
+        server.server.close()
+    assert server.address in one_line(info)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "place", ["file:///etc/passwd", "ftp://host/cells.zip", "gopher://host/", "data:,x", "//[", "/"]
+)
+def test_a_redirect_to_elsewhere_is_one_line_and_not_tried_again(
+    mirror: Mirror, target: Path, place: str
+) -> None:
+    mirror.redirect = place  # "/" leads to itself, for ever
+    with pytest.raises(InputError) as info:
+        fetch(mirror.address, target, sha256=None)
+    assert mirror.address in one_line(info)
+    assert len(mirror.requests) <= 31  # as many redirects as requests follows
+    assert names(target) == []
+
+
+@pytest.mark.parametrize(("sha256", "size"), [(None, None), (SHA256, None), (SHA256, SIZE)])
+def test_a_web_page_instead_of_the_file_is_called_so(
+    mirror: Mirror, target: Path, sha256: str | None, size: int | None
+) -> None:
+    mirror.content = b"<!DOCTYPE html><html><body>Sign in</body></html>"
+    mirror.has_length = size is None
+    with pytest.raises(InputError, match=r"a web page \(HTML\)"):
+        fetch(mirror.address, target, sha256=sha256, size_bytes=size)
+    assert names(target) == []
 
 
 # --- file addresses

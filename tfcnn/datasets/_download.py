@@ -20,7 +20,7 @@ from tfcnn.datasets._answer import CHUNK_BYTES, Answer
 from tfcnn.datasets._mirror import FROM_HINT, local_path, locate, require_file
 from tfcnn.disk import disk_errors, locked, require_disk_space
 from tfcnn.errors import InputError
-from tfcnn.formats.kinds import HEAD_BYTES, HTML, kind_of
+from tfcnn.formats.kinds import HEAD_BYTES, HTML, Kind, kind_of
 
 __all__ = ["Progress", "fetch", "file_sha256", "locate"]
 
@@ -58,6 +58,14 @@ class _Transfer:
     def done(self) -> int:
         is_own = self.part.is_file() and not self.part.is_symlink()
         return self.part.stat().st_size if is_own else 0
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the part file is by its first bytes."""
+        if not self.done:
+            return None
+        with files.opened(self.part) as file:
+            return kind_of(file.read(HEAD_BYTES))
 
     def report(self, done: int, total: int | None) -> None:
         if self.progress is not None:
@@ -126,12 +134,13 @@ def _download(transfer: _Transfer) -> None:
     import requests
     import urllib3
 
+    known = (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError, ValueError)
     furthest = transfer.done
     num_failures = 0
     while True:
         try:
             return _request(transfer)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError) as error:
+        except known as error:
             has_gained = transfer.done >= furthest + LEAST_GAIN_BYTES
             num_failures = 1 if has_gained else num_failures + 1
             furthest = max(furthest, transfer.done)
@@ -140,6 +149,8 @@ def _download(transfer: _Transfer) -> None:
             # such as a redirect to another kind of address, which are ValueErrors too
             is_final |= isinstance(error, (ValueError, requests.TooManyRedirects))
             if is_final or num_failures > len(BACKOFF_SECONDS):
+                if transfer.kind is HTML:
+                    raise _refused(transfer, "the file itself", HTML.name) from error
                 expected = "an answer with the file"
                 done = f", which goes on after {transfer.done:,} bytes" if transfer.done else ""
                 hint = f"again with a network{done}, or {FROM_HINT}"
@@ -278,8 +289,7 @@ def _copy(transfer: _Transfer) -> None:
 
 def _verify(transfer: _Transfer) -> None:
     expected_bytes, expected = transfer.size_bytes, transfer.sha256
-    with files.opened(transfer.part) as file:
-        kind = kind_of(file.read(HEAD_BYTES))
+    kind = transfer.kind
     found = f", {kind.name}" if kind else ""
     if expected_bytes is not None and transfer.done != expected_bytes:
         received = f"{transfer.done:,} bytes{found}"

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-__all__ = ["HEAD_BYTES", "Kind", "kind_of"]
+__all__ = ["HEAD_BYTES", "HTML", "Kind", "kind_of"]
 
 HEAD_BYTES = 4096  # enough of a file for `kind_of`
 
