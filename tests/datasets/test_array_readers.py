@@ -1,8 +1,12 @@
 """The authors' own containers, sound, damaged or hostile: idx files, pickled batches, `.npz`."""
 
 import gzip
+import io
 import pickle
 import struct
+import subprocess
+import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +137,187 @@ def test_damaged_idx_files_are_refused_by_name(damage: str, tmp_path: Path, fold
     with pytest.raises(InputError) as info:
         fashion_mnist.download(folder, mirror=str(tmp_path / "m"))
     assert str(first) in one_line(info)
+
+
+# --- labels that are not those of the images
+
+
+def write_batches(path: Path, labels: dict[str, Any]) -> Path:
+    """Write an archive of batches of 30 images, some with labels of their own."""
+    arrays = fake_arrays("cifar10")
+    members = {
+        name: batch(arrays["x_test"], labels.get(name, arrays["y_test"]))
+        for name in cifar10.BATCHES["train"] + cifar10.BATCHES["test"]
+    }
+    return write_tar(path / "cifar-10-python.tar.gz", members)
+
+
+def test_labels_that_two_batches_share_wrongly_are_refused(tmp_path: Path, folder: Path) -> None:
+    """One label too few in a batch and one too many in the next give the right number."""
+    one, two = (f"cifar-10-batches-py/data_batch_{number}" for number in (1, 2))
+    labels = fake_arrays("cifar10")["y_test"]
+    archive = write_batches(tmp_path, {one: labels[1:], two: np.append(labels, 1)})
+    with pytest.raises(InputError, match=r"data_batch_1: .*30 images, but labels") as info:
+        cifar10.download(folder, mirror=str(archive))
+    assert str(archive) in one_line(info)
+
+
+def test_a_batch_in_an_archive_twice_is_refused(tmp_path: Path, folder: Path) -> None:
+    archive = write_batches(tmp_path, {})
+    content = gzip.decompress(archive.read_bytes())
+    with tarfile.open(fileobj=io.BytesIO(content)) as made:
+        first = made.getmembers()[0]
+        end = max(info.offset_data + -(-info.size // 512) * 512 for info in made)
+    size = first.offset_data + -(-first.size // 512) * 512
+    archive.write_bytes(gzip.compress(content[:end] + content[:size] + bytes(1024)))
+    with pytest.raises(InputError, match="data_batch_1 twice|test_batch twice"):
+        cifar10.download(folder, mirror=str(archive))
+
+
+@pytest.mark.parametrize("wrong", ["short", "long", "eleventh class", "flat images", "empty"])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_wrong_labels_name_their_file(part: str, wrong: str, tmp_path: Path, folder: Path) -> None:
+    arrays = fake_arrays("fashion-mnist")
+    labels = arrays[f"y_{part}"]
+    arrays[f"y_{part}"] = {
+        "short": labels[:-1],
+        "long": np.append(labels, 0).astype(np.uint8),
+        "eleventh class": np.where(labels == 9, 10, labels).astype(np.uint8),
+        "flat images": arrays[f"x_{part}"],
+        "empty": labels[:0],
+    }[wrong]
+    paths = write_official("fashion-mnist", tmp_path / "m", arrays)
+    with pytest.raises(InputError) as info:
+        fashion_mnist.download(folder, mirror=str(tmp_path / "m"))
+    assert str(paths[1 if part == "train" else 3]) in one_line(info)
+    npz = write_npz(tmp_path / "n" / "fashion_mnist.npz", arrays)
+    with pytest.raises(InputError) as info:
+        fashion_mnist.download(folder, mirror=str(npz))
+    assert str(npz) in one_line(info)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("labels", [[300] * 30, [-1] * 30, [2**70] * 30, ["x"] * 30, [[1]] * 30])
+def test_labels_that_no_byte_holds_are_refused(
+    labels: list[Any], tmp_path: Path, folder: Path
+) -> None:
+    archive = write_batches(tmp_path, {})
+    content = batch(fake_arrays("cifar10")["x_test"], np.zeros(0, np.uint8))
+    at = content.rindex(b"](")  # the list of labels, pickled anew
+    text = pickle.dumps(labels, 2)[2:-1]
+    members = dict.fromkeys(
+        cifar10.BATCHES["train"] + cifar10.BATCHES["test"], content[:at] + text + b"u."
+    )
+    write_tar(archive, members)
+    with pytest.raises(InputError) as info:
+        cifar10.download(folder, mirror=str(archive))
+    assert str(archive) in one_line(info)
+
+
+@pytest.mark.parametrize("wrong", ["short", "long", "eleventh class", "no labels"])
+def test_labels_changed_after_the_download_shift_nothing(
+    wrong: str, tmp_path: Path, home: Path
+) -> None:
+    """Fewer training labels would give their images to the test set, one by one."""
+    folder = home / "data" / "mnist"
+    mirror = write_npz(tmp_path / "mnist.npz", fake_arrays("mnist"))
+    mnist.download(folder, mirror=str(mirror))
+    path = folder / "train_labels.npy"
+    labels = np.load(path)
+    changed = {
+        "short": labels[:-1],
+        "long": np.append(labels, 1).astype(np.uint8),
+        "eleventh class": np.where(labels == 9, 10, labels).astype(np.uint8),
+        "no labels": np.zeros((60, 28, 28), np.uint8),
+    }
+    np.save(path, changed[wrong])
+    with pytest.raises(InputError) as info:
+        mnist.open_source(folder)
+    assert str(folder) in one_line(info)
+
+
+# --- bombs
+
+PEAK = r"""
+import re, sys
+from pathlib import Path
+from tfcnn.datasets import cifar10, fashion_mnist, mnist
+from tfcnn.errors import InputError
+peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+before = peak()
+find = {"cifar10": cifar10, "fashion-mnist": fashion_mnist, "mnist": mnist}
+try: find[sys.argv[1]].download(Path(sys.argv[2]), mirror=sys.argv[3])
+except InputError as error: print((peak() - before) // 1024, error)
+"""
+
+
+def peak_of(name: str, folder: Path, mirror: Path) -> tuple[int, str]:
+    """Return by how many MB a download raises a process, and its error."""
+    words = [sys.executable, "-c", PEAK, name, str(folder), str(mirror)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    megabytes, _, error = done.stdout.strip().partition(" ")
+    assert "\n" not in error and str(mirror) in error
+    return int(megabytes), error
+
+
+def tar_bomb(kind: str) -> bytes:
+    name = "cifar-10-batches-py/data_batch_1"
+    memo = b"\x80\x02}r" + struct.pack("<I", 100_000_000) + b"."
+    contents = {
+        "memo": memo,
+        "bytearray": b"\x80\x05\x96" + struct.pack("<Q", 1 << 32) + b".",
+        "dictionaries": b"\x80\x02" + b"}" * 20_000_000 + b".",
+    }
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as made:
+        info = tarfile.TarInfo(name)
+        content = contents.get(kind, b"")
+        info.size = len(content)
+        if kind == "description":
+            info.pax_headers = {"comment": "x" * 100}
+        made.addfile(info, io.BytesIO(content))
+    raw = file.getvalue()
+    if kind == "description":  # which says that it has 1.6 GB
+        size = raw.index(b"\0", 124)
+        raw = bytearray(raw)
+        raw[124:136] = b"14000000000\0"
+        raw[148:156] = b" " * 8
+        raw[148:156] = b"%06o\0 " % sum(raw[:512])
+        assert size
+    if kind == "many members":
+        header = tarfile.TarInfo("a").tobuf()
+        raw = header * 300_000
+    if kind == "zeros":
+        header = tarfile.TarInfo("a")
+        header.size = 3 << 30
+        raw = header.tobuf() + bytes(1 << 20)
+    return gzip.compress(bytes(raw), 1)
+
+
+@pytest.mark.parametrize(
+    "kind", ["memo", "bytearray", "dictionaries", "description", "many members", "zeros"]
+)
+def test_archives_of_batches_that_ask_for_memory_are_refused(
+    kind: str, tmp_path: Path, folder: Path
+) -> None:
+    """The first has 202 bytes, and made the memo of an unpickler 1.6 GB large."""
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    archive.write_bytes(tar_bomb(kind))
+    megabytes, _ = peak_of("cifar10", folder, archive)
+    assert megabytes < 200
+
+
+def test_idx_files_that_ask_for_memory_are_refused(tmp_path: Path, folder: Path) -> None:
+    write_official("fashion-mnist", tmp_path, fake_arrays("fashion-mnist"))
+    first = tmp_path / "train-images-idx3-ubyte.gz"
+    first.write_bytes(gzip.compress(struct.pack(">HBB3I", 0, 8, 3, 2, 28, 28) + bytes(1 << 29), 1))
+    megabytes, error = peak_of("fashion-mnist", folder, tmp_path)
+    assert megabytes < 50 and "longer than its header says" in error
+
+
+def test_arrays_that_ask_for_memory_are_refused(tmp_path: Path, folder: Path) -> None:
+    arrays = fake_arrays("mnist")
+    arrays["x_train"] = np.zeros((750_000, 28, 28), np.uint8)
+    np.savez_compressed(tmp_path / "mnist.npz", **arrays)
+    megabytes, error = peak_of("mnist", folder, tmp_path / "mnist.npz")
+    assert megabytes < 50 and "where at most 537 MB are read" in error
