@@ -24,7 +24,7 @@ def make_fifo(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    place = os.getcwd()
+    place = Path.cwd()
     os.chdir(path.parent)  # an address has at most 108 bytes
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(path.name)
@@ -150,7 +150,7 @@ def test_a_pipe_put_in_the_place_of_a_file_is_not_waited_for(
     regular.write_bytes(b"x")
     make_fifo(path)
     true_stat = os.stat
-    monkeypatch.setattr(files.os, "stat", lambda _: true_stat(regular))
+    monkeypatch.setattr(files.os, "stat", lambda *_, **options: true_stat(regular))
     with pytest.raises(files.NotReadableError, match="a named pipe"):
         in_time(lambda: files.read(path))
 

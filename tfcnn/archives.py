@@ -123,9 +123,7 @@ def listed(archive: Path) -> list[Member]:
     return _apart(members, directory.start)
 
 
-def chunks(
-    archive: Path, member: Member, piece_bytes: int = PIECE_BYTES
-) -> Iterator[bytes]:
+def chunks(archive: Path, member: Member, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
     """Yield the content of a member in pieces, never more than it says that it has.
 
     Args:

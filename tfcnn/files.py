@@ -7,8 +7,8 @@ may lead to any of these by a link, and by a name that ends in `.png`.
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from tfcnn.errors import InputError
 
@@ -51,9 +51,9 @@ class NotReadableError(OSError):
 
 
 def what(path: Path) -> str:
-    """Say what is at a path, links followed: "" for a regular file, else `FOLDER`, say, or why not."""
+    """Say what is at a path, links followed: "" for a regular file, `FOLDER`, or in words."""
     try:
-        mode = os.stat(path).st_mode
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return BROKEN if path.is_symlink() else NOTHING
     except (OSError, ValueError) as error:
@@ -72,14 +72,14 @@ def require(path: Path, expected: str, hint: str = "another path") -> None:
         raise InputError(path, expected, found, hint)
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BufferedReader:
     """Open a regular file to read its bytes; this never waits, and opens no device.
 
     Raises:
         NotReadableError: if something else is there.
         OSError: if there is nothing, or it cannot be opened.
     """
-    _check(path, os.stat(path).st_mode)
+    _check(path, path.stat().st_mode)
     # it may have been exchanged since: a pipe does not wait then, and is looked at once more
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     try:

@@ -186,7 +186,9 @@ def read_kernel(kernel: str) -> Kernel:
             hint=f"--kernel {near[0] if near else 'blur'}",
         )
     try:
-        text = files.read_text(Path(kernel), MAX_BYTES, "utf-8-sig")  # spreadsheets write a byte-order mark
+        text = files.read_text(
+            Path(kernel), MAX_BYTES, "utf-8-sig"
+        )  # spreadsheets write a byte-order mark
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(kernel, "a text file of numbers", str(error), "a CSV file") from error
     return _parse(kernel, text)

@@ -170,7 +170,7 @@ def test_a_batch_in_an_archive_twice_is_refused(tmp_path: Path, folder: Path) ->
         end = max(info.offset_data + -(-info.size // 512) * 512 for info in made)
     size = first.offset_data + -(-first.size // 512) * 512
     archive.write_bytes(gzip.compress(content[:end] + content[:size] + bytes(1024)))
-    with pytest.raises(InputError, match="data_batch_1 twice|test_batch twice"):
+    with pytest.raises(InputError, match=r"_batch(_1)? twice"):
         cifar10.download(folder, mirror=str(archive))
 
 

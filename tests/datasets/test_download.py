@@ -52,7 +52,13 @@ class Mirror:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer._answer(self)
+                if outer.redirect:
+                    outer.requests.append({"path": self.path})
+                    self.send_response(302)
+                    self.send_header("Location", outer.redirect)
+                    self.end_headers()
+                else:
+                    outer._answer(self)
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -69,11 +75,6 @@ class Mirror:
         self.requests.append(record)
         start, size = 0, len(self.content)
         is_same = handler.headers["If-Range"] in (None, *self.headers.values())
-        if self.redirect:
-            handler.send_response(302)
-            handler.send_header("Location", self.redirect)
-            handler.end_headers()
-            return
         if self.statuses:
             record["status"] = self.statuses.pop(0)
         elif record["range"] and not self.ignores_range and (is_same or self.ignores_if_range):
@@ -94,6 +95,11 @@ class Mirror:
             handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         end = min(start + self.cuts.pop(0), size) if self.cuts else size
+        self._send(handler, start, end, record)
+
+    def _send(
+        self, handler: BaseHTTPRequestHandler, start: int, end: int, record: dict[str, Any]
+    ) -> None:
         try:
             positions = itertools.cycle([start]) if self.is_endless else range(start, end, 65536)
             for position in positions:
@@ -642,7 +648,9 @@ def test_a_dripping_body_counts_as_cut_and_is_given_up_in_the_end(
     monkeypatch.setattr(_answer, "WINDOW_SECONDS", 0.3)
     monkeypatch.setattr(_answer, "WINDOW_BYTES", 1 << 20)
     mirror.pause_seconds = 0.05
-    with pytest.raises(InputError, match=r"bytes within 0\.3 s.*goes on after [0-9,]+ bytes") as info:
+    with pytest.raises(
+        InputError, match=r"bytes within 0\.3 s.*goes on after [0-9,]+ bytes"
+    ) as info:
         fetch(mirror.address, target, sha256=SHA256)
     assert "--from FOLDER|ZIP|ADDRESS" in one_line(info)
     assert len(mirror.requests) == 1 + len(_download.BACKOFF_SECONDS)

@@ -5,7 +5,6 @@ downloader writes to a random temporary name that it removes on any error, so no
 resume from, and it logs instead of reporting progress. Keras' `get_file` has the same limits.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -118,8 +117,9 @@ def fetch(
 
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's content, 64 lower-case hexadecimal digits."""
-    with files.opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    import pooch
+
+    return str(pooch.file_hash(str(path), alg="sha256"))
 
 
 def _way(url: str) -> Callable[[_Transfer], None]:

@@ -189,7 +189,7 @@ class _Reader:
         if not is_utf8(entry.name):
             return NOT_UTF8
         if not _is(entry.is_file):
-            is_broken = entry.is_symlink() and not os.path.exists(entry.path)
+            is_broken = entry.is_symlink() and not Path(entry.path).exists()
             return "broken links" if is_broken else "that are no regular files"
         below = entry.path.removeprefix(f"{self.root}{os.sep}")
         return IGNORED if is_ignored(below, self.ignore) else ""

@@ -10,7 +10,7 @@ import pickle
 import pickletools
 import tarfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,7 @@ def read_batches(path: Path) -> Arrays:
 class _Bounded:
     """What a gzip file unpacks to, for `tarfile`, which trusts the sizes that it reads there."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: gzip.GzipFile) -> None:
         self._file = file
         self.tell = file.tell
 
@@ -135,9 +135,8 @@ def _batches(path: Path) -> dict[str, tuple[Pixels, Labels]]:
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
     if not info.isreg() or info.issparse() or info.size > MAX_BATCH_BYTES:
         raise ValueError(f"{info.name} is no plain file of at most {MAX_BATCH_BYTES:,} bytes")
-    member = archive.extractfile(info)
-    assert member is not None  # a plain file
-    return member.read()
+    member: Any = archive.extractfile(info)  # None for a folder or a link, which this is not
+    return bytes(member.read())
 
 
 def _named(name: str, content: bytes) -> tuple[Pixels, Labels]:
@@ -171,8 +170,8 @@ def _check_steps(content: bytes) -> None:
         ValueError: if it does.
     """
     for count, (step, argument, _) in enumerate(pickletools.genops(content), start=1):
-        is_memo = step.name in ("PUT", "BINPUT", "LONG_BINPUT")
-        if count > MAX_STEPS or (is_memo and not 0 <= int(argument) <= MAX_STEPS):
+        place = argument if step.name in ("PUT", "BINPUT", "LONG_BINPUT") else 0
+        if count > MAX_STEPS or not 0 <= int(place or 0) <= MAX_STEPS:
             raise ValueError("a pickle made to fill memory")
 
 
