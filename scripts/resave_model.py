@@ -5,7 +5,6 @@ changed since. The new file takes the old one's place only where it gives the sa
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ import keras  # noqa: E402
 from tfcnn.training import form, saving, views  # noqa: E402
 
 settings = recipe.load(str(folder / "recipe.toml")).model
-run = runs.Run(folder, json.loads((folder / "model.json").read_text(encoding="utf-8")))
+run = runs.read(folder)
 old = keras.saving.load_model(run.model_file("model.keras"), compile=False)
 plain = form.saved_form(settings, run.decoder.shape, len(run.class_names), old.get_weights())
 new = plain if settings.views == "one" else views.averaged(plain, settings.views)
@@ -30,6 +29,5 @@ difference = np.abs(old.predict(images, verbose=0) - new.predict(images, verbose
 if difference > 1e-6:
     raise SystemExit(f"{folder}: the answers differ by {difference:.2g}: nothing is written")
 saving.write_keras(new, folder / "model.keras")
-run.card["sha256"]["model.keras"] = runs.sha256_of(folder / "model.keras")
-runs.write_card(run)
+runs.write_card(run.recorded("model.keras"))
 print(f"{folder}: saved anew; the answers differ by {difference:.2g} at most")

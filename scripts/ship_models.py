@@ -5,14 +5,15 @@ trained on. Where a cross-validation of the recipe lies beside a run, the card g
 """
 
 import argparse
-import json
 import shutil
+from dataclasses import replace
 
 from tfcnn import atomic, runs
-from tfcnn.evaluation import scoring, seen
+from tfcnn.evaluation import out_of_fold, scoring, seen
 from tfcnn.report import model_card
 
 FILES = ("model.keras", "domain.npz", "recipe.toml", "history.csv")
+LEFT_BEHIND = ("predictions.csv", "report.json")
 MOST_TWIN_BYTES = 3e6
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("names", nargs="+", help="runs in models/")
@@ -20,7 +21,7 @@ parser.add_argument("names", nargs="+", help="runs in models/")
 for name in parser.parse_args().names:
     run = runs.open_run(runs.models_home() / name)
     summary = runs.models_home() / f"{name}-crossval" / "summary.json"
-    crossval = json.loads(summary.read_text()) if summary.exists() else None
+    crossval = out_of_fold.read(summary.parent) if summary.exists() else None
     target = runs.ZOO / name
     shutil.rmtree(target, ignore_errors=True)
     with atomic.writing(target) as part:
@@ -30,10 +31,9 @@ for name in parser.parse_args().names:
         for file in (*FILES, twin.name) if is_small else FILES:
             if (run.path / file).exists():  # a domain is fitted where there are images enough
                 shutil.copy(run.path / file, part)
-        if not is_small:
-            run.card["sha256"].pop(twin.name, None)  # Keras then answers
-        (part / "model.json").write_text(json.dumps(run.card, indent=2) + "\n", encoding="utf-8")
+        shipped = run.unrecorded(*LEFT_BEHIND, *([] if is_small else [twin.name]))  # Keras answers
         seen.pack(run, part)
+        runs.write_card(replace(shipped, path=part).recorded(seen.FILE))
         words = model_card.readme(run, scoring.load(run), crossval)
         (part / "README.md").write_text(words, encoding="utf-8")
     print(f"{target}: {sum(file.stat().st_size for file in target.iterdir()) / 1e6:.1f} MB")

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "tfcnn"
 # a module may import from lines above its own, and from its own line
 ORDER = [
     {"errors", "interrupts", "progress", "quiet"},
-    {"atomic", "files", "tables", "disk", "threads", "sampling"},
+    {"atomic", "files", "records", "tables", "disk", "threads", "sampling"},
     {"formats"},
     {"decode", "archives"},
     {"schema"},

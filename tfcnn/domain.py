@@ -7,7 +7,6 @@ deep nearest neighbors", 2022). The first sees what the network was built not to
 colour that an `equalize` layer takes out; the second what only shapes tell.
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcnn import records
 from tfcnn.decode import Pixels
 from tfcnn.errors import CheckError
 
@@ -25,6 +25,9 @@ Bools = npt.NDArray[np.bool_]
 Arrays = dict[str, npt.NDArray[np.floating]]
 
 PARTS = ("pixels", "features")
+NAMES = (
+    "pixel_mean", "pixel_scale", "pixel_whiten", "feature_mean", "feature_axes", "neighbours",
+)  # fmt: skip
 REASONS = {
     "pixels": "its colours, light or edges are unlike those of the training images",
     "features": "the network finds in it what it did not find in the training images",
@@ -118,17 +121,19 @@ def load(path: Path, settings: dict[str, Any]) -> Domain:
     """Read a run's `domain.npz`, whose numbers for the decision are in its `model.json`.
 
     Raises:
-        CheckError: if it is not such a file.
+        InputError: if it cannot be read.
+        CheckError: if it is not such a file, or `model.json` lacks these numbers.
     """
+    hint = "the run as it was written"
+    found = records.read_arrays(path, NAMES, "a run's domain", hint)
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays: Arrays = {name: file[name].astype(np.float32) for name in file.files}
+        arrays: Arrays = {name: array.astype(np.float32) for name, array in found.items()}
         center, spread = (tuple(map(float, settings[key])) for key in ("center", "spread"))
         return Domain(
             arrays, (center[0], center[1]), (spread[0], spread[1]), float(settings["threshold"])
         )
-    except (KeyError, ValueError, IndexError) as error:
-        raise CheckError(path, "a run's domain", str(error), "the run as it was written") from error
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise CheckError(path, "a run's domain", str(error), hint) from error
 
 
 def statistics(images: Pixels) -> Floats:

@@ -1,17 +1,20 @@
 """What there is: data sets, networks, recipes and runs, for `tfcnn list`."""
 
-import json
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from tfcnn import architectures, datasets, runs
+from tfcnn.errors import TfcnnError
+from tfcnn.evaluation import out_of_fold
 from tfcnn.recipe import FOLDER as RECIPES
 from tfcnn.terminal import percent
 
 __all__ = ["show", "take"]
 
+# a file that is none, or one whose content is not what was written
+DAMAGE = (TfcnnError, OSError, KeyError, TypeError, AttributeError)
 COMPLETE = ("origin.json", "truth.csv", "digits.npz")  # the last file that a download writes
 
 
@@ -53,23 +56,30 @@ def show(found: dict[str, list[dict[str, Any]]], console: Console) -> None:
 
 
 def _run(name: str) -> dict[str, Any]:
-    folder = runs.models_home() / name
+    accuracy, result = None, "no report"
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        accuracy = report["splits"].get("test", {}).get("accuracy", {}).get("value")
-        return {"name": name, "test accuracy": accuracy, "result": report["sentence"]}
-    except (OSError, ValueError, KeyError):
-        return {"name": name, "test accuracy": None, "result": "no report"}
+        report = runs.read(runs.models_home() / name).report
+        if report:
+            accuracy = report["splits"].get("test", {}).get("accuracy", {}).get("value")
+            result = report["sentence"]
+    except DAMAGE as error:
+        accuracy, result = None, _damaged(error, "report.json")
+    return {"name": name, "test accuracy": accuracy, "result": result}
 
 
 def _crossval(name: str) -> dict[str, Any]:
-    path = runs.models_home() / name / "summary.json"
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        accuracy = summary["metrics"]["accuracy"]["mean"]
-        return {"name": name, "mean accuracy": accuracy, "result": summary["sentence"]}
-    except (OSError, ValueError, KeyError):
-        return {"name": name, "mean accuracy": None, "result": "no summary"}
+        summary = out_of_fold.read(runs.models_home() / name)
+        accuracy, result = summary["metrics"]["accuracy"]["mean"], summary["sentence"]
+    except DAMAGE as error:
+        accuracy, result = None, _damaged(error, "summary.json")
+    return {"name": name, "mean accuracy": accuracy, "result": result}
+
+
+def _damaged(error: Exception, name: str) -> str:
+    """Say what is wrong with a run, so that the others are listed all the same."""
+    said = str(error) if isinstance(error, TfcnnError) else f"{name}: {error!r}"
+    return f"damaged: {said}"
 
 
 def _heading(text: str) -> str:

@@ -5,7 +5,6 @@ on its own label. A model may lean to one class on all images of a patient whose
 seen; what the labels of the patient's other images say of that is taken out first.
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from tfcnn import atomic, runs
 from tfcnn.errors import InputError
+from tfcnn.evaluation import out_of_fold
 
 __all__ = ["COLUMNS", "Suspects", "find", "per_group"]
 
@@ -67,11 +67,8 @@ def find(name: str | Path) -> Suspects:
         InputError: if there is no such cross-validation, or cleanlab is not installed.
     """
     folder = _folder(name)
-    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = [key.removeprefix("prob_") for key in rows[0] if key.startswith("prob_")]
-    labels = np.array([names.index(row["label"]) for row in rows])
-    probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
+    rows = out_of_fold.read_predictions(folder)
+    names, labels, probs = _answers(rows, folder / "predictions.csv")
     groups = np.array([row["group"] for row in rows])
     if (groups != "").all():
         probs = per_group(labels, probs, groups)
@@ -102,6 +99,22 @@ def find(name: str | Path) -> Suspects:
             "too many to believe any of it. Train for longer, or on more images, first."
         )
     return Suspects(folder, ranked, count, sentence)
+
+
+def _answers(
+    rows: list[dict[str, str]], path: Path
+) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the classes, and per image its label and its probabilities."""
+    names = [key.removeprefix("prob_") for key in (rows or [{}])[0] if key.startswith("prob_")]
+    try:
+        labels = np.array([names.index(row["label"]) for row in rows])
+        probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
+        if not names or not np.isfinite(probs).all():
+            raise ValueError("a probability that is no number" if names else "no probabilities")
+    except ValueError as error:
+        what = "the predictions of a cross-validation"
+        raise InputError(path, what, str(error), out_of_fold.HINT) from error
+    return names, labels, probs
 
 
 def per_group(

@@ -106,8 +106,7 @@ class Predictor:
         self._take(engines.open_engine(run, engine))
         self._seeks_faster = engine == "auto"
         settings = run.card.get("domain")
-        path = run.model_file("domain.npz") if settings else None
-        self.domain = domains.load(path, settings) if path and settings else None
+        self.domain = domains.load(run.file("domain.npz"), settings) if settings else None
 
     @property
     def engine(self) -> str:

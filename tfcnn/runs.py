@@ -1,18 +1,18 @@
 """The run folder: all that is needed to use a trained model, and to know how it came about."""
 
-import hashlib
-import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfcnn import atomic, datasets, interrupts
+from tfcnn import atomic, datasets, interrupts, records
 from tfcnn.decode import Decoder
 from tfcnn.errors import CheckError, InputError, did_you_mean
+from tfcnn.records import sha256_of
 
 __all__ = [
     "CARD_VERSION",
@@ -27,6 +27,7 @@ __all__ = [
     "models_home",
     "names",
     "open_run",
+    "read",
     "retire",
     "same_source",
     "sha256_of",
@@ -39,8 +40,11 @@ __all__ = [
 
 ZOO = Path(__file__).parent / "zoo"
 DONE, CARD = "DONE", "model.json"
-CARD_VERSION = 1
+CARD_VERSION = 2  # 1 had no sha256 of its own content
 HINT = "the run folder as it was written, or training again"
+CONTRACT = "the contract of a run"
+# besides the model: what figures and reports are made from
+WRITTEN = ("recipe.toml", "history.csv", "predictions.csv", "report.json")
 
 
 @dataclass(frozen=True)
@@ -100,17 +104,21 @@ class Run:
     @cached_property
     def report(self) -> dict[str, Any]:
         """The content of `report.json`; empty for a model that was shipped without it."""
-        path = self.path / "report.json"
-        if not path.exists():
-            return {}
-        try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(path, "JSON", str(error), HINT) from error
-        return content
+        path = self.file("report.json")
+        return records.read_json(path, "the report of a run", HINT) if path.exists() else {}
+
+    @property
+    def caution(self) -> str:
+        """What cannot be told of this run, "" where its card vouches for itself."""
+        if CARD in self.card["sha256"]:
+            return ""
+        return (
+            f"{self.path / CARD}: written by an earlier tfcnn, without a sha256 of its own "
+            "content: a change of it, or damage, would not be seen"
+        )
 
     def model_file(self, name: str) -> Path | None:
-        """Return a model file after checking its hash, or None where the run has none.
+        """Return a file of the run after checking its hash, or None where none is on record.
 
         Raises:
             CheckError: if it is not the file that was measured.
@@ -118,14 +126,45 @@ class Run:
         path, recorded = self.path / name, self.card["sha256"].get(name)
         if recorded is None:
             return None
-        if not path.exists() or sha256_of(path) != recorded:
-            raise CheckError(
-                path,
-                "the model file that was measured",
-                "another one" if path.exists() else "none",
-                HINT,
-            )
+        if not path.is_file() or sha256_of(path) != recorded:
+            what = "file as it was written" if name in WRITTEN else "model file that was measured"
+            received = "none" if not path.exists() else "another one"
+            raise CheckError(path, f"the {what}", received, HINT)
         return path
+
+    def file(self, name: str) -> Path:
+        """Return a file of the run, there or not, after checking its hash if one is on record.
+
+        Raises:
+            CheckError: if it is not the file that was written.
+        """
+        return self.model_file(name) or self.path / name
+
+    def rows(self, name: str, columns: Collection[str] = ()) -> list[dict[str, str]]:
+        """Return the rows of a table of the run, as it was written.
+
+        Args:
+            name: of the file.
+            columns: those it must have.
+
+        Raises:
+            InputError: if it cannot be read, or is no such table.
+            CheckError: if it is not the file that was written.
+        """
+        return records.read_rows(self.file(name), "a table of a trained run", HINT, columns)
+
+    def recorded(self, *names: str) -> "Run":
+        """Return the run with the hashes of these files, as they are now, on its card."""
+        found = {name: sha256_of(self.path / name) for name in names}
+        return self._with_hashes({**self.card["sha256"], **found})
+
+    def unrecorded(self, *names: str) -> "Run":
+        """Return the run without hashes of these files on its card."""
+        hashes = self.card["sha256"].items()
+        return self._with_hashes({name: value for name, value in hashes if name not in names})
+
+    def _with_hashes(self, hashes: dict[str, str]) -> "Run":
+        return replace(self, card={**self.card, "sha256": hashes})
 
 
 def models_home() -> Path:
@@ -281,19 +320,34 @@ def _trained_on(images: Path) -> list[Path]:
 
 
 def open_run(name_or_path: str | Path) -> Run:
-    """Open a finished run for use; see `find`."""
-    folder = find(name_or_path)
+    """Open a finished run for use; see `find` and `read`."""
+    return read(find(name_or_path))
+
+
+def read(folder: Path) -> Run:
+    """Open the run in a folder, which need not be stamped as done.
+
+    Raises:
+        InputError: if its `model.json` is none, or of a later tfcnn.
+        CheckError: if that is not as it was written.
+    """
+    path = folder / CARD
+    card = records.read_json(path, CONTRACT, "training again")
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        version = int(card.get("version", 1))
+        if version > CARD_VERSION:
+            raise ValueError(f"version {version}, of a later tfcnn")
+        if not records.is_sealed(card, path, CONTRACT, HINT) and version > 1:
+            raise CheckError(path, f"{CONTRACT} with its own sha256", "none", HINT)
         run = Run(folder, card)
-        _ = run.class_names, run.positive, run.threshold, run.decoder, run.is_leaky, card["sha256"]
-        _ = card["data"]["nouns"], card["data"]["notes"], card["data"]["group_regex"]
-        if card.get("version", CARD_VERSION) > CARD_VERSION:
-            raise ValueError(f"version {card['version']}, of a later tfcnn")
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            folder / CARD, "the contract of a run", f"{error}", "training again"
-        ) from error
+        _ = run.class_names, run.positive, run.threshold, run.decoder, run.is_leaky, run.abstention
+        _ = run.ignore, card["data"]["notes"], card["data"]["group_regex"]
+        _, _ = card["data"]["nouns"]
+        _ = card["sha256"].items(), (card.get("domain") or {}).items()
+        _ = (card.get("group_rule") or {}).items()
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        received = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(path, CONTRACT, received, "training again") from error
     return run
 
 
@@ -305,8 +359,9 @@ def finished(folder: Path) -> Run:
 
 
 def write_card(run: Run) -> None:
-    """Write `model.json` of a run from its card."""
-    atomic.write_text(run.path / CARD, json.dumps(run.card, indent=2) + "\n")
+    """Write `model.json` of a run from its card, with a sha256 of this content."""
+    card = records.sealed({**run.card, "version": CARD_VERSION}, CARD)
+    atomic.write_text(run.path / CARD, records.to_json(card, indent=2) + "\n")
 
 
 def stamp(folder: Path) -> None:
@@ -328,9 +383,3 @@ def retire(folder: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     atomic.replace(folder, target)
     return target
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

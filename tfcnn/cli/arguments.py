@@ -1,9 +1,12 @@
 """Arguments and options that several commands share, and how they end."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tfcnn.runs import Run
 
 __all__ = [
     "Fresh",
@@ -16,6 +19,7 @@ __all__ = [
     "RunName",
     "Settings",
     "end_if_unreadable",
+    "opened_run",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -42,3 +46,13 @@ def end_if_unreadable(unreadable: int, total: int) -> None:
     if unreadable:
         typer.echo(f"{unreadable} of {total:,} images could not be read", err=True)
         raise typer.Exit(3)
+
+
+def opened_run(name: str) -> "Run":
+    """Open a run, and say on standard error what its card cannot vouch for."""
+    from tfcnn import api
+
+    run = api.load(name)
+    if run.caution:
+        typer.echo(f"note: {run.caution}", err=True)
+    return run

@@ -1,6 +1,5 @@
 """Commands about images and what is kept: `download`, `check`, `clean`, `list`, `kernel`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import Json, Settings
 from tfcnn.cli.shorts import DATA, with_shorts
+from tfcnn.records import to_json
 
 __all__ = ["check", "clean", "download", "kernel", "list_"]
 
@@ -40,7 +40,7 @@ def download(
             for note in opened.notes:
                 reporter.note(f"{name}: {note}")
     if as_json:
-        typer.echo(json.dumps(rows))
+        typer.echo(to_json(rows))
         return
     for row in rows:
         typer.echo(f"{row['name']}: {row['images']:,} images in {row['folder']}")
@@ -63,7 +63,7 @@ def check(
     with TerminalReporter() as reporter:
         found = audit.audit(data, reporter)
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        typer.echo(to_json(found.to_dict()))
     else:
         for line in found.lines():
             typer.echo(line)
@@ -103,7 +103,7 @@ def clean(
     if not dry_run:
         found.remove()
     if as_json:
-        typer.echo(json.dumps({"dry_run": dry_run, **found.to_dict()}))
+        typer.echo(to_json({"dry_run": dry_run, **found.to_dict()}))
         return
     for line in found.lines(dry_run):
         typer.echo(line)
@@ -116,7 +116,7 @@ def list_(as_json: Json = False) -> None:
 
     found = inventory.take()
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(to_json(found))
         return
     inventory.show(found, Console(highlight=False, markup=False))
 
@@ -136,4 +136,4 @@ def kernel(
     from tfcnn.kernel import apply_to_file
 
     path = apply_to_file(image, kernel, output, stride=stride, padding=padding)
-    typer.echo(json.dumps({"image": str(path)}) if as_json else str(path))
+    typer.echo(to_json({"image": str(path)}) if as_json else str(path))

@@ -1,6 +1,5 @@
 """The command `explain`: where a network looks, and whether that depends on what it learnt."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -8,7 +7,8 @@ import typer
 
 from tfcnn import api
 from tfcnn.cli.app import app
-from tfcnn.cli.arguments import Json, Paths, RunArgument, end_if_unreadable
+from tfcnn.cli.arguments import Json, Paths, RunArgument, end_if_unreadable, opened_run
+from tfcnn.records import to_json
 
 if TYPE_CHECKING:
     from tfcnn.explain.files import Explanation
@@ -47,7 +47,7 @@ def explain(
     """Show where a run sees evidence, and check that it learnt to; exit 3 as `predict` does."""
     from tfcnn.terminal import TerminalReporter
 
-    opened = api.load(run)
+    opened = opened_run(run)
     folder = output or Path(f"{opened.name}-explained")
     with TerminalReporter() as reporter:
         found = api.explain_images(
@@ -63,7 +63,7 @@ def explain(
             note=reporter.note,
         )
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        typer.echo(to_json(found.to_dict()))
     else:
         for one in found.explanations:
             if not one.flag:

@@ -1,6 +1,5 @@
 """Commands that train: `train`, `crossval`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from tfcnn.cli.app import app
 from tfcnn.cli.arguments import Fresh, Json, RecipeArgument, Resume, RunName, Settings
 from tfcnn.cli.shorts import DATA, TRAIN, with_shorts
 from tfcnn.errors import InputError
+from tfcnn.records import to_json
 
 __all__ = ["crossval", "train"]
 
@@ -51,7 +51,7 @@ def train(
         )
     report = api.evaluate(made)
     if as_json:
-        typer.echo(json.dumps({"run": str(made.path), **report.to_dict()}))
+        typer.echo(to_json({"run": str(made.path), **report.to_dict()}))
         return
     console = Console(highlight=False, markup=False)
     conclude(report, console, ("Run", made.path), ("Report", made.path / "report.html"))
@@ -81,7 +81,7 @@ def crossval(
             recipe, folds=folds, settings=settings or [], reporter=reporter, **options
         )
     if as_json:
-        typer.echo(json.dumps({"run": str(summary.path), **summary.to_dict()}))
+        typer.echo(to_json({"run": str(summary.path), **summary.to_dict()}))
         return
     console, path = Console(highlight=False, markup=False), summary.path
     show_folds(summary, console)

@@ -1,6 +1,5 @@
 """Commands that use a trained run: `evaluate`, `threshold`, `compare`, `labels`, `predict`, ..."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,8 +14,10 @@ from tfcnn.cli.arguments import (
     Paths,
     RunArgument,
     end_if_unreadable,
+    opened_run,
 )
 from tfcnn.errors import InputError
+from tfcnn.records import to_json
 
 if TYPE_CHECKING:
     from tfcnn.explain import Explainer
@@ -47,7 +48,7 @@ def evaluate(
     """Show every metric with its interval, and the groups with the most errors."""
     from tfcnn.terminal import conclude, show_confusion, show_groups, show_metrics
 
-    opened = api.load(run)
+    opened = opened_run(run)
     report = api.evaluate(
         opened,
         data=data,
@@ -68,7 +69,7 @@ def evaluate(
     if as_json:
         content = report.to_dict()
         content["splits"] = {name: content["splits"][name] for name in shown}
-        typer.echo(json.dumps(content))
+        typer.echo(to_json(content))
         return
     console = Console(highlight=False, markup=False)
     for name in shown:
@@ -99,10 +100,14 @@ def threshold(
     from tfcnn.terminal import conclude, show_threshold
 
     changed = api.set_threshold(
-        run, sensitivity=sensitivity, specificity=specificity, value=value, positive=positive
+        opened_run(run),
+        sensitivity=sensitivity,
+        specificity=specificity,
+        value=value,
+        positive=positive,
     )
     if as_json:
-        typer.echo(json.dumps(changed.to_dict()))
+        typer.echo(to_json(changed.to_dict()))
         return
     console = Console(highlight=False, markup=False)
     show_threshold(changed, console)
@@ -119,9 +124,9 @@ def compare(
     """Compare two runs on the images that both were tested on."""
     from tfcnn.terminal import conclude, show_comparison
 
-    found = api.compare(first, second)
+    found = api.compare(opened_run(first), opened_run(second))
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        typer.echo(to_json(found.to_dict()))
         return
     console = Console(highlight=False, markup=False)
     show_comparison(found, console)
@@ -149,7 +154,7 @@ def predict(
     from tfcnn import output as writing
 
     format_name = writing.format_of(output, as_json, excel)
-    opened = api.load(run)
+    opened = opened_run(run)
     explainer = None
     if cam:  # a network that cannot be explained is said before anything is written, too
         from tfcnn.explain import Explainer
@@ -183,9 +188,9 @@ def report(run: RunArgument, as_json: Json = False) -> None:
     """Write a run's report.html anew."""
     from tfcnn.report import page
 
-    path = page.write(api.load(run).path)
+    path = page.write(opened_run(run).path)
     content: dict[str, Any] = {"report": str(path)}
-    typer.echo(json.dumps(content) if as_json else str(path))
+    typer.echo(to_json(content) if as_json else str(path))
 
 
 @app.command(epilog="Example: tfcnn crossval malaria, then tfcnn labels malaria")
@@ -199,7 +204,7 @@ def labels(
 
     found = api.label_errors(run, top=top)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(top)))
+        typer.echo(to_json(found.to_dict(top)))
         return
     show_suspects(found, Console(highlight=False, markup=False), limit=min(top, 10))
     typer.echo(f"All: {found.path / 'labels.csv'}   To look at: {found.path / 'labels.html'}")

@@ -1,6 +1,5 @@
 """Compare two runs on the images that both were tested on, patient by patient."""
 
-import csv
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -127,9 +126,7 @@ def _hashes(run: Run) -> dict[str, str]:
     path = run.path / "split.csv"
     if not path.is_file():
         raise InputError(path, "the split of a run", "no such file", "a run that was trained here")
-    run.model_file(path.name)  # is it as it was written?
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["path"]: row["sha256"] for row in csv.DictReader(file)}
+    return {row["path"]: row["sha256"] for row in run.rows(path.name, ("path", "sha256"))}
 
 
 def _warnings(

@@ -1,7 +1,5 @@
 """What the folds of a cross-validation say together: their spread, and all predictions pooled."""
 
-import csv
-import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,16 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcnn import atomic
-from tfcnn.errors import TfcnnError
+from tfcnn import atomic, records
+from tfcnn.errors import CheckError, TfcnnError
 from tfcnn.evaluation import baseline, intervals
 from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation.metrics import WITH_POSITIVE
 from tfcnn.manifest import Manifest
 from tfcnn.runs import Run
 
-__all__ = ["Summary", "summarise"]
+__all__ = ["Summary", "read", "read_predictions", "summarise"]
 
+SUMMARY = "summary.json"
+HINT = "the folder as it was written, or `tfcnn crossval` again"
 # what counts decisions where there is a positive class; each fold has a threshold of its own
 BY_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 
@@ -101,21 +101,50 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
         tested.left_out_lines(),
     )
     summary = replace(summary, sentence=_sentence(summary, tested))
-    text = json.dumps(summary.to_dict(), indent=2, allow_nan=False)
-    atomic.write_text(folder / "summary.json", text + "\n")
+    vouched = {"sha256": {"predictions.csv": records.sha256_of(folder / "predictions.csv")}}
+    content = records.sealed({**summary.to_dict(), **vouched}, SUMMARY)
+    atomic.write_text(folder / SUMMARY, records.to_json(content, indent=2) + "\n")
     return summary
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return the content of `summary.json` of a finished cross-validation.
+
+    Raises:
+        InputError: if it is no such file.
+        CheckError: if it is not as it was written.
+    """
+    path, what, hint = folder / SUMMARY, "the summary of a cross-validation", HINT
+    content = records.read_json(path, what, hint)
+    records.is_sealed(content, path, what, hint)  # one of an earlier tfcnn is not
+    return content
+
+
+def read_predictions(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of `predictions.csv` of a finished cross-validation.
+
+    Raises:
+        InputError: if it is no such file.
+        CheckError: if it is not as it was written.
+    """
+    path, what = folder / "predictions.csv", "the predictions of a cross-validation"
+    rows = records.read_rows(path, what, HINT, ("path", "group", "label"))
+    has_summary = (folder / SUMMARY).exists()
+    recorded = read(folder).get("sha256", {}).get(path.name) if has_summary else None
+    if recorded is not None and records.sha256_of(path) != recorded:
+        raise CheckError(path, f"{what}, as they were written", "others", HINT)
+    return rows
 
 
 def _out_of_fold(runs: list[Run]) -> list[dict[str, str]]:
     """Return the test predictions of all folds as they were written, sorted by path."""
     rows = []
     for i, run in enumerate(runs):
-        with (run.path / "predictions.csv").open(newline="", encoding="utf-8") as file:
-            rows += [
-                {**row, "flag": row.get("flag", ""), "fold": str(i)}  # an old run has no flags
-                for row in csv.DictReader(file)
-                if row["split"] == "test"
-            ]
+        rows += [
+            {**row, "flag": row.get("flag", ""), "fold": str(i)}  # an old run has no flags
+            for row in run.rows("predictions.csv", ("path", "split", "group", "label", "decision"))
+            if row["split"] == "test"
+        ]
     return sorted(rows, key=lambda row: row["path"])
 
 

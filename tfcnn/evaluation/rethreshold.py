@@ -2,7 +2,8 @@
 
 The model stays as it is. What follows from the threshold is made anew: abstention, flags, the rule
 for groups, figures and report. `model.json` is written first, with the entry `changing`, and again
-last, without it; so a change that was cut is known by that entry.
+last, without it; so a change that was cut is known by that entry. Meanwhile it holds no hashes of
+what is written anew.
 """
 
 import shlex
@@ -112,8 +113,7 @@ def change(
         _figures(table, index, before, report), report,
     )  # fmt: skip
     words += [] if positive is None else [f"--positive {shlex.quote(positive)}"]
-    _write(run, made, table, " ".join(words), render)
-    return made
+    return replace(made, run=_write(run, made, table, " ".join(words), render))
 
 
 def refuse(run: Run, positive: str | None = None) -> None:
@@ -149,14 +149,15 @@ def _check_val(run: Run) -> None:
     if runs.is_crossval(run.path.parent):
         hint = "`tfcnn crossval` with --set evaluation.sensitivity"
         raise InputError(run.path, "a run of its own", "a fold of a cross-validation", hint)
-    if not (run.path / "predictions.csv").exists():
+    path = run.path / "predictions.csv"
+    if not path.exists():
         hint = "training it here, or another limit for prob_... in what `predict` writes"
-        raise InputError(run.path, "predictions on val", "a model shipped without them", hint)
+        raise InputError(path, "predictions on val", "a run without them", hint)
 
 
 def _rules(run: Run, table: Table, positive: int, point: OperatingPoint) -> dict[str, Any]:
     """Return what the card says of the threshold and of all that follows from it."""
-    wishes = recipes.load(str(run.path / "recipe.toml")).evaluation
+    wishes = recipes.load(str(run.file("recipe.toml"))).evaluation
     val = table.part("val")
     band = abstention.choose(
         val.labels, val.probs, positive, point.threshold,
@@ -210,12 +211,13 @@ def _figures(
     return found
 
 
-def _write(
-    run: Run, change: Change, table: Table, words: str, render: Callable[[Run], str]
-) -> None:
-    path, after = run.path, change.run
-    runs.write_card(Run(path, run.card | {"changing": words}))
-    predictions.write(after, table)
+def _write(run: Run, change: Change, table: Table, words: str, render: Callable[[Run], str]) -> Run:
+    path, names = run.path, ("predictions.csv", "report.json")
+    begun = run.unrecorded(*names)
+    runs.write_card(Run(path, begun.card | {"changing": words}))
+    predictions.write(change.run, table)
     scoring.write(change.report, path)
+    after = change.run.recorded(*names)
     atomic.write_text(path / "report.html", render(after))
     runs.write_card(after)
+    return after

@@ -1,6 +1,5 @@
 """Score a run: every metric with its interval, per group, from predictions of the saved model."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic, runs
+from tfcnn import atomic, records, runs
 from tfcnn.errors import CheckError, InputError
 from tfcnn.evaluation import baseline, calibration, flags, intervals, patients, wish
 from tfcnn.evaluation import groups as grouping
@@ -142,8 +141,7 @@ def score(
 
 def write(report: Report, folder: Path) -> None:
     """Write `report.json`."""
-    text = json.dumps(report.to_dict(), indent=2, allow_nan=False)
-    atomic.write_text(folder / "report.json", text + "\n")
+    atomic.write_text(folder / "report.json", records.to_json(report.to_dict(), indent=2) + "\n")
 
 
 def load(run: Run) -> Report:

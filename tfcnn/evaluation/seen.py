@@ -1,14 +1,13 @@
 """Which images and groups a run was trained or tuned on, also where its split was not shipped."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tfcnn import atomic
+from tfcnn import atomic, records
 from tfcnn.errors import InputError
-from tfcnn.runs import Run
+from tfcnn.runs import HINT, Run
 
 __all__ = ["FILE", "Seen", "pack", "read"]
 
@@ -44,16 +43,16 @@ def read(run: Run) -> Seen:
     """
     split, packed = run.path / "split.csv", run.path / FILE
     if split.exists():
-        run.model_file(split.name)  # is it as it was written?
-        with split.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] in ("train", "val")]
+        columns = ("split", "pixels_sha256", "group")
+        rows = [row for row in run.rows(split.name, columns) if row["split"] in ("train", "val")]
         return Seen(
             frozenset(row["pixels_sha256"][: 2 * PREFIX_BYTES] for row in rows),
             frozenset(row["group"] for row in rows if row["group"]),
         )
     if packed.exists():
-        with np.load(packed, allow_pickle=False) as arrays:
-            pixels, groups = arrays["pixels"], arrays["groups"]
+        what = "the hashes of what the run was trained on"
+        arrays = records.read_arrays(run.file(FILE), ("pixels", "groups"), what, HINT)
+        pixels, groups = arrays["pixels"], arrays["groups"]
         return Seen(
             frozenset(row.tobytes().hex() for row in pixels), frozenset(map(str, groups.tolist()))
         )

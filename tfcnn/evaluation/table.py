@@ -1,8 +1,6 @@
 """`predictions.csv`: what the saved model said of each val and test image, made once."""
 
-import csv
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +8,7 @@ import numpy.typing as npt
 from tfcnn import atomic
 from tfcnn.errors import InputError
 from tfcnn.prediction import decide
-from tfcnn.runs import Run
+from tfcnn.runs import HINT, Run
 
 __all__ = ["Table", "read", "write"]
 
@@ -80,23 +78,44 @@ def read(run: Run) -> Table:
     """Read `predictions.csv` of a run.
 
     Raises:
-        InputError: if the run was shipped without it.
+        InputError: if the run was shipped without it, or it is none of its classes and images.
+        CheckError: if it is not as it was written.
     """
-    path: Path = run.path / "predictions.csv"
+    path = run.file("predictions.csv")
     if not path.exists():
         raise InputError(path, "the predictions of a run", "no such file", "--data FOLDER")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    index = {name: i for i, name in enumerate(run.class_names)}
-    probs = [[row[f"prob_{name}"] for name in run.class_names] for row in rows]
+    names = run.class_names
+    rows = run.rows(path.name, (*TEXT, "label", *(f"prob_{name}" for name in names)))
+    index = {name: i for i, name in enumerate(names)}
     columns = {key: np.array([row[key] for row in rows], dtype=np.str_) for key in TEXT}
+    try:
+        labels = np.array([index[row["label"]] for row in rows], dtype=np.int32)
+        probs = np.array([[row[f"prob_{name}"] for name in names] for row in rows], np.float32)
+        if not np.isfinite(probs).all():
+            raise ValueError("a probability that is no number")
+        _check_whole(run, rows)
+    except (ValueError, KeyError) as error:
+        raise InputError(path, "the predictions of a run", str(error), HINT) from error
     return Table(
         paths=columns["path"],
         splits=columns["split"],
         groups=columns["group"],
-        labels=np.array([index[row["label"]] for row in rows], dtype=np.int32),
-        probs=np.array(probs, dtype=np.float32).reshape(len(rows), len(index)),
+        labels=labels,
+        probs=probs.reshape(len(rows), len(index)),
         flags=np.array([row["flag"] for row in rows], dtype=np.str_)
         if rows and "flag" in rows[0]
         else None,
     )
+
+
+def _check_whole(run: Run, rows: list[dict[str, str]]) -> None:
+    """Refuse a table that lost rows, where no hash of it is on record to tell.
+
+    Raises:
+        ValueError: if another number of images was measured.
+    """
+    counts = run.report.get("counts")
+    if counts and run.model_file("predictions.csv") is None:
+        measured = sum(int(count["images"]) for count in counts.values())
+        if len(rows) != measured:
+            raise ValueError(f"{len(rows):,} images, where {measured:,} were measured")

@@ -1,14 +1,13 @@
 """What a report says, gathered from the files of a run folder as plain values for the template."""
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfcnn import recipe as recipes
+from tfcnn import runs, splits
 from tfcnn.errors import InputError
 from tfcnn.evaluation import scoring
 from tfcnn.evaluation import table as predictions
@@ -34,6 +33,7 @@ LABELS = {
     "roc_auc": "ROC AUC", "macro_roc_auc": "macro ROC AUC", "pr_auc": "PR AUC",
     "brier": "Brier score", "ece": "ECE",
 }  # fmt: skip
+HISTORY = ("epoch", "loss", "val_loss", "val_sparse_categorical_accuracy")
 SPLITS = ("train", "val", "test", "")
 
 
@@ -69,17 +69,17 @@ def read(run: Run) -> Content:
     """Read all files of a run folder that a report is made of.
 
     Raises:
-        InputError: if one is missing.
+        InputError: if one is missing, or is something else.
+        CheckError: if one is not as it was written.
     """
     report = scoring.load(run)
-    epochs = _rows(run.path / "history.csv")
     return Content(
         run,
         report,
         predictions.read(run),
-        _rows(run.path / "split.csv"),
-        {key: [float(row[key]) for row in epochs] for key in epochs[0]},
-        recipes.load(str(run.path / "recipe.toml")),
+        run.rows("split.csv", splits.COLUMNS),
+        _epochs(run),
+        recipes.load(str(run.file("recipe.toml"))),
         "test" if "test" in report.splits else "val",
     )
 
@@ -167,8 +167,11 @@ def _in(rows: list[dict[str, str]], split: str) -> list[dict[str, str]]:
     return [row for row in rows if row["split"] == split]
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise InputError(path, "a file of a trained run", "none", "a run that `train` made")
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def _epochs(run: Run) -> dict[str, list[float]]:
+    """Return the columns of `history.csv`."""
+    rows = run.rows("history.csv", HISTORY)
+    try:
+        return {key: [float(row[key]) for row in rows] for key in rows[0]}
+    except (ValueError, IndexError) as error:
+        path = run.path / "history.csv"
+        raise InputError(path, "a row of numbers per epoch", str(error), runs.HINT) from error

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tfcnn import atomic, runs
-from tfcnn.errors import InputError
+from tfcnn import atomic, records, runs
 from tfcnn.report import answers, content, exhibits, figures, matrix, model_card, plots, siblings
 from tfcnn.report.content import Content
 from tfcnn.report.next_steps import next_steps, reference
@@ -36,13 +34,10 @@ def write(folder: Path) -> Path:
 
     Raises:
         InputError: if a file that the report is made of is missing.
+        CheckError: if one is not as it was written.
     """
-    path = folder / runs.CARD
-    if not path.is_file():
-        raise InputError(path, "the contract of a run", "none", "a run that `train` made")
-    run = Run(folder, json.loads(path.read_text(encoding="utf-8")))
     target = folder / FILE
-    atomic.write_text(target, render(run))
+    atomic.write_text(target, render(runs.read(folder)))
     return target
 
 
@@ -118,10 +113,10 @@ def _values(made: Content) -> dict[str, Any]:
         "crossval": siblings.crossval(made),
         "suspects": suspects,
         "reference": reference(made),
-        "python_reference": json.dumps(siblings.run_name(run)),  # a Python string too
+        "python_reference": records.to_json(siblings.run_name(run)),  # a Python string too
         "intended_use": model_card.intended_use(run),
         "limits": model_card.limits(run, report, made.shown),
-        "recipe": (run.path / "recipe.toml").read_text(encoding="utf-8"),
+        "recipe": run.file("recipe.toml").read_text(encoding="utf-8"),
         **_script(),
     }
 

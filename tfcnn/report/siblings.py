@@ -1,15 +1,14 @@
 """What runs beside this one measured: the worth of a leak, the spread over folds, the labels."""
 
-import csv
-import json
 import os
 import shlex
 from pathlib import Path
 from typing import Any
 
 from tfcnn import recipe as recipes
-from tfcnn import runs
+from tfcnn import records, runs
 from tfcnn.errors import TfcnnError
+from tfcnn.evaluation import out_of_fold
 from tfcnn.inputs import direction
 from tfcnn.recipe import Recipe
 from tfcnn.report.content import Content
@@ -77,8 +76,11 @@ def crossval(content: Content) -> dict[str, Any]:
         if content.run.name != content.recipe.name:  # else another run's would be replaced
             command += f" --run {shlex.quote(content.run.name)}-crossval"
         return {"folder": None, "part_of": "", "command": command}
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return {"folder": folder.name, "sentence": summary["sentence"]}
+    try:
+        sentence = str(out_of_fold.read(folder)["sentence"])
+    except (TfcnnError, KeyError) as error:  # it takes no report of a sound run with it
+        sentence = f"Its summary cannot be read ({error})."
+    return {"folder": folder.name, "sentence": sentence}
 
 
 def suspects(content: Content) -> dict[str, Any]:
@@ -88,11 +90,10 @@ def suspects(content: Content) -> dict[str, Any]:
         `count` of `images`, the first `rows`, `ranks` by path, and `page`; else `command`.
     """
     folder = _crossval_folder(content)
-    if folder is None or not (folder / "labels.csv").is_file():
+    rows = _ranked(folder) if folder else []
+    if folder is None or not rows:
         name = _part_of(content) or (content.run if folder is None else folder).name
         return {"command": f"tfcnn labels {shlex.quote(name)}", "ranks": {}, "folder": None}
-    with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     doubted = [row for row in rows if row["is_suspect"] == "True"]
     return {
         "count": len(doubted),
@@ -103,6 +104,16 @@ def suspects(content: Content) -> dict[str, Any]:
     }
 
 
+def _ranked(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of `labels.csv`; none where it is absent or damaged, to be made again."""
+    columns = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
+    try:
+        rows = records.read_rows(folder / "labels.csv", "ranked labels", "`tfcnn labels`", columns)
+        return rows if all(row["rank"].isdecimal() for row in rows) else []
+    except TfcnnError:
+        return []
+
+
 def _counterpart(content: Content) -> dict[str, Any] | None:
     """Return the accuracy of the run beside this one that differs in nothing but the split."""
     mine = content.recipe
@@ -110,10 +121,10 @@ def _counterpart(content: Content) -> dict[str, Any] | None:
     for folder in sorted(content.run.path.parent.glob(f"*/{runs.DONE}")):
         try:
             run = runs.open_run(folder.parent.resolve())
-            recipe = recipes.load(str(run.path / "recipe.toml"))
-        except TfcnnError:
+            recipe = recipes.load(str(run.file("recipe.toml")))
+            test = run.report.get("splits", {}).get("test")
+        except (TfcnnError, OSError, AttributeError):  # a damaged one is not compared with
             continue
-        test = run.report.get("splits", {}).get("test")
         if test and run.is_leaky != content.run.is_leaky and _essence(recipe) == _essence(mine):
             is_other_seed = recipe.data.split.seed != mine.data.split.seed
             is_other_start = recipe.train.seed != mine.train.seed
@@ -141,7 +152,10 @@ def _crossval_folder(content: Content) -> Path | None:
         folder = content.run.path.parent / f"{name}-crossval"
         if not (runs.is_crossval(folder) and runs.is_done(folder)):
             continue
-        recipe, mine = recipes.load(str(folder / "recipe.toml")), content.recipe
+        try:
+            recipe, mine = recipes.load(str(folder / "recipe.toml")), content.recipe
+        except TfcnnError:  # nobody can tell of what it is
+            continue
         settled = direction.as_in(recipe.inputs, mine.inputs)  # each fold settles it for itself
         recipe = recipe.model_copy(update={"inputs": settled})
         if _essence(recipe) == _essence(mine) and recipe.data.split.unit == mine.data.split.unit:

@@ -140,10 +140,11 @@ def _save(
     run = Run(folder, card(prepared, folder, state, temperature))
     table = measuring.predict(prepared, run, reporter)
     agreement["keras_evaluate"] = _cross_check(plain, prepared, table)
-    runs.write_card(run)
     predictions.write(run, table)
     engine = run.card["record"]["engine"]
     scoring.write(scoring.score(run, table, facts(prepared, state, agreement, engine)), folder)
+    run = run.recorded(*runs.WRITTEN)
+    runs.write_card(run)
     return run
 
 
