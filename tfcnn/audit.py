@@ -99,7 +99,8 @@ def audit(data: DataSettings, reporter: Reporter) -> Audit:
 
 def _notes(listed: Manifest) -> list[str]:
     """Return the notes of a manifest without those that are findings of their own."""
-    return [note for note in listed.notes if " in two classes at once" not in note]
+    notes = [*listed.notes, *filter(None, [listed.forgotten])]
+    return [note for note in notes if " in two classes at once" not in note]
 
 
 def _unreadable(listed: Manifest) -> list[Finding]:

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import hashlib
+import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 FILE = "manifest.csv"
+VOW = "# sha256"  # of all lines above, in the last
+FORGOTTEN = "damaged, or written by another tfcnn: not believed, every file is hashed again"
 SAMPLE = 20  # images whose bits are looked at
 DIM = 65536 // 8  # 12-bit cameras end at 4095
 DIM_SHARE = 0.995  # of the sample's values: one hot pixel of 16 x 16 is no light
@@ -86,6 +89,8 @@ class Manifest:
         quarantined: one per unreadable image, with the reason.
         notes: what a reader of any result must know.
         group_rule: how the groups were read, in words; "" where none are known.
+        forgotten: why what was remembered of the files was not believed, "" where it was; it
+            changes no result.
     """
 
     source: Source
@@ -93,6 +98,7 @@ class Manifest:
     quarantined: tuple[Row, ...]
     notes: tuple[str, ...]
     group_rule: str = ""
+    forgotten: str = ""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -113,7 +119,7 @@ class Manifest:
 
     def said(self) -> list[str]:
         """Return what a person must know: the notes, the files left out, the unreadable images."""
-        return [*self.notes, *self.left_out_lines()]
+        return [*self.notes, *self.left_out_lines(), *filter(None, [self.forgotten])]
 
     def left_out_lines(self) -> list[str]:
         """Say which files were left out, by class and kind, and which images are unreadable."""
@@ -161,7 +167,8 @@ def build(
     unknown = [item.path for item in source.items if not groups.by_path.get(item.path)]
     if len(unknown) > allowed_losses(source):  # more than may be unreadable: that is known already
         groups.require(unknown)
-    known = {} if verify else _remembered(source.store / FILE)
+    known, forgotten = _remembered(source.store / FILE)
+    known = {} if verify else known
     rows = _hashed(source, known, progress, seen)
     rows = [replace(row, group=groups.by_path.get(row.path, "")) for row in rows]
     _write(rows, source.store / FILE)
@@ -171,6 +178,7 @@ def build(
         tuple(row for row in rows if row.unreadable),
         (*source.notes, *groups.notes),
         groups.rule,
+        forgotten,
     )
     _check_losses(manifest)
     groups.require(row.path for row in manifest.rows)
@@ -287,16 +295,23 @@ def _check_losses(manifest: Manifest) -> None:
         )
 
 
-def _remembered(path: Path) -> dict[str, Row]:
+def _remembered(path: Path) -> tuple[dict[str, Row], str]:
+    """Return the rows that were written by path, and why none of them is believed, or ""."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = csv.DictReader(file)
-            if lines.fieldnames != [field.name for field in fields(Row)]:
-                return {}
-            rows = [_from_csv(row) for row in lines]
-    except (OSError, KeyError, TypeError, ValueError):
-        return {}  # absent, or of another version: everything is hashed again
-    return {row.path: row for row in rows}
+        data = path.read_bytes()
+    except OSError:
+        return {}, ""  # nothing is remembered yet
+    text, _, last = data.removesuffix(b"\n").rpartition(b"\n")
+    if last + b"\n" != _vow(text + b"\n"):
+        return {}, f"{path}: {FORGOTTEN}"
+    try:
+        lines = csv.DictReader(io.StringIO(text.decode("utf-8"), newline=""))
+        if lines.fieldnames != [field.name for field in fields(Row)]:
+            raise ValueError
+        rows = [_from_csv(row) for row in lines]
+    except (KeyError, TypeError, ValueError):
+        return {}, f"{path}: {FORGOTTEN}"
+    return {row.path: row for row in rows}, ""
 
 
 def _from_csv(row: dict[str, Any]) -> Row:
@@ -304,8 +319,14 @@ def _from_csv(row: dict[str, Any]) -> Row:
     return Row(**{**row, **numbers})
 
 
+def _vow(text: bytes) -> bytes:
+    """Return the last line of a manifest, by which a changed bit of it is seen."""
+    return f"{VOW} {hashlib.sha256(text).hexdigest()}\n".encode()
+
+
 def _write(rows: Iterable[Row], path: Path) -> None:
     header = (field.name for field in fields(Row))
-    text = atomic.csv_text(header, (vars(row).values() for row in rows))
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        atomic.write_text(path, text)
+    text = atomic.csv_text(header, (vars(row).values() for row in rows)).encode()
+    data = text + _vow(text)
+    if not path.exists() or path.read_bytes() != data:
+        atomic.write_bytes(path, data)

@@ -115,6 +115,8 @@ class ArraySet:
             InputError: if the download is not finished, or its files have been damaged since.
         """
         origin = _origin.require(folder, self.name)
+        again = f"`tfcnn download {self.name}`, which fetches it again"
+        _origin.check(folder, origin, LABELS.values(), again)
         try:
             # a plain view: each index into a memmap object would cost microseconds
             images = np.asarray(np.load(_regular(folder / IMAGES), mmap_mode="r"))

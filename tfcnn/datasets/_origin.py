@@ -2,20 +2,29 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tfcnn import atomic
+from tfcnn import atomic, records
 from tfcnn.disk import disk_errors, locked
-from tfcnn.errors import InputError
+from tfcnn.errors import InputError, TfcnnError
 
-__all__ = ["Origin", "archive_folder", "describe", "install", "read", "replacing", "require"]
+__all__ = [
+    "Origin",
+    "archive_folder",
+    "check",
+    "describe",
+    "install",
+    "read",
+    "replacing",
+    "require",
+]
 
 FILE = "origin.json"
+AGAIN = "fetching it again"
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,7 @@ class Origin:
         archive: `describe` of the files it was made from.
         content_sha256: of the images, whatever container they came in.
         num_images: how many there are.
+        sha256: of the plain files that were installed, by name; empty from an earlier tfcnn.
     """
 
     official: bool
@@ -35,15 +45,17 @@ class Origin:
     archive: str
     content_sha256: str
     num_images: int
+    sha256: dict[str, str] = field(default_factory=dict)
 
 
 def read(folder: Path) -> Origin | None:
-    """Return the origin of a finished download, or None where there is none."""
+    """Return the origin of a finished download that is as it was installed, or None."""
     try:
-        fields = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return Origin(**{**fields, "notes": tuple(fields["notes"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        origin = _read(folder)
+        check(folder, origin, origin.sha256)
+    except TfcnnError:
         return None
+    return origin
 
 
 def require(folder: Path, name: str) -> Origin:
@@ -51,12 +63,42 @@ def require(folder: Path, name: str) -> Origin:
 
     Raises:
         InputError: if the download has not been finished.
+        TfcnnError: if what says so is damaged.
     """
-    origin = read(folder)
-    if origin is None:
+    if not (folder / FILE).exists():
         received = "an unfinished download" if folder.is_dir() else "no such folder"
         raise InputError(folder, f"the data set {name}", received, f"`tfcnn download {name}`")
-    return origin
+    return _read(folder, f"`tfcnn download {name}`, which fetches it again")
+
+
+def _read(folder: Path, hint: str = AGAIN) -> Origin:
+    path, expected = folder / FILE, "the origin of a download"
+    content = records.read_json(path, expected, hint)
+    records.is_sealed(content, path, expected, hint)  # one of an earlier tfcnn is not
+    try:
+        fields = {**records.unsealed(content, FILE), "notes": tuple(content["notes"])}
+        return Origin(**fields)
+    except (TypeError, KeyError) as error:
+        raise InputError(path, expected, str(error), hint) from error
+
+
+def check(folder: Path, origin: Origin, names: Iterable[str], hint: str = AGAIN) -> None:
+    """Refuse files of a download that are not as they were installed.
+
+    Args:
+        folder: of the data set.
+        origin: of the download; one of an earlier tfcnn cannot tell.
+        names: of the files, which are read whole.
+        hint: what to try where one is another.
+
+    Raises:
+        InputError: naming the first of them.
+    """
+    for name in names:
+        path, recorded = folder / name, origin.sha256.get(name)
+        if recorded is not None and (not path.is_file() or records.sha256_of(path) != recorded):
+            received = "another one" if path.exists() else "none"
+            raise InputError(path, "the file that was downloaded", received, hint)
 
 
 def describe(*places: Path | str) -> str:
@@ -105,7 +147,10 @@ def install(new: Path, names: tuple[str, ...], folder: Path, origin: Origin) -> 
         if (folder / name).exists():
             (folder / name).rename(new / f"{name}.old")
         atomic.replace(new / name, folder / name)
-    atomic.write_text(folder / FILE, json.dumps(asdict(origin), indent=1) + "\n")
+    files = [name for name in names if (folder / name).is_file()]
+    hashes = {"sha256": {name: records.sha256_of(folder / name) for name in files}}
+    content = records.sealed({**asdict(origin), **hashes}, FILE)
+    atomic.write_text(folder / FILE, records.to_json(content, indent=1) + "\n")
     shutil.rmtree(archive_folder(folder), ignore_errors=True)
 
 
