@@ -9,6 +9,7 @@ import importlib.util
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from tfcnn import atomic, membership
 from tfcnn.errors import InputError
 from tfcnn.formats import remarks
 from tfcnn.per_group import GroupTable, Row
-from tfcnn.prediction import UNREADABLE, Prediction, Stream
+from tfcnn.prediction import NO_ANSWER, UNREADABLE, Prediction, Stream
 from tfcnn.runs import Run
 
 __all__ = ["Written", "format_of", "in_digits", "write"]
@@ -37,12 +38,14 @@ class Written:
     Attributes:
         total: images.
         unreadable: how many of them could not be read.
+        no_answer: for how many of them the network gave no number.
         lines: what to say: remarks on images, and the files that were written.
     """
 
     total: int
     unreadable: int
     lines: tuple[str, ...] = ()
+    no_answer: int = 0
 
 
 def format_of(output: Path | None, as_json: bool, excel: bool = False) -> Format:
@@ -89,13 +92,12 @@ def write(
     Raises:
         InputError: if there are more rows than a sheet holds.
     """
-    groups, unreadable, remarked = GroupTable(run), 0, dict[str, str]()
+    groups, remarked, flags = GroupTable(run), dict[str, str](), Counter[str]()
     has_groups = isinstance(predictions, Stream) and predictions.has_groups
 
     def counted() -> Iterator[Prediction]:
-        nonlocal unreadable
         for prediction in predictions:
-            unreadable += prediction.flag == UNREADABLE
+            flags[prediction.flag] += 1
             groups.add(prediction)
             if prediction.remark:
                 remarked[prediction.path] = prediction.remark
@@ -109,7 +111,7 @@ def write(
         _write_rows(_rows(counted(), run, has_groups), format_name, output, excel)
     notes = tuple(remarks.notes(remarked))
     if output is None:
-        return Written(groups.total, unreadable, notes)
+        return Written(groups.total, flags[UNREADABLE], notes, flags[NO_ANSWER])
     lines = [*notes, f"{groups.total:,} predictions in {output}"]
     if has_groups:
         table_format: Format = "xlsx" if format_name == "xlsx" else "csv"
@@ -118,7 +120,7 @@ def write(
         lines += groups.lines(beside)
     elif rule := membership.rule(run):
         lines.append(f"no groups: none of these names fits the run's rule for them, {rule}")
-    return Written(groups.total, unreadable, tuple(lines))
+    return Written(groups.total, flags[UNREADABLE], tuple(lines), flags[NO_ANSWER])
 
 
 def in_digits(prediction: Prediction, run: Run) -> list[float]:
@@ -153,7 +155,7 @@ def _json(prediction: Prediction) -> str:
     rare = ("remark", "group")  # which most images have not
     content = {key: value for key, value in asdict(prediction).items() if value or key not in rare}
     # JSON reads the escapes as the name they stand for
-    return atomic.printable(json.dumps(content, ensure_ascii=False))
+    return atomic.printable(json.dumps(content, ensure_ascii=False, allow_nan=False))
 
 
 def _write_rows(rows: Iterable[Row], format_name: Format, output: Path | None, excel: bool) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tfcnn.errors import TfcnnError
 from tfcnn.prediction import Prediction
 from tfcnn.runs import Run
 
@@ -49,10 +50,10 @@ class GroupTable:
     def rows(self) -> Iterator[Row]:
         """Yield the header and a row per group, in the order of their names; no group comes last.
 
-        Columns: `group`; `images`; `flagged`, those with any flag, unreadable ones among them;
+        Columns: `group`; `images`; `flagged`, those with any flag, those without an answer among them;
         `predicted_<class>`, images of which a class is the most probable; with a positive class
         `share_<class>`, its share of the decisions; with a rule of the run `call`, what the rule
-        says of the group, "" where no image could be read.
+        says of the group, "" where no image has an answer.
         """
         names, looked_for = self._run.class_names, self._looked_for
         shares = [] if looked_for is None else [f"share_{looked_for}"]
@@ -107,6 +108,9 @@ class GroupTable:
 
     def _measured(self) -> list[str]:
         """Return the run's own caveat on its rule, where its report has one."""
-        splits = self._run.report.get("patients", {}).get("splits", {})
+        try:
+            splits = self._run.report.get("patients", {}).get("splits", {})
+        except TfcnnError as error:  # the predictions are written, and are what was asked for
+            return [f"what the run measured of that rule cannot be read: {error}"]
         part = splits.get("test") or splits.get("val") or {}
         return [part["caveat"]["sentence"]] if "caveat" in part else []

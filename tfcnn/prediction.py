@@ -22,6 +22,8 @@ from tfcnn.runs import Run
 
 __all__ = [
     "ABSTAIN",
+    "NO_ANSWER",
+    "NO_NUMBERS",
     "OUT_OF_DOMAIN",
     "UNREADABLE",
     "Prediction",
@@ -40,7 +42,9 @@ BATCH_PIXELS = 64 * 256 * 256  # so that maps of large images fit into memory
 TITLES = {"litert": "LiteRT", "openvino": "OpenVINO", "keras": "Keras"}
 MANY = 500  # images whose answers take longer than half a second
 # where several apply, the first is said
-UNREADABLE, OUT_OF_DOMAIN, ABSTAIN = "unreadable", "out-of-domain", "abstain"
+UNREADABLE, NO_ANSWER = "unreadable", "no-answer"
+OUT_OF_DOMAIN, ABSTAIN = "out-of-domain", "abstain"
+NO_NUMBERS = "the network gives no number for it (NaN or infinity)"
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,12 @@ class Prediction:
 
     Attributes:
         path: the image, as it was given; `archive.zip/member` inside an archive.
-        predicted: the most probable class, "" where the image could not be read.
-        probs: a probability per class name, in the model's order.
+        predicted: the most probable class, "" where there is no answer.
+        probs: a probability per class name, in the model's order; empty where there is no answer.
         decision: the class by the run's threshold; `predicted` where it has none.
-        flag: "", `unreadable`, `out-of-domain` (unlike the training images: the answer means
-            nothing) or `abstain` (too close to call); the answer is given all the same.
+        flag: "", `unreadable` or `no-answer` (the network gave no number), for which there is no
+            answer; `out-of-domain` (unlike the training images: the answer means nothing) or
+            `abstain` (too close to call), where the answer is given all the same.
         reason: why, where there is a flag.
         remark: what is not seen of the image, such as its other pages, mostly "".
         group: whose image it is (a patient's, say) by the run's own rule, "" where that tells none.
@@ -173,6 +178,8 @@ class Predictor:
         if self.domain is not None and distances is not None:
             for row in np.flatnonzero(self.domain.outside(distances)):
                 found[row] = OUT_OF_DOMAIN, domains.reason(distances[row])
+        for row in np.flatnonzero(~np.isfinite(probs).all(axis=1)):
+            found[row] = NO_ANSWER, NO_NUMBERS
         return found
 
     def predict(self, paths: Iterable[str | Path], note: Note | None = None) -> Stream:
@@ -229,6 +236,9 @@ class Predictor:
                 yield Prediction(image.path, "", {}, "", UNREADABLE, pixels.reason)
                 continue
             probs, (flag, reason) = next(rows)
+            if flag == NO_ANSWER:
+                yield Prediction(image.path, "", {}, "", flag, reason, remark)
+                continue
             predicted, decision = decide(probs, self.run.positive, self.run.threshold)
             yield Prediction(
                 image.path,

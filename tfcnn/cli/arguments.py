@@ -18,7 +18,7 @@ __all__ = [
     "RunArgument",
     "RunName",
     "Settings",
-    "end_if_unreadable",
+    "end_if_unanswered",
     "opened_run",
 ]
 
@@ -41,10 +41,14 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Start an unfinished run ag
 GroupCsv = Annotated[str | None, typer.Option(help="CSV with columns path,group.")]
 
 
-def end_if_unreadable(unreadable: int, total: int) -> None:
-    """Say how many images could not be read, if any, and exit with 3."""
+def end_if_unanswered(unreadable: int, no_answer: int, total: int) -> None:
+    """Say how many images could not be read, or got no answer, and exit with 3 if any."""
     if unreadable:
         typer.echo(f"{unreadable} of {total:,} images could not be read", err=True)
+    if no_answer:
+        said = "images got no answer: the network gives no number for them"
+        typer.echo(f"{no_answer} of {total:,} {said}", err=True)
+    if unreadable or no_answer:
         raise typer.Exit(3)
 
 

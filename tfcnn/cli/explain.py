@@ -7,7 +7,7 @@ import typer
 
 from tfcnn import api
 from tfcnn.cli.app import app
-from tfcnn.cli.arguments import Json, Paths, RunArgument, end_if_unreadable, opened_run
+from tfcnn.cli.arguments import Json, Paths, RunArgument, end_if_unanswered, opened_run
 from tfcnn.records import to_json
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def explain(
         typer.echo(f"Pictures: {folder}   Figures: {folder / 'explanations.csv'}")
         for line in found.lines():
             typer.echo(line)
-    for one in found.unreadable:
+    for one in (*found.unreadable, *found.no_answer):
         typer.echo(f"{one.path}: {one.reason}", err=True)
-    end_if_unreadable(len(found.unreadable), len(found.explanations))
+    end_if_unanswered(len(found.unreadable), len(found.no_answer), len(found.explanations))
 
 
 def _line(one: "Explanation", thing: str) -> str:

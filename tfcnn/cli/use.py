@@ -13,7 +13,7 @@ from tfcnn.cli.arguments import (
     Json,
     Paths,
     RunArgument,
-    end_if_unreadable,
+    end_if_unanswered,
     opened_run,
 )
 from tfcnn.errors import InputError
@@ -150,7 +150,7 @@ def predict(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Predict images, in order, as they come; exit 3 where one could not be read."""
+    """Predict images, in order, as they come; exit 3 where one has no answer."""
     from tfcnn import output as writing
 
     format_name = writing.format_of(output, as_json, excel)
@@ -167,7 +167,7 @@ def predict(
         _say(line)
     if cam and explainer:
         _draw(explainer, paths, cam)
-    end_if_unreadable(written.unreadable, written.total)
+    end_if_unanswered(written.unreadable, written.no_answer, written.total)
 
 
 def _say(text: str) -> None:

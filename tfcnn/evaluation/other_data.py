@@ -17,7 +17,7 @@ from tfcnn.evaluation.seen import Seen
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs.cache import decoded
 from tfcnn.manifest import Manifest
-from tfcnn.prediction import Predictor
+from tfcnn.prediction import NO_ANSWER, Predictor
 from tfcnn.runs import Run
 
 __all__ = ["evaluate", "predict"]
@@ -49,7 +49,8 @@ def evaluate(
     Raises:
         InputError: if its class folders are not the run's classes, or no group can be read though
             the run knows groups.
-        CheckError: if an image or a group of it is in the run's train or val split.
+        CheckError: if an image or a group of it is in the run's train or val split, or the network
+            gives no number for any image.
     """
     own = run.card["data"]
     if group_from is None:
@@ -64,8 +65,25 @@ def evaluate(
     listed = _listed(run, source, group_regex, group_csv, columns)
     notes = [*listed.said(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
-    table = predict(run, listed, predictor)
+    table = _answered(run, predict(run, listed, predictor), notes)
     return scoring.score(run, table, {"engine": predictor.computed_by}, notes)
+
+
+def _answered(run: Run, table: Table, notes: list[str]) -> Table:
+    """Leave out the images for which the network gives no number, and note how many these are."""
+    lost = table.flags == NO_ANSWER
+    count, total = int(np.sum(lost)), len(table.labels)
+    if not count:
+        return table
+    first = table.paths[lost][0]
+    if count == total:
+        received = f"none for any of the {total:,} images, such as {first}"
+        raise CheckError(run.path, "numbers as answers", received, "training it again")
+    notes.append(
+        f"the network gives no number for {count:,} of {total:,} images, such as {first}: they "
+        "are not counted, which flatters the figures"
+    )
+    return table.take(np.flatnonzero(~lost))
 
 
 def predict(run: Run, listed: Manifest, predictor: Predictor) -> Table:

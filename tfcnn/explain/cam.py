@@ -183,3 +183,14 @@ class ModelExplainer:
         if len(images) and not 0 <= min(classes) <= max(classes) < self.num_classes:
             raise InputError("classes", f"numbers in 0..{self.num_classes - 1}",
                              f"{min(classes)}..{max(classes)}", "classes=None")  # fmt: skip
+
+
+def answered(maps: Floats, logits: Floats) -> npt.NDArray[np.bool_]:
+    """Say which images got numbers, not NaN or infinity, for map and logits: bool `(n,)`.
+
+    Args:
+        maps: float32 `(n, height, width)`.
+        logits: float32 `(n, classes)`.
+    """
+    found: npt.NDArray[np.bool_] = np.isfinite(maps).all(axis=(1, 2))
+    return found & np.isfinite(logits).all(axis=1)

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from tfcnn import atomic
 from tfcnn.errors import InputError
-from tfcnn.explain.cam import METHODS
+from tfcnn.explain.cam import METHODS, answered
 from tfcnn.explain.explainer import Explainer, feature_maps
 from tfcnn.explain.images import Readable, Unreadable, read
 from tfcnn.explain.outside import background, share_outside
 from tfcnn.explain.structure import shown
-from tfcnn.prediction import UNREADABLE, Image
+from tfcnn.prediction import NO_ANSWER, NO_NUMBERS, UNREADABLE, Image
 
 __all__ = ["Explanation", "explain", "write_table"]
 
@@ -33,15 +33,16 @@ class Explanation:
 
     Attributes:
         path: the image, as it was given; `archive.zip/member` inside an archive.
-        explained: the class asked about, "" where the image could not be read.
-        prob: its probability.
+        explained: the class asked about, "" where the image could not be read or got no answer.
+        prob: its probability; None there.
         peak: `(height, width)` of the strongest evidence, as shares of the image from its top left
             corner; None where nothing speaks for the class.
         outside_share: share of the map outside of the cell, or another object, in the dark frame;
             None where there is no dark frame, or no evidence.
         outside_area: share of the image that is dark frame.
         picture: the file written, "" where none was.
-        flag: "" or `unreadable`.
+        flag: "", `unreadable` or `no-answer`: the network gives no number for the image, or for
+            where it looked.
         reason: why, where there is a flag.
     """
 
@@ -111,7 +112,7 @@ def _explained(
                 yield Explanation(one.path, flag=UNREADABLE, reason=one.reason)
                 continue
             cam, explanation = next(found)
-            if folder is not None:
+            if folder is not None and not explanation.flag:
                 target = folder / one.name
                 _write(target, one, cam, explanation, explainer, style)
                 if with_features:
@@ -151,8 +152,12 @@ def _figures(
     probs = explainer.probs(logits)
     frame = background(pixels)
     shares, areas = share_outside(maps, frame), frame.mean(axis=(1, 2))
-    rows = []
+    rows, has_answer = [], answered(maps, logits)
     for i, one in enumerate(readable):
+        if not has_answer[i]:
+            none = Explanation(one.image.path, flag=NO_ANSWER, reason=NO_NUMBERS)
+            rows.append((maps[i], none))
+            continue
         has_share = bool(LEAST_FRAME <= areas[i] <= MOST_FRAME and not np.isnan(shares[i]))
         explanation = Explanation(
             one.image.path,

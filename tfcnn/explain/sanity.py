@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.explain.cam import ModelExplainer
+from tfcnn.explain.cam import ModelExplainer, answered
 
 __all__ = ["Sanity", "check", "compare", "randomised"]
 
@@ -60,7 +60,7 @@ class Sanity:
 
 def check(
     explainer: ModelExplainer, images: npt.NDArray[np.uint8], classes: Any = None, seeds: int = 3
-) -> Sanity:
+) -> Sanity | None:
     """Compare the maps of some images with those of networks of random weights.
 
     Args:
@@ -70,10 +70,15 @@ def check(
         seeds: how many random networks.
 
     Returns:
-        What changed, averaged over the random networks, which are asked for the same classes.
+        What changed, averaged over the random networks, which are asked for the same classes;
+        None where the network gives no number for any of the images, which do not count.
     """
     maps, logits = explainer.maps_and_logits(images, classes)
     asked = logits.argmax(axis=1) if classes is None else classes
+    usable = answered(maps, logits)
+    if not usable.any():
+        return None
+    images, maps, asked = images[usable], maps[usable], asked[usable]
     found = [
         compare(maps, randomised(explainer, seed).maps(images, asked), explainer.cell)
         for seed in range(seeds)

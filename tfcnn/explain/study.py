@@ -12,6 +12,7 @@ from tfcnn.explain import files, images
 from tfcnn.explain.cam import Method
 from tfcnn.explain.explainer import Explainer, filters
 from tfcnn.explain.sanity import Sanity, check
+from tfcnn.prediction import NO_ANSWER, UNREADABLE
 from tfcnn.runs import Run
 
 __all__ = ["Study", "explain_files", "write_overlays"]
@@ -29,7 +30,7 @@ class Study:
         method: `grad-cam` or `layer-cam`.
         layer: whose maps were used.
         explanations: one per image, in order.
-        sanity: whether the maps depend on what was learnt; None where no image could be read.
+        sanity: whether the maps depend on what was learnt; None where no image has an answer.
         filters: the picture of the first convolution's kernels, "" where not asked for.
         thing: what the images show, in one word.
         left_out: for each folder and archive, how many of its files are no images, by kind.
@@ -59,7 +60,12 @@ class Study:
     @property
     def unreadable(self) -> list[files.Explanation]:
         """The images that could not be read."""
-        return [one for one in self.explanations if one.flag]
+        return [one for one in self.explanations if one.flag == UNREADABLE]
+
+    @property
+    def no_answer(self) -> list[files.Explanation]:
+        """The images for which the network gives no number."""
+        return [one for one in self.explanations if one.flag == NO_ANSWER]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -81,8 +87,7 @@ class Study:
             f"lies outside the {self.thing}, as {100 * row['area']:.1f} % of the area does."
             for row in self.outside
         ]
-        read = len(self.explanations) - len(self.unreadable)
-        if not found and read:
+        if not found and any(not one.flag for one in self.explanations):
             found = ["No image has a dark frame: attention outside of an object is not measured."]
         return [*found, self.sanity.sentence] if self.sanity else found
 

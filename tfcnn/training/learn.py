@@ -119,13 +119,13 @@ def _save(
     classes, shape = len(prepared.manifest.class_names), prepared.decoder.shape
     val_labels = prepared.labels[val_rows]
     plain = form.saved_form(recipe.model, shape, classes, weights)
-    saved = two_columns(plain.predict(_batches(prepared, _checked(prepared)), verbose=0))
+    saved = _on_val(plain, prepared, folder, _checked(prepared))
     agreement: dict[str, Any] = {"forms_mean_difference": saving.agree(trained, saved)}
     if recipe.model.views != "one":
         plain = views.averaged(plain, recipe.model.views)
     temperature = 1.0
     if recipe.evaluation.calibrate:
-        val = two_columns(plain.predict(_batches(prepared), verbose=0))
+        val = _on_val(plain, prepared, folder)
         temperature = calibration.fit_temperature(val_labels, val)
         form.fold_temperature(plain, temperature)
     saving.write_keras(plain, folder / "model.keras")
@@ -164,6 +164,19 @@ def _batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(N
     rows = prepared.rows["val"][places]
     size = min(VAL_BATCH_SIZE, prepared.recipe.train.batch_size)  # what memory is known to hold
     return tfdata.in_order(prepared.images, prepared.labels, rows, size)
+
+
+def _on_val(
+    model: Any,
+    prepared: Prepared,
+    folder: Path,
+    places: npt.NDArray[np.int64] | slice = slice(None),
+) -> Floats:
+    """Return a model's probabilities on val, or on these places of it; all are numbers."""
+    probs = two_columns(model.predict(_batches(prepared, places), verbose=0))
+    rows = prepared.rows["val"][places]
+    measuring.refuse_no_answer(folder, probs, [prepared.manifest.rows[row].path for row in rows])
+    return probs
 
 
 def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:

@@ -1,5 +1,7 @@
 """What the saved model says of val and test, and the rules that val gives: the rest of the card."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy.typing as npt
 
 from tfcnn import atomic, runs
 from tfcnn.domain import Domain
+from tfcnn.errors import CheckError
 from tfcnn.evaluation import abstention, baseline, calibration, domain, operating_point, patients
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Predictor
@@ -15,7 +18,7 @@ from tfcnn.recipe import InputSettings
 from tfcnn.runs import Run
 from tfcnn.training.prepare import Prepared
 
-__all__ = ["predict"]
+__all__ = ["predict", "refuse_no_answer"]
 
 Floats = npt.NDArray[np.float32]
 PART = 1024
@@ -32,6 +35,7 @@ def predict(prepared: Prepared, run: Run, reporter: Reporter | None = None) -> T
     predictor = Predictor(run, note=reporter.note if reporter else None)
     usual = _usual(prepared, predictor)
     probs, logs = _answers(prepared, predictor, rows, usual)
+    refuse_no_answer(run.path, probs, [prepared.manifest.rows[row].path for row in rows])
     groups = prepared.groups[rows]
     is_val = np.arange(len(rows)) < len(prepared.rows["val"])
     labels, known = prepared.labels[rows], groups if (groups != "").all() else None
@@ -51,6 +55,25 @@ def predict(prepared: Prepared, run: Run, reporter: Reporter | None = None) -> T
         probs=probs,
         flags=np.array(flags, dtype=np.str_),
     )
+
+
+def refuse_no_answer(folder: Path, probs: Floats, paths: Sequence[str]) -> None:
+    """Refuse a network that gives NaN or infinity: nothing can be chosen or measured by it.
+
+    Args:
+        folder: of the run.
+        probs: float `(images, classes)`.
+        paths: of the images.
+
+    Raises:
+        CheckError: naming the first image without an answer.
+    """
+    lost = np.flatnonzero(~np.isfinite(probs).all(axis=1))
+    if len(lost):
+        count = f"none for {len(lost):,} of {len(probs):,} images"
+        hint = "--fresh with a lower train.learning_rate, or train.precision=float32"
+        received = f"{count}, such as {paths[lost[0]]}"
+        raise CheckError(folder, "a network that answers with numbers", received, hint)
 
 
 def _usual(prepared: Prepared, predictor: Predictor) -> Domain | None:
