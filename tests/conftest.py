@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,9 +128,13 @@ def run_copy(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "copy" / "cells"))
 
 
-def reseal(folder: Path, **changes: object) -> None:
-    """Let a run's card vouch for the folder as a test left it, with other entries."""
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write a run's card as tfcnn does, so that it vouches for itself."""
+    runs.write_card(runs.Run(folder, card))
+
+
+def reseal(folder: Path) -> None:
+    """Let a run's card vouch for the files that a test wrote into its folder."""
     card = json.loads((folder / runs.CARD).read_text())
-    card = {**card, **changes}
     there = [name for name in card["sha256"] if name != runs.CARD and (folder / name).exists()]
     runs.write_card(runs.Run(folder, card).recorded(*there))

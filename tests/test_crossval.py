@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Heard, run_tfcnn, write_tree
+from conftest import Heard, run_tfcnn, write_card, write_tree
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
@@ -261,7 +261,7 @@ def test_a_leak_is_stamped(finished, tmp_path):
     root, folder, _ = finished
     copy = shutil.copytree(folder, tmp_path / "leaky")
     for path in copy.glob("fold-*/model.json"):
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"leaky": True}))
+        write_card(path.parent, json.loads(path.read_text()) | {"leaky": True})
     listed = manifest.build(open_folder(root / "train"), group_regex="^(P[0-9]+)_")
     listed = replace(
         listed, rows=tuple(replace(row, path=f"train/{row.path}") for row in listed.rows)

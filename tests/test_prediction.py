@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import QUICK, run_tfcnn, write_tree
+from conftest import QUICK, run_tfcnn, write_card, write_tree
 from PIL import Image
 
 import tfcnn
@@ -136,7 +136,7 @@ def test_the_command_says_what_computed_where_it_is_not_litert(run_copy, cells, 
     assert result.returncode == 0 and result.stderr == ""
     card = json.loads((run_copy / "model.json").read_text())
     del card["sha256"]["model.tflite"]
-    (run_copy / "model.json").write_text(json.dumps(card))
+    write_card(run_copy, card)
     again = run_tfcnn("predict", run_copy, path, home=home)
     assert again.returncode == 0 and "computed by Keras 3." in again.stderr
     assert "Keras" not in again.stdout and again.stdout.splitlines()[0].startswith("path,")
@@ -382,9 +382,7 @@ def test_a_changed_domain_file_is_refused_and_a_run_without_one_answers(with_dom
     card = json.loads((copy / "model.json").read_text())
     for key in ("domain_reason", "abstention", "abstention_reason", "group_rule"):
         del card[key]
-    (copy / "model.json").write_text(
-        json.dumps({**card, "domain": None})
-    )  # as before there was one
+    write_card(copy, {**card, "domain": None})  # as before there was one
     (copy / "domain.npz").unlink()
     (found,) = tfcnn.predict(copy, image)
     assert found.flag == "" and found.probs == tfcnn.predict(with_domain, image)[0].probs

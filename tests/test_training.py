@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import QUICK, run_tfcnn, write_tree
+from conftest import QUICK, reseal, run_tfcnn, write_card, write_tree
 from tensorflow.python.framework import config as tf_config
 
 import tfcnn
@@ -239,7 +239,7 @@ def test_other_data_is_scored_and_seen_data_refused(trained, tmp_path):
 def test_a_run_whose_groups_a_table_named_asks_for_those_of_other_data(run_copy, tmp_path):
     card = json.loads((run_copy / "model.json").read_text())
     card["data"]["group_regex"] = None
-    (run_copy / "model.json").write_text(json.dumps(card))
+    write_card(run_copy, card)
     other = write_tree(tmp_path / "other", groups=3, seed=9)
     with pytest.raises(InputError, match=r"who its groups are.*--group-csv"):
         tfcnn.evaluate(run_copy, data=other)
@@ -264,11 +264,17 @@ def test_a_run_and_its_split_must_be_as_they_were_written(run_copy, tmp_path):
     with pytest.raises(CheckError, match=r"split\.csv: expected the model file that was measured"):
         tfcnn.evaluate(run_copy, data=other)
     content = json.loads((run_copy / "report.json").read_text())
-    for damaged, message in (("{", "expected JSON"), ({**content}, "missing 1 required .*counts")):
+    for damaged, message in (
+        ("{", "received no JSON"),
+        ({**content}, "missing 1 required .*counts"),
+    ):
         if isinstance(damaged, dict):
             del damaged["counts"]
         text = damaged if isinstance(damaged, str) else json.dumps(damaged)
         (run_copy / "report.json").write_text(text)
+        with pytest.raises(CheckError, match=r"report\.json: expected the file as it was written"):
+            tfcnn.evaluate(run_copy)
+        reseal(run_copy)
         with pytest.raises(InputError, match=rf"report\.json: .*{message}"):
             tfcnn.evaluate(run_copy)
     card = json.loads((run_copy / "model.json").read_text())

@@ -50,7 +50,7 @@ class GroupTable:
     def rows(self) -> Iterator[Row]:
         """Yield the header and a row per group, in the order of their names; no group comes last.
 
-        Columns: `group`; `images`; `flagged`, those with any flag, those without an answer among them;
+        Columns: `group`; `images`; `flagged`, those with any flag, also without an answer;
         `predicted_<class>`, images of which a class is the most probable; with a positive class
         `share_<class>`, its share of the decisions; with a rule of the run `call`, what the rule
         says of the group, "" where no image has an answer.

@@ -110,7 +110,7 @@ class Run:
     @property
     def caution(self) -> str:
         """What cannot be told of this run, "" where its card vouches for itself."""
-        if CARD in self.card["sha256"]:
+        if CARD in self._hashes:
             return ""
         return (
             f"{self.path / CARD}: written by an earlier tfcnn, without a sha256 of its own "
@@ -123,7 +123,7 @@ class Run:
         Raises:
             CheckError: if it is not the file that was measured.
         """
-        path, recorded = self.path / name, self.card["sha256"].get(name)
+        path, recorded = self.path / name, self._hashes.get(name)
         if recorded is None:
             return None
         if not path.is_file() or sha256_of(path) != recorded:
@@ -156,12 +156,17 @@ class Run:
     def recorded(self, *names: str) -> "Run":
         """Return the run with the hashes of these files, as they are now, on its card."""
         found = {name: sha256_of(self.path / name) for name in names}
-        return self._with_hashes({**self.card["sha256"], **found})
+        return self._with_hashes({**self._hashes, **found})
 
     def unrecorded(self, *names: str) -> "Run":
         """Return the run without hashes of these files on its card."""
-        hashes = self.card["sha256"].items()
-        return self._with_hashes({name: value for name, value in hashes if name not in names})
+        hashes = {name: value for name, value in self._hashes.items() if name not in names}
+        return self._with_hashes(hashes)
+
+    @property
+    def _hashes(self) -> dict[str, str]:
+        found: dict[str, str] = self.card.get("sha256", {})
+        return found
 
     def _with_hashes(self, hashes: dict[str, str]) -> "Run":
         return replace(self, card={**self.card, "sha256": hashes})

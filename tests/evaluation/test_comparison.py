@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import run_tfcnn
+from conftest import reseal, run_tfcnn, write_card
 
 import tfcnn
 from tfcnn.errors import InputError
@@ -34,6 +34,8 @@ def write(path: Path, rows: list[dict[str, str]]) -> None:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+    if path.name == "predictions.csv":
+        reseal(path.parent)
 
 
 def test_a_run_differs_in_nothing_from_itself(trained):
@@ -76,14 +78,14 @@ def test_images_of_the_same_name_in_other_data_are_not_the_same(trained, other):
     write(path, [{**row, "sha256": "0" * 64} for row in rows])
     card = json.loads((other / "model.json").read_text())
     del card["sha256"]["split.csv"]
-    (other / "model.json").write_text(json.dumps(card))
+    write_card(other, card)
     with pytest.raises(InputError, match="test images in common"):
         tfcnn.compare(trained, other)
 
 
 def test_other_classes_are_refused(trained, other):
-    path = other / "model.json"
-    path.write_text(path.read_text().replace('"square"', '"triangle"'))
+    text = (other / "model.json").read_text().replace('"square"', '"triangle"')
+    write_card(other, json.loads(text))
     result = run_tfcnn("compare", trained, other)
     assert result.returncode == 2 and result.stderr.count("\n") == 1
     assert "same classes" in result.stderr
@@ -106,7 +108,7 @@ def regroup(run: Path, group: str | None) -> None:
         write(run / name, [{**row, "group": row["group"] or ""} for row in renamed])
     card = json.loads((run / "model.json").read_text())
     del card["sha256"]["split.csv"]
-    (run / "model.json").write_text(json.dumps(card))
+    write_card(run, card)
 
 
 def test_groups_that_one_run_knows_count_in_either_order(trained, other):

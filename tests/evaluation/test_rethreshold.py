@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_tfcnn
+from conftest import reseal, run_tfcnn, write_card
 
 import tfcnn
 from tfcnn import atomic, runs
@@ -29,13 +29,13 @@ def run(run_copy: Path) -> Path:
     made = Table(**{**vars(was), "probs": np.stack([scores, 1 - scores], 1).astype(np.float32)})
     table.write(opened, made)
     scoring.write(scoring.score(opened, made, scoring.facts(opened)), run_copy)
+    reseal(run_copy)
     page.write(run_copy)
     return run_copy
 
 
 def change(run: Path, **changes: object) -> None:
-    path = run / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    write_card(run, json.loads((run / "model.json").read_text()) | changes)
 
 
 def rows_of(run: Path) -> list[dict[str, str]]:
@@ -139,6 +139,7 @@ def test_what_follows_from_the_threshold_is_made_anew(run: Path) -> None:
     rows[0]["flag"] = "out-of-domain"
     lines = (row.values() for row in rows)
     (run / "predictions.csv").write_text(atomic.csv_text(rows[0], lines))
+    reseal(run)
     change(run, unmet=["probabilities are not calibrated: one class"])
     tfcnn.set_threshold(run, value=0.3)
     opened = tfcnn.load(run)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import run_tfcnn, write_tree
+from conftest import run_tfcnn, write_card, write_tree
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -127,11 +127,11 @@ def test_mistakes_are_named_and_write_nothing(trained, images, tmp_path):
 def test_a_run_without_its_keras_model_is_refused(run_copy, images):
     card = json.loads((run_copy / "model.json").read_text())
     del card["sha256"]["model.keras"]
-    (run_copy / "model.json").write_text(json.dumps(card))
+    write_card(run_copy, card)
     with pytest.raises(tfcnn.InputError, match=r"model\.keras"):
         Explainer(tfcnn.load(run_copy))
     card["sha256"]["model.keras"] = "0" * 64
-    (run_copy / "model.json").write_text(json.dumps(card))
+    write_card(run_copy, card)
     with pytest.raises(tfcnn.CheckError):
         Explainer(tfcnn.load(run_copy))
 
@@ -156,7 +156,7 @@ def test_no_two_images_share_a_picture_and_none_leaves_the_folder(images, tmp_pa
 def test_what_the_images_show_has_the_runs_own_name(run_copy, images_are, thing, tmp_path):
     card = json.loads((run_copy / "model.json").read_text())
     card["data"]["nouns"] = [images_are, "groups"]
-    (run_copy / "model.json").write_text(json.dumps(card))
+    write_card(run_copy, card)
     pixels = np.zeros((40, 40, 3), np.uint8)
     pixels[8:32, 8:32, 0] = 200
     Image.fromarray(pixels).save(tmp_path / "a.png")

@@ -192,5 +192,6 @@ def answered(maps: Floats, logits: Floats) -> npt.NDArray[np.bool_]:
         maps: float32 `(n, height, width)`.
         logits: float32 `(n, classes)`.
     """
-    found: npt.NDArray[np.bool_] = np.isfinite(maps).all(axis=(1, 2))
-    return found & np.isfinite(logits).all(axis=1)
+    found: npt.NDArray[np.bool_] = np.isfinite(logits).all(axis=1)
+    found &= np.isfinite(maps).all(axis=(1, 2))
+    return found
