@@ -215,6 +215,7 @@ def test_a_wish_that_val_cannot_give_is_refused(run: Path) -> None:
     probs = made.probs.copy()
     probs[made.splits == "val"] = [1, 0]
     table.write(opened, Table(**{**vars(made), "probs": probs}))
+    reseal(run)
     with pytest.raises(InputError, match="score exactly 1"):
         tfcnn.set_threshold(run, specificity=0.9)
     assert tfcnn.load(run).threshold == 0.5

@@ -152,7 +152,8 @@ def _check_val(run: Run) -> None:
     path = run.path / "predictions.csv"
     if not path.exists():
         hint = "training it here, or another limit for prob_... in what `predict` writes"
-        raise InputError(path, "predictions on val", "a run without them", hint)
+        received = "a model shipped without them, or a run that lost them"
+        raise InputError(path, "predictions on val", received, hint)
 
 
 def _rules(run: Run, table: Table, positive: int, point: OperatingPoint) -> dict[str, Any]:
