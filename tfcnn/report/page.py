@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from tfcnn import atomic, records, runs
+from tfcnn.errors import InputError
 from tfcnn.report import answers, content, exhibits, figures, matrix, model_card, plots, siblings
 from tfcnn.report.content import Content
 from tfcnn.report.next_steps import next_steps, reference
@@ -43,7 +44,13 @@ def write(folder: Path) -> Path:
 
 def render(run: Run) -> str:
     """Return the report of a run as HTML, the same text for the same files."""
-    return environment().get_template("page.html").render(_values(content.read(run)))
+    try:
+        return environment().get_template("page.html").render(_values(content.read(run)))
+    except (jinja2.UndefinedError, KeyError) as error:
+        if not run.caution:  # nothing is damaged: a fault of ours
+            raise
+        subject = f"{run.path}: report.json or model.json"
+        raise InputError(subject, "all that a report says", str(error), runs.HINT) from error
 
 
 def environment() -> jinja2.Environment:
