@@ -180,7 +180,7 @@ def _request(transfer: _Transfer) -> None:
             transfer.part.unlink(missing_ok=True)  # never through a link or into a pipe
             transfer.part.touch()
             origin = _Origin(url, _validator(response), _length(response))
-            atomic.write_text(transfer.origin_path, json.dumps(asdict(origin)))
+            atomic.write_text(transfer.origin_path, json.dumps(asdict(origin), allow_nan=False))
             return _receive(answer, transfer, 0)
         else:
             response.raise_for_status()

@@ -206,7 +206,7 @@ def prune() -> str:
 
 
 def _cache_path(rows: Sequence[Row], decoder: Decoder) -> Path:
-    key = hashlib.sha256(json.dumps([VERSION, decoder.to_dict()]).encode())
+    key = hashlib.sha256(json.dumps([VERSION, decoder.to_dict()], allow_nan=False).encode())
     for row in rows:
         key.update(row.sha256.encode())
     return data_home() / "cache" / f"{key.hexdigest()[:32]}.npy"

@@ -114,7 +114,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def save(self) -> None:
         """Write weights, optimizer, best weights and state as one file."""
-        arrays: dict[str, Any] = {"state": np.array(json.dumps(vars(self.state)))}
+        arrays: dict[str, Any] = {"state": np.array(json.dumps(vars(self.state), allow_nan=False))}
         groups = {
             "weights": self.model.get_weights(),
             "optimizer": [_array(variable) for variable in self.model.optimizer.variables],
