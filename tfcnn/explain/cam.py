@@ -192,6 +192,5 @@ def answered(maps: Floats, logits: Floats) -> npt.NDArray[np.bool_]:
         maps: float32 `(n, height, width)`.
         logits: float32 `(n, classes)`.
     """
-    found: npt.NDArray[np.bool_] = np.isfinite(logits).all(axis=1)
-    found &= np.isfinite(maps).all(axis=(1, 2))
-    return found
+    numbers = [np.isfinite(maps.reshape(len(maps), -1)), np.isfinite(logits)]
+    return np.asarray(np.concatenate(numbers, axis=1).all(axis=1))
