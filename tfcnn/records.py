@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tfcnn import files
 from tfcnn.errors import CheckError, InputError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def read_json(path: Path, expected: str, hint: str) -> Json:
         InputError: if it cannot be read, or is something else.
     """
     try:
-        content = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number)
+        content = json.loads(_content(path).decode("utf-8"), parse_constant=_no_number)
     except OSError as error:
         raise InputError(path, expected, error.strerror or str(error), hint) from error
     except (ValueError, RecursionError) as error:
@@ -78,7 +79,7 @@ def read_rows(
         InputError: if it cannot be read, or is something else.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = _content(path).decode("utf-8")
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except OSError as error:
         raise InputError(path, expected, error.strerror or str(error), hint) from error
@@ -111,7 +112,7 @@ def read_arrays(
     import numpy as np  # late: a card needs none
 
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(_content(path)), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names}
     except OSError as error:
         raise InputError(path, expected, error.strerror or str(error), hint) from error
@@ -150,8 +151,13 @@ def is_sealed(content: Json, path: Path, expected: str, hint: str) -> bool:
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    with files.opened(path) as file:  # which waits for no pipe
+        return file.read()
 
 
 def _digest(content: Json) -> str:
