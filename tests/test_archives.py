@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tfcnn
-from tfcnn import archives, files
+from tfcnn import archives
 from tfcnn.archives import MemberError
 from tfcnn.errors import InputError
 from tfcnn.explain import images as explained
@@ -244,10 +244,10 @@ def test_a_member_that_is_too_large_is_an_unreadable_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = make_zip(tmp_path / "cells.zip", {"a.png": bytes(100_000), "b.png": picture(1)})
-    monkeypatch.setattr(files, "MAX_BYTES", 50_000)
+    monkeypatch.setenv("TFCNN_MAX_MEGAPIXELS", "0.01")  # and so files of 45 kB
     large, small = expand([archive])
     assert small.read() == picture(1)
-    with pytest.raises(tfcnn.decode.UnreadableImageError, match="where at most 0 MB are read"):
+    with pytest.raises(tfcnn.decode.UnreadableImageError, match="a file of 0 MB, over 0 MB"):
         large.read()
 
 

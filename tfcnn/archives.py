@@ -164,13 +164,11 @@ def chunks(archive: Path, member: Member, piece_bytes: int = PIECE_BYTES) -> Ite
 
 
 def read(archive: Path, member: Member) -> bytes:
-    """Return the content of a member, if it is no larger than a file may be: `files.MAX_BYTES`.
+    """Return the content of a member; the caller sees to it that it says no size too large.
 
     Raises:
-        MemberError: if it is larger, has a fault or is damaged.
+        MemberError: if it has a fault or is damaged.
     """
-    if member.size_bytes > files.MAX_BYTES and not member.fault:
-        raise MemberError(files.too_large(member.size_bytes, files.MAX_BYTES))
     content = BytesIO()
     for piece in chunks(archive, member):
         content.write(piece)

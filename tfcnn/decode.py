@@ -5,6 +5,7 @@ image shrinks, so a model served through another decoder is another model.
 """
 
 import contextlib
+import hashlib
 import struct
 import warnings
 from collections.abc import Iterator
@@ -16,29 +17,35 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfcnn import formats
+from tfcnn import files, formats, threads
 from tfcnn.errors import InputError
-from tfcnn.formats import kinds, opened, tiff
+from tfcnn.formats import kinds, limits, opened
 from tfcnn.formats.kinds import HEAD_BYTES, Kind
 from tfcnn.formats.opened import Opened
 from tfcnn.formats.remarks import Background
-from tfcnn.formats.samples import FULL, NotReadError
+from tfcnn.formats.samples import FULL, NotReadError, blocks
 
 __all__ = [
     "HEAD_BYTES",
     "Background",
+    "Content",
     "Decoder",
     "Opened",
     "Pixels",
+    "TooLargeError",
     "UnreadableImageError",
+    "check_file",
+    "content_sha256",
     "describe",
     "histogram_of_16_bits",
+    "in_memory",
     "is_picture",
     "open_image",
+    "read_file",
     "read_size",
 ]
 
-# over 89 megapixels Pillow warns; over twice as many it refuses, which names the file
+# over 89 megapixels Pillow's readers warn; ours asks for the memory that an image takes
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 Pixels = npt.NDArray[np.uint8]
 Content = bytes | Pixels
@@ -54,6 +61,10 @@ class UnreadableImageError(InputError):
         what = " ".join(what.split())
         self.reason = f"{what}; try {hint}"
         super().__init__(name, "an image that can be read", what, hint)
+
+
+class TooLargeError(UnreadableImageError):
+    """An image that takes more memory than is allowed, or than there is: it may be read later."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,8 @@ class Decoder:
         Raises:
             UnreadableImageError: if the content is not a whole image.
         """
-        return self.pixels(open_image(content, name), name)
+        with in_memory(name):
+            return self.pixels(open_image(content, name), name)
 
     def pixels(self, image: Opened, name: object = "image") -> Pixels:
         """Return what `decode` does, of an image that `open_image` has opened."""
@@ -129,6 +141,50 @@ class Decoder:
         if self.fit == "pad":
             return ImageOps.pad(image, size, bilinear, color=self.background)
         return ImageOps.fit(image, size, bilinear)
+
+
+@contextlib.contextmanager
+def in_memory(name: object) -> Iterator[None]:
+    """Hold one image, opened in this block, in memory until the block ends.
+
+    Large images of other threads wait for it.
+
+    Raises:
+        TooLargeError: naming it, where memory is not enough.
+    """
+    with threads.sharing_memory():
+        try:
+            yield
+        except MemoryError as error:
+            raise _too_little_memory(name) from error
+
+
+def read_file(path: Path, name: object) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        TooLargeError: if there are too many.
+        OSError: if it cannot be read.
+    """
+    check_file(path.stat().st_size, name)
+    with in_memory(name):
+        return files.read(path, limits.most_bytes())
+
+
+def check_file(size_bytes: int, name: object) -> None:
+    """Refuse an image file that is too large, before it is read.
+
+    Raises:
+        TooLargeError: naming it, if it is.
+    """
+    with _named_errors(name):
+        limits.check_file(size_bytes)
+
+
+def content_sha256(content: Content) -> str:
+    """Return the sha256 of an image file's bytes, or of the values of pixels that are no file."""
+    data = content if isinstance(content, bytes) else np.ascontiguousarray(content).data
+    return hashlib.sha256(data).hexdigest()
 
 
 def describe(head: bytes) -> str | None:
@@ -162,7 +218,7 @@ def open_image(content: Content, name: object = "image") -> Opened:
     with _named_errors(name, kind):
         try:
             return opened.from_file(content, kind)
-        except (MemoryError, NotReadError, Image.DecompressionBombError):
+        except (InputError, MemoryError, NotReadError, Image.DecompressionBombError):
             raise
         except Exception as error:  # of broken metadata Pillow's plug-ins raise nearly every type
             if kind is None:
@@ -175,14 +231,15 @@ def open_image(content: Content, name: object = "image") -> Opened:
 
 
 def read_size(path: Path) -> tuple[int, int] | None:
-    """Return `(height, width)` of an image file from its header, or None where it has none."""
+    """Return `(height, width)` of an image file from its header.
+
+    None where it has none, or is too large to be read.
+    """
     try:
         with path.open("rb") as file:
-            kind = kinds.kind_of(file.read(HEAD_BYTES))
-        if kind and kind.pillow == "TIFF":
-            return tiff.size(path.read_bytes())
-        with Image.open(path, formats=opened.readers(kind)) as image:
-            return image.height, image.width
+            return opened.size(file, kinds.kind_of(file.read(HEAD_BYTES)))
+    except InputError:  # a wrong setting
+        raise
     except Exception:  # any broken header: the decoder will name the file
         return None
 
@@ -203,25 +260,38 @@ def histogram_of_16_bits(content: Content) -> npt.NDArray[np.int64] | None:
     if samples is None:
         return None
     colours = samples[..., : 1 if samples.shape[2] < 3 else 3]
-    return np.bincount(colours.ravel(), minlength=FULL + 1)
+    counts = np.zeros(FULL + 1, np.int64)
+    for rows in blocks(len(colours), colours.shape[1] * colours.shape[2]):
+        counts += np.bincount(colours[rows].ravel(), minlength=FULL + 1)
+    return counts
 
 
 @contextlib.contextmanager
 def _named_errors(name: object, kind: Kind | None = None) -> Iterator[None]:
     try:
         yield
-    except (UnreadableImageError, MemoryError):
+    except InputError:  # of the image, or a wrong setting
         raise
+    except MemoryError as error:
+        raise _too_little_memory(name) from error
+    except limits.TooLargeError as error:
+        raise TooLargeError(name, str(error), error.hint) from error
+    except Image.DecompressionBombError as error:  # of a part that Pillow's reader asks for
+        hint = f"making it smaller, or a larger {limits.VARIABLE} where memory is enough"
+        raise TooLargeError(name, f"an image too large: {error}", hint) from error
     except NotReadError as error:
         raise UnreadableImageError(name, str(error), error.hint) from error
     except Exception as error:  # Pillow's plug-ins raise nearly every type on a broken file
         raise UnreadableImageError(name, *_told(error, kind)) from error
 
 
+def _too_little_memory(name: object) -> TooLargeError:
+    what = "an image too large: it takes more memory than there is"
+    return TooLargeError(name, what, "making it smaller, or on a machine with more memory")
+
+
 def _told(error: Exception, kind: Kind | None) -> tuple[str, str]:
     """Return what is wrong with a file, and what to do."""
-    if isinstance(error, Image.DecompressionBombError):
-        return f"an image too large: {error}", "making it smaller"
     what = str(error) or type(error).__name__
     if kind is None:  # pixels in an array
         return what, "uint8 of shape (height, width, 1 | 3 | 4)"

@@ -12,7 +12,7 @@ from PIL import Image
 from tfcnn import atomic, files
 from tfcnn.concepts.kernels import KERNELS, apply_kernel
 from tfcnn.concepts.windows import Padding
-from tfcnn.decode import open_image
+from tfcnn.decode import open_image, read_file
 from tfcnn.errors import InputError
 
 __all__ = ["apply_to_file", "read_kernel"]
@@ -244,7 +244,7 @@ def _check_options(image: Path, output: Path, stride: int, padding: str) -> None
 
 def _content(image: Path) -> bytes:
     try:
-        return files.read(image)
+        return read_file(image, image)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(image, "an image file", reason, "the path of one picture") from error

@@ -11,19 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfcnn import atomic, threads
 from tfcnn import groups as grouping
 from tfcnn.datasets import Progress, Source
 from tfcnn.decode import (
     Background,
+    Content,
     Opened,
+    TooLargeError,
     UnreadableImageError,
+    content_sha256,
     histogram_of_16_bits,
+    in_memory,
     open_image,
 )
 from tfcnn.errors import InputError
 from tfcnn.formats import remarks
+from tfcnn.formats.opened import strips
+from tfcnn.formats.samples import Samples, blocks
 
 __all__ = [
     "DIM_NOTE",
@@ -48,7 +55,6 @@ DIM_NOTE = (
 )
 # which of 1 to 4 channels make RGB or RGBA: grey saved as RGB is the same picture
 CHANNELS = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
-Seen = Callable[[str, Opened], None]
 
 
 class LossError(InputError):
@@ -77,6 +83,9 @@ class Row:
     mtime_ns: int
     unreadable: str = ""
     remarks: str = ""
+
+
+Seen = Callable[[Row, Opened], None]
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ def build(
         columns: what that CSV calls them.
         progress: called with (images done, of how many).
         verify: hash again even where size and modification time are unchanged.
-        seen: given the path and the opened image of each file that is read, from several threads,
+        seen: given the row and the opened image of each file that is read, from several threads,
             so that it need not be opened once more.
         background: what is seen through transparent pixels, for a note where it hides pictures.
 
@@ -189,17 +198,28 @@ def hash_pixels(opened: Opened) -> str:
     """Return the sha256 of an image's own values, whatever file format held them."""
     samples, image = opened.samples, opened.image
     found = hashlib.sha256(f"{image.size}".encode())
-    if samples is not None and (samples % 257).any():  # else they are those of 8 bits
-        values = samples[..., CHANNELS[samples.shape[2]]]
-    elif image.mode == "RGBA":
-        values = np.array(image)
-    else:
-        found.update(image.convert("RGB").tobytes())
+    if samples is not None and _is_finer(samples):
+        channels = CHANNELS[samples.shape[2]]
+        for rows in blocks(len(samples), samples.shape[1] * len(channels)):
+            found.update(_seen_values(samples[rows][..., channels]))
         return found.hexdigest()
-    if values.shape[2] == 4:
-        values[values[..., 3] == 0] = 0  # nobody sees the colour of a transparent pixel
-    found.update(values.tobytes())
+    for strip in strips(image):  # of a large image, so that little is copied at once
+        is_clear = strip.mode == "RGBA"
+        found.update(_seen_values(np.array(strip)) if is_clear else strip.convert("RGB").tobytes())
     return found.hexdigest()
+
+
+def _is_finer(samples: Samples) -> bool:
+    """Say whether any sample is none of those that 8 bits can tell apart."""
+    parts = blocks(len(samples), samples.shape[1] * samples.shape[2])
+    return any(bool((samples[rows] % 257).any()) for rows in parts)
+
+
+def _seen_values(values: npt.NDArray[Any]) -> bytes:
+    """Return values as bytes; nobody sees the colour of a transparent pixel."""
+    if values.shape[2] == 4:
+        values[values[..., 3] == 0] = 0
+    return values.tobytes()
 
 
 def _found(manifest: Manifest, background: Background) -> Iterator[str]:
@@ -223,7 +243,8 @@ def _is_dim(manifest: Manifest) -> bool:
     rows = manifest.rows
     counts = np.zeros(DIM * 8, dtype=np.int64)
     for row in rows[:: max(1, len(rows) // SAMPLE)]:
-        with contextlib.suppress(OSError):  # it was read before: a sample does without it
+        # it was read before: a sample does without it
+        with contextlib.suppress(OSError, UnreadableImageError):
             found = histogram_of_16_bits(manifest.source.read(row.path))
             counts += 0 if found is None else found
     return bool(counts.any() and counts[:DIM].sum() >= DIM_SHARE * counts.sum())
@@ -256,18 +277,24 @@ def _hashed(
 
 def _hash(source: Source, row: Row, seen: Seen | None) -> Row:
     try:
-        content = source.read(row.path)
-        data = content if isinstance(content, bytes) else content.tobytes()
-        row = replace(row, sha256=hashlib.sha256(data).hexdigest())
-        image = open_image(content, row.path)
-        if seen:
-            seen(row.path, image)
-        told = remarks.join(image.remarks)
-        return replace(row, pixels_sha256=hash_pixels(image), remarks=told)
+        with in_memory(row.path):
+            content = source.read(row.path)
+            row = replace(row, sha256=content_sha256(content))
+            return _opened(content, row, seen)
+    except TooLargeError as error:  # without a hash, so that it is looked at again
+        return replace(row, sha256="", unreadable=error.reason)
     except UnreadableImageError as error:
         return replace(row, unreadable=error.reason)
     except OSError as error:
         return replace(row, unreadable=error.strerror or str(error))
+
+
+def _opened(content: Content, row: Row, seen: Seen | None) -> Row:
+    """Return the row of an image, which is no longer in memory then."""
+    image = open_image(content, row.path)
+    if seen:
+        seen(row, image)
+    return replace(row, pixels_sha256=hash_pixels(image), remarks=remarks.join(image.remarks))
 
 
 def allowed_losses(source: Source) -> int:

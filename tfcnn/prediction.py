@@ -15,7 +15,14 @@ from tfcnn import domain as domains
 from tfcnn.archives import Member
 from tfcnn.datasets import LeftOut, in_words
 from tfcnn.datasets.folder import image_files, member_images
-from tfcnn.decode import Pixels, UnreadableImageError, open_image
+from tfcnn.decode import (
+    Pixels,
+    UnreadableImageError,
+    check_file,
+    in_memory,
+    open_image,
+    read_file,
+)
 from tfcnn.errors import InputError
 from tfcnn.formats import remarks
 from tfcnn.runs import Run
@@ -212,28 +219,28 @@ class Predictor:
                 for prediction in self._answer(decoded):
                     yield replace(prediction, group=group_of(prediction.path))
 
-    def _decode(
-        self, images: Sequence["Image"]
-    ) -> list[tuple["Image", Pixels | UnreadableImageError, str]]:
-        decoded: list[tuple[Image, Pixels | UnreadableImageError, str]] = []
+    def _decode(self, images: Sequence["Image"]) -> list[tuple["Image", Pixels | str, str]]:
+        """Return the pixels of each image, or why it cannot be read; and a remark, mostly ""."""
+        decoded: list[tuple[Image, Pixels | str, str]] = []
         for image in images:
             try:
-                opened = open_image(image.read(), image.path)
-                remark = remarks.join(opened.remarks, self.decoder.background)
-                decoded.append((image, self.decoder.pixels(opened, image.path), remark))
+                with in_memory(image.path):
+                    opened = open_image(image.read(), image.path)
+                    remark = remarks.join(opened.remarks, self.decoder.background)
+                    decoded.append((image, self.decoder.pixels(opened, image.path), remark))
+                    del opened  # before others take its memory
             except UnreadableImageError as error:
-                decoded.append((image, error, ""))
+                # an error that is kept keeps all that was in memory when it was raised
+                decoded.append((image, error.reason, ""))
         return decoded
 
-    def _answer(
-        self, decoded: list[tuple["Image", Pixels | UnreadableImageError, str]]
-    ) -> Iterator[Prediction]:
+    def _answer(self, decoded: list[tuple["Image", Pixels | str, str]]) -> Iterator[Prediction]:
         readable = [pixels for _, pixels, _ in decoded if isinstance(pixels, np.ndarray)]
         rows = iter(zip(*self.answers(np.stack(readable)), strict=True) if readable else ())
         names = self.run.class_names
         for image, pixels, remark in decoded:
-            if isinstance(pixels, UnreadableImageError):
-                yield Prediction(image.path, "", {}, "", UNREADABLE, pixels.reason)
+            if isinstance(pixels, str):
+                yield Prediction(image.path, "", {}, "", UNREADABLE, pixels)
                 continue
             probs, (flag, reason) = next(rows)
             if flag == NO_ANSWER:
@@ -268,8 +275,10 @@ class Image:
         """
         try:
             if self.archive and self.member:
-                return archives.read(self.archive, self.member)
-            return files.read(Path(self.path))
+                check_file(self.member.size_bytes, self.path)
+                with in_memory(self.path):
+                    return archives.read(self.archive, self.member)
+            return read_file(Path(self.path), self.path)
         except archives.MemberError as error:
             raise UnreadableImageError(self.path, str(error), "packing it anew") from error
         except OSError as error:

@@ -1,16 +1,26 @@
 """Work on many images by threads, for Pillow lets go of the interpreter while it decodes."""
 
+import contextlib
+import ctypes
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
 
-__all__ = ["cores", "ordered", "parts"]
+__all__ = ["SHARED_BYTES", "claim", "cores", "ordered", "parts", "sharing_memory"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 PART = 16  # a task for each image costs a tenth of what decoding a cell does
+SHARED_BYTES = 512 * 2**20  # of memory, for all images that are worked on at once
+LARGE_BYTES = 128 * 2**20  # returned to the system at once; for less that would take too long
+SMALL_BYTES = 16 * 2**20  # an image that takes less is not counted
+
+_taken = threading.Condition()
+_taken_bytes = 0
+_own = threading.local()
 
 
 def cores() -> int:
@@ -37,3 +47,48 @@ def ordered(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterat
 
     with ThreadPoolExecutor(cores()) as pool:
         yield from chain.from_iterable(pool.map(all_of, parts(items)))
+
+
+@contextlib.contextmanager
+def sharing_memory() -> Iterator[None]:
+    """Let what `claim` counts in this block be given back at its end.
+
+    So large images wait for each other, and memory does not grow with the cores. A block in
+    another one belongs to it.
+    """
+    global _taken_bytes
+    if hasattr(_own, "claimed"):
+        yield
+        return
+    _own.claimed = 0
+    try:
+        yield
+    finally:
+        if _own.claimed >= LARGE_BYTES:
+            _give_back()
+        with _taken:
+            _taken_bytes -= _own.claimed
+            del _own.claimed
+            _taken.notify_all()
+
+
+def _give_back() -> None:
+    """Return to the system what was freed: glibc keeps for each thread what that once took."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def claim(needed_bytes: int) -> None:
+    """Wait until other threads leave so much of the shared memory, and count it as taken.
+
+    Who needs all of it or more works alone. A block claims once: who waited for more while it
+    holds something could wait for ever. Outside of `sharing_memory` nothing is counted.
+    """
+    global _taken_bytes
+    if needed_bytes <= SMALL_BYTES or getattr(_own, "claimed", True):
+        return
+    share = min(needed_bytes, SHARED_BYTES)
+    with _taken:
+        _taken.wait_for(lambda: _taken_bytes + share <= SHARED_BYTES)
+        _taken_bytes += share
+        _own.claimed = share

@@ -1,19 +1,28 @@
-"""The cache of decoded images: made by one process at a time, and nothing left by a killed one."""
+"""The cache of decoded images: made by one process at a time, and believed only as it was made."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from threading import Thread
 from time import sleep
 
 import numpy as np
 import pytest
+from conftest import Heard
 
-from tfcnn import disk, manifest
-from tfcnn.datasets import data_home
+from tfcnn import disk, manifest, recipe
+from tfcnn.datasets import ArraySource, Item, data_home
 from tfcnn.datasets.folder import open_folder
-from tfcnn.decode import Decoder
+from tfcnn.decode import Decoder, content_sha256
+from tfcnn.errors import InputError
 from tfcnn.inputs import cache
+from tfcnn.manifest import Row
+from tfcnn.training import prepare
+
+DECODER = Decoder((16, 16))
 
 SLOWLY = """
 import sys, time
@@ -53,15 +62,221 @@ def test_what_a_killed_process_left_is_removed(make_tree):
 def test_two_processes_decode_once(make_tree, monkeypatch):
     source = open_folder(make_tree())
     rows, decoder = manifest.build(source).rows, Decoder((16, 16))
-    path = cache._cache_path(rows, decoder)
+    path, read = cache._cache_path(rows, decoder), Counter()
     got = []
     with disk.locked(path):  # as another process that is at it
         waiting = Thread(target=lambda: got.append(cache.decoded(source, rows, decoder).images))
         waiting.start()
         sleep(0.3)
         assert not got
-        np.save(path, np.full((48, 16, 16, 3), 7, np.uint8))
+        cache._fill(path, source, rows, decoder, None, {})
+        monkeypatch.setattr(type(source), "read", lambda _, path: read.update([path]))
     waiting.join(timeout=60)
-    assert got[0].min() == got[0].max() == 7
+    assert got[0].shape == (48, 16, 16, 3) and not read
     with pytest.raises(ValueError, match="read-only"):
         got[0][0] = 1
+
+
+def stored(root):
+    """Return a folder's source, its rows, and the array file of its images."""
+    source = open_folder(root)
+    rows = manifest.build(source).rows
+    cache.decoded(source, rows, DECODER)
+    return source, rows, cache._cache_path(rows, DECODER)
+
+
+def expected(root, rows):
+    return np.stack([DECODER.decode((root / row.path).read_bytes()) for row in rows])
+
+
+def flipped(at):
+    def damage(path, _):
+        content = bytearray(path.read_bytes())
+        content[at] ^= 4
+        path.write_bytes(content)
+
+    return damage
+
+
+def cut(size):
+    def damage(path, _):
+        content = path.read_bytes()
+        path.write_bytes(content[:size] if size < len(content) else content + bytes(4))
+
+    return damage
+
+
+def header(old, new):
+    def damage(path, _):
+        content = path.read_bytes()
+        assert old in content and len(old) == len(new)
+        path.write_bytes(content.replace(old, new, 1))
+
+    return damage
+
+
+def changed(change):
+    def damage(path, images):
+        change(images)
+        content = path.read_bytes()
+        start = len(content) - len(images) * 4 - images.nbytes
+        path.write_bytes(content[:start] + images.tobytes() + content[start + images.nbytes :])
+
+    return damage
+
+
+def zero_rows(images):
+    images[3:9] = 0
+
+
+def exchange_classes(images):
+    images[[0, -1]] = images[[-1, 0]]
+
+
+def move_all(images):
+    images[:] = np.roll(images, 1, axis=0)
+
+
+def save_again(path, images):
+    np.save(path, images)  # the same pixels, whose checksums are lost
+
+
+def exchange_with_checksums(path, images):
+    """Exchange two rows and their checksums: each is bound to its own image."""
+    changed(exchange_classes)(path, images)
+    content = bytearray(path.read_bytes())
+    end = len(content) - 4 * len(images)
+    content[end : end + 4], content[-4:] = content[-4:], content[end : end + 4]
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "empty": cut(0),
+    "within the header": cut(60),
+    "header only": cut(128),
+    "in the middle": cut(20_000),
+    "one byte short": cut(48 * 16 * 16 * 3 + 128 + 48 * 4 - 1),
+    "too long": cut(10**9),
+    "magic": flipped(1),
+    "length of the header": flipped(8),
+    "another type": header(b"|u1", b"|i1"),
+    "another order": header(b"'fortran_order': False", b"'fortran_order': True "),
+    "fewer images": header(b"(48, 16, 16, 3)", b"(40, 16, 16, 3)"),
+    "turned": header(b"(48, 16, 16, 3)", b"(48, 3, 16, 16)"),
+    "objects": header(b"|u1", b"|O8"),
+    "one bit": flipped(10_001),
+    "a checksum": flipped(-2),
+    "rows zeroed": changed(zero_rows),
+    "rows exchanged": changed(exchange_classes),
+    "all rows moved": changed(move_all),
+    "all zeroed": changed(lambda images: images.fill(0)),
+    "checksums lost": save_again,
+    "exchanged with their checksums": exchange_with_checksums,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_array_is_named_and_made_anew(make_tree, damage):
+    root = make_tree()
+    source, rows, path = stored(root)
+    before = path.read_bytes()
+    DAMAGES[damage](path, np.load(path))
+    assert path.read_bytes() != before, "not damaged: the test proves nothing"
+    found = cache.decoded(source, rows, DECODER)
+    assert (found.images == expected(root, rows)).all()
+    (note,) = found.notes
+    assert note.startswith(f"{path}: ") and note.endswith("; the images are decoded anew")
+    assert path.read_bytes() == before
+    again = cache.decoded(source, rows, DECODER)
+    assert not again.notes and again.decode_seconds == 0
+
+
+def test_the_array_of_other_images_is_not_taken_for_these(make_tree):
+    _, _, other = stored(make_tree(name="others", seed=1))
+    root = make_tree()
+    source, rows, path = stored(root)
+    shutil.copy(other, path)
+    found = cache.decoded(source, rows, DECODER)
+    assert found.notes and (found.images == expected(root, rows)).all()
+
+
+def test_a_training_says_so_and_goes_on(make_tree):
+    root = make_tree()
+    chosen = recipe.override(recipe.for_folder(root), ["data.image_size=16"])
+    prepare.prepare(chosen, None, False, Heard())
+    (path,) = (data_home() / "cache").glob("*.npy")
+    changed(exchange_classes)(path, np.load(path))
+    heard = Heard()
+    prepared = prepare.prepare(chosen, None, False, heard)
+    assert (prepared.images == expected(root, prepared.manifest.rows)).all()
+    assert [note for note in heard.notes if str(path) in note and "2 images" in note]
+
+
+def test_a_cache_that_cannot_be_written_serves_as_well(make_tree, monkeypatch):
+    source, rows, _ = stored(make_tree())
+
+    def denied(*_, **__):
+        raise PermissionError(13, "denied")
+
+    for name in ("utime", "open", "replace"):
+        monkeypatch.setattr(cache.os, name, denied)
+    assert cache.decoded(source, rows, DECODER).images.shape == (48, 16, 16, 3)
+
+
+def test_a_disk_that_keeps_nothing_is_named(make_tree, monkeypatch):
+    source = open_folder(make_tree())
+    rows = manifest.build(source).rows
+    monkeypatch.setattr(cache._sums, "write", lambda *_: None)
+    with pytest.raises(InputError, match=r"cache/\w+\.npy: expected a disk that keeps"):
+        cache.decoded(source, rows, DECODER)
+
+
+def exchanged(root, name="round/P0_1.png"):
+    """Exchange an image for another of the same size in bytes and the same time."""
+    path, other = root / name, root / "square/P3_2.png"
+    status, size = path.stat(), max(path.stat().st_size, other.stat().st_size)
+    content = other.read_bytes().ljust(size, b"\0")
+    path.write_bytes(path.read_bytes().ljust(size, b"\0"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    rows = manifest.build(open_folder(root)).rows
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return rows
+
+
+def test_an_image_that_changed_after_it_was_hashed_is_refused(make_tree):
+    root = make_tree()
+    rows = exchanged(root)
+    source = open_folder(root)
+    assert manifest.build(source).rows == rows, "remembered by size and time"
+    with pytest.raises(InputError, match=r"round/P0_1\.png: .* changed meanwhile; try `tfcnn c"):
+        cache.decoded(source, rows, DECODER)
+    assert not list((data_home() / "cache").iterdir()), "nothing of it was kept"
+    anew = manifest.build(source, verify=True).rows
+    assert (cache.decoded(source, anew, DECODER).images == expected(root, anew)).all()
+
+
+def test_an_image_that_changed_after_it_was_decoded_early_is_not_seen(make_tree):
+    root = make_tree()
+    source, early = open_folder(root), cache.Early(DECODER)
+    rows = manifest.build(source, seen=early.see).rows
+    was = expected(root, rows)
+    shutil.copy(root / "square/P3_2.png", root / "round/P0_1.png")
+    assert (cache.decoded(source, rows, DECODER, early=early).images == was).all()
+    fresh = manifest.build(source).rows
+    assert fresh != rows
+    found = cache.decoded(source, fresh, DECODER, early=early).images  # of other files by now
+    assert (found == expected(root, fresh)).all()
+
+
+def test_pixels_of_an_array_that_changed_are_refused_by_name():
+    arrays = {"train": np.zeros((4, 8, 8), np.uint8)}
+    items = tuple(Item(f"train/{i}", "ab"[i % 2]) for i in range(4))
+    source = ArraySource("arrays", data_home(), items, arrays=arrays)
+    rows = [
+        Row(item.path, item.label, "", "", content_sha256(source.read(item.path)), "", 0, 0)
+        for item in items
+    ]
+    arrays["train"][2] = 9
+    with pytest.raises(InputError, match=r"train/2: .*changed meanwhile"):
+        cache.decoded(source, rows, DECODER)

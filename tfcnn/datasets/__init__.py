@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from tfcnn.decode import Content, Pixels
+from tfcnn.decode import Content, Pixels, read_file, read_size
 from tfcnn.errors import InputError
 
 __all__ = [
@@ -137,8 +137,13 @@ class Source:
         return wanted
 
     def read(self, path: str) -> Content:
-        """Return the bytes of one image file."""
-        return (self.root / path).read_bytes()
+        """Return the bytes of one image file.
+
+        Raises:
+            UnreadableImageError: if it is too large.
+            OSError: if it cannot be read.
+        """
+        return read_file(self.root / path, path)
 
     def stat(self, path: str) -> tuple[int, int]:
         """Return `(size in bytes, modification time in ns)`, by which a hash is remembered."""
@@ -147,8 +152,6 @@ class Source:
 
     def size(self, path: str) -> tuple[int, int] | None:
         """Return `(height, width)` in px, or None for a file without an image header."""
-        from tfcnn.decode import read_size
-
         return read_size(self.root / path)
 
 

@@ -17,7 +17,7 @@ from tfcnn.evaluation.seen import Seen
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs.cache import decoded
 from tfcnn.manifest import Manifest
-from tfcnn.prediction import NO_ANSWER, Predictor
+from tfcnn.prediction import NO_ANSWER, Note, Predictor
 from tfcnn.runs import Run
 
 __all__ = ["evaluate", "predict"]
@@ -65,7 +65,7 @@ def evaluate(
     listed = _listed(run, source, group_regex, group_csv, columns)
     notes = [*listed.said(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
-    table = _answered(run, predict(run, listed, predictor), notes)
+    table = _answered(run, predict(run, listed, predictor, notes.append), notes)
     return scoring.score(run, table, {"engine": predictor.computed_by}, notes)
 
 
@@ -86,11 +86,16 @@ def _answered(run: Run, table: Table, notes: list[str]) -> Table:
     return table.take(np.flatnonzero(~lost))
 
 
-def predict(run: Run, listed: Manifest, predictor: Predictor) -> Table:
-    """Predict every image of a manifest whose labels are the run's classes, as the split "data"."""
-    images = decoded(listed.source, listed.rows, run.decoder).images
+def predict(run: Run, listed: Manifest, predictor: Predictor, note: Note) -> Table:
+    """Predict every image of a manifest whose labels are the run's classes, as the split "data".
+
+    `note` hears of decoded images that were damaged and made anew.
+    """
+    found = decoded(listed.source, listed.rows, run.decoder)
+    for damage in found.notes:
+        note(damage)
     index = {name: i for i, name in enumerate(run.class_names)}
-    probs, flags = predictor.answers(images)
+    probs, flags = predictor.answers(found.images)
     return Table(
         paths=np.array([row.path for row in listed.rows], dtype=np.str_),
         splits=np.full(len(listed.rows), "data"),

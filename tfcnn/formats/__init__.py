@@ -4,7 +4,7 @@ from tfcnn.formats import jpeg, jpeg2000, png, pnm, tiff, webp
 from tfcnn.formats.kinds import Kind
 from tfcnn.formats.samples import Deep
 
-__all__ = ["deep", "without_metadata"]
+__all__ = ["deep", "is_deep", "without_metadata"]
 
 
 def deep(content: bytes, kind: Kind | None) -> Deep | None:
@@ -19,6 +19,12 @@ def deep(content: bytes, kind: Kind | None) -> Deep | None:
         jpeg2000.refuse_misread(content)
     found = {"PNG": png.deep, "TIFF": tiff.deep, "PPM": pnm.deep}.get(name)
     return found(content) if found else None
+
+
+def is_deep(content: bytes, kind: Kind | None) -> bool:
+    """Say whether `deep` has samples of a file, by its header."""
+    found = {"PNG": png.is_deep, "TIFF": tiff.is_deep, "PPM": pnm.is_deep}
+    return bool(kind and kind.pillow in found and found[kind.pillow](content))
 
 
 def without_metadata(content: bytes, kind: Kind | None) -> bytes | None:

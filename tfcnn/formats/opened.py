@@ -4,30 +4,38 @@ import contextlib
 import ctypes
 import io
 import logging
+import mmap
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError, _imaging
 
 from tfcnn import formats
-from tfcnn.formats import png, tiff
+from tfcnn.formats import kinds, limits, pillow, png, tiff
 from tfcnn.formats.exif import orientation
 from tfcnn.formats.kinds import Kind
 from tfcnn.formats.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
-from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples
+from tfcnn.formats.samples import (
+    FULL,
+    SCALED,
+    Deep,
+    NotReadError,
+    Samples,
+    blocks,
+    by_blocks,
+)
 
-__all__ = ["FORMATS", "Opened", "from_file", "from_pixels", "is_deep", "readers"]
+__all__ = ["Opened", "from_file", "from_pixels", "is_deep", "size", "strips"]
 
 # of metadata: whatever is in them, the pixels are sound or the file is named
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else standard error hears it
 
-# no others are ever opened: for EPS Pillow starts a program
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -61,8 +69,27 @@ class Opened:
         if self.image.mode != "RGBA":
             return self.image
         shade = 255 if background == "white" else 0
-        under = Image.new("RGBA", self.image.size, (shade, shade, shade, 255))
-        return Image.alpha_composite(under, self.image).convert("RGB")
+        laid = []
+        for strip in strips(self.image):
+            under = Image.new("RGBA", strip.size, (shade, shade, shade, 255))
+            laid.append(Image.alpha_composite(under, strip).convert("RGB"))
+        return laid[0] if len(laid) == 1 else _stacked(laid, self.image.size)
+
+
+def strips(image: Image.Image) -> Iterator[Image.Image]:
+    """Yield some rows of an image at a time: what is made of a large one takes little memory."""
+    for rows in blocks(image.height, image.width):
+        is_all = rows == slice(0, image.height)
+        yield image if is_all else image.crop((0, rows.start, image.width, rows.stop))
+
+
+def _stacked(parts: list[Image.Image], size: tuple[int, int]) -> Image.Image:
+    whole, top = Image.new(parts[0].mode, size), 0
+    while parts:
+        part = parts.pop(0)
+        whole.paste(part, (0, top))
+        top += part.height
+    return whole
 
 
 def _hush_libtiff() -> None:
@@ -89,14 +116,17 @@ def from_file(content: bytes, kind: Kind | None) -> Opened:
         NotReadError: if it is of a kind or layout that is not read.
         Exception: nearly any, if it is broken.
     """
-    names = readers(kind)
+    names = pillow.readers(kind)
+    if names == ("PNG",):
+        content = png.without_bulk(content)
     deep = formats.deep(content, kind)
     if deep is None and names == ("TIFF",) and tiff.is_misread(content):
         deep = tiff.deep(content, any_depth=True)
     if deep is None:
         try:
             plain = tiff.without_metadata(content) if names == ("TIFF",) else content
-            return _by_pillow(Image.open(io.BytesIO(plain), formats=names), content)
+            image = pillow.header(io.BytesIO(plain), names)
+            return _by_pillow(pillow.within_limits(image, len(content)), content)
         except UnidentifiedImageError:
             # of a layout that Pillow does not know
             deep = tiff.deep(content, any_depth=True) if names == ("TIFF",) else None
@@ -107,37 +137,31 @@ def from_file(content: bytes, kind: Kind | None) -> Opened:
 
 def is_deep(content: bytes, kind: Kind | None) -> bool:
     """Say whether a file holds more than 8 bits, by its header."""
-    names = readers(kind)
-    if names != ("TIFF",):
-        with Image.open(io.BytesIO(content), formats=names) as image:
-            if image.mode.startswith("I"):
-                return True
-    return formats.deep(content, kind) is not None
+    names = pillow.readers(kind)
+    if names == ("TIFF",):
+        return tiff.is_deep(content)
+    with pillow.header(io.BytesIO(content), names) as image:
+        return image.mode.startswith("I") or formats.is_deep(content, kind)
 
 
-def readers(kind: Kind | None) -> tuple[str, ...]:
-    """Return Pillow's names of what may read a file of this kind.
+def size(file: BinaryIO, kind: Kind | None) -> tuple[int, int] | None:
+    """Return `(height, width)` by the header of an image that is not too large, if it says it.
 
     Raises:
-        NotReadError: if nothing may.
+        Exception: nearly any, if it is, or is broken.
     """
-    if kind is None:
-        Image.init()
-        return tuple(name for name in FORMATS if name in Image.OPEN)
-    if kind.pillow == "HEIF":
-        try:
-            import pillow_heif
-        except ImportError as error:
-            raise NotReadError(kind.name, kind.hint) from error
-        pillow_heif.register_heif_opener()
-    elif not kind.pillow:
-        raise NotReadError(kind.name, kind.hint)
-    for load in (Image.preinit, Image.init):  # readers of the common formats, then of all
-        if kind.pillow not in Image.OPEN:
-            load()
-    if kind.pillow not in Image.OPEN:
-        raise NotReadError(kind.name, "pip install -U pillow, or saving it as PNG")
-    return (kind.pillow,)
+    names, file_bytes = pillow.readers(kind), os.fstat(file.fileno()).st_size
+    limits.check_file(file_bytes)
+    if names == ("TIFF",):
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            found = tiff.size(content)
+            limits.refuse(found or (0, 0), 1, file_bytes)
+            return found
+    file.seek(0)
+    if names == ("PNG",):
+        return png.size(file.read(kinds.HEAD_BYTES))
+    image = pillow.within_limits(pillow.header(file, names), file_bytes)
+    return image.height, image.width
 
 
 def _by_pillow(image: Image.Image, content: bytes) -> Opened:
@@ -153,14 +177,20 @@ def _by_pillow(image: Image.Image, content: bytes) -> Opened:
 
 def _of(deep: Deep, pages: int) -> Opened:
     """Scale samples to 8 bits, rounded: 65535 / 257 = 255."""
-    reduced = ((deep.samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    height, width, channels = deep.samples.shape
+    reduced = by_blocks(height, width * channels, lambda rows: _eight(deep.samples[rows]))
     image = _eight_bits(Image.fromarray(reduced[..., 0] if reduced.shape[2] == 1 else reduced))
     remarks = [*counted(PAGES, pages, 2), *counted(CHANNELS, deep.unread, 1), *_vanishing(image)]
     return Opened(image, deep.samples, tuple(remarks))
 
 
+def _eight(samples: Samples) -> npt.NDArray[np.uint8]:
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def _grey(image: Image.Image) -> Deep:
-    samples = np.asarray(image).astype(np.uint16)[..., np.newaxis]
+    samples = pillow.pixels(image, np.empty((image.height, image.width), np.uint16))
+    samples = samples[..., np.newaxis]
     transparent = image.info.get("transparency")  # PNG's one transparent shade
     if transparent is None:
         return Deep(samples)
@@ -203,7 +233,7 @@ def _more(image: Image.Image, content: bytes) -> Iterator[str]:
         yield from counted(CHANNELS, tiff.unread(content), 1)
     elif image.format == "GIF":  # counting goes on to the next frames
         with contextlib.suppress(Exception):  # what follows the first frame may be broken
-            again = Image.open(io.BytesIO(content), formats=["GIF"])
+            again = pillow.header(io.BytesIO(content), ("GIF",))
             yield from counted(FRAMES, getattr(again, "n_frames", 1), 2)
     elif image.format != "MPO":  # of a telephone, whose other pictures belong to the first
         yield from counted(FRAMES, getattr(image, "n_frames", 1), 2)

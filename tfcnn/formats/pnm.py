@@ -1,16 +1,16 @@
 """PNM: colours of more than 8 bits, of which Pillow keeps 8 (Netpbm, ppm(5))."""
 
-import io
 import re
 
 import numpy as np
-from PIL import Image
 
+from tfcnn.formats import limits, pillow
 from tfcnn.formats.samples import Deep
 
-__all__ = ["deep"]
+__all__ = ["deep", "is_deep"]
 
 SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
+CHANNEL_BYTES = 13  # of memory at its peak, for each sample of a pixel
 HEADER = re.compile(rb"P([36])" + SPACE + rb"(\d+)" + SPACE + rb"(\d+)" + SPACE + rb"(\d+)\s")
 
 
@@ -22,8 +22,16 @@ def deep(content: bytes) -> Deep | None:
     header = HEADER.match(content)
     if not header or int(header[4]) < 256:
         return None
-    width, grey = 3 * int(header[2]), {b"3": b"P2", b"6": b"P5"}[header[1]]
-    head = b"%s %d %s %s\n" % (grey, width, header[3], header[4])
-    with Image.open(io.BytesIO(head + content[header.end() :]), formats=["PPM"]) as image:
-        values = np.asarray(image)
-    return Deep(values.reshape(len(values), -1, 3).astype(np.uint16))
+    width, height = int(header[2]), int(header[3])
+    limits.check((height, width), 3 * CHANNEL_BYTES, len(content))
+    grey = {b"3": b"P2", b"6": b"P5"}[header[1]]
+    head = b"%s %d %d %s\n" % (grey, 3 * width, height, header[4])
+    described = b"".join([head, memoryview(content)[header.end() :]])
+    values = pillow.values(described, "PPM", np.empty((height, 3 * width), np.uint16))
+    return Deep(values.reshape(height, width, 3))
+
+
+def is_deep(content: bytes) -> bool:
+    """Say whether it is a colour image of more than 8 bits."""
+    header = HEADER.match(content)
+    return header is not None and int(header[4]) > 255

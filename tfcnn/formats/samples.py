@@ -1,16 +1,29 @@
 """Samples of more than 8 bits; Pillow often gives only 8 of these bits."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FULL", "SCALED", "Deep", "NotReadError", "Samples", "upright"]
+__all__ = [
+    "FULL",
+    "SCALED",
+    "Deep",
+    "NotReadError",
+    "Samples",
+    "blocks",
+    "by_blocks",
+    "upright",
+]
 
 Samples = npt.NDArray[np.uint16]
+Number = TypeVar("Number", bound=np.generic)
 SCALED = "scaling them to 16-bit whole numbers, 0 to 65535"
 FULL = 65535  # white, and wholly opaque
 ACROSS_DOWN = ((2, 3, 6, 7), (3, 4, 7, 8))  # values of EXIF's orientation that flip an image
+BLOCK_VALUES = 2**20
 
 
 class NotReadError(ValueError):
@@ -41,3 +54,31 @@ def upright(samples: Samples, orientation: int) -> Samples:
         samples = samples.swapaxes(0, 1)
     across, down = (slice(None, None, -1 if orientation in way else 1) for way in ACROSS_DOWN)
     return np.ascontiguousarray(samples[down, across])
+
+
+def blocks(height: int, row_values: int) -> Iterator[slice]:
+    """Yield the rows of an image, so many at a time as hold about a million values."""
+    step = max(1, BLOCK_VALUES // max(1, row_values))
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
+
+
+def by_blocks(
+    height: int, row_values: int, compute: Callable[[slice], npt.NDArray[Number]]
+) -> npt.NDArray[Number]:
+    """Compute an array some rows at a time, so that what lies between takes little memory.
+
+    Args:
+        height: how many rows it has, at least 1.
+        row_values: how many values of a row are in memory while it is computed.
+        compute: returns some rows of it.
+    """
+    rows, *others = blocks(height, row_values)
+    first = compute(rows)
+    if not others:
+        return first
+    found = np.empty((height, *first.shape[1:]), first.dtype)
+    found[rows] = first
+    for rows in others:
+        found[rows] = compute(rows)
+    return found

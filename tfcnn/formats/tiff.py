@@ -6,21 +6,30 @@ compression. So a file is described to it anew, as an 8-bit grey image of the sa
 and those bytes are read here. Tags: TIFF Revision 6.0 (Adobe, 1992).
 """
 
-import io
+import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from tfcnn.formats import limits, pillow
 from tfcnn.formats.kinds import RAW
-from tfcnn.formats.samples import FULL, SCALED, Deep, NotReadError, Samples, upright
+from tfcnn.formats.samples import (
+    FULL,
+    SCALED,
+    Deep,
+    NotReadError,
+    Samples,
+    by_blocks,
+    upright,
+)
 
 __all__ = [
     "deep",
     "first_tags",
+    "is_deep",
     "is_misread",
     "pages",
     "size",
@@ -29,6 +38,7 @@ __all__ = [
 ]
 
 Tags = dict[int, tuple[int, ...]]
+Content = bytes | mmap.mmap
 Bytes = npt.NDArray[np.uint8]
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 FILL_ORDER, STRIPS, ORIENTATION, CHANNELS = 266, 273, 274, 277
@@ -58,7 +68,10 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
          17: 8, 18: 8}  # fmt: skip
 # the last two are wrong, and read all the same
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
-MOST_ENTRIES = 65536  # a broken directory may claim any number
+READ = {*NEEDED, SUB_IMAGES, DEPTH, DNG_VERSION}
+# a broken file may claim any number: of entries in all directories, and of values in one
+MOST_ENTRIES = MOST_VALUES = 2**20
+CHANNEL_BYTES = 7  # of memory at its peak, for each sample of up to 16 bits
 UNPACKED, PACKBITS = 1, 32773  # values of COMPRESSION
 BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions of bytes, whatever they mean
 UNSIGNED, SIGNED, FLOATING, UNDEFINED = 1, 2, 3, 4  # values of FORMAT
@@ -68,18 +81,18 @@ PHOTOMETRIES = {0: "grey", 1: "grey", 2: "RGB", 3: "a palette", CMYK: "CMYK", 6:
 PREMULTIPLIED, ALPHA = 1, 2  # values of EXTRA
 
 
-def first_tags(content: bytes) -> Tags:
+def first_tags(content: Content) -> Tags:
     """Return the first page's tags of whole numbers, without those that lie outside the file."""
     return next(_directories(content), {})
 
 
 def pages(content: bytes) -> int:
     """Return how many full images a file holds, without thumbnails and masks."""
-    kinds = [tags.get(SUBFILE, (0,))[0] for tags in _directories(content)]
+    kinds = [tags.get(SUBFILE, (0,))[0] for tags in _directories(content, {SUBFILE})]
     return sum(not kind & (REDUCED | MASK) for kind in kinds)
 
 
-def size(content: bytes) -> tuple[int, int] | None:
+def size(content: Content) -> tuple[int, int] | None:
     """Return `(height, width)` of the first page, upright, or None where it is not said."""
     tags = first_tags(content)
     if WIDTH not in tags or HEIGHT not in tags:
@@ -105,17 +118,36 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
     """
     tags = first_tags(content)
     _refuse_previews(tags, content)
+    _refuse_tiles(tags)
     if tags.get(DEPTH, (1,))[0] > 1:
         raise NotReadError(f"a TIFF volume of {tags[DEPTH][0]:,} slices", "saving a slice each")
-    bits, formats = tags.get(BITS, (1,)), set(tags.get(FORMAT, (1,)))
-    if not any_depth and max(bits) <= 8 and formats <= {UNSIGNED, UNDEFINED}:
+    if not any_depth and not is_deep(content):
         return None
+    bits, formats = tags.get(BITS, (1,)), set(tags.get(FORMAT, (1,)))
     _refuse_unknown(tags, bits, formats)
-    values = _scaled(_values(content, tags, bits[0], formats == {SIGNED}), bits[0])
-    photometry, extra = tags.get(PHOTOMETRIC, (0,))[0], tags.get(EXTRA, ())
-    samples = _shaded(values, photometry, extra)
-    unread = values.shape[2] - samples.shape[2] - (photometry == CMYK)
+    channels, photometry = tags.get(CHANNELS, (1,))[0], tags.get(PHOTOMETRIC, (0,))[0]
+    height, width, extra = tags[HEIGHT][0], tags[WIDTH][0], tags.get(EXTRA, ())
+    sample_bytes = CHANNEL_BYTES * max(bits[0], 16) / 16
+    limits.check((height, width), channels * sample_bytes, len(content))
+    planes = _planes(content, tags, bits[0])
+
+    def compute(rows: slice) -> Samples:
+        values = [_values(plane[rows], tags, content[:2] == b"II") for plane in planes]
+        return _shaded(_scaled(np.concatenate(values, axis=2), bits[0]), photometry, extra)
+
+    row_values = width * channels * (bits[0] if bits[0] % 8 else 1)
+    samples = by_blocks(height, row_values, compute)
+    unread = channels - samples.shape[2] - (photometry == CMYK)
     return Deep(upright(samples, tags.get(ORIENTATION, (1,))[0]), unread)
+
+
+def is_deep(content: bytes) -> bool:
+    """Say whether the first page holds more than 8 bits, or numbers that have a sign."""
+    tags = first_tags(content)
+    return max(tags.get(BITS, (1,))) > 8 or not set(tags.get(FORMAT, (1,))) <= {
+        UNSIGNED,
+        UNDEFINED,
+    }
 
 
 def is_misread(content: bytes) -> bool:
@@ -144,12 +176,25 @@ def without_metadata(content: bytes) -> bytes:
         return content  # whoever decodes it will say so
     at += struct.calcsize(count)
     places = range(at, min(at + entries * length, len(content) - length), length)
-    kept = [entry for entry in places if _is_needed(content, order, place, entry)]
-    end = len(content) + len(content) % 2
-    head = bytearray(content.ljust(end, b"\0"))
-    struct.pack_into(order + place, head, 8 if length == 20 else 4, end)
-    directory = b"".join(content[entry : entry + length] for entry in kept)
-    return bytes(head) + struct.pack(order + count, len(kept)) + directory + bytes(8)
+    # the last of several of one tag is the one that Pillow takes
+    kept = {
+        content[entry : entry + 2]: content[entry : entry + length]
+        for entry in places
+        if _is_needed(content, order, place, entry)
+    }
+    end, whole = len(content) + len(content) % 2, memoryview(content)
+    link = 8 if length == 20 else 4
+    return b"".join(
+        [
+            whole[:link],
+            struct.pack(order + place, end),
+            whole[link + struct.calcsize(f"={place}") :],
+            bytes(end - len(content)),
+            struct.pack(order + count, len(kept)),
+            *kept.values(),
+            bytes(8),
+        ]
+    )
 
 
 def _refuse_previews(tags: Tags, content: bytes) -> None:
@@ -161,6 +206,16 @@ def _refuse_previews(tags: Tags, content: bytes) -> None:
         raise NotReadError(RAW.name, RAW.hint)  # Nikon, Sony
     if is_reduced and len(list(islice(_directories(content), 2))) > 1:
         raise NotReadError("a TIFF whose first image is a thumbnail", "saving its image alone")
+
+
+def _refuse_tiles(tags: Tags) -> None:
+    """Refuse an image whose tiles are too large, for each is unpacked whole."""
+    height, width = (
+        -(-tags.get(side, (0,))[0] // each) * each
+        for side, tile in ((HEIGHT, TILE_HEIGHT), (WIDTH, TILE_WIDTH))
+        for each in (max(1, tags.get(tile, (1,))[0]),)
+    )
+    limits.refuse((height, width), tags.get(CHANNELS, (1,))[0], 0)
 
 
 def _refuse_unknown(tags: Tags, bits: tuple[int, ...], formats: set[int]) -> None:
@@ -179,7 +234,7 @@ def _refuse_unknown(tags: Tags, bits: tuple[int, ...], formats: set[int]) -> Non
         raise NotReadError(f"{bits[0]}-bit samples under TIFF compression {compression}")
 
 
-def _layout(content: bytes) -> tuple[str, str, str, int]:
+def _layout(content: Content) -> tuple[str, str, str, int]:
     """Return byte order, letters of a place and of a count, and the length of an entry."""
     order = "<" if content[:2] == b"II" else ">"
     return (order, "Q", "Q", 20) if b"+" in content[2:4] else (order, "I", "H", 12)
@@ -189,66 +244,80 @@ def _is_needed(content: bytes, order: str, place: str, at: int) -> bool:
     """Say whether pixels depend on an entry of a directory, and its data lie in the file."""
     tag, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
     size, room = count * SIZES.get(kind, len(content)), struct.calcsize(f"={place}")
+    if count > MOST_VALUES:
+        return False
     if tag not in NEEDED or size <= room:
         return tag in NEEDED
     (start,) = struct.unpack_from(order + place, content, at + 4 + room)
     return bool(start + size <= len(content))
 
 
-def _directories(content: bytes) -> Iterator[Tags]:
-    """Yield the tags of whole numbers of each page."""
+def _directories(content: Content, wanted: Container[int] = READ) -> Iterator[Tags]:
+    """Yield the wanted tags of whole numbers of each page."""
     order, place, count, length = _layout(content)
     if content[:4] not in STARTS:
         return
     try:
         (at,) = struct.unpack_from(order + place, content, 8 if length == 20 else 4)
-        visited = set()
+        visited, left = set(), MOST_ENTRIES
         while at and at not in visited:
             visited.add(at)
             (entries,) = struct.unpack_from(order + count, content, at)
-            if entries > MOST_ENTRIES:
+            left -= entries
+            if left < 0:
                 return
             at += struct.calcsize(count)
-            places = range(at, at + entries * length, length)
-            found = [_entry(content, order, place, entry) for entry in places]
-            yield {tag: values for tag, values in found if values}
+            yield _tags(content, range(at, at + entries * length, length), wanted)
             (at,) = struct.unpack_from(order + place, content, at + entries * length)
     except struct.error:
         return  # cut short: whoever decodes it will say so
 
 
-def _entry(content: bytes, order: str, place: str, at: int) -> tuple[int, tuple[int, ...]]:
-    """Return a tag and its values; no values if they are not whole numbers or lie outside."""
-    tag, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
-    letter = INTEGERS.get(kind)
+def _tags(content: Content, places: range, wanted: Container[int]) -> Tags:
+    """Return the wanted tags of a directory, as long as they hold no more values than is sane."""
+    order, place, _, _ = _layout(content)
+    found: Tags = {}
+    left = MOST_VALUES
+    for at in places:
+        tag, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
+        if tag in wanted and kind in INTEGERS and count <= left:
+            left -= count
+            found[tag] = _entry(content, order, place, at)
+    return {tag: values for tag, values in found.items() if values}
+
+
+def _entry(content: Content, order: str, place: str, at: int) -> tuple[int, ...]:
+    """Return the values of an entry; none if they lie outside the file."""
+    _, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
+    letter = INTEGERS[kind]
     at += struct.calcsize(f"={place}") + 4
-    if letter is None or count * struct.calcsize(f"={letter}") > len(content):
-        return tag, ()
     if count * struct.calcsize(f"={letter}") > struct.calcsize(f"={place}"):
         (at,) = struct.unpack_from(order + place, content, at)
     try:
-        return tag, struct.unpack_from(f"{order}{count}{letter}", content, at)
+        return struct.unpack_from(f"{order}{count}{letter}", content, at)
     except struct.error:
-        return tag, ()
+        return ()
 
 
-def _values(content: bytes, tags: Tags, bits: int, signed: bool) -> npt.NDArray[np.integer]:
-    """Return the samples as they are written, `(height, width, channels)`."""
+def _planes(content: bytes, tags: Tags, bits: int) -> list[Bytes]:
+    """Return the bytes of each row, `(height, bytes)`, of all channels or of each by itself."""
     channels, key = tags.get(CHANNELS, (1,))[0], TILES if TILES in tags else STRIPS
     planes = channels if tags.get(PLANAR) == (2,) else 1
-    width, height, together = tags[WIDTH][0], tags[HEIGHT][0], channels // planes
     count = len(tags[key]) // planes
-    found = []
-    for plane in range(planes):
-        part = slice(plane * count, (plane + 1) * count)
-        rows = _rows(content, tags, part, together * bits)
-        values = _unpacked(rows, bits, width * together, signed, content[:2] == b"II")
-        values = values.reshape(height, width, together)
-        if tags.get(PREDICTOR) == (2,) and tags.get(COMPRESSION, (1,)) != (UNPACKED,):
-            tile_width = tags[TILE_WIDTH][0] if TILES in tags else width
-            values = _undone(values, tile_width)
-        found.append(values)
-    return np.concatenate(found, axis=2)
+    parts = [slice(plane * count, (plane + 1) * count) for plane in range(planes)]
+    return [_rows(content, tags, part, channels // planes * bits) for part in parts]
+
+
+def _values(rows: Bytes, tags: Tags, little: bool) -> npt.NDArray[np.integer]:
+    """Return the samples of rows of bytes as they are written, `(rows, width, channels)`."""
+    channels, width = tags.get(CHANNELS, (1,))[0], tags[WIDTH][0]
+    together = 1 if tags.get(PLANAR) == (2,) else channels
+    signed = set(tags.get(FORMAT, (1,))) == {SIGNED}
+    values = _unpacked(rows, tags.get(BITS, (1,))[0], width * together, signed, little)
+    values = values.reshape(len(rows), width, together)
+    if tags.get(PREDICTOR) == (2,) and tags.get(COMPRESSION, (1,)) != (UNPACKED,):
+        values = _undone(values, tags[TILE_WIDTH][0] if TILES in tags else width)
+    return values
 
 
 def _rows(content: bytes, tags: Tags, part: slice, pixel_bits: int) -> Bytes:
@@ -263,8 +332,7 @@ def _rows(content: bytes, tags: Tags, part: slice, pixel_bits: int) -> Bytes:
             TILE_WIDTH: (tags[TILE_WIDTH][0] * pixel_bits // 8,),
             TILE_HEIGHT: tags[TILE_HEIGHT],
         }
-    with Image.open(io.BytesIO(_described(content, kept)), formats=["TIFF"]) as image:
-        return np.asarray(image)
+    return pillow.values(_described(content, kept), "TIFF")
 
 
 def _unpacked(
@@ -328,4 +396,5 @@ def _described(content: bytes, tags: Tags) -> bytes:
         entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + data
     head = content[:2] + struct.pack(f"{order}HI", 42, at)
     directory = struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
-    return head + content[8:].ljust(at - 8, b"\0") + directory + arrays
+    padding = bytes(at - len(content))
+    return b"".join([head, memoryview(content)[8:], padding, directory, arrays])

@@ -1,7 +1,8 @@
 """Decode every image once into one memory-mapped array, shared by all runs and folds.
 
-The arrays are kept up to a bound, the smaller of 20 GB and a tenth of the disk, or TFCNN_CACHE_GB:
-after a training those that were not used for longest are removed.
+An array is believed only after every row has been compared with its checksum; a damaged one is
+made anew. The arrays are kept up to a bound, the smaller of 20 GB and a tenth of the disk, or
+TFCNN_CACHE_GB: after a training those that were not used for longest are removed.
 """
 
 import contextlib
@@ -19,9 +20,10 @@ import numpy as np
 
 from tfcnn import atomic, threads
 from tfcnn.datasets import Progress, Source, data_home
-from tfcnn.decode import Decoder, Opened, Pixels
+from tfcnn.decode import Decoder, Opened, Pixels, content_sha256, in_memory
 from tfcnn.disk import disk_errors, locked
 from tfcnn.errors import InputError
+from tfcnn.inputs import _sums
 from tfcnn.manifest import Row
 
 __all__ = [
@@ -37,7 +39,9 @@ __all__ = [
     "surplus",
 ]
 
-VERSION = 3  # raise when the decoder changes: arrays of an earlier one are then made anew
+# raise when the decoder or the form of the file changes: arrays of an earlier one are made anew
+VERSION = 4
+ATTEMPTS = 3
 EARLY_BYTES = 2**30  # of memory
 MOST_BYTES, MOST_OF_DISK = 20 * 10**9, 0.1
 BOUND = "TFCNN_CACHE_GB"
@@ -50,10 +54,12 @@ class Decoded:
     Attributes:
         images: uint8, shape `(images, height, width, channels)`, in [0, 255]; memory-mapped.
         decode_seconds: time spent opening image files; 0.0 where the cache had them.
+        notes: which array was damaged, and so made anew; mostly none.
     """
 
     images: Pixels
     decode_seconds: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -64,7 +70,7 @@ class Early:
 
     Attributes:
         decoder: what they go through.
-        pixels: uint8 `(height, width, channels)` in [0, 255] by path.
+        pixels: uint8 `(height, width, channels)` in [0, 255] by the sha256 of the image's file.
         seconds: time spent in that reading, if it opened any.
     """
 
@@ -73,10 +79,10 @@ class Early:
     _start: float = field(default_factory=perf_counter)
     seconds: float = 0.0
 
-    def see(self, path: str, image: Opened) -> None:
-        """Decode an opened image; called from several threads."""
+    def see(self, row: Row, image: Opened) -> None:
+        """Decode the opened image of a row; called from several threads."""
         if len(self.pixels) * math.prod(self.decoder.shape) < EARLY_BYTES:
-            self.pixels[path] = self.decoder.pixels(image, path)
+            self.pixels[row.sha256] = self.decoder.pixels(image, row.path)
             self.seconds = perf_counter() - self._start
 
 
@@ -99,24 +105,44 @@ def decoded(
         decoder: what they go through.
         progress: called with (images done, of how many) where the cache lacks them.
         early: those that were decoded already, by the same decoder.
+
+    Raises:
+        InputError: if a file is no longer the one that was hashed, or the disk does not keep what
+            is written to it.
     """
     path = _cache_path(rows, decoder)
-    seconds = 0.0
-    while True:
-        if not path.exists():
-            start = perf_counter()
-            known = early.pixels if early else {}
-            with disk_errors(path), locked(path, wait=True):
-                if not path.exists():  # else another process made it meanwhile
-                    atomic.remove_parts(path)
-                    _fill(path, source, rows, decoder, progress, known)
-            seconds = perf_counter() - start + (early.seconds if early else 0.0)
-        with contextlib.suppress(FileNotFoundError):  # another process removed it meanwhile
-            images = np.load(path, mmap_mode="r")
-            break
-    with contextlib.suppress(OSError):  # a cache shared read-only serves as well
-        os.utime(path)  # the least recently used can be found and removed
-    return Decoded(images, seconds)
+    seconds, notes = 0.0, list[str]()
+    for _ in range(ATTEMPTS):
+        images, _ = _sound(path, rows, decoder)
+        if images is not None:
+            with contextlib.suppress(OSError):  # a cache shared read-only serves as well
+                os.utime(path)  # the least recently used can be found and removed
+            return Decoded(images, seconds, tuple(notes))
+        start = perf_counter()
+        with disk_errors(path), locked(path, wait=True):
+            images, damage = _sound(path, rows, decoder)
+            if images is None:  # else another process made it meanwhile
+                if damage:
+                    notes.append(f"{path}: {damage}; the images are decoded anew")
+                atomic.remove_parts(path)
+                _fill(path, source, rows, decoder, progress, early.pixels if early else {})
+        seconds = perf_counter() - start + (early.seconds if early else 0.0)
+    expected = "a disk that keeps what is written to it"
+    received = f"other pixels, {ATTEMPTS} times"
+    raise InputError(path, expected, received, "another place for the data (TFCNN_HOME)")
+
+
+def _sound(path: Path, rows: Sequence[Row], decoder: Decoder) -> tuple[Pixels | None, str]:
+    """Return the array in a file, or None; and what is wrong with the file, "" where none is."""
+    shape = (len(rows), *decoder.shape)
+    try:
+        if path.exists():
+            return _sums.opened(path, shape, [row.sha256 for row in rows]), ""
+    except FileNotFoundError:  # another process removed it meanwhile
+        pass
+    except _sums.DamagedError as error:
+        return None, f"an array of decoded images {error}"
+    return None, ""
 
 
 @dataclass(frozen=True)
@@ -220,29 +246,57 @@ def _fill(
     progress: Progress | None,
     known: dict[str, Pixels],
 ) -> None:
-    with atomic.writing(path) as part:
+    """Decode the images into a new array file, which replaces a damaged one.
+
+    It is not brought to the disk before it gets its name: what a power cut leaves of it fails the
+    comparison with its checksums, and is made anew.
+    """
+    part, sums = atomic.part_path(path), np.zeros(len(rows), np.uint32)
+    try:
         images = np.lib.format.open_memmap(
             part, mode="w+", dtype=np.uint8, shape=(len(rows), *decoder.shape)
         )
-        _reserve(part)
+        _reserve(part, _sums.size_bytes(len(rows)))
 
-        def decode(i: int) -> None:
-            images[i] = decoder.decode(source.read(rows[i].path), rows[i].path)
+        def keep(i: int, pixels: Pixels) -> None:
+            images[i], sums[i] = pixels, _sums.of_row(pixels, rows[i].sha256)
 
         unknown = []
         for i, row in enumerate(rows):
-            if row.path in known:
-                images[i] = known[row.path]
+            if row.sha256 in known:
+                keep(i, known[row.sha256])
             else:
                 unknown.append(i)
+
+        def decode(i: int) -> None:
+            keep(i, _decoded(source, rows[i], decoder))
+
         for done, _ in enumerate(threads.ordered(decode, unknown), start=1):
             if progress:
                 progress(done, len(unknown))
-        images.flush()
+        _sums.write(part, sums)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def _reserve(path: Path) -> None:
+def _decoded(source: Source, row: Row, decoder: Decoder) -> Pixels:
+    """Read and decode an image, if it still is the one that its row was made of."""
+    with in_memory(row.path):
+        with disk_errors(Path(row.path)):
+            content = source.read(row.path)
+        if content_sha256(content) != row.sha256:
+            expected = "the image whose hash the manifest holds"
+            received = "another: the file was changed meanwhile"
+            hint = "`tfcnn check`, which reads every image anew, then the same again"
+            raise InputError(row.path, expected, received, hint)
+        return decoder.decode(content, row.path)
+
+
+def _reserve(path: Path, more_bytes: int) -> None:
     """Take the whole file's space now: a mapped page without space on disk kills the process."""
+    size = path.stat().st_size + more_bytes
+    os.truncate(path, size)
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            os.posix_fallocate(file.fileno(), 0, size)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from tfcnn.report import attention, matrix, pictures
 from tfcnn.report.content import Content
 from tfcnn.report.pictures import Album
@@ -11,6 +13,7 @@ __all__ = ["Exhibits", "collect"]
 
 MAX_ERRORS = 12
 ENLARGED_PX = 192
+MOST_PX = 1024
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ def collect(made: Content, ranks: dict[str, int]) -> Exhibits:
 
 def _illustrate(made: Content, errors: list[dict[str, Any]], album: Album) -> str:
     """Add to each error its image and where the model looked; return why not, where it cannot."""
-    found = [(row, image) for row in errors if (image := album.open(row["path"])) is not None]
+    opened = ((row, _reduced(album, row["path"])) for row in errors)
+    found = [(row, image) for row, image in opened if image is not None]
     names, looked_for = made.run.class_names, made.run.positive
     # where one class is looked for, what speaks for it: the absence of something has no place
     classes = [names.index(row["called"]) if looked_for is None else looked_for for row, _ in found]
@@ -88,6 +92,14 @@ def _illustrate(made: Content, errors: list[dict[str, Any]], album: Album) -> st
         row["uri"] = pictures.data_uri(image, ENLARGED_PX)
         row["map"] = pictures.data_uri(maps[number], ENLARGED_PX) if maps else None
     return "; ".join(reasons)
+
+
+def _reduced(album: Album, path: str) -> Image.Image | None:
+    """Return an image, a large one made smaller: all that are shown are in memory at once."""
+    image = album.open(path)
+    if image is not None:
+        image.thumbnail((MOST_PX, MOST_PX))
+    return image
 
 
 def _row(made: Content, i: int, answered: int, ranks: dict[str, int]) -> dict[str, Any]:

@@ -4,11 +4,10 @@ import base64
 import io
 from pathlib import Path
 
-from PIL import Image
-
 from tfcnn import atomic, recipe
+from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any
-from tfcnn.decode import open_image
+from tfcnn.decode import Background, open_image
 from tfcnn.labels import Suspects
 from tfcnn.progress import Reporter
 from tfcnn.report.page import environment
@@ -34,10 +33,9 @@ def write(suspects: Suspects, top: int) -> Path:
     """
     data = recipe.load(str(suspects.path / "recipe.toml")).data
     source = open_any(data, Reporter())
-    opened = (open_image(source.read(row["path"]), row["path"]) for row in suspects.rows[:top])
     shown = [
-        {**row, "thumbnail": _thumbnail(image.flat(data.background))}
-        for row, image in zip(suspects.rows[:top], opened, strict=True)
+        {**row, "thumbnail": _thumbnail(source, row["path"], data.background)}
+        for row in suspects.rows[:top]
     ]
     text = (
         environment()
@@ -54,8 +52,9 @@ def write(suspects: Suspects, top: int) -> Path:
     return target
 
 
-def _thumbnail(image: Image.Image) -> str:
+def _thumbnail(source: Source, path: str, background: Background) -> str:
     """Return a PNG of at most `THUMBNAIL_PX` a side, in base64; small images are not enlarged."""
+    image = open_image(source.read(path), path).flat(background)
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     file = io.BytesIO()
     image.save(file, "PNG")

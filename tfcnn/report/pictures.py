@@ -1,7 +1,6 @@
 """The images of a report: read from where they were, checked to be the same, made small."""
 
 import base64
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from PIL import Image
 from tfcnn import datasets
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any
-from tfcnn.decode import Background, open_image
+from tfcnn.decode import Background, content_sha256, open_image
 from tfcnn.errors import TfcnnError
 from tfcnn.progress import Reporter
 from tfcnn.schema import DataSettings
@@ -44,8 +43,7 @@ class Album:
             return None
         try:
             content = self.source.read(path)
-            data = content if isinstance(content, bytes) else content.tobytes()
-            if hashlib.sha256(data).hexdigest() != self.hashes.get(path):
+            if content_sha256(content) != self.hashes.get(path):
                 return None
             return open_image(content, path).flat(self.background)
         except (OSError, LookupError, ValueError, TfcnnError):
@@ -84,15 +82,19 @@ def thumbnails(album: Album, queues: Sequence[Sequence[str]]) -> dict[str, str]:
     size = 0
     for rank in zip_longest(*queues):
         for path in rank:
-            image = album.open(path) if path is not None and path not in found else None
-            if image is None:
+            uri = _thumbnail(album, path) if path is not None and path not in found else None
+            if uri is None or path is None:
                 continue
-            uri = data_uri(image, THUMBNAIL_PX)
             size += len(uri)
             if size > BUDGET:
                 return found
             found[path] = uri
     return found
+
+
+def _thumbnail(album: Album, path: str) -> str | None:
+    image = album.open(path)
+    return None if image is None else data_uri(image, THUMBNAIL_PX)
 
 
 def data_uri(image: Image.Image, max_px: int) -> str:

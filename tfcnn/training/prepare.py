@@ -82,6 +82,8 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
     splits.gate(listed, assigned, unit=split.unit)
     decoder, progress = decoder_of(recipe), reporter.stage("decoding")
     images = decoded(listed.source, listed.rows, decoder, progress, early)
+    for note in images.notes:
+        reporter.note(note)
     classes = {name: i for i, name in enumerate(listed.class_names)}
     prepared = Prepared(
         recipe,
