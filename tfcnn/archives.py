@@ -99,7 +99,8 @@ def listed(archive: Path) -> list[Member]:
 
     Raises:
         InputError: if the archive is missing, no regular file, truncated or damaged at its end;
-            if it has too many members, or says that they take too much when they are unpacked.
+            if it has too many members, or more than have room in it; if they take too much when
+            they are unpacked, as it says.
     """
     try:
         with files.opened(archive) as file:
@@ -108,6 +109,8 @@ def listed(archive: Path) -> list[Member]:
             members = []
             for member in _entries(file, directory):
                 members.append(member)
+                if LOCAL.size * len(members) > directory.start:  # each has a header before that
+                    raise _bomb(archive, "members side by side", "members inside of each other")
                 if len(members) > MAX_MEMBERS:
                     received = f"{len(members):,} or more"
                     raise _bomb(archive, f"at most {MAX_MEMBERS:,} members", received)
