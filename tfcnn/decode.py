@@ -236,7 +236,7 @@ def read_size(path: Path) -> tuple[int, int] | None:
     None where it has none, or is too large to be read.
     """
     try:
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             return opened.size(file, kinds.kind_of(file.read(HEAD_BYTES)))
     except InputError:  # a wrong setting
         raise
