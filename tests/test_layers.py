@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tfcnn"
 # a module may import from lines above its own, and from its own line
 ORDER = [
-    {"errors", "interrupts", "progress", "quiet"},
-    {"atomic", "files", "records", "tables", "disk", "threads", "sampling"},
+    {"errors", "interrupts", "naming", "progress", "quiet"},
+    {"atomic", "files", "patterns", "records", "tables", "disk", "threads", "sampling"},
     {"formats"},
     {"decode", "archives"},
     {"schema"},

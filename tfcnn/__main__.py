@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tfcnn import interrupts, quiet
+from tfcnn import interrupts, naming, quiet
 from tfcnn.errors import TfcnnError, did_you_mean
 
 __all__ = ["main"]
@@ -115,7 +115,7 @@ def _key(option: str) -> str | None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    print(f"error: {naming.visible(message)}", file=sys.stderr)  # noqa: T201
     sys.exit(code)
 
 

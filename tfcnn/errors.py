@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from tfcnn import naming
+
 __all__ = ["CheckError", "InputError", "TfcnnError", "did_you_mean"]
 
 
@@ -19,7 +21,8 @@ class TfcnnError(Exception):
 
     def __init__(self, subject: object, expected: str, received: str, hint: str) -> None:
         message = f"{subject}: expected {expected}; received {received}; try {hint}"
-        super().__init__(" ".join(message.split()))  # one line, whatever a file name holds
+        # one line, and nothing that acts on a terminal, whatever a file's name or a library says
+        super().__init__(naming.visible(" ".join(message.split())))
 
 
 class InputError(TfcnnError):

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from tfcnn import tables
+from tfcnn import patterns, tables
 from tfcnn.datasets import Item, Source
 from tfcnn.errors import InputError
 
 __all__ = ["Groups", "find", "propose_folder", "propose_regex", "search"]
 
+LONGEST = 255  # letters of a group's name that is compared with others
 LEAST = 3  # groups that can be split into train, val and test
 
 
@@ -95,7 +96,8 @@ def _alike(names: Iterable[str]) -> list[str]:
     """Say which groups may be one: a spreadsheet writes 007 as 7, and 7 as 7.0."""
     spellings: dict[str, set[str]] = defaultdict(set)
     for name in set(names):
-        number = re.fullmatch(r"(\D*)0*(\d+?)(?:\.0+)?", name.strip())
+        is_short = len(name) <= LONGEST  # else it takes the square of the length
+        number = re.fullmatch(r"(\D*)0*(\d+?)(?:\.0+)?", name.strip()) if is_short else None
         plain = "".join(number.groups()) if number else name.strip()
         spellings[plain.casefold()].add(name)
     doubtful = sorted(" = ".join(sorted(same)) for same in spellings.values() if len(same) > 1)
@@ -113,14 +115,8 @@ def search(source: Source, regex: str) -> Groups:
     taken, so that `^` means the beginning of a name or of a path.
 
     Raises:
-        InputError: if it is no regular expression.
+        InputError: if it is no regular expression, or one that is not done soon.
     """
-    try:
-        pattern = re.compile(regex)
-    except re.error as error:
-        raise InputError(
-            f"data.group_regex {regex!r}", "a regular expression", str(error), r"^(C\d+)"
-        ) from error
     best: dict[str, str] = {}
     best_place = "file names"
     for place, text in (
@@ -128,9 +124,9 @@ def search(source: Source, regex: str) -> Groups:
         ("the paths below the class folders", _below_class),
         ("paths", lambda item: item.path),
     ):
-        matches = {item.path: pattern.search(text(item)) for item in source.items}
-        found = {path: match[pattern.groups and 1] for path, match in matches.items() if match}
-        found = {path: group for path, group in found.items() if group}
+        groups = patterns.search(regex, [*map(text, source.items)], "data.group_regex")
+        named = zip(source.items, groups, strict=True)
+        found = {item.path: group for item, group in named if group}
         if len(found) > len(best):
             best, best_place = found, place
         if len(found) == len(source.items):

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from tfcnn import architectures, datasets, runs
 from tfcnn.errors import TfcnnError
 from tfcnn.evaluation import out_of_fold
 from tfcnn.recipe import FOLDER as RECIPES
-from tfcnn.terminal import percent
+from tfcnn.terminal import Console, percent
 
 __all__ = ["show", "take"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import atomic, runs
+from tfcnn import atomic, naming, runs
 from tfcnn.errors import InputError
 from tfcnn.evaluation import out_of_fold
 
@@ -160,7 +160,8 @@ def per_group(
 def _folder(name: str | Path) -> Path:
     folder = runs.folder_of(str(name))
     if folder.is_dir() and runs.state(folder) == "other":  # the folder of images
-        images, folder = folder.resolve(), runs.models_home() / folder.resolve().name
+        images = folder.resolve()
+        folder = runs.models_home() / naming.as_folder_name(images.name)
         source = runs.source_of(folder.with_name(f"{folder.name}-crossval"))
         if source is not None and not runs.same_source(source, str(images)):
             received = f"one of {source}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import atomic, threads
+from tfcnn import atomic, naming, threads
 from tfcnn import groups as grouping
 from tfcnn.datasets import Progress, Source
 from tfcnn.decode import (
@@ -332,10 +332,11 @@ def _remembered(path: Path) -> tuple[dict[str, Row], str]:
     if last + b"\n" != _vow(text + b"\n"):
         return {}, f"{path}: {FORGOTTEN}"
     try:
-        lines = csv.DictReader(io.StringIO(text.decode("utf-8"), newline=""))
-        if lines.fieldnames != [field.name for field in fields(Row)]:
+        lines = csv.reader(io.StringIO(text.decode("utf-8"), newline=""))
+        header, *rest = naming.from_cells(lines) or [[]]
+        if header != [field.name for field in fields(Row)]:
             raise ValueError
-        rows = [_from_csv(row) for row in lines]
+        rows = [_from_csv(dict(zip(header, line, strict=True))) for line in rest]
     except (KeyError, TypeError, ValueError):
         return {}, f"{path}: {FORGOTTEN}"
     return {row.path: row for row in rows}, ""

@@ -1,9 +1,9 @@
 """The group of a predicted image, read by the same rule as the groups of the run's images."""
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 
+from tfcnn import patterns
 from tfcnn.datasets.folder import owners
 from tfcnn.runs import Run
 
@@ -19,7 +19,9 @@ def rule(run: Run) -> str:
     return words.get(data.get("group_from", "name"), "")
 
 
-def reader(run: Run, given: Iterable[str | Path]) -> Callable[[str], str]:
+def reader(
+    run: Run, given: Iterable[str | Path], paths: Iterable[str] = ()
+) -> Callable[[str], str]:
     """Return a function that reads an image's group from its path; it returns "" for no group.
 
     A run's regex is searched in the file's name; where it does not match there, in the name with
@@ -30,19 +32,26 @@ def reader(run: Run, given: Iterable[str | Path]) -> Callable[[str], str]:
     Args:
         run: an opened run.
         given: the files, folders and archives that are predicted.
+        paths: images that will be asked for; a regex is searched in all of them at once.
+
+    Raises:
+        InputError: if the run's regex is none, or is not done soon with these paths.
     """
     if not rule(run):
         return lambda _: ""
     regex = run.card["data"].get("group_regex")
-    pattern = re.compile(regex) if regex else None
     known = {str(Path(one)) for one in given}
     is_above = run.card["data"].get("group_from") == "folder-above"
     class_names = {name.casefold() for name in run.class_names}
 
+    found = _searched(regex, {path: _below(path, known) for path in paths}) if regex else {}
+
     def read(path: str) -> str:
+        if path in found:
+            return found[path]
         parts = _below(path, known)
-        if pattern:
-            return _searched(pattern, parts)
+        if regex:
+            return _searched(regex, {path: parts})[path]
         return _folder(parts[1:-1], is_above, class_names)
 
     return read
@@ -57,13 +66,15 @@ def _below(path: str, given: set[str]) -> tuple[str, ...]:
     return (base.name, *whole.relative_to(base).parts)
 
 
-def _searched(pattern: re.Pattern[str], parts: tuple[str, ...]) -> str:
-    for start in reversed(range(len(parts))):
-        match = pattern.search("/".join(parts[start:]))
-        group = match[pattern.groups and 1] if match else ""
-        if group:
-            return str(group)
-    return ""
+def _searched(regex: str, images: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return the group of each image, from the parts of its path; "" where the regex fits none."""
+    found = dict.fromkeys(images, "")
+    for length in range(1, max(map(len, images.values()), default=0) + 1):
+        left = [path for path, parts in images.items() if not found[path] and len(parts) >= length]
+        ends = ["/".join(images[path][-length:]) for path in left]
+        groups = patterns.search(regex, ends, "the run's data.group_regex") if left else []
+        found |= zip(left, groups, strict=True)
+    return found
 
 
 def _folder(folders: tuple[str, ...], is_above: bool, class_names: set[str]) -> str:

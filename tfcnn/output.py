@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
-from tfcnn import atomic, membership
+from tfcnn import atomic, membership, naming
 from tfcnn.errors import InputError
 from tfcnn.formats import remarks
 from tfcnn.per_group import GroupTable, Row
@@ -28,7 +28,8 @@ Format = Literal["csv", "jsonl", "xlsx"]
 FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".xlsx": "xlsx"}
 DIGITS = (6, 7, 8, 9)
 MOST_ROWS, MOST_TITLE = 1_048_576, 31  # of a sheet
-NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+BREAKS = str.maketrans(naming.BREAKS)
+NOT_IN_TITLE = re.compile(r"[\[\]:*?/\\]")
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,8 @@ def _json(prediction: Prediction) -> str:
     rare = ("remark", "group")  # which most images have not
     content = {key: value for key, value in asdict(prediction).items() if value or key not in rare}
     # JSON reads the escapes as the name they stand for
-    return atomic.printable(json.dumps(content, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    return naming.IS_HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _write_rows(rows: Iterable[Row], format_name: Format, output: Path | None, excel: bool) -> None:
@@ -165,33 +167,35 @@ def _write_rows(rows: Iterable[Row], format_name: Format, output: Path | None, e
     with _text(output) as file:
         if excel:
             file.write("\ufeff")
-        atomic.write_rows(file, ([_cell(value) for value in row] for row in rows))
+        # a person sees one line for each row
+        shown = (map(_shown, row) for row in rows) if file.isatty() else rows
+        atomic.write_rows(file, shown)
+
+
+def _shown(value: str | float) -> str | float:
+    return value.translate(BREAKS) if isinstance(value, str) else value
+
+
+def _in_sheet(value: str | float) -> str | float:
+    return naming.cell(value) if isinstance(value, str) else value
 
 
 def _write_sheet(rows: Iterable[Row], output: Path) -> None:
     import openpyxl
 
     book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet(output.stem[:MOST_TITLE])
+    sheet = book.create_sheet(NOT_IN_TITLE.sub("_", naming.visible(output.stem))[:MOST_TITLE])
     sheet.freeze_panes = "A2"
     try:
         for number, row in enumerate(rows, start=1):
             if number > MOST_ROWS:
                 expected = f"at most {MOST_ROWS - 1:,} predictions, as many as a sheet holds"
                 raise InputError(output, expected, "more", "--output predictions.csv --excel")
-            sheet.append([_cell(value) for value in row])
+            sheet.append([_in_sheet(value) for value in row])
     finally:
         sheet.close()
     with atomic.writing(output) as part:
         book.save(part)
-
-
-def _cell(value: str | float) -> str | float:
-    """Return a value that any table can hold and no spreadsheet computes."""
-    if not isinstance(value, str):
-        return value
-    text = atomic.printable(value)
-    return atomic.literal(NOT_IN_XML.sub(lambda match: f"\\x{ord(match[0]):02x}", text))
 
 
 @contextlib.contextmanager

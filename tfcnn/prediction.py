@@ -202,7 +202,7 @@ class Predictor:
         given = list(paths)
         images = expand(given, note, self.run.ignore)
         self.expect(len(images))
-        group_of = membership.reader(self.run, given)
+        group_of = membership.reader(self.run, given, (image.path for image in images))
         has_groups = any(group_of(image.path) for image in images)
         return Stream(self._stream(iter(images), group_of), has_groups)
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfcnn import naming
 from tfcnn.progress import Reporter
 
 __all__ = [
@@ -68,7 +69,7 @@ def write_details(text: str) -> Path:
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
+        file.write(naming.visible(text, is_one_line=False))
     return path
 
 
@@ -109,7 +110,7 @@ def write_log(text: str) -> None:
     """Add a line to the log, where that can be written."""
     log = _opened()
     try:
-        os.write(log, f"{text}\n".encode(errors="replace"))
+        os.write(log, f"{naming.visible(text, is_one_line=False)}\n".encode())
     finally:
         os.close(log)
 

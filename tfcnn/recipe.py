@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from tfcnn import atomic, files
+from tfcnn import atomic, files, naming
 from tfcnn.errors import InputError
 from tfcnn.schema import (
     Augment,
@@ -89,7 +89,7 @@ def for_folder(folder: Path) -> Recipe:
         shown = atomic.printable(str(folder))
         raise InputError(shown, "a name in UTF-8", "other bytes", "renaming the folder")
     settings = load("folder").model_dump()
-    settings["name"] = folder.resolve().name
+    settings["name"] = naming.as_folder_name(folder.resolve().name)
     settings["data"]["source"] = root
     return parse(settings, subject=str(folder))
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tfcnn import files
+from tfcnn import files, naming
 from tfcnn.errors import CheckError, InputError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def read_rows(
     """
     try:
         text = _content(path).decode("utf-8")
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        lines = naming.from_cells(csv.reader(io.StringIO(text, newline=""), strict=True))
     except OSError as error:
         raise InputError(path, expected, error.strerror or str(error), hint) from error
     except (ValueError, csv.Error) as error:

@@ -1,6 +1,7 @@
 """The run folder: all that is needed to use a trained model, and to know how it came about."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfcnn import atomic, datasets, interrupts, records
+from tfcnn import atomic, datasets, interrupts, naming, records
 from tfcnn.decode import Decoder
 from tfcnn.errors import CheckError, InputError, did_you_mean
 from tfcnn.records import sha256_of
@@ -182,8 +183,13 @@ def folder_of(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if name_or_path in ("", ".", "..") or name_or_path.startswith("-"):
         raise InputError("--run", "a name or a path", repr(name_or_path), "--run my-run")
-    is_path = len(path.parts) > 1 or _must_be_path(name_or_path)
-    return path.expanduser() if is_path else models_home() / name_or_path
+    if len(path.parts) > 1 or _must_be_path(name_or_path):
+        return path.expanduser()
+    if not naming.is_folder_name(name_or_path):
+        expected = "the name of one folder, or a path"
+        hint = f"--run {shlex.quote(naming.as_folder_name(name_or_path))}"
+        raise InputError("--run", expected, repr(name_or_path[:80]), hint)
+    return models_home() / name_or_path
 
 
 def _must_be_path(text: str) -> bool:
@@ -310,18 +316,19 @@ def _trained_on(images: Path) -> list[Path]:
     Raises:
         InputError: if it is not clear which one is meant.
     """
-    named = models_home() / images.name
-    sources = {name: source_of(models_home() / name) for name in (*names(), images.name)}
-    of_these = [name for name, source in sources.items() if source and _root(source) == images]
-    if images.name in of_these:
+    name = naming.as_folder_name(images.name)
+    named = models_home() / name
+    sources = {one: source_of(models_home() / one) for one in (*names(), name)}
+    of_these = [one for one, source in sources.items() if source and _root(source) == images]
+    if name in of_these:
         return [named]
     if len(of_these) > 1:
         received = f"{len(of_these)} ({', '.join(of_these)})"
         raise InputError(images, "one run of these images", received, "the name of one")
-    if not of_these and sources[images.name] is not None:
+    if not of_these and sources[name] is not None:
         expected, received = f"a run of {images}", f"{named}, a run of {sources[images.name]}"
-        raise InputError(images, expected, received, f"{images.name}, if that is meant")
-    return [models_home() / name for name in of_these] or [named]
+        raise InputError(images, expected, received, f"{name}, if that is meant")
+    return [models_home() / one for one in of_these] or [named]
 
 
 def open_run(name_or_path: str | Path) -> Run:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tfcnn import naming
 from tfcnn.decode import Background, Fit
 
 __all__ = [
@@ -275,3 +276,13 @@ class Recipe(_Section):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _is_folder_name(cls, value: str) -> str:
+        if not naming.is_folder_name(value):
+            raise ValueError(
+                f"expected the name of one folder, which the run gets in models/; received "
+                f"{value[:80]!r}; try {naming.as_folder_name(value)[:80]}, and --run for a path"
+            )
+        return value

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from tfcnn import files
+from tfcnn import files, naming
 from tfcnn.errors import InputError
 
 __all__ = ["Table", "by_path", "is_missing", "read"]
@@ -148,7 +148,8 @@ class _Index:
     def find(self, name: str) -> tuple[list[str], bool]:
         """Return the images that a name may mean, and whether the whole name fits them."""
         plain = name.strip().replace("\\", "/").removeprefix(self.root).removeprefix("./")
-        for given in (name, plain):
+        # a table that a person wrote may hold the name of a file that looks like a cell of ours
+        for given in (name, plain, naming.cell(name), naming.cell(plain)):
             if given in self.exact:
                 return [given], True
         key = _key(plain)
@@ -220,4 +221,5 @@ def _lines(text: str, wanted: set[str]) -> list[list[str]]:
         return max(((len(wanted & names), len(names)) for names in headers), default=(0, 0))
 
     best = max(SEPARATORS, key=score)
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=best, strict=False))
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=best, strict=False)
+    return naming.from_cells(lines)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console as RichConsole
+from rich.console import RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tfcnn import interrupts
+from tfcnn import interrupts, naming
 from tfcnn.progress import Reporter
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tfcnn.labels import Suspects
 
 __all__ = [
+    "Console",
     "TerminalReporter",
     "conclude",
     "percent",
@@ -43,6 +45,17 @@ __all__ = [
 
 
 MOST_CLASSES = 10
+
+
+class Console(RichConsole):
+    """A console on which a name is what it is: no markup, no emoji, no control of the terminal."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"highlight": False, "markup": False, "emoji": False, **options})
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text as it is shown, in a line, a table or a title."""
+        return super().render_str(naming.visible(text), **options)
 
 
 class _Where(ProgressColumn):
@@ -63,7 +76,7 @@ class TerminalReporter(Reporter):
     """Shows stages as progress bars and epochs as lines, on stderr."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, markup=False)
+        self.console = Console(stderr=True)
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -88,7 +101,7 @@ class TerminalReporter(Reporter):
         """Replace the bar by one for this stage."""
         interrupts.check()
         self._end()
-        task = self._task = self._bars.add_task(text, total=None)
+        task = self._task = self._bars.add_task(naming.visible(text), total=None)
         self._bars.refresh()  # at once: while TensorFlow starts, nothing gets through
 
         def update(done: int, total: int | None) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tfcnn import naming
+
 if TYPE_CHECKING:
     from tfcnn.runs import Run
 
@@ -20,6 +22,7 @@ __all__ = [
     "Settings",
     "end_if_unanswered",
     "opened_run",
+    "say",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -41,6 +44,11 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Start an unfinished run ag
 GroupCsv = Annotated[str | None, typer.Option(help="CSV with columns path,group.")]
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print a line in which nothing acts on the terminal."""
+    typer.echo(naming.visible(text), err=err)
+
+
 def end_if_unanswered(unreadable: int, no_answer: int, total: int) -> None:
     """Say how many images could not be read, or got no answer, and exit with 3 if any."""
     if unreadable:
@@ -58,5 +66,5 @@ def opened_run(name: str) -> "Run":
 
     run = api.load(name)
     if run.caution:
-        typer.echo(f"note: {run.caution}", err=True)
+        say(f"note: {run.caution}", err=True)
     return run

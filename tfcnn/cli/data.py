@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from tfcnn.cli.app import app
-from tfcnn.cli.arguments import Json, Settings
+from tfcnn.cli.arguments import Json, Settings, say
 from tfcnn.cli.shorts import DATA, with_shorts
 from tfcnn.records import to_json
 
@@ -43,7 +42,7 @@ def download(
         typer.echo(to_json(rows))
         return
     for row in rows:
-        typer.echo(f"{row['name']}: {row['images']:,} images in {row['folder']}")
+        say(f"{row['name']}: {row['images']:,} images in {row['folder']}")
 
 
 @app.command(epilog="Example: tfcnn check cells/ --group-regex '^(P[0-9]+)'")
@@ -66,7 +65,7 @@ def check(
         typer.echo(to_json(found.to_dict()))
     else:
         for line in found.lines():
-            typer.echo(line)
+            say(line)
     if found.is_blocking:
         raise typer.Exit(3)
 
@@ -106,19 +105,20 @@ def clean(
         typer.echo(to_json({"dry_run": dry_run, **found.to_dict()}))
         return
     for line in found.lines(dry_run):
-        typer.echo(line)
+        say(line)
 
 
 @app.command(name="list")
 def list_(as_json: Json = False) -> None:
     """List data sets, networks, recipes and runs."""
     from tfcnn import inventory
+    from tfcnn.terminal import Console
 
     found = inventory.take()
     if as_json:
         typer.echo(to_json(found))
         return
-    inventory.show(found, Console(highlight=False, markup=False))
+    inventory.show(found, Console())
 
 
 @app.command(epilog="Example: tfcnn kernel photo.jpg --kernel sharpen")
@@ -136,4 +136,7 @@ def kernel(
     from tfcnn.kernel import apply_to_file
 
     path = apply_to_file(image, kernel, output, stride=stride, padding=padding)
-    typer.echo(to_json({"image": str(path)}) if as_json else str(path))
+    if as_json:
+        typer.echo(to_json({"image": str(path)}))
+    else:
+        say(str(path))

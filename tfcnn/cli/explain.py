@@ -7,7 +7,7 @@ import typer
 
 from tfcnn import api
 from tfcnn.cli.app import app
-from tfcnn.cli.arguments import Json, Paths, RunArgument, end_if_unanswered, opened_run
+from tfcnn.cli.arguments import Json, Paths, RunArgument, end_if_unanswered, opened_run, say
 from tfcnn.records import to_json
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ def explain(
     else:
         for one in found.explanations:
             if not one.flag:
-                typer.echo(_line(one, found.thing))
-        typer.echo(f"Pictures: {folder}   Figures: {folder / 'explanations.csv'}")
+                say(_line(one, found.thing))
+        say(f"Pictures: {folder}   Figures: {folder / 'explanations.csv'}")
         for line in found.lines():
-            typer.echo(line)
+            say(line)
     for one in (*found.unreadable, *found.no_answer):
-        typer.echo(f"{one.path}: {one.reason}", err=True)
+        say(f"{one.path}: {one.reason}", err=True)
     end_if_unanswered(len(found.unreadable), len(found.no_answer), len(found.explanations))
 
 

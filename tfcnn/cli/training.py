@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from tfcnn import api
 from tfcnn.cli.app import app
@@ -34,7 +33,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, calibrate, and score once on unseen groups."""
-    from tfcnn.terminal import TerminalReporter, conclude
+    from tfcnn.terminal import Console, TerminalReporter, conclude
 
     if resume and fresh:
         raise InputError("train", "--resume or --fresh", "both", "one of them")
@@ -53,7 +52,7 @@ def train(
     if as_json:
         typer.echo(to_json({"run": str(made.path), **report.to_dict()}))
         return
-    console = Console(highlight=False, markup=False)
+    console = Console()
     conclude(report, console, ("Run", made.path), ("Report", made.path / "report.html"))
 
 
@@ -71,7 +70,7 @@ def crossval(
     as_json: Json = False,
 ) -> None:
     """Train once per fold, so that every image is predicted by a model of other groups."""
-    from tfcnn.terminal import TerminalReporter, conclude, show_folds
+    from tfcnn.terminal import Console, TerminalReporter, conclude, show_folds
 
     if resume and fresh:
         raise InputError("crossval", "--resume or --fresh", "both", "one of them")
@@ -83,6 +82,6 @@ def crossval(
     if as_json:
         typer.echo(to_json({"run": str(summary.path), **summary.to_dict()}))
         return
-    console, path = Console(highlight=False, markup=False), summary.path
+    console, path = Console(), summary.path
     show_folds(summary, console)
     conclude(summary, console, ("Runs", path), ("Out-of-fold", path / "predictions.csv"))

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from tfcnn import api
 from tfcnn.cli.app import app
@@ -15,6 +14,7 @@ from tfcnn.cli.arguments import (
     RunArgument,
     end_if_unanswered,
     opened_run,
+    say,
 )
 from tfcnn.errors import InputError
 from tfcnn.records import to_json
@@ -46,7 +46,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
-    from tfcnn.terminal import conclude, show_confusion, show_groups, show_metrics
+    from tfcnn.terminal import Console, conclude, show_confusion, show_groups, show_metrics
 
     opened = opened_run(run)
     report = api.evaluate(
@@ -71,7 +71,7 @@ def evaluate(
         content["splits"] = {name: content["splits"][name] for name in shown}
         typer.echo(to_json(content))
         return
-    console = Console(highlight=False, markup=False)
+    console = Console()
     for name in shown:
         show_metrics(report, name, console)
         show_confusion(report, name, opened.class_names, console)
@@ -97,7 +97,7 @@ def threshold(
     as_json: Json = False,
 ) -> None:
     """Choose a run's threshold anew on val, without training; its report follows."""
-    from tfcnn.terminal import conclude, show_threshold
+    from tfcnn.terminal import Console, conclude, show_threshold
 
     changed = api.set_threshold(
         opened_run(run),
@@ -109,7 +109,7 @@ def threshold(
     if as_json:
         typer.echo(to_json(changed.to_dict()))
         return
-    console = Console(highlight=False, markup=False)
+    console = Console()
     show_threshold(changed, console)
     path = changed.run.path
     conclude(changed.report, console, ("Run", path), ("Report", path / "report.html"))
@@ -122,13 +122,13 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs on the images that both were tested on."""
-    from tfcnn.terminal import conclude, show_comparison
+    from tfcnn.terminal import Console, conclude, show_comparison
 
     found = api.compare(opened_run(first), opened_run(second))
     if as_json:
         typer.echo(to_json(found.to_dict()))
         return
-    console = Console(highlight=False, markup=False)
+    console = Console()
     show_comparison(found, console)
     conclude(found, console)
 
@@ -171,7 +171,7 @@ def predict(
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    say(text, err=True)
 
 
 def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
@@ -180,7 +180,7 @@ def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
 
     with TerminalReporter() as reporter:
         count = write_overlays(explainer, paths, folder, reporter.stage("explaining"))
-    typer.echo(f"{count:,} pictures in {folder}", err=True)
+    say(f"{count:,} pictures in {folder}", err=True)
 
 
 @app.command()
@@ -190,7 +190,10 @@ def report(run: RunArgument, as_json: Json = False) -> None:
 
     path = page.write(opened_run(run).path)
     content: dict[str, Any] = {"report": str(path)}
-    typer.echo(to_json(content) if as_json else str(path))
+    if as_json:
+        typer.echo(to_json(content))
+    else:
+        say(str(path))
 
 
 @app.command(epilog="Example: tfcnn crossval malaria, then tfcnn labels malaria")
@@ -200,12 +203,12 @@ def labels(
     as_json: Json = False,
 ) -> None:
     """Rank suspected label errors by what models of other groups say; needs `crossval`."""
-    from tfcnn.terminal import show_suspects
+    from tfcnn.terminal import Console, show_suspects
 
     found = api.label_errors(run, top=top)
     if as_json:
         typer.echo(to_json(found.to_dict(top)))
         return
-    show_suspects(found, Console(highlight=False, markup=False), limit=min(top, 10))
-    typer.echo(f"All: {found.path / 'labels.csv'}   To look at: {found.path / 'labels.html'}")
-    typer.echo(found.sentence)
+    show_suspects(found, Console(), limit=min(top, 10))
+    say(f"All: {found.path / 'labels.csv'}   To look at: {found.path / 'labels.html'}")
+    say(found.sentence)

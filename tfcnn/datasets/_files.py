@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import combinations
 from pathlib import Path, PurePath
 
-from tfcnn import atomic
+from tfcnn import atomic, naming
 from tfcnn.decode import HEAD_BYTES, is_picture
 
 __all__ = [
@@ -215,6 +215,8 @@ def kinds(names: Iterable[str], head: Callable[[str], bytes]) -> dict[str, str]:
     images = set(stems.values())
     masks = []
     for name, stem in stems.items():
+        if len(stem) > naming.LONGEST_NAME:  # in an archive only: it takes the square of that
+            continue
         matches = (pattern.fullmatch(stem) for pattern in (MASK_STEM, MASK_FIRST))
         if any(match and match[1] in images for match in matches):
             masks.append(name)

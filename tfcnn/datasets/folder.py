@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfcnn import atomic, datasets, files
+from tfcnn import atomic, datasets, files, naming
 from tfcnn.datasets import LeftOut, Source, _files, _layout, data_home
 from tfcnn.datasets._files import is_image_name
 from tfcnn.datasets._layout import LayoutError
@@ -87,7 +87,7 @@ def open_folder(
     source = open_source(
         root,
         name=name,
-        store=data_home() / "folders" / f"{name}-{key}",
+        store=data_home() / "folders" / f"{naming.as_folder_name(name)}-{key}",
         ignore=ignore,
         group_from=group_from,
         is_ruled=is_ruled,

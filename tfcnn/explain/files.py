@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import atomic
+from tfcnn import atomic, naming
 from tfcnn.errors import InputError
 from tfcnn.explain.cam import METHODS, answered
 from tfcnn.explain.explainer import Explainer, feature_maps
@@ -128,13 +128,12 @@ def write_table(folder: Path, explanations: Iterable[Explanation]) -> Path:
         peak = one.peak or (None, None)
         numbers = [one.prob, *peak, one.outside_share, one.outside_area]
         cells = ["" if number is None else f"{number:.6g}" for number in numbers]
-        names = [atomic.literal(text) for text in (one.path, one.explained, one.picture)]
-        rows.append([*names[:2], *cells, names[2], one.flag])
+        rows.append([one.path, one.explained, *cells, one.picture, one.flag])
     header = ["path", "explained", "prob", "peak_height", "peak_width", "outside_share",
               "outside_area", "picture", "flag"]  # fmt: skip
     target = folder / TABLE
     try:
-        atomic.write_text(target, atomic.printable(atomic.csv_text(header, rows)))
+        atomic.write_text(target, atomic.csv_text(header, rows))
     except OSError as error:
         raise _unwritable(target, error) from error
     return target
@@ -219,7 +218,7 @@ def _write_features(target: Path, one: Readable, explainer: Explainer) -> None:
 def _caption(explanation: Explanation, explainer: Explainer) -> str:
     height, width = explainer.cell
     lines = [
-        f"{explanation.explained} {100 * (explanation.prob or 0):.1f} %",
+        f"{naming.visible(explanation.explained)} {100 * (explanation.prob or 0):.1f} %",
         f"{METHODS[explainer.method].title} at {explainer.layer}, "
         f"squares of {height:.0f} x {width:.0f} of {explainer.shape[0]} x {explainer.shape[1]} px",
     ]

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import sampling
+from tfcnn import naming, sampling
 from tfcnn.decode import Decoder, Pixels, UnreadableImageError
 from tfcnn.prediction import Image, expand
 
 __all__ = ["Readable", "Unreadable", "listed", "read", "sample"]
 
 BATCH_SIZE = 32
+LONGEST_STEM = naming.LONGEST_NAME - len("-99999.features.png")  # bytes
 PICTURE_PX = 256  # the shorter side of a picture is at least this; small images are enlarged
 
 
@@ -55,7 +56,7 @@ def listed(
                 inside = str(Path(image.path).relative_to(Path(path)))
             # a member of an archive may be called ../x or /x
             parts = [part for part in Path(inside).parts if part not in ("..", "/", "\\")]
-            name = Path(*parts)
+            name = Path(*(naming.shortened(part, LONGEST_STEM) for part in parts))
             stem = name.with_suffix("") if name.suffix.lower() == ".png" else name
             free, number = stem, 1
             while str(free).casefold() in taken:

@@ -1,6 +1,7 @@
 """Pictures of maps, filters and feature maps."""
 
 import math
+import warnings
 from typing import Any
 
 import matplotlib
@@ -9,6 +10,8 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
+
+from tfcnn import naming
 
 __all__ = ["beside", "feature_sheet", "filter_sheet", "overlay", "save_figure"]
 
@@ -133,7 +136,9 @@ def feature_sheet(image: Pixels, features: dict[str, Floats], title: str) -> Fig
 def save_figure(figure: Figure, path: Any) -> None:
     """Write a figure as a PNG."""
     FigureCanvasAgg(figure)
-    figure.savefig(path, format="png")
+    with warnings.catch_warnings():  # a sign that its font lacks is drawn as a box
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(path, format="png")
 
 
 def _sheet(rows: list[int], margin: float, title: str) -> tuple[Figure, list[Any]]:
@@ -146,8 +151,8 @@ def _sheet(rows: list[int], margin: float, title: str) -> tuple[Figure, list[Any
         left=margin / width, right=1 - 0.1 / width, top=1 - 0.55 / height, bottom=0.1 / height,
     )  # fmt: skip
     figure.text(
-        0.1 / width, 1 - 0.1 / height, title, va="top", fontsize=11, fontweight="bold", color=INK,
-        parse_math=False,  # a $ in a name is a $
+        0.1 / width, 1 - 0.1 / height, naming.visible(title), va="top", fontsize=11,
+        fontweight="bold", color=INK, parse_math=False,  # a $ in a name is a $
     )  # fmt: skip
     axes = [figure.add_subplot(grid[row]) for row in range(len(rows))]
     for axis in axes:

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tfcnn import atomic, records, runs
+from tfcnn import atomic, naming, records, runs
 from tfcnn.errors import InputError
 from tfcnn.report import answers, content, exhibits, figures, matrix, model_card, plots, siblings
 from tfcnn.report.content import Content
@@ -59,12 +59,19 @@ def environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("tfcnn", "report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     templates.filters |= {"percent": percent, "number": number, "seconds": seconds}
     templates.globals |= {"colours": plots.COLOURS, "dark": plots.DARK}
     return templates
+
+
+def _shown(value: Any) -> Any:
+    """Return a value that turns no letters of the page around it; tabs and line ends stay."""
+    is_ours = not isinstance(value, str) or isinstance(value, Markup)
+    return value if is_ours else naming.visible(value, is_one_line=False)
 
 
 def percent(share: float, sign: str = f"{NO_BREAK}%") -> str:

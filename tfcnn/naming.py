@@ -1,0 +1,107 @@
+"""Names that others chose (files, classes, groups, runs): how they are shown, stored and used.
+
+A name may hold what acts on a terminal, turns the order of letters, or is a formula to a
+spreadsheet. It is shown with escapes, and stored so that it can be read back as it was.
+"""
+
+import re
+from collections.abc import Iterable
+
+__all__ = [
+    "as_folder_name",
+    "cell",
+    "from_cell",
+    "from_cells",
+    "is_folder_name",
+    "shortened",
+    "visible",
+]
+
+# controls but tab and line ends; Unicode's line separators and Bidi_Control; what no UTF-8 or XML
+# file can hold
+HIDDEN = (
+    r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    r"\ud800-\udfff\ufffe\uffff"
+)
+IS_HIDDEN = re.compile(f"[{HIDDEN}]")
+IS_HIDDEN_OR_BREAK = re.compile(rf"[{HIDDEN}\t\n\r]")
+# a backslash that would be read as an escape is itself one
+IN_CELL = re.compile(rf"[{HIDDEN}]|\\(?=x[0-9a-f]{{2}}|u[0-9a-f]{{4}})")
+ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))")
+BREAKS = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+APOSTROPHE_BEFORE = frozenset("=+-@＝＋－＠\t\r\n'")
+LONGEST_NAME = 255  # bytes that a file system takes
+LONGEST_FOLDER = 200  # what is set behind, such as -crossval and a time, needs room
+
+
+def visible(text: str, *, is_one_line: bool = True) -> str:
+    r"""Return a text for a person to read, with an escape for each sign that is none: `\x1b`.
+
+    Args:
+        text: any.
+        is_one_line: whether tabs and line ends are escaped too.
+    """
+    pattern = IS_HIDDEN_OR_BREAK if is_one_line else IS_HIDDEN
+    return pattern.sub(lambda match: BREAKS.get(match[0]) or _escaped(match[0]), text)
+
+
+def cell(text: str) -> str:
+    r"""Return a text as a table holds it, from which `from_cell` gives it back.
+
+    Controls and the like are escapes, `\x1b`. What a spreadsheet would take for a formula gets an
+    apostrophe in front, and so does what begins with one: whoever takes away an apostrophe from the
+    begin of each cell that has one, gets every text back.
+
+    Reference:
+        OWASP, "CSV injection": = + - @, their full-width forms, tab and line ends at the begin of
+        a cell.
+    """
+    plain = IN_CELL.sub(lambda match: _escaped(match[0]), text)
+    return f"'{plain}" if plain[:1] in APOSTROPHE_BEFORE else plain
+
+
+def from_cell(text: str) -> str:
+    """Return the text that `cell` made a cell of."""
+    is_set = text[:1] == "'" and text[1:2] in APOSTROPHE_BEFORE
+    plain = text[1:] if is_set else text
+    return ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), plain)
+
+
+def from_cells(lines: Iterable[list[str]]) -> list[list[str]]:
+    """Return the texts of a table's cells.
+
+    Where `cell` would not have made all of them, they are texts as they are: earlier versions and
+    other programs write names so.
+    """
+    written = list(lines)
+    if not any(text[:1] == "'" or "\\" in text for line in written for text in line):
+        return written
+    read = [[*map(from_cell, line)] for line in written]
+    is_ours = read == written or written == [[*map(cell, line)] for line in read]
+    return read if is_ours else written
+
+
+def is_folder_name(name: str) -> bool:
+    """Say whether a new folder may be called so, and nothing but that one folder is meant."""
+    return name != "" and name == as_folder_name(name)
+
+
+def as_folder_name(name: str) -> str:
+    r"""Return a name that a new folder may have, the given one where it may.
+
+    It is seen as it is written, holds no `/` or `\`, begins with no `.`, `-`, `~` or space, as
+    hidden files, options and homes do, and has at most 200 bytes.
+    """
+    plain = re.sub(r"[/\\]", "_", IS_HIDDEN_OR_BREAK.sub("_", name)).lstrip(".-~ ")
+    return shortened(plain, LONGEST_FOLDER).rstrip() or "images"
+
+
+def shortened(name: str, most: int) -> str:
+    """Return a name cut to so many bytes of UTF-8, between two letters."""
+    data = name.encode(errors="replace")
+    return name if len(data) <= most else data[:most].decode(errors="ignore")
+
+
+def _escaped(sign: str) -> str:
+    number = ord(sign)
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
