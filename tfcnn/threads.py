@@ -64,12 +64,14 @@ def sharing_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        if _own.claimed >= LARGE_BYTES:
+        claimed = _own.claimed
+        del _own.claimed
+        if claimed >= LARGE_BYTES:
             _give_back()
-        with _taken:
-            _taken_bytes -= _own.claimed
-            del _own.claimed
-            _taken.notify_all()
+        if claimed:
+            with _taken:
+                _taken_bytes -= claimed
+                _taken.notify_all()
 
 
 def _give_back() -> None:

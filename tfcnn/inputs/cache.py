@@ -259,7 +259,8 @@ def _fill(
         _reserve(part, _sums.size_bytes(len(rows)))
 
         def keep(i: int, pixels: Pixels) -> None:
-            images[i], sums[i] = pixels, _sums.of_row(pixels, rows[i].sha256)
+            images[i] = pixels
+            sums[i] = _sums.of_row(np.ascontiguousarray(pixels).data, rows[i].sha256)
 
         unknown = []
         for i, row in enumerate(rows):
