@@ -178,10 +178,26 @@ def _read(run: Run) -> Report:
     try:
         if "baseline" not in own:  # a run from before it was written
             own["baseline"] = _baseline(run, own.get("confusion", {}))
-        return Report(**own, facts=content)
-    except TypeError as error:
-        path, received = run.path / "report.json", str(error).partition("__() ")[2]
+        report = Report(**own, facts=content)
+        _look_through(report, run)
+        return report
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError) as error:
+        path, received = run.path / "report.json", str(error).rpartition("__() ")[2]
+        received = f"no {received}" if isinstance(error, KeyError) else received
         raise InputError(path, "the report of a run", received, runs.HINT) from error
+
+
+def _look_through(report: Report, run: Run) -> None:
+    """Read what commands show of a report, so that one without it is refused by its name."""
+    size = len(run.class_names)
+    for split in report.splits:
+        _ = report.lines(split), report.remarks(split)
+        _ = report.counts[split]["images"] + report.counts[split]["groups"]
+        for row in report.groups[split]:
+            _ = row["group"], row["images"], row["per_class"].items(), row["errors"]
+            _ = float(row["accuracy"])
+        if [len(row) for row in report.confusion[split]] != [size] * size:
+            raise ValueError(f"a confusion matrix of {split} for other classes")
 
 
 def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
