@@ -19,12 +19,18 @@ from test_naming import NASTY
 import tfcnn
 from tfcnn import naming, output, recipe, runs
 from tfcnn.errors import InputError
+from tfcnn.progress import Reporter
 from tfcnn.terminal import Console, TerminalReporter, conclude
 
 CLASSES = ("=cmd|' -C calc'!A0\x1b[31m<script>$x$", "'q\r\n\"u,[bold]\u202e;")
 GROUPS = ("=g\x1b[1m", "g\r", "'g", '"g,', "@g\n", "-g", "\u202eg", "\tg", r"\x1b", "g:smile:")
 FILES = [name for name in NASTY if "/" not in name and "\udcff" not in name]
 ENDS = ("=", "+", "-", "@", "＝", "\t", "\r", "\n")
+
+SETTINGS = (
+    "train.epochs=1", "train.batch_size=8", "data.image_size=16", "train.precision=float32",
+    "data.group_regex=~((?s:.*))~", recipe.assign("data.positive", CLASSES[0]),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +54,10 @@ def cells(tmp_path_factory) -> Path:
 def learnt(cells, tmp_path_factory) -> Path:
     """A run and a cross-validation of these; returns the home of both."""
     home = tmp_path_factory.mktemp("home")
-    settings = ["train.epochs=1", "train.batch_size=8", "data.image_size=16",
-                "data.group_regex=~((?s:.*))~", "train.precision=float32",
-                recipe.assign("data.positive", CLASSES[0])]  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFCNN_HOME", str(home))
-        tfcnn.train(cells, settings=settings)
-        tfcnn.crossval(cells, folds=2, settings=settings)
+        tfcnn.train(cells, settings=SETTINGS)
+        tfcnn.crossval(cells, folds=2, settings=SETTINGS)
         tfcnn.label_errors("cells")
     return home
 
@@ -208,6 +211,21 @@ def test_a_name_that_is_typed_is_that_of_one_folder(name):
     with pytest.raises(InputError, match="--run: expected the name of one folder, or a path"):
         runs.folder_of(name)
     assert runs.folder_of("a/b") == Path("a/b"), "a path is one"
+    longest = recipe.for_folder(Path("/", "x" * 250)).name
+    assert runs.folder_of(f"{longest}-by-image-crossval").parent == runs.models_home()
+
+
+def test_a_training_that_was_cut_goes_on(cells, home):
+    class Cut(Reporter):
+        def epoch(self, *_):
+            raise KeyboardInterrupt
+
+    settings = [*SETTINGS, "train.epochs=2"]
+    with pytest.raises(KeyboardInterrupt):
+        tfcnn.train(cells, settings=settings, reporter=Cut())
+    run = tfcnn.train(cells, settings=settings, resume=True)
+    assert run.class_names == tuple(sorted(CLASSES))
+    assert {row["group"] for row in rows_of(run.path / "split.csv")} == {*GROUPS}
 
 
 @pytest.mark.parametrize("name", [".cells", "-cells", "~cells", "ce\x1bll\ns", "c\\x", "x" * 250])

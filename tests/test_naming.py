@@ -72,6 +72,9 @@ def test_a_table_by_hand_may_hold_names_that_look_like_our_cells(tmp_path):
     path.write_text(ours)
     table = tables.read(path, ("path", "group"), "a header")
     assert tables.by_path(table, "group", paths, tmp_path)[0].keys() == {*paths}
+    path.write_text(ours.replace("'=b", "=b"))  # a row by hand
+    table = tables.read(path, ("path", "group"), "a header")
+    assert "=b.png" in tables.by_path(table, "group", paths, tmp_path)[0]
 
 
 def test_an_escape_in_a_table_of_an_earlier_version_is_a_name(tmp_path):
@@ -104,7 +107,7 @@ def test_what_is_shown_is_one_line_and_does_nothing(text):
         "O'Brien & co",
         "細胞",
         "=x",
-        200 * "x",
+        180 * "x",
     ],
 )
 def test_a_folder_may_be_called_so(name):
@@ -114,7 +117,7 @@ def test_a_folder_may_be_called_so(name):
 @pytest.mark.parametrize(
     "name",
     ["", ".", "..", "../x", "/tmp/x", "a/b", "a\\b", "~", "~root", "-rf", ".hidden", " x", "x ",
-     "a\nb", "a\x1b[0m", "a\u202eb", "a\0b", "x" * 201, "ä" * 101, "\udcff"],
+     "a\nb", "a\x1b[0m", "a\u202eb", "a\0b", "x" * 181, "ä" * 91, "\udcff"],
 )  # fmt: skip
 def test_a_folder_may_not_be_called_so(name):
     other = naming.as_folder_name(name)

@@ -31,7 +31,8 @@ ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))")
 BREAKS = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 APOSTROPHE_BEFORE = frozenset("=+-@＝＋－＠\t\r\n'")
 LONGEST_NAME = 255  # bytes that a file system takes
-LONGEST_FOLDER = 200  # what is set behind, such as -crossval and a time, needs room
+# what is set behind needs room: the time at which a run was retired; -by-image-crossval
+LONGEST_FOLDER, LONGEST_RECIPE = 200, 180
 
 
 def visible(text: str, *, is_one_line: bool = True) -> str:
@@ -81,19 +82,19 @@ def from_cells(lines: Iterable[list[str]]) -> list[list[str]]:
     return read if is_ours else written
 
 
-def is_folder_name(name: str) -> bool:
+def is_folder_name(name: str, most: int = LONGEST_RECIPE) -> bool:
     """Say whether a new folder may be called so, and nothing but that one folder is meant."""
-    return name != "" and name == as_folder_name(name)
+    return name != "" and name == as_folder_name(name, most)
 
 
-def as_folder_name(name: str) -> str:
+def as_folder_name(name: str, most: int = LONGEST_RECIPE) -> str:
     r"""Return a name that a new folder may have, the given one where it may.
 
     It is seen as it is written, holds no `/` or `\`, begins with no `.`, `-`, `~` or space, as
-    hidden files, options and homes do, and has at most 200 bytes.
+    hidden files, options and homes do, and has at most so many bytes.
     """
     plain = re.sub(r"[/\\]", "_", IS_HIDDEN_OR_BREAK.sub("_", name)).lstrip(".-~ ")
-    return shortened(plain, LONGEST_FOLDER).rstrip() or "images"
+    return shortened(plain, most).rstrip() or "images"
 
 
 def shortened(name: str, most: int) -> str:

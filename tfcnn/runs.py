@@ -185,7 +185,7 @@ def folder_of(name_or_path: str) -> Path:
         raise InputError("--run", "a name or a path", repr(name_or_path), "--run my-run")
     if len(path.parts) > 1 or _must_be_path(name_or_path):
         return path.expanduser()
-    if not naming.is_folder_name(name_or_path):
+    if not naming.is_folder_name(name_or_path, naming.LONGEST_FOLDER):
         expected = "the name of one folder, or a path"
         hint = f"--run {shlex.quote(naming.as_folder_name(name_or_path))}"
         raise InputError("--run", expected, repr(name_or_path[:80]), hint)

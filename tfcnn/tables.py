@@ -148,8 +148,8 @@ class _Index:
     def find(self, name: str) -> tuple[list[str], bool]:
         """Return the images that a name may mean, and whether the whole name fits them."""
         plain = name.strip().replace("\\", "/").removeprefix(self.root).removeprefix("./")
-        # a table that a person wrote may hold the name of a file that looks like a cell of ours
-        for given in (name, plain, naming.cell(name), naming.cell(plain)):
+        # a person may write a name that looks like a cell of ours, or add a row to a table of ours
+        for given in (name, plain, *(as_in(name) for as_in in (naming.cell, naming.from_cell))):
             if given in self.exact:
                 return [given], True
         key = _key(plain)
