@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from tfcnn import naming
 from tfcnn.evaluation import calibration
 from tfcnn.evaluation.calibration import Reliability
 from tfcnn.report import content, plots
@@ -24,11 +25,12 @@ def groups(made: Content) -> dict[str, Any]:
         return {}
     by_accuracy = sorted(rows, key=lambda row: (row["accuracy"], -row["images"], row["group"]))
     overall = made.report.splits[made.shown]["accuracy"]["value"]
+    named = [{**row, "group": naming.visible(row["group"])} for row in by_accuracy]
     names = made.run.class_names
     return {
         "count": len(rows),
         "drawn": min(len(rows), plots.MAX_GROUPS),
-        "svg": Markup(plots.groups(by_accuracy, overall)),
+        "svg": Markup(plots.groups(named, overall)),
         "lowest": by_accuracy[0],
         "highest": by_accuracy[-1],
         "rows": [row for row in rows[:MAX_GROUP_ROWS] if row["errors"]],
@@ -59,7 +61,7 @@ def reliability(made: Content) -> dict[str, Any]:
         scores = calibration.before_and_after(part.labels, raw, temperature, positive=positive)
     event = "predicted class right"
     if positive is not None:
-        event = f"share that is {made.run.class_names[positive]}"
+        event = f"share that is {naming.visible(made.run.class_names[positive])}"
     return {
         "svg": Markup(plots.reliability(after, event, before)),
         "event": event,

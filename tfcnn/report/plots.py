@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from tfcnn import naming
 from tfcnn.evaluation.calibration import Reliability
 
 __all__ = [
@@ -181,7 +180,7 @@ def reliability(curve: Reliability, event: str, before: Reliability | None = Non
             )  # fmt: skip
         _unit_axes(axes)
         axes.set_xlabel("stated probability")
-        axes.set_title(naming.visible(event), loc="left", fontsize="medium", fontweight="bold")
+        axes.set_title(event, loc="left", fontsize="medium", fontweight="bold")
         return _svg(figure, "reliability")
 
 
@@ -266,7 +265,6 @@ def _percent(value: float, _: Any = None) -> str:
 
 
 def _short(name: str) -> str:
-    name = naming.visible(name)
     return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
 
 
