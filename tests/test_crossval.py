@@ -111,6 +111,7 @@ def test_what_is_shown(finished):
 
 def test_json_is_the_summary(whole, monkeypatch):
     content = json.loads((whole / "summary.json").read_text())
+    assert set(content.pop("sha256")) == {"predictions.csv", "summary.json"}
     asked = {}
 
     def crossval(recipe: str, **options: object) -> Summary:
