@@ -123,3 +123,10 @@ def test_a_folder_may_not_be_called_so(name):
     other = naming.as_folder_name(name)
     assert not naming.is_folder_name(name)
     assert naming.is_folder_name(other) and set(other) & set(string.ascii_letters + "_äé")
+
+
+def test_a_number_below_zero_in_a_table_leaves_its_names_to_be_read_back():
+    lines = [["=a.png", "-1"], ["'b", "x\\y"]]
+    written = [[naming.cell(name), "-0.5"] for name, _ in lines]
+    written.append([naming.cell("-1"), "-1e-05"])
+    assert naming.from_cells(written) == [["=a.png", "-0.5"], ["'b", "-0.5"], ["-1", "-1e-05"]]

@@ -134,8 +134,11 @@ def _leftovers() -> list[Path]:
 
 def _changed(path: Path) -> float:
     """Return when a file, or the newest of all below a folder, changed, in seconds since 1970."""
-    inside = [] if path.is_symlink() else path.rglob("*")
-    return max(one.lstat().st_mtime for one in (path, *inside))
+    try:
+        inside = [] if path.is_symlink() else path.rglob("*")
+        return max(one.lstat().st_mtime for one in (path, *inside))
+    except FileNotFoundError:  # its process has finished it meanwhile
+        return time()
 
 
 def _checkpoints() -> list[Path]:

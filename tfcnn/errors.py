@@ -1,5 +1,6 @@
 """The errors a person can act on, each with the exit code it ends a command with."""
 
+import re
 from collections.abc import Iterable
 
 from tfcnn import naming
@@ -22,7 +23,7 @@ class TfcnnError(Exception):
     def __init__(self, subject: object, expected: str, received: str, hint: str) -> None:
         message = f"{subject}: expected {expected}; received {received}; try {hint}"
         # one line, and nothing that acts on a terminal, whatever a file's name or a library says
-        super().__init__(naming.visible(" ".join(message.split())))
+        super().__init__(naming.visible(re.sub(r"\s*[\r\n]\s*", " ", message)))
 
 
 class InputError(TfcnnError):

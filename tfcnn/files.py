@@ -27,7 +27,8 @@ __all__ = [
     "what",
 ]
 
-MAX_BYTES = 256 << 20  # of one image or table; photographs have 50 MB at most, without packing
+MAX_BYTES = 256 << 20  # of one table
+PIECE_BYTES = 1 << 20
 NOTHING, BROKEN, FOLDER = "no such file", "a link to nothing", "a folder"
 SPECIAL = (
     (stat.S_ISFIFO, "a named pipe (FIFO)"),
@@ -104,9 +105,10 @@ def read(path: Path, most: int | None = None) -> bytes:
     most = MAX_BYTES if most is None else most
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
-        content = file.read((size or most) + 1) if size <= most else b""
-        if size < len(content):  # a system file states 0 bytes, and another process may write on
-            content += file.read(most + 1 - len(content))
+        content = file.read(size + 1) if size <= most else b""
+        # a system file states 0 bytes, and another process may write on
+        while size < len(content) <= most and (piece := file.read(PIECE_BYTES)):
+            content += piece
     if size > most or len(content) > most:
         raise NotReadableError(path, too_large(max(size, len(content)), most))
     return content

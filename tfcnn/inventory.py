@@ -6,7 +6,6 @@ from rich.table import Table
 
 from tfcnn import architectures, datasets, runs
 from tfcnn.errors import TfcnnError
-from tfcnn.evaluation import out_of_fold
 from tfcnn.recipe import FOLDER as RECIPES
 from tfcnn.terminal import Console, percent
 
@@ -68,6 +67,8 @@ def _run(name: str) -> dict[str, Any]:
 
 def _crossval(name: str) -> dict[str, Any]:
     try:
+        from tfcnn.evaluation import out_of_fold  # late: most homes have none
+
         summary = out_of_fold.read(runs.models_home() / name)
         accuracy, result = summary["metrics"]["accuracy"]["mean"], summary["sentence"]
     except DAMAGE as error:

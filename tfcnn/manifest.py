@@ -326,8 +326,10 @@ def _remembered(path: Path) -> tuple[dict[str, Row], str]:
     """Return the rows that were written by path, and why none of them is believed, or ""."""
     try:
         data = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return {}, ""  # nothing is remembered yet
+    except OSError:
+        return {}, f"{path}: {FORGOTTEN}"
     text, _, last = data.removesuffix(b"\n").rpartition(b"\n")
     if last + b"\n" != _vow(text + b"\n"):
         return {}, f"{path}: {FORGOTTEN}"

@@ -6,6 +6,7 @@ spreadsheet. It is shown with escapes, and stored so that it can be read back as
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 
 __all__ = [
     "as_folder_name",
@@ -28,6 +29,7 @@ IS_HIDDEN_OR_BREAK = re.compile(rf"[{HIDDEN}\t\n\r]")
 # a backslash that would be read as an escape is itself one
 IN_CELL = re.compile(rf"[{HIDDEN}]|\\(?=x[0-9a-f]{{2}}|u[0-9a-f]{{4}})")
 ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))")
+NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?")  # which is no text, and stored as it is
 BREAKS = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 APOSTROPHE_BEFORE = frozenset("=+-@＝＋－＠\t\r\n'")
 LONGEST_NAME = 255  # bytes that a file system takes
@@ -78,8 +80,13 @@ def from_cells(lines: Iterable[list[str]]) -> list[list[str]]:
     if not any(text[:1] == "'" or "\\" in text for line in written for text in line):
         return written
     read = [[*map(from_cell, line)] for line in written]
-    is_ours = read == written or written == [[*map(cell, line)] for line in read]
+    pairs = zip(chain.from_iterable(written), chain.from_iterable(read), strict=True)
+    is_ours = all(_is_ours(*pair) for pair in pairs)
     return read if is_ours else written
+
+
+def _is_ours(written: str, read: str) -> bool:
+    return written == cell(read) or (written == read and NUMBER.fullmatch(read) is not None)
 
 
 def is_folder_name(name: str, most: int = LONGEST_RECIPE) -> bool:

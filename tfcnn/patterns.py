@@ -32,7 +32,7 @@ def search(regex: str, texts: Sequence[str], setting: str) -> list[str]:
         InputError: if it is no regular expression, or takes longer than 5 s and a second for each
             10,000 texts.
     """
-    from tfcnn.errors import InputError
+    from tfcnn.errors import InputError  # late, as in `_asked`: the process has nothing of tfcnn
 
     subject = f"{setting} {regex[:SHOWN]!r}"
     try:
@@ -52,14 +52,28 @@ def search(regex: str, texts: Sequence[str], setting: str) -> list[str]:
 
 def _asked(regex: str, texts: Sequence[str], seconds: float) -> list[str]:
     """Return what a process of its own finds, for fewer texts where its time was up."""
-    question = json.dumps({"regex": regex, "texts": list(texts), "seconds": seconds}).encode()
+    from tfcnn.errors import InputError
+
+    asked = {"regex": regex, "texts": list(texts), "seconds": seconds}
+    question = json.dumps(asked, allow_nan=False).encode()
     command, wait = [sys.executable, "-I", "-S", __file__], WAIT_FACTOR * seconds
     try:
         done = subprocess.run(
-            command, input=question, stdout=subprocess.PIPE, timeout=wait, check=True
+            command,
+            input=question,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # this process says what is wrong, and hears Ctrl-C
+            start_new_session=True,
+            timeout=wait,
+            check=True,
         )
     except subprocess.TimeoutExpired:
         return []
+    except (OSError, subprocess.CalledProcessError) as error:
+        hint = "a simpler one, such as ^(C\\d+)"
+        raise InputError(
+            f"{regex[:SHOWN]!r}", "a process that searches", str(error), hint
+        ) from error
     found: list[str] = json.loads(done.stdout)
     return found
 
@@ -82,7 +96,7 @@ def _answer() -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
     except TimeoutError:
         pass
-    json.dump(found, sys.stdout)
+    json.dump(found, sys.stdout, allow_nan=False)
 
 
 def _stop(*_: object) -> None:

@@ -326,7 +326,7 @@ def _trained_on(images: Path) -> list[Path]:
         received = f"{len(of_these)} ({', '.join(of_these)})"
         raise InputError(images, "one run of these images", received, "the name of one")
     if not of_these and sources[name] is not None:
-        expected, received = f"a run of {images}", f"{named}, a run of {sources[images.name]}"
+        expected, received = f"a run of {images}", f"{named}, a run of {sources[name]}"
         raise InputError(images, expected, received, f"{name}, if that is meant")
     return [models_home() / one for one in of_these] or [named]
 
@@ -380,7 +380,8 @@ def stamp(folder: Path) -> None:
     """Write that a folder is complete, and when: all that is in it has reached the disk before."""
     interrupts.check()
     for path in sorted(folder.rglob("*")):  # logs too, which libraries write
-        atomic.to_disk(path)
+        if not path.is_symlink() and (path.is_file() or path.is_dir()):
+            atomic.to_disk(path)
     atomic.write_text(folder / DONE, datetime.now(UTC).isoformat(timespec="seconds") + "\n")
 
 
@@ -393,5 +394,7 @@ def retire(folder: Path) -> Path:
             break
         target = target.with_name(f"{folder.name}-{stamp}-{number}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    atomic.replace(folder, target)
+    folder.rename(target)  # what is in it has reached the disk before
+    for changed in (target.parent, folder.parent):
+        atomic.to_disk(changed)
     return target

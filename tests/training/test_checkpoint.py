@@ -164,3 +164,17 @@ def test_a_done_that_says_nothing_is_none(cut, resumed, content):
         runs.open_run("cut")
     resumed()
     assert runs.state(cut[0]) == "finished"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(24, "Too many open files")])
+def test_a_checkpoint_that_cannot_be_read_now_is_not_given_up(cut, monkeypatch, error):
+    """Such an error passes: the newest epoch is not lost to it."""
+    before = (cut[0] / resume.FILE).read_bytes()
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(np, "load", fail)
+    with pytest.raises(type(error)):
+        resume.Checkpoint.read_state(cut[0])
+    assert (cut[0] / resume.FILE).read_bytes() == before

@@ -142,7 +142,8 @@ def install(new: Path, names: tuple[str, ...], folder: Path, origin: Origin) -> 
     Killed at any point, by a power cut too, it leaves the old content with its origin, the new
     content with its own, or no origin at all: never one with the other.
     """
-    (folder / FILE).unlink(missing_ok=True)  # which reaches the disk before the first new name does
+    (folder / FILE).unlink(missing_ok=True)
+    atomic.to_disk(folder)
     for name in names:
         if (folder / name).exists():
             (folder / name).rename(new / f"{name}.old")

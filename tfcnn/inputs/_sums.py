@@ -60,7 +60,7 @@ def opened(path: Path, shape: tuple[int, ...], hashes: Sequence[str]) -> Rows:
     """
     try:
         images: np.memmap[Any, Any] = np.load(path, mmap_mode="r")
-    except FileNotFoundError:
+    except (OSError, MemoryError):  # which say nothing of the file's content
         raise
     except Exception as error:  # of a broken header NumPy raises nearly every type
         raise DamagedError(f"cut short, or with a damaged header ({error})") from error

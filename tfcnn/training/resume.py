@@ -6,6 +6,7 @@ The file of the epoch before is kept beside it, for a disk may damage what was w
 Batches and augmentation have no state (see `inputs`); dropout's is set from (seed, epoch).
 """
 
+import errno
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +129,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 self.path.replace(self.before)
 
     @staticmethod
-    def read_state(folder: Path, reporter: Reporter) -> State:
+    def read_state(folder: Path, reporter: Reporter | None = None) -> State:
         """Return the state of an unfinished run; a fresh one where no epoch had ended.
 
         Where the file is damaged, that of the epoch before takes its place, and the reporter hears
@@ -138,13 +139,14 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             InputError: if there is none that can be read.
             CheckError: if a file that the run was begun with is another one now.
         """
+        reporter = reporter or Reporter()
         path, before = folder / FILE, folder / BEFORE
         if not path.exists() and not before.exists():
             return State(sha256=vouched(folder))
         try:
             state = _read_whole(path)
         except Exception as error:  # of a damaged file NumPy and zipfile raise nearly every type
-            if isinstance(error, PermissionError):
+            if not _is_damage(error):
                 raise
             state = _read_before(path, before, error)
             what = f"{path} is {_damage(error)}"
@@ -179,7 +181,8 @@ def vouched(folder: Path) -> dict[str, str]:
 
     A run that goes on with another split would be tested on what it has learnt.
     """
-    return {name: runs.sha256_of(folder / name) for name in BEGUN_WITH}
+    there = (name for name in BEGUN_WITH if (folder / name).is_file())
+    return {name: runs.sha256_of(folder / name) for name in there}
 
 
 def _check_begun(state: State, folder: Path, reporter: Reporter) -> None:
@@ -187,11 +190,11 @@ def _check_begun(state: State, folder: Path, reporter: Reporter) -> None:
         reporter.note(f"{folder / FILE} is of an earlier tfcnn: it cannot vouch for the split")
     now = vouched(folder)
     for name, begun in state.sha256.items():
-        if now[name] != begun:
+        if now.get(name) != begun:
             raise CheckError(
                 folder / name,
                 "the file that this run was begun with",
-                "another content",
+                "another content" if name in now else "no such file",
                 "putting the old one back, or --fresh",
             )
     state.sha256 = now
@@ -212,6 +215,13 @@ def _read_before(path: Path, before: Path, error: Exception) -> State:
         received = f"{_damage(error)}, and none of the epoch before"
         hint = "--fresh, or a copy of the file"
         raise InputError(path, "a checkpoint that can be read", received, hint) from error
+
+
+def _is_damage(error: Exception) -> bool:
+    """Say whether an error is the file's, and not one of the machine that may pass."""
+    if isinstance(error, OSError):
+        return error.errno in (None, errno.ENOENT, errno.EIO)
+    return not isinstance(error, MemoryError)
 
 
 def _damage(error: Exception) -> str:
