@@ -364,3 +364,18 @@ def test_more_archives_than_open_files(tmp_path: Path) -> None:
     images = expand([archive] * 50)
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
     assert images[-1].read() == PICTURES["c.png"]
+
+
+@pytest.mark.parametrize("cut", [30, "after the inner one"])
+def test_an_archive_in_a_truncated_one_is_not_taken_for_it(tmp_path, cut):
+    inner, path = io.BytesIO(), tmp_path / "outer.zip"
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("of-the-inner.png", b"pixels")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("first.png", b"pixels")
+        archive.writestr("inner.zip", inner.getvalue())
+    content, packed = path.read_bytes(), inner.getvalue()
+    end = len(content) - cut if cut == 30 else content.index(packed) + len(packed)
+    path.write_bytes(content[:end])
+    with pytest.raises(InputError, match=r"truncated or damaged one .*another archive"):
+        archives.listed(path)

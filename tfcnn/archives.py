@@ -216,6 +216,9 @@ def _directory(file: BinaryIO, size: int) -> _Directory:
     shift = end - list_bytes - offset  # something may stand before the archive
     if shift < 0:
         raise EOFError("a list of members that begins elsewhere than it says")
+    file.seek(0)
+    if shift and file.read(4) == b"PK\3\4":  # its own list is cut off
+        raise EOFError("the list of another archive that lies in it")
     return _Directory(offset + shift, list_bytes, shift)
 
 
