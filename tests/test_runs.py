@@ -56,6 +56,14 @@ def test_a_run_of_another_folder_is_not_taken_for_it(cells, tmp_path):
     assert runs.find("my cells") == runs.models_home() / "my cells", "a name is a name"
 
 
+def test_a_folder_whose_name_no_run_may_have_is_told_from_anothers(tmp_path):
+    images = tmp_path / "-cells"
+    images.mkdir()
+    finished("cells", tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"expected a run of .*-cells; received .*elsewhere"):
+        runs.find(images)
+
+
 def test_without_its_recipe_the_name_decides(cells):
     run = finished("my cells", cells)
     (run / "recipe.toml").unlink()
