@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,26 @@ def test_what_did_not_reach_the_disk_gets_no_name(tmp_path, monkeypatch, number)
         atomic.write_text(tmp_path / "a.txt", "new")
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_a_kill_left_of_a_file_goes_after_an_hour(tmp_path):
+    target, now = tmp_path / "p.csv", time.time()
+    ages = {
+        ".p-01234567.part.csv": 3700,
+        ".p-89abcdef.part.csv": 60,
+        ".p-groups-01234567.part.csv": 3700,
+        ".p-01234567.part.xlsx": 3700,
+        ".p-mine.part.csv": 3700,
+    }
+    for name, age in ages.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (now - age, now - age))
+    atomic.remove_old_parts(target)
+    assert {path.name for path in tmp_path.iterdir()} == {*list(ages)[1:]}
+
+
+def test_what_is_left_of_a_file_is_not_that_of_another_of_like_name(tmp_path):
+    for name in (".p-01234567.part.csv", ".p-groups-01234567.part.csv"):
+        (tmp_path / name).touch()
+    atomic.remove_parts(tmp_path / "p.csv")
+    assert [path.name for path in tmp_path.iterdir()] == [".p-groups-01234567.part.csv"]

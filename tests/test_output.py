@@ -250,3 +250,13 @@ def test_explanations_hold_no_formula(tmp_path):
     path = write_table(tmp_path, [Explanation("=1+1.png", explained="-no")])
     (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
     assert (row["path"], row["explained"]) == ("'=1+1.png", "'-no")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "xlsx"])
+def test_predictions_remove_what_a_kill_left_of_them(tmp_path, suffix):
+    output, left = tmp_path / f"p.{suffix}", tmp_path / f".p-01234567.part.{suffix}"
+    left.touch()
+    os.utime(left, (0, 0))
+    write([predicted("a.png", 0.25, 0.75)], a_run(), suffix, output)
+    assert output.exists()
+    assert not left.exists()

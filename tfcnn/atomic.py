@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "make_folder",
     "part_path",
     "printable",
+    "remove_old_parts",
     "remove_parts",
     "replace",
     "to_disk",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 PART_SUFFIX = ".part"
+OLD_SECONDS = 3600  # whoever still writes a file has done so within the hour
 USUAL = re.compile(r"[\w./][\w./ -]*", re.ASCII)
 NEEDS_QUOTES = re.compile(r'[",;\t\r\n]')
 
@@ -122,8 +125,22 @@ def to_disk(path: Path) -> None:
 
 def remove_parts(path: Path) -> None:
     """Remove what killed processes left of `path`; the caller sees to it that none writes it."""
-    for part in path.parent.glob(f".{glob.escape(_stem(path))}-*{PART_SUFFIX}{path.suffix}"):
+    for part in _parts(path):
         part.unlink(missing_ok=True)
+
+
+def remove_old_parts(path: Path) -> None:
+    """Remove what killed processes left of `path` over an hour ago; another may be writing it."""
+    for part in _parts(path):
+        with contextlib.suppress(OSError):  # it is gone, or another user's: no end of the work
+            if part.is_file() and time.time() - part.lstat().st_mtime > OLD_SECONDS:
+                part.unlink()
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return the temporary files of `path`, and not those of `NAME-groups` beside it."""
+    number = "[0-9a-f]" * 8
+    return [*path.parent.glob(f".{glob.escape(_stem(path))}-{number}{PART_SUFFIX}{path.suffix}")]
 
 
 def _stem(path: Path) -> str:

@@ -194,6 +194,7 @@ def _write_sheet(rows: Iterable[Row], output: Path) -> None:
             sheet.append([_in_sheet(value) for value in row])
     finally:
         sheet.close()
+    atomic.remove_old_parts(output)
     with atomic.writing(output) as part:
         book.save(part)
 
@@ -203,5 +204,6 @@ def _text(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
+    atomic.remove_old_parts(output)
     with atomic.writing(output) as part, part.open("w", newline="", encoding="utf-8") as file:
         yield file
