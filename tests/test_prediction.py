@@ -344,6 +344,7 @@ def test_pictures_of_other_things_are_flagged_and_answered_all_the_same(with_dom
     output = tmp_path / "out.csv"
     result = run_tfcnn("predict", with_domain, tmp_path, "--output", output)
     assert result.returncode == 3, "one could not be read"
+    assert "d_broken.png: an empty file" in result.stderr
     rows = list(csv.DictReader(output.open()))
     assert [row["flag"] for row in rows] == ["out-of-domain"] * 3 + ["unreadable"]
     assert all(row["predicted"] and row["decision"] for row in rows[:3])

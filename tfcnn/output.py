@@ -28,6 +28,7 @@ Format = Literal["csv", "jsonl", "xlsx"]
 FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".xlsx": "xlsx"}
 DIGITS = (6, 7, 8, 9)
 MOST_ROWS, MOST_TITLE = 1_048_576, 31  # of a sheet
+REASONS = 3  # said of images that could not be read; a folder of others would fill the screen
 BREAKS = str.maketrans(naming.BREAKS)
 NOT_IN_TITLE = re.compile(r"[\[\]:*?/\\]")
 
@@ -40,7 +41,8 @@ class Written:
         total: images.
         unreadable: how many of them could not be read.
         no_answer: for how many of them the network gave no number.
-        lines: what to say: remarks on images, and the files that were written.
+        lines: what to say: remarks on images, why some could not be read, and the files that were
+            written.
     """
 
     total: int
@@ -94,7 +96,7 @@ def write(
         InputError: if there are more rows than a sheet holds.
     """
     groups, remarked, flags = GroupTable(run), dict[str, str](), Counter[str]()
-    has_groups = isinstance(predictions, Stream) and predictions.has_groups
+    has_groups, reasons = isinstance(predictions, Stream) and predictions.has_groups, list[str]()
 
     def counted() -> Iterator[Prediction]:
         for prediction in predictions:
@@ -102,6 +104,8 @@ def write(
             groups.add(prediction)
             if prediction.remark:
                 remarked[prediction.path] = prediction.remark
+            if prediction.flag == UNREADABLE and len(reasons) < REASONS:
+                reasons.append(f"{prediction.path}: {prediction.reason}")
             yield prediction
 
     if format_name == "jsonl":
@@ -110,7 +114,7 @@ def write(
                 file.write(_json(prediction) + "\n")
     else:
         _write_rows(_rows(counted(), run, has_groups), format_name, output, excel)
-    notes = tuple(remarks.notes(remarked))
+    notes = (*remarks.notes(remarked), *reasons)
     if output is None:
         return Written(groups.total, flags[UNREADABLE], notes, flags[NO_ANSWER])
     lines = [*notes, f"{groups.total:,} predictions in {output}"]
