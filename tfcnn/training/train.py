@@ -80,14 +80,25 @@ def train(
 def _check_same_images(prepared: Prepared, path: Path) -> None:
     """Refuse to go on with more images, for how an image is changed follows from its place.
 
+    Nor with other classes or groups of them: half would be learnt from each.
+
     Raises:
         CheckError: if there are others than the split was drawn of.
     """
-    begun = len(tables.read(path, ("path",), "the split.csv of this run").rows)
+    rows = tables.read(path, ("path",), "the split.csv of this run").rows
+    begun = len(rows)
     received = len(prepared.manifest.rows)  # one that is gone was refused before
     if begun != received:
         expected = f"the {begun:,} images it was begun with"
         raise CheckError(path, expected, f"{received:,}", "--fresh")
+    keys = ("sha256", "label", "group")
+    known = {tuple(row.get(key, "") for key in keys) for row in rows}
+    for row in prepared.manifest.rows:
+        if (row.sha256, row.label, row.group) not in known:
+            expected = "its class and group as they were when the run was begun"
+            raise CheckError(
+                row.path, expected, f"{row.label}, {row.group or 'no group'}", "--fresh"
+            )
 
 
 def _assigned(path: Path) -> dict[str, str]:
