@@ -283,3 +283,9 @@ def test_a_few_rows_at_a_time_give_the_same(monkeypatch, content):
         assert (parts.samples == whole.samples).all()
         colours = whole.samples[..., :3]
         assert (histogram == np.bincount(colours.ravel(), minlength=65536)).all()
+
+
+def test_a_wrong_bound_is_said_before_anything_is_written(trained, monkeypatch):
+    monkeypatch.setenv("TFCNN_MAX_MEGAPIXELS", "much")
+    told = run_tfcnn("predict", trained, trained.parents[2] / "cells")
+    assert (told.returncode, told.stdout) == (2, "") and "TFCNN_MAX_MEGAPIXELS" in told.stderr

@@ -24,7 +24,7 @@ from tfcnn.decode import (
     read_file,
 )
 from tfcnn.errors import InputError
-from tfcnn.formats import remarks
+from tfcnn.formats import limits, remarks
 from tfcnn.runs import Run
 
 __all__ = [
@@ -200,6 +200,7 @@ class Predictor:
             InputError: before the first prediction, if a path does not exist or holds no image.
         """
         given = list(paths)
+        limits.megapixels()  # a wrong setting is said now, and not at the first image
         images = expand(given, note, self.run.ignore)
         self.expect(len(images))
         group_of = membership.reader(self.run, given, (image.path for image in images))

@@ -178,3 +178,17 @@ def test_a_checkpoint_that_cannot_be_read_now_is_not_given_up(cut, monkeypatch, 
     with pytest.raises(type(error)):
         resume.Checkpoint.read_state(cut[0])
     assert (cut[0] / resume.FILE).read_bytes() == before
+
+
+def test_an_image_of_another_class_now_is_refused_by_name(make_tree, home):
+    """Its row of the split is found by the file's name, which is as it was."""
+    root = make_tree(groups=8)
+    for path in (root / "square").iterdir():
+        path.rename(path.with_name(path.name.replace("_", "_s")))
+    with pytest.raises(KeyboardInterrupt):
+        tfcnn.train(root, settings=SETTINGS, run="cut", reporter=Cut())
+    moved = (root / "round" / "P0_0.png").rename(root / "square" / "P0_0.png")
+    with pytest.raises(CheckError, match=r"P0_0\.png: expected its class and group as they were"):
+        tfcnn.train(root, run="cut", resume=True)
+    moved.rename(root / "round" / "P0_0.png")
+    assert tfcnn.train(root, run="cut", resume=True)

@@ -78,9 +78,9 @@ def train(
 
 
 def _check_same_images(prepared: Prepared, path: Path) -> None:
-    """Refuse to go on with more images, for how an image is changed follows from its place.
+    """Refuse to go on with more images, or with other classes or groups of them.
 
-    Nor with other classes or groups of them: half would be learnt from each.
+    How an image is changed follows from its place, and half would be learnt from each class.
 
     Raises:
         CheckError: if there are others than the split was drawn of.
@@ -91,10 +91,10 @@ def _check_same_images(prepared: Prepared, path: Path) -> None:
     if begun != received:
         expected = f"the {begun:,} images it was begun with"
         raise CheckError(path, expected, f"{received:,}", "--fresh")
-    keys = ("sha256", "label", "group")
-    known = {tuple(row.get(key, "") for key in keys) for row in rows}
+    keys = [key for key in ("sha256", "label", "group") if key in rows[0]]
+    known = {tuple(row[key] for key in keys) for row in rows}
     for row in prepared.manifest.rows:
-        if (row.sha256, row.label, row.group) not in known:
+        if tuple(getattr(row, key) for key in keys) not in known:
             expected = "its class and group as they were when the run was begun"
             raise CheckError(
                 row.path, expected, f"{row.label}, {row.group or 'no group'}", "--fresh"
