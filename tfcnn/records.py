@@ -163,7 +163,7 @@ def _content(path: Path) -> bytes:
 def _digest(content: Json) -> str:
     """Return the sha256 of a content, whatever the spaces and the order of its keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.new("sha256", text.encode()).hexdigest()
 
 
 def _no_number(name: str) -> NoReturn:
