@@ -22,6 +22,7 @@ from tfcnn.errors import InputError
 __all__ = [
     "PART_SUFFIX",
     "csv_text",
+    "half_written",
     "make_folder",
     "part_path",
     "printable",
@@ -125,20 +126,20 @@ def to_disk(path: Path) -> None:
 
 def remove_parts(path: Path) -> None:
     """Remove what killed processes left of `path`; the caller sees to it that none writes it."""
-    for part in _parts(path):
+    for part in half_written(path):
         part.unlink(missing_ok=True)
 
 
 def remove_old_parts(path: Path) -> None:
     """Remove what killed processes left of `path` over an hour ago; another may be writing it."""
-    for part in _parts(path):
+    for part in half_written(path):
         with contextlib.suppress(OSError):  # it is gone, or another user's: no end of the work
             if part.is_file() and time.time() - part.lstat().st_mtime > OLD_SECONDS:
                 part.unlink()
 
 
-def _parts(path: Path) -> list[Path]:
-    """Return the temporary files of `path`, and not those of `NAME-groups` beside it."""
+def half_written(path: Path) -> list[Path]:
+    """Return the temporary files and folders of `path`, not those of `NAME-groups` beside it."""
     number = "[0-9a-f]" * 8
     return [*path.parent.glob(f".{glob.escape(_stem(path))}-{number}{PART_SUFFIX}{path.suffix}")]
 

@@ -1,7 +1,6 @@
 """Archives made into folders and arrays, safely: all of what they hold, or nothing."""
 
 import hashlib
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from tfcnn.archives import Member
 from tfcnn.datasets import Progress
 from tfcnn.disk import disk_errors, locked, require_disk_space
 from tfcnn.errors import InputError
+from tfcnn.records import sha256_of
 
 __all__ = ["IGNORED_NAMES", "Unpacked", "content_sha256", "read_npz", "unpack_zip"]
 
@@ -86,9 +86,8 @@ def content_sha256(folder: Path) -> tuple[str, int]:
     with disk_errors(folder):
         names = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.png"))
         for name in names:
-            with files.opened(folder / name) as file:
-                file_digest = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{file_digest}  {name}\n".encode(errors="surrogateescape"))
+            line = f"{sha256_of(folder / name)}  {name}\n"
+            digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest(), len(names)
 
 
@@ -211,10 +210,7 @@ def _damaged(archive: Path, member: str, error: BaseException) -> InputError:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what killed attempts at the same target have left: see `atomic.part_path`."""
-    name = (
-        rf"\.{re.escape(target.stem)}-[0-9a-f]{{8}}{atomic.PART_SUFFIX}{re.escape(target.suffix)}"
-    )
-    for path in target.parent.iterdir():
-        if re.fullmatch(name, path.name) and path.is_dir():
+    """Remove what killed attempts at the same target have left."""
+    for path in atomic.half_written(target):
+        if path.is_dir():
             shutil.rmtree(path)

@@ -211,8 +211,8 @@ def _read_whole(path: Path) -> State:
 def _read_before(path: Path, before: Path, error: Exception) -> State:
     try:
         return _read_whole(before)
-    except Exception:
-        received = f"{_damage(error)}, and none of the epoch before"
+    except Exception as other:
+        received = f"{_damage(error)}, and {before.name}, of the epoch before, {_damage(other)}"
         hint = "--fresh, or a copy of the file"
         raise InputError(path, "a checkpoint that can be read", received, hint) from error
 
