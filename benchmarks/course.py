@@ -9,7 +9,7 @@ table of docs/course.md. Data sets: `make download`.
 import statistics
 
 import tfcnn
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 PRINTED = {  # recipe: what draws anew, and the accuracy in the course's notebook
     "mnist-ann": ("train.seed", ".9725"),

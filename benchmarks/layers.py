@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from tfcnn import quiet
+from tfcnn.base import quiet
 
 quiet.load_tensorflow()
 import tensorflow as tf  # noqa: E402

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import quiet, recipe, threads
+from tfcnn import recipes
+from tfcnn.base import quiet, threads
 
 quiet.load_tensorflow()  # which turns oneDNN on where TensorFlow leaves it off
 import tensorflow as tf  # noqa: E402
@@ -102,7 +103,7 @@ print(f"{threads.cores()} cores. A core: " + ", ".join(
 ) + f", {memory / 1e9:.1f} GB/s of memory")  # fmt: skip
 policy = "float32" if arguments.float32 else "mixed_bfloat16"
 limit = limits["float32" if arguments.float32 else "bfloat16"]
-settings = recipe.load(arguments.recipe)
+settings = recipes.load(arguments.recipe)
 shape = (*settings.data.image_size, settings.data.channels)
 model = form.training_form(settings.model, shape, arguments.classes, policy)
 total, batch = 0.0, settings.train.batch_size

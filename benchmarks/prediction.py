@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import tfcnn
-from tfcnn import threads
+from tfcnn.base import threads
 from tfcnn.datasets.folder import image_files
 from tfcnn.prediction import Predictor
 from tfcnn.runs import Run

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tfcnn
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 HERE = Path(__file__).parent
 DATA = Path("data", "malaria")

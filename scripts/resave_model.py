@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import quiet, recipe, runs
+from tfcnn import recipes, runs
+from tfcnn.base import quiet
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("folder", type=Path, help="a run folder, such as tfcnn/zoo/cifar10")
@@ -19,7 +20,7 @@ import keras  # noqa: E402
 
 from tfcnn.training import form, saving, views  # noqa: E402
 
-settings = recipe.load(str(folder / "recipe.toml")).model
+settings = recipes.load(str(folder / "recipe.toml")).model
 run = runs.read(folder)
 old = keras.saving.load_model(run.model_file("model.keras"), compile=False)
 plain = form.saved_form(settings, run.decoder.shape, len(run.class_names), old.get_weights())

@@ -8,7 +8,8 @@ import argparse
 import shutil
 from dataclasses import replace
 
-from tfcnn import atomic, runs
+from tfcnn import runs
+from tfcnn.base import atomic
 from tfcnn.evaluation import out_of_fold, scoring, seen
 from tfcnn.report import model_card
 

@@ -14,19 +14,32 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfcnn import quiet, recipe, runs
-from tfcnn.progress import Reporter
+from tfcnn import recipes, runs
+from tfcnn.base import quiet
+from tfcnn.base.progress import Reporter
 
 quiet.silence()  # before a test imports Keras: its settings change how sums are rounded
 QUICK = ("train.epochs=4", "train.batch_size=16", "data.image_size=32", "train.precision=float32")
 
+MIRROR = os.environ.get("TFCNN_TEST_MIRROR")
 
-LONGEST = ("test_real", "test_report_browser", "test_training", "test_cli", "test_scripts")
+needs_mirror = pytest.mark.skipif(
+    not MIRROR, reason="TFCNN_TEST_MIRROR does not name a mirror of the real data sets"
+)
+
+
+LONGEST = (
+    "test_real.py",
+    "test_scripts.py",
+    "report/test_browser.py",
+    "training/test_train.py",
+    "cli/test_commands.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that two processes end at about one time."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
 
 
 class Heard(Reporter):
@@ -69,9 +82,9 @@ def write_tree(
     return root
 
 
-def recipe_of(source: object, **data: object) -> recipe.Recipe:
+def recipe_of(source: object, **data: object) -> recipes.Recipe:
     """Return a recipe that says which images are meant, and how they are read."""
-    return recipe.parse({"name": "own", "data": {"source": str(source), **data}}, "own")
+    return recipes.parse({"name": "own", "data": {"source": str(source), **data}}, "own")
 
 
 @pytest.fixture

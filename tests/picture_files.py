@@ -140,3 +140,20 @@ def _packed(block, order, deflated, predicted):
         block = np.concatenate([block[:, :1], block[:, 1:] - block[:, :-1]], axis=1)
     data = block.astype(block.dtype.newbyteorder(order)).tobytes()
     return zlib.compress(data) if deflated else data
+
+
+def drawing(shade=0, seed=0, kind=np.uint8):
+    """Return a shape of one shade on nothing, with a soft rim: `(height, width, 4)`."""
+    full = np.iinfo(kind).max
+    ink = np.full((24, 24, 4), round(shade / 255 * full), kind)
+    ink[..., 3] = 0
+    top, left = np.random.default_rng(seed).integers(2, 10, 2)
+    ink[top : top + 9, left : left + 9, 3] = full // 2
+    ink[top + 1 : top + 8, left + 1 : left + 8, 3] = full
+    return ink
+
+
+def frames(format_name, count):
+    images = [Image.new("RGB", (9, 9), (i * 20, 0, 0)) for i in range(count)]
+    options = {"lossless": True} if format_name == "WEBP" else {}
+    return encoded(images[0], format_name, save_all=True, append_images=images[1:], **options)

@@ -12,15 +12,17 @@ import numpy as np
 import openpyxl
 import pytest
 from conftest import run_tfcnn
+from nasty_names import NASTY
 from PIL import Image
 from rich.table import Table
-from test_naming import NASTY
 
 import tfcnn
-from tfcnn import naming, output, recipe, runs
-from tfcnn.errors import InputError
-from tfcnn.progress import Reporter
-from tfcnn.terminal import Console, TerminalReporter, conclude
+from tfcnn import recipes, runs
+from tfcnn.base import naming
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
+from tfcnn.cli.terminal import Console, TerminalReporter, conclude
+from tfcnn.prediction import output
 
 CLASSES = ("=cmd|' -C calc'!A0\x1b[31m<script>$x$", "'q\r\n\"u,[bold]\u202e;")
 GROUPS = ("=g\x1b[1m", "g\r", "'g", '"g,', "@g\n", "-g", "\u202eg", "\tg", r"\x1b", "g:smile:")
@@ -29,7 +31,7 @@ ENDS = ("=", "+", "-", "@", "＝", "\t", "\r", "\n")
 
 SETTINGS = (
     "train.epochs=1", "train.batch_size=8", "data.image_size=16", "train.precision=float32",
-    "data.group_regex=~((?s:.*))~", recipe.assign("data.positive", CLASSES[0]),
+    "data.group_regex=~((?s:.*))~", recipes.assign("data.positive", CLASSES[0]),
 )  # fmt: skip
 
 
@@ -170,7 +172,7 @@ def test_a_console_shows_a_name_as_it_is(text):
 def test_progress_shows_a_name_as_it_is(monkeypatch):
     file = io.StringIO()
     made = Console(file=file, force_terminal=True, width=200, color_system=None)
-    monkeypatch.setattr("tfcnn.terminal.Console", lambda **_: made)
+    monkeypatch.setattr("tfcnn.cli.terminal.Console", lambda **_: made)
     with TerminalReporter() as reporter:
         reporter.note("note \x1b]0;title\x07")
         reporter.stage("reading \x1b[41m[bold]{x}:smile:")
@@ -186,18 +188,18 @@ WRONG = ["../../escaped", "/tmp/escaped", "~/escaped", "..", ".", "", "a/b", "a\
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_recipes_name_is_no_path(name, cells, home, tmp_path):
-    made = recipe.for_folder(cells).model_dump()
+    made = recipes.for_folder(cells).model_dump()
     with pytest.raises(InputError, match="name: expected the name of one folder") as info:
-        recipe.parse({**made, "name": name}, "stranger.toml")
+        recipes.parse({**made, "name": name}, "stranger.toml")
     assert len(str(info.value).splitlines()) == 1
     with pytest.raises(InputError, match="name: expected the name of one folder"):
-        recipe.override(recipe.for_folder(cells), [recipe.assign("name", name)])
+        recipes.override(recipes.for_folder(cells), [recipes.assign("name", name)])
 
 
 def test_a_strangers_recipe_writes_nothing_elsewhere(cells, tmp_path):
     path = tmp_path / "deep" / "a" / "stranger.toml"
     path.parent.mkdir(parents=True)
-    text = recipe.to_toml(recipe.for_folder(cells))
+    text = recipes.to_toml(recipes.for_folder(cells))
     path.write_text(text.replace('name = "cells"', 'name = "../../escaped"'), encoding="utf-8")
     for verb in ("train", "crossval"):
         result = run_tfcnn(verb, path, home=path.parent)
@@ -211,7 +213,7 @@ def test_a_name_that_is_typed_is_that_of_one_folder(name):
     with pytest.raises(InputError, match="--run: expected the name of one folder, or a path"):
         runs.folder_of(name)
     assert runs.folder_of("a/b") == Path("a/b"), "a path is one"
-    longest = recipe.for_folder(Path("/", "x" * 250)).name
+    longest = recipes.for_folder(Path("/", "x" * 250)).name
     assert runs.folder_of(f"{longest}-by-image-crossval").parent == runs.models_home()
 
 
@@ -232,11 +234,11 @@ def test_a_training_that_was_cut_goes_on(cells, home):
 def test_a_folder_of_any_name_has_a_run_in_models(name, cells, home, tmp_path):
     """It is trained, and found again by the folder's path."""
     shutil.copytree(cells, tmp_path / name)
-    made = recipe.for_folder(tmp_path / name)
+    made = recipes.for_folder(tmp_path / name)
     folder = runs.folder_of(made.name)
     assert folder.parent == runs.models_home() and made.data.source == str(tmp_path / name)
     folder.mkdir(parents=True)
-    recipe.write(made, folder / "recipe.toml")
+    recipes.write(made, folder / "recipe.toml")
     (folder / "DONE").write_text("now")
     assert runs.find(tmp_path / name) == folder
     from tfcnn.datasets.folder import open_folder

@@ -10,24 +10,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "tfcnn"
 # a module may import from lines above its own, and from its own line
 ORDER = [
-    {"errors", "interrupts", "naming", "progress", "quiet"},
-    {"atomic", "files", "patterns", "records", "tables", "disk", "threads", "sampling"},
-    {"formats"},
-    {"decode", "archives"},
-    {"schema"},
-    {"recipe"},
+    {"base"},
+    {"decode"},
+    {"recipes"},
     {"datasets"},
-    {"groups", "manifest", "drawing", "splits", "folds"},
-    {"audit"},
+    {"manifest"},
     {"inputs", "architectures"},
     {"runs"},
-    {"domain", "engines", "membership", "prediction", "kernel"},
+    {"prediction"},
     {"evaluation", "explain"},
     {"training"},
-    {"labels", "cleaning"},
-    {"report", "per_group", "output"},
+    {"report"},
+    {"lab"},
     {"api"},
-    {"terminal", "inventory"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

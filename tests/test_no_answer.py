@@ -10,10 +10,10 @@ import pytest
 from conftest import QUICK, reseal, run_tfcnn, write_tree
 
 import tfcnn
-from tfcnn import engines, output, runs
-from tfcnn.errors import CheckError, InputError
+from tfcnn import runs
+from tfcnn.base.errors import CheckError, InputError
 from tfcnn.evaluation import table
-from tfcnn.prediction import NO_ANSWER, Predictor
+from tfcnn.prediction import NO_ANSWER, Predictor, engines, output
 
 PACKAGE = Path(tfcnn.__file__).parent
 

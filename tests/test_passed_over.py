@@ -10,8 +10,8 @@ from conftest import run_tfcnn, write_tree
 from PIL import Image
 
 import tfcnn
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import LeftOut, in_words
-from tfcnn.errors import InputError
 from tfcnn.prediction import expand
 from tfcnn.runs import open_run
 

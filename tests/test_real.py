@@ -8,14 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import run_tfcnn
+from conftest import MIRROR, needs_mirror, run_tfcnn
 
 import tfcnn
 
-MIRROR = os.environ.get("TFCNN_TEST_MIRROR")
-needs_mirror = pytest.mark.skipif(
-    not MIRROR, reason="TFCNN_TEST_MIRROR does not name a mirror of the real data sets"
-)
 pytestmark = [needs_mirror, pytest.mark.timeout(900)]
 
 

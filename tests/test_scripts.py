@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import MIRROR, needs_mirror
 from dataset_fakes import fake_arrays, write_npz
-from test_real import MIRROR, needs_mirror
 
 from tfcnn import datasets
 

@@ -10,10 +10,12 @@ import pytest
 from conftest import run_tfcnn, write_tree
 
 import tfcnn
-from tfcnn import atomic, files, kernel, recipe, tables
+from tfcnn import recipes
+from tfcnn.base import atomic, files, tables
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import _download, folder
 from tfcnn.datasets._mirror import locate
-from tfcnn.errors import InputError
+from tfcnn.lab import image_kernel
 from tfcnn.prediction import expand
 
 Maker = Callable[[Path], None]
@@ -68,15 +70,15 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "predict": ("cell.png", lambda path: expand([path])),
     "predict, a zip": ("cells.zip", lambda path: expand([path])),
     "a table": ("groups.csv", lambda path: tables.read(path, ("path", "group"), "it")),
-    "a recipe": ("own.toml", lambda path: recipe.load(str(path))),
+    "a recipe": ("own.toml", lambda path: recipes.load(str(path))),
     "a mirror": ("mnist.npz", lambda path: locate(str(path), ("mnist.npz",))),
     "a file address": (
         "cells.zip",
         lambda path: _download.fetch(f"file://{path}", path.parent / "to" / "x", sha256=None),
     ),
     "a folder": ("cells", lambda path: folder.open_folder(path)),
-    "a kernel's picture": ("cell.png", lambda path: kernel._content(path)),
-    "a kernel": ("numbers.csv", lambda path: kernel.read_kernel(str(path))),
+    "a kernel's picture": ("cell.png", lambda path: image_kernel._content(path)),
+    "a kernel": ("numbers.csv", lambda path: image_kernel.read_kernel(str(path))),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 import tfcnn
-from tfcnn import quiet
+from tfcnn.base import quiet
 
 QUICK = ["--epochs", "1", "--image-size", "16"]
 rng = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from tfcnn.api import (
     set_threshold,
     train,
 )
-from tfcnn.errors import CheckError, InputError, TfcnnError
+from tfcnn.base.errors import CheckError, InputError, TfcnnError
 
 __all__ = [
     "CheckError", "InputError", "TfcnnError",

@@ -9,8 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tfcnn import interrupts, naming, quiet
-from tfcnn.errors import TfcnnError, did_you_mean
+from tfcnn.base import interrupts, naming, quiet
+from tfcnn.base.errors import TfcnnError, did_you_mean
 
 __all__ = ["main"]
 
@@ -107,7 +107,7 @@ def _has(command: Any, option: str) -> bool:
 
 def _key(option: str) -> str | None:
     """Return the recipe's key that has the name of an option, such as train.class_weights."""
-    from tfcnn import recipe as recipes
+    from tfcnn import recipes
 
     wanted = option.lstrip("-").replace("-", "_")
     found = [key for key in recipes.known_keys() if wanted == key.rpartition(".")[2] != key]

@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcnn.errors import InputError, did_you_mean
-from tfcnn.progress import Reporter
+from tfcnn.base.errors import InputError, did_you_mean
+from tfcnn.base.progress import Reporter
 
 if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
+    from tfcnn.evaluation.labels import Suspects
     from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.evaluation.rethreshold import Change
     from tfcnn.evaluation.scoring import Report
     from tfcnn.explain.study import Study
-    from tfcnn.labels import Suspects
     from tfcnn.prediction import Prediction, Stream
-    from tfcnn.recipe import Recipe
+    from tfcnn.recipes import Recipe
+    from tfcnn.recipes.schema import DataSettings
     from tfcnn.runs import Run
-    from tfcnn.schema import DataSettings
 
 __all__ = [
     "compare",
@@ -51,7 +51,7 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     Raises:
         InputError: if there is neither such a recipe nor such a folder.
     """
-    from tfcnn import recipe as recipes
+    from tfcnn import recipes
 
     given = [settings] if isinstance(settings, str) else list(settings)
     if isinstance(recipe, recipes.Recipe):
@@ -75,8 +75,7 @@ def data_for(source: str | Path, settings: Iterable[str] = ()) -> "DataSettings"
     Raises:
         InputError: if there is none of them.
     """
-    from tfcnn import datasets
-    from tfcnn import recipe as recipes
+    from tfcnn import datasets, recipes
 
     name = str(source)
     if not _is_path(source) and name in datasets.names():
@@ -110,7 +109,7 @@ def _typed(
 
     None where it was given whole.
     """
-    from tfcnn import recipe as recipes
+    from tfcnn import recipes
 
     if not isinstance(recipe, str | Path):
         return None
@@ -157,7 +156,7 @@ def train(
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
     """
     from tfcnn import runs
-    from tfcnn.disk import locked
+    from tfcnn.base.disk import locked
     from tfcnn.training.begun import refuse_other_source
     from tfcnn.training.train import train as train_into
 
@@ -230,7 +229,7 @@ def crossval(
         CheckError: if the data changed since the cross-validation was begun.
     """
     from tfcnn import runs
-    from tfcnn.disk import locked
+    from tfcnn.base.disk import locked
     from tfcnn.training.begun import refuse_other_source
     from tfcnn.training.crossval import crossval as train_folds
 
@@ -391,7 +390,7 @@ def set_threshold(
         InputError: if the run has no such threshold, or the wish cannot be had on val.
         CheckError: if the run is a demonstrated leak.
     """
-    from tfcnn.disk import locked
+    from tfcnn.base.disk import locked
     from tfcnn.evaluation import rethreshold
 
     opened = load(run) if isinstance(run, str | Path) else run
@@ -437,7 +436,7 @@ def label_errors(name: str | Path, *, top: int = 60) -> "Suspects":
     Raises:
         InputError: if there is no such cross-validation, or its images are gone.
     """
-    from tfcnn.labels import find
+    from tfcnn.evaluation.labels import find
     from tfcnn.report import gallery
 
     found = find(name)

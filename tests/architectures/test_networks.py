@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tfcnn.architectures import build, names
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 CLASSES = 3
 OPTIONS = {"pretrained": {"weights": None, "frozen": False}}  # no weights on a test machine

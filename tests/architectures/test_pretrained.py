@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfcnn.architectures import build, pretrained
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 SHAPE = (32, 32, 3)
 BATCH = np.random.default_rng(2).integers(0, 256, (4, *SHAPE)).astype(np.float32)

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import cifar10, fashion_mnist, mnist
-from tfcnn.errors import InputError
 
 
 @pytest.fixture

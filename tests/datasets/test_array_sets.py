@@ -21,11 +21,12 @@ from dataset_fakes import (
     write_official,
 )
 
-from tfcnn import datasets, manifest, splits
+from tfcnn import datasets, manifest
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Source, _download, _origin, cifar10, fashion_mnist, mnist
 from tfcnn.datasets._arrays import ArraySet, Remote
-from tfcnn.errors import InputError
-from tfcnn.recipe import SplitSettings
+from tfcnn.manifest import splits
+from tfcnn.recipes import SplitSettings
 
 SETS = {
     "mnist": mnist.MNIST,

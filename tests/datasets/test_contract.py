@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from dataset_fakes import fake_arrays, stamps, write_cells, write_files, write_npz, write_zip
 
-from tfcnn import datasets, manifest, records
+from tfcnn import datasets, manifest
+from tfcnn.base import records
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Source, _unpack
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import Decoder, open_image
-from tfcnn.errors import InputError
 
 NAMES = datasets.names()
 LOCAL = [name for name in NAMES if getattr(datasets.find(name), "IS_LOCAL", False)]

@@ -22,10 +22,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tfcnn import disk
+from tfcnn.base import disk
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import _answer, _download
 from tfcnn.datasets._download import fetch, locate
-from tfcnn.errors import InputError
 
 SIZE = 3_000_000
 CONTENT = bytes(hashlib.shake_256(b"cells").digest(SIZE))

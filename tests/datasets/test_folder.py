@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfcnn import manifest
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, Source, data_home
 from tfcnn.datasets.folder import image_files, is_image_name, open_folder, open_source, typical_size
-from tfcnn.errors import InputError
 
 NAMES = [f"{label}/{number}.png" for label in ("cat", "dog") for number in range(3)]
 

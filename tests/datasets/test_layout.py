@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from dataset_fakes import write_files
 
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import Source
 from tfcnn.datasets._names import split_of
 from tfcnn.datasets.folder import LayoutError, open_folder
-from tfcnn.errors import InputError
 
 
 def names(*folders: str, each: int = 2) -> list[str]:

@@ -18,9 +18,9 @@ from dataset_fakes import (
 )
 
 from tfcnn import manifest
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import _download, _origin, _unpack, malaria
 from tfcnn.datasets import folder as class_folders
-from tfcnn.errors import InputError
 
 NOTE = "16 cells of 4 patients; not the official archive of 27,558 cells of 200 patients"
 

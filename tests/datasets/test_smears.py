@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import smears
-from tfcnn.errors import InputError
 
 Row = dict[str, str]
 

@@ -20,10 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tfcnn import archives, disk
+from tfcnn.base import disk
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import _unpack
 from tfcnn.datasets._unpack import content_sha256, read_npz, unpack_zip
-from tfcnn.errors import InputError
+from tfcnn.decode import archives
 
 MIRROR = os.environ.get("TFCNN_TEST_MIRROR")
 # sha256 over all files of the 9,065 cells of 140 patients that the test mirror holds

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation.abstention import choose
 from tfcnn.prediction import abstains
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation.calibration import (
     MAX_TEMPERATURE,
     MIN_TEMPERATURE,

@@ -9,7 +9,7 @@ import pytest
 from conftest import reseal, run_tfcnn, write_card
 
 import tfcnn
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation import intervals
 
 

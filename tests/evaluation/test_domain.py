@@ -8,11 +8,11 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_digits, load_sample_images
 
-from tfcnn import domain as applied
+from tfcnn.base.errors import CheckError
 from tfcnn.datasets import smears
 from tfcnn.decode import Decoder
-from tfcnn.errors import CheckError
 from tfcnn.evaluation import domain
+from tfcnn.prediction import domain as applied
 
 DECODER = Decoder((32, 32))
 

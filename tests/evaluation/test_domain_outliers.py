@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tfcnn.domain import Domain
 from tfcnn.evaluation import domain
+from tfcnn.prediction.domain import Domain
 
 SIZES = (30, 99, 100, 300, 1000, 3000)
 DRAWN = {

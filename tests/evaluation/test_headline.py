@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from test_scoring import drawn, make_run
+from paper_runs import drawn, make_run
 
 from tfcnn.evaluation import baseline, scoring
 from tfcnn.evaluation.table import Table

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation import resampling
 from tfcnn.evaluation.intervals import Interval, bootstrap, paired
 from tfcnn.evaluation.metrics import compute

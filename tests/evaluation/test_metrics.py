@@ -4,7 +4,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import DESCRIPTIONS, bounds, compute, metric_names, values
 from tfcnn.evaluation.sample import ECE_BINS, Sample
 

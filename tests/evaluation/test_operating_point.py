@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.operating_point import OperatingPoint, asked, at, choose
 

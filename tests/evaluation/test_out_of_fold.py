@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paper_runs import make_run
 from rich.console import Console
-from test_scoring import make_run
 
+from tfcnn.cli.terminal import show_folds
 from tfcnn.datasets import Source
 from tfcnn.evaluation import out_of_fold, scoring, table
 from tfcnn.evaluation.table import Table
 from tfcnn.manifest import Manifest, Row
 from tfcnn.runs import Run
-from tfcnn.terminal import show_folds
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -9,8 +9,9 @@ import pytest
 from conftest import reseal, run_tfcnn, write_card
 
 import tfcnn
-from tfcnn import atomic, runs
-from tfcnn.errors import CheckError, InputError
+from tfcnn import runs
+from tfcnn.base import atomic
+from tfcnn.base.errors import CheckError, InputError
 from tfcnn.evaluation import scoring, table
 from tfcnn.evaluation.operating_point import choose
 from tfcnn.evaluation.table import Table
@@ -222,7 +223,7 @@ def test_a_wish_that_val_cannot_give_is_refused(run: Path) -> None:
 
 
 def test_another_that_changes_the_same_run_waits_for_nothing(run: Path) -> None:
-    from tfcnn.disk import locked
+    from tfcnn.base.disk import locked
 
     with locked(run), pytest.raises(InputError, match="another process"):
         tfcnn.set_threshold(run, value=0.4)
@@ -239,6 +240,6 @@ def test_a_model_without_predictions_is_refused_before_anything_is_written(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (run / "predictions.csv").unlink()
-    monkeypatch.setattr("tfcnn.disk.locked", lambda *_: pytest.fail("a lock file is written"))
+    monkeypatch.setattr("tfcnn.base.disk.locked", lambda *_: pytest.fail("a lock file is written"))
     with pytest.raises(InputError, match="expected predictions on val"):
         tfcnn.set_threshold(run, value=0.4)

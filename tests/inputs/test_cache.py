@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from conftest import Heard
 
-from tfcnn import disk, manifest, recipe
+from tfcnn import manifest, recipes
+from tfcnn.base import disk
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, data_home
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import Decoder, content_sha256
-from tfcnn.errors import InputError
 from tfcnn.inputs import cache
 from tfcnn.manifest import Row
 from tfcnn.training import prepare
@@ -202,7 +203,7 @@ def test_the_array_of_other_images_is_not_taken_for_these(make_tree):
 
 def test_a_training_says_so_and_goes_on(make_tree):
     root = make_tree()
-    chosen = recipe.override(recipe.for_folder(root), ["data.image_size=16"])
+    chosen = recipes.override(recipes.for_folder(root), ["data.image_size=16"])
     prepare.prepare(chosen, None, False, Heard())
     (path,) = (data_home() / "cache").glob("*.npy")
     changed(exchange_classes)(path, np.load(path))

@@ -8,10 +8,10 @@ from conftest import Heard
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tfcnn import recipe as recipes
+from tfcnn import recipes
 from tfcnn.datasets import smears
 from tfcnn.inputs import direction, pipeline
-from tfcnn.recipe import Augment, InputSettings
+from tfcnn.recipes import Augment, InputSettings
 from tfcnn.training.prepare import prepare
 
 AUTO = InputSettings(augment=Augment(flip_horizontal="auto", brightness=0.1))

@@ -9,11 +9,11 @@ import tensorflow as tf
 from scipy import stats
 from sklearn.datasets import load_sample_images
 
-from tfcnn import architectures, recipe
-from tfcnn.errors import InputError
+from tfcnn import architectures, recipes
+from tfcnn.base.errors import InputError
 from tfcnn.inputs import augment, generator, geometry, pipeline
 from tfcnn.inputs._arguments import checked
-from tfcnn.recipe import Augment, InputSettings
+from tfcnn.recipes import Augment, InputSettings
 
 # SciPy 1: Keras reaches for a name that SciPy 2 is to drop
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
@@ -259,7 +259,7 @@ def test_the_printed_code_and_recipe_do_the_same(arguments):
         np.testing.assert_allclose(batch, expected, rtol=0, atol=TOLERANCE)
     content: dict = {"name": "x", "data": {"source": "digits"}}
     content["inputs"] = tomllib.loads(translation.toml)["inputs"]
-    assert recipe.parse(content, "x").inputs.augment == translation.augment
+    assert recipes.parse(content, "x").inputs.augment == translation.augment
     commented = [line[2:] for line in translation.code.splitlines() if line.startswith("# ")]
     assert "ImageDataGenerator(" in commented[0]
     assert all("    " + line in commented for line in translation.toml.splitlines())

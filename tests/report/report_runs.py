@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tfcnn import recipe as recipes
-from tfcnn import splits
+from tfcnn import recipes
 from tfcnn.datasets import Source
 from tfcnn.evaluation import scoring, table
 from tfcnn.evaluation.table import Table
-from tfcnn.manifest import Manifest, Row
+from tfcnn.manifest import Manifest, Row, splits
 from tfcnn.runs import Run
 
 NOUNS = {True: ["cells", "patients"], False: ["images", "groups"]}

@@ -11,10 +11,9 @@ import pytest
 from conftest import QUICK, Heard, run_tfcnn, write_tree
 
 import tfcnn
-from tfcnn import recipe as recipes
-from tfcnn import runs
-from tfcnn.errors import InputError
-from tfcnn.progress import Reporter
+from tfcnn import recipes, runs
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.training import begun
 
 GROUPED = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "train.epochs=2", "model.network=mlp")

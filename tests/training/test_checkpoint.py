@@ -11,7 +11,7 @@ from conftest import QUICK, Heard
 
 import tfcnn
 from tfcnn import runs
-from tfcnn.errors import CheckError, InputError
+from tfcnn.base.errors import CheckError, InputError
 from tfcnn.training import resume
 
 SETTINGS = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "model.network=mlp")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.training import strategy
 
 VARIABLES = ("TF_CONFIG", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_NPROCS", *strategy.TASKS)

@@ -11,9 +11,9 @@ from conftest import QUICK
 import tfcnn
 from tfcnn import architectures
 from tfcnn.architectures import compact, googlenet
-from tfcnn.errors import InputError
-from tfcnn.progress import Reporter
-from tfcnn.recipe import ModelSettings, TrainSettings
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
+from tfcnn.recipes import ModelSettings, TrainSettings
 from tfcnn.training import form
 from tfcnn.training.fit import compile_model
 

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from tfcnn import decode, manifest, recipe
+from tfcnn import decode, manifest, recipes
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import open_image
-from tfcnn.errors import InputError
 from tfcnn.inputs import cache
-from tfcnn.progress import Reporter
 from tfcnn.training import prepare
 from tfcnn.training.prepare import survey
 
 
 def surveyed(root, *settings):
-    return survey(recipe.override(recipe.for_folder(root), list(settings)), Reporter())[0]
+    return survey(recipes.override(recipes.for_folder(root), list(settings)), Reporter())[0]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_csv_goes_before_the_regex_of_a_data_set(make_tree, monkeypatch, tmp_p
     table = tmp_path / "groups.csv"
     lines = [f"{item.path},{i}" for i, item in enumerate(source.items)]
     table.write_text("\n".join(["path,group", *lines]))
-    settings = recipe.override(recipe.for_folder(source.root), [f"data.group_csv={table}"])
+    settings = recipes.override(recipes.for_folder(source.root), [f"data.group_csv={table}"])
     for _ in range(2):  # `crossval` surveys once for all, then once per fold
         settings, listed = survey(settings, Reporter())
         assert settings.data.group_regex is None
@@ -80,7 +80,7 @@ def test_an_image_is_opened_once_to_be_hashed_and_decoded(make_tree, home, monke
         monkeypatch.setattr(module, "open_image", counted)
     root = make_tree()
     (root / "round" / "broken.png").write_bytes(b"no image")
-    chosen = recipe.for_folder(root)
+    chosen = recipes.for_folder(root)
     prepared = prepare.prepare(chosen, None, False, Reporter())
     assert len(opened) == len(prepared.images) + 1
     assert set(opened.values()) == {1}
@@ -92,7 +92,7 @@ def test_an_image_is_opened_once_to_be_hashed_and_decoded(make_tree, home, monke
 
 def test_what_memory_does_not_hold_is_opened_again(make_tree, home, monkeypatch):
     root = make_tree()
-    chosen = recipe.for_folder(root)
+    chosen = recipes.for_folder(root)
     monkeypatch.setattr(cache, "EARLY_BYTES", 5 * 32 * 32 * 3)
     few = prepare.prepare(chosen, None, False, Reporter()).images
     monkeypatch.setattr(cache, "VERSION", 0)  # another key: everything is opened again

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfcnn import recipe as recipes
+from tfcnn import recipes
 from tfcnn.architectures import speedrun
 from tfcnn.training import learn as learning
 from tfcnn.training.train import train

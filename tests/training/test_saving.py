@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfcnn import architectures
-from tfcnn.recipe import ModelSettings
+from tfcnn.recipes import ModelSettings
 from tfcnn.training import form, saving
 from tfcnn.training.activation import gelu
 

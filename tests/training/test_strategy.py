@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcnn import recipe as recipes
-from tfcnn.progress import Reporter
+from tfcnn import recipes
+from tfcnn.base.progress import Reporter
 from tfcnn.training import form, strategy
 from tfcnn.training.fit import compile_model, fit
 from tfcnn.training.resume import Checkpoint, State

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from tfcnn import recipe as recipes
+from tfcnn import recipes
 from tfcnn.architectures import build
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.explain.recording import top_inputs
-from tfcnn.progress import Reporter
 from tfcnn.training import form, saving
 from tfcnn.training.prepare import survey
 from tfcnn.training.views import VIEWS, averaged

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 if TYPE_CHECKING:
     import keras

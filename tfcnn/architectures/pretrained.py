@@ -24,7 +24,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 __all__ = ["MIN_SIZE", "build", "finetune"]
 

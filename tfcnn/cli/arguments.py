@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tfcnn import naming
+from tfcnn.base import naming
 
 if TYPE_CHECKING:
     from tfcnn.runs import Run

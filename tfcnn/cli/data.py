@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from tfcnn.base.records import to_json
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import Json, Settings, say
 from tfcnn.cli.shorts import DATA, with_shorts
-from tfcnn.records import to_json
 
 __all__ = ["check", "clean", "download", "kernel", "list_"]
 
@@ -23,7 +23,7 @@ def download(
 ) -> None:
     """Fetch, verify and unpack data sets; a cut transfer goes on where it stopped."""
     from tfcnn import datasets
-    from tfcnn.terminal import TerminalReporter
+    from tfcnn.cli.terminal import TerminalReporter
 
     wanted = datasets.names() if names == ["all"] else names
     for name in wanted:
@@ -55,8 +55,9 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Audit images before training; exit 3 where a finding would spoil a result."""
-    from tfcnn import api, audit
-    from tfcnn.terminal import TerminalReporter
+    from tfcnn import api
+    from tfcnn.cli.terminal import TerminalReporter
+    from tfcnn.manifest import audit
 
     data = api.data_for(source, settings or [])
     with TerminalReporter() as reporter:
@@ -96,7 +97,7 @@ def clean(
     Decoded images are made again when needed. Runs in models/, downloads and your own folders are
     never touched; runs that newer ones replaced (models/.old) only with --older-than.
     """
-    from tfcnn import cleaning
+    from tfcnn.runs import cleaning
 
     found = cleaning.find(older_than_days=older_than, keep_gb=keep_gb)
     if not dry_run:
@@ -111,8 +112,8 @@ def clean(
 @app.command(name="list")
 def list_(as_json: Json = False) -> None:
     """List data sets, networks, recipes and runs."""
-    from tfcnn import inventory
-    from tfcnn.terminal import Console
+    from tfcnn.cli import inventory
+    from tfcnn.cli.terminal import Console
 
     found = inventory.take()
     if as_json:
@@ -133,7 +134,7 @@ def kernel(
     as_json: Json = False,
 ) -> None:
     """Apply an image kernel (blur, sharpen, outline, sobel ...) to a picture."""
-    from tfcnn.kernel import apply_to_file
+    from tfcnn.lab.image_kernel import apply_to_file
 
     path = apply_to_file(image, kernel, output, stride=stride, padding=padding)
     if as_json:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tfcnn import api
+from tfcnn.base.records import to_json
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import Json, Paths, RunArgument, end_if_unanswered, opened_run, say
-from tfcnn.records import to_json
 
 if TYPE_CHECKING:
     from tfcnn.explain.files import Explanation
@@ -45,7 +45,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show where a run sees evidence, and check that it learnt to; exit 3 as `predict` does."""
-    from tfcnn.terminal import TerminalReporter
+    from tfcnn.cli.terminal import TerminalReporter
 
     opened = opened_run(run)
     folder = output or Path(f"{opened.name}-explained")
@@ -77,7 +77,7 @@ def explain(
 
 
 def _line(one: "Explanation", thing: str) -> str:
-    from tfcnn.terminal import percent
+    from tfcnn.cli.terminal import percent
 
     text = f"{one.path}: {one.explained} {percent(one.prob)}"
     if one.peak is None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 __all__ = ["DATA", "TRAIN", "with_shorts"]
 
@@ -102,7 +102,7 @@ def _settings(settings: list[str], values: dict[Short, Any]) -> list[str]:
     """
     if all(value is None for value in values.values()):
         return settings
-    from tfcnn import recipe as recipes
+    from tfcnn import recipes
 
     typed = dict(recipes.assigned(text) for text in settings)
     found = list(settings)

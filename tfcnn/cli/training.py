@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from tfcnn import api
+from tfcnn.base.errors import InputError
+from tfcnn.base.records import to_json
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import Fresh, Json, RecipeArgument, Resume, RunName, Settings
 from tfcnn.cli.shorts import DATA, TRAIN, with_shorts
-from tfcnn.errors import InputError
-from tfcnn.records import to_json
 
 __all__ = ["crossval", "train"]
 
@@ -33,7 +33,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, calibrate, and score once on unseen groups."""
-    from tfcnn.terminal import Console, TerminalReporter, conclude
+    from tfcnn.cli.terminal import Console, TerminalReporter, conclude
 
     if resume and fresh:
         raise InputError("train", "--resume or --fresh", "both", "one of them")
@@ -70,7 +70,7 @@ def crossval(
     as_json: Json = False,
 ) -> None:
     """Train once per fold, so that every image is predicted by a model of other groups."""
-    from tfcnn.terminal import Console, TerminalReporter, conclude, show_folds
+    from tfcnn.cli.terminal import Console, TerminalReporter, conclude, show_folds
 
     if resume and fresh:
         raise InputError("crossval", "--resume or --fresh", "both", "one of them")

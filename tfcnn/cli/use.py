@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tfcnn import api
+from tfcnn.base.errors import InputError
+from tfcnn.base.records import to_json
 from tfcnn.cli.app import app
 from tfcnn.cli.arguments import (
     GroupCsv,
@@ -16,8 +18,6 @@ from tfcnn.cli.arguments import (
     opened_run,
     say,
 )
-from tfcnn.errors import InputError
-from tfcnn.records import to_json
 
 if TYPE_CHECKING:
     from tfcnn.explain import Explainer
@@ -46,7 +46,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
-    from tfcnn.terminal import Console, conclude, show_confusion, show_groups, show_metrics
+    from tfcnn.cli.terminal import Console, conclude, show_confusion, show_groups, show_metrics
 
     opened = opened_run(run)
     report = api.evaluate(
@@ -97,7 +97,7 @@ def threshold(
     as_json: Json = False,
 ) -> None:
     """Choose a run's threshold anew on val, without training; its report follows."""
-    from tfcnn.terminal import Console, conclude, show_threshold
+    from tfcnn.cli.terminal import Console, conclude, show_threshold
 
     changed = api.set_threshold(
         opened_run(run),
@@ -122,7 +122,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs on the images that both were tested on."""
-    from tfcnn.terminal import Console, conclude, show_comparison
+    from tfcnn.cli.terminal import Console, conclude, show_comparison
 
     found = api.compare(opened_run(first), opened_run(second))
     if as_json:
@@ -151,7 +151,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict images, in order, as they come; exit 3 where one has no answer."""
-    from tfcnn import output as writing
+    from tfcnn.prediction import output as writing
 
     format_name = writing.format_of(output, as_json, excel)
     opened = opened_run(run)
@@ -175,8 +175,8 @@ def _say(text: str) -> None:
 
 
 def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
+    from tfcnn.cli.terminal import TerminalReporter
     from tfcnn.explain.study import write_overlays
-    from tfcnn.terminal import TerminalReporter
 
     with TerminalReporter() as reporter:
         count = write_overlays(explainer, paths, folder, reporter.stage("explaining"))
@@ -203,7 +203,7 @@ def labels(
     as_json: Json = False,
 ) -> None:
     """Rank suspected label errors by what models of other groups say; needs `crossval`."""
-    from tfcnn.terminal import Console, show_suspects
+    from tfcnn.cli.terminal import Console, show_suspects
 
     found = api.label_errors(run, top=top)
     if as_json:

@@ -16,8 +16,8 @@ from typing import Literal
 
 import numpy as np
 
+from tfcnn.base.errors import InputError
 from tfcnn.decode import Content, Pixels, read_file, read_size
-from tfcnn.errors import InputError
 
 __all__ = [
     "ArraySource",

@@ -14,13 +14,13 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcnn import files
+from tfcnn.base import files
+from tfcnn.base.disk import require_disk_space
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, Official, Progress, Source, _origin
 from tfcnn.datasets._download import fetch
 from tfcnn.datasets._mirror import FROM_HINT, locate, require_file
 from tfcnn.datasets._unpack import read_npz
-from tfcnn.disk import require_disk_space
-from tfcnn.errors import InputError
 
 __all__ = ["NAMES", "ArraySet", "Arrays", "Remote", "read_official_npz"]
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import Official
 from tfcnn.datasets._files import AUGMENTED, IMAGE_FOLDER, Folder
 from tfcnn.datasets._names import FOLD, VIEW, owners, split_of
-from tfcnn.errors import InputError
 
 __all__ = ["LayoutError", "Part", "Place", "few", "inner_folders", "official_folders", "parts_of"]
 

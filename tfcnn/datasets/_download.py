@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tfcnn import atomic, files
+from tfcnn.base import atomic, files
+from tfcnn.base.disk import disk_errors, locked, require_disk_space
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import Progress
 from tfcnn.datasets._answer import CHUNK_BYTES, Answer
 from tfcnn.datasets._mirror import FROM_HINT, local_path, locate, require_file
-from tfcnn.disk import disk_errors, locked, require_disk_space
-from tfcnn.errors import InputError
-from tfcnn.formats.kinds import HEAD_BYTES, HTML, Kind, kind_of
+from tfcnn.decode.kinds import HEAD_BYTES, HTML, Kind, kind_of
 
 __all__ = ["Progress", "fetch", "file_sha256", "locate"]
 

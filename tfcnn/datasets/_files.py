@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import combinations
 from pathlib import Path, PurePath
 
-from tfcnn import atomic, naming
+from tfcnn.base import atomic, naming
 from tfcnn.decode import HEAD_BYTES, is_picture
 
 __all__ = [

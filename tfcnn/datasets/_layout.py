@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfcnn import atomic
+from tfcnn.base import atomic
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import Item, LeftOut, Official, in_words
 from tfcnn.datasets._classes import (
     LayoutError,
@@ -20,7 +21,6 @@ from tfcnn.datasets._classes import (
 )
 from tfcnn.datasets._files import AUGMENTED, MASK_FOLDER, Folder, is_aside, is_utf8, set_masks_aside
 from tfcnn.datasets._names import ANNOTATIONS, PLAIN, WRAPPER, split_of, splits_of
-from tfcnn.errors import InputError
 
 __all__ = ["Layout", "LayoutError", "arrange"]
 

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
-from tfcnn import files
-from tfcnn.disk import disk_errors
-from tfcnn.errors import InputError
+from tfcnn.base import files
+from tfcnn.base.disk import disk_errors
+from tfcnn.base.errors import InputError
 
 __all__ = ["FROM_HINT", "local_path", "locate", "require_file"]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tfcnn import atomic, records
-from tfcnn.disk import disk_errors, locked
-from tfcnn.errors import InputError, TfcnnError
+from tfcnn.base import atomic, records
+from tfcnn.base.disk import disk_errors, locked
+from tfcnn.base.errors import InputError, TfcnnError
 
 __all__ = [
     "Origin",

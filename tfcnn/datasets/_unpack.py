@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfcnn import archives, atomic, files
-from tfcnn.archives import Member
+from tfcnn.base import atomic, files
+from tfcnn.base.disk import disk_errors, locked, require_disk_space
+from tfcnn.base.errors import InputError
+from tfcnn.base.records import sha256_of
 from tfcnn.datasets import Progress
-from tfcnn.disk import disk_errors, locked, require_disk_space
-from tfcnn.errors import InputError
-from tfcnn.records import sha256_of
+from tfcnn.decode import archives
+from tfcnn.decode.archives import Member
 
 __all__ = ["IGNORED_NAMES", "Unpacked", "content_sha256", "read_npz", "unpack_zip"]
 

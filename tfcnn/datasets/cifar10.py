@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import files
+from tfcnn.base import files
 from tfcnn.datasets._arrays import Arrays, ArraySet, Remote
 from tfcnn.decode import Pixels
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import atomic
+from tfcnn.base import atomic
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, Progress, Source
 from tfcnn.datasets._unpack import read_npz
-from tfcnn.errors import InputError
 
 __all__ = ["IS_LOCAL", "download", "open_source"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import files
+from tfcnn.base import files
 from tfcnn.datasets._arrays import NAMES, Arrays, ArraySet, Remote
 from tfcnn.decode import Pixels
 

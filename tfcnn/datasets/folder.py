@@ -8,17 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfcnn import atomic, datasets, files, naming
+from tfcnn import datasets
+from tfcnn.base import atomic, files, naming
+from tfcnn.base.disk import disk_errors
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.datasets import LeftOut, Source, _files, _layout, data_home
 from tfcnn.datasets._files import is_image_name
 from tfcnn.datasets._layout import LayoutError
 from tfcnn.datasets._names import owners
-from tfcnn.disk import disk_errors
-from tfcnn.errors import InputError
-from tfcnn.progress import Reporter
 
 if TYPE_CHECKING:
-    from tfcnn.schema import DataSettings
+    from tfcnn.recipes.schema import DataSettings
 
 __all__ = [
     "LayoutError",

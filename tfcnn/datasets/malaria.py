@@ -10,13 +10,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from tfcnn.base.disk import require_disk_space
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import Item, Progress, Source, _origin
 from tfcnn.datasets import folder as class_folders
 from tfcnn.datasets._download import fetch
 from tfcnn.datasets._mirror import FROM_HINT, locate
 from tfcnn.datasets._unpack import content_sha256, unpack_zip
-from tfcnn.disk import require_disk_space
-from tfcnn.errors import InputError
 
 __all__ = ["download", "open_source"]
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import special
 
-from tfcnn import atomic
+from tfcnn.base import atomic
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import Progress, Source
 from tfcnn.datasets import folder as class_folders
-from tfcnn.errors import InputError
 
 __all__ = ["IS_LOCAL", "download", "generate", "open_source"]
 

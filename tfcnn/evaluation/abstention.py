@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation.sample import Sample
 
 __all__ = ["LEAST_ANSWERED", "Abstention", "choose"]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import values
 from tfcnn.evaluation.sample import ECE_BINS, SMALLEST_PROB, Sample, confidence_and_hit
 

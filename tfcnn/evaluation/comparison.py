@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation import intervals, table
 from tfcnn.evaluation.metrics import compute

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcnn.decode import Pixels
-from tfcnn.domain import Domain, statistics, unit_length
+from tfcnn.prediction.domain import Domain, statistics, unit_length
 
 __all__ = ["AIMED_FRACTION", "TRAIN_IMAGES", "Fitted", "calibrate", "fit", "to_bytes"]
 

@@ -42,7 +42,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import bounds, why_undefined
 from tfcnn.evaluation.resampling import Measured, measure
 from tfcnn.evaluation.sample import Sample

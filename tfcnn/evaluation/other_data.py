@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import groups, manifest
+from tfcnn import manifest
+from tfcnn.base.errors import CheckError, InputError
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import UnreadableImageError, open_image
-from tfcnn.errors import CheckError, InputError
 from tfcnn.evaluation import scoring, seen
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.seen import Seen
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs.cache import decoded
-from tfcnn.manifest import Manifest
+from tfcnn.manifest import Manifest, groups
 from tfcnn.prediction import NO_ANSWER, Note, Predictor
 from tfcnn.runs import Run
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcnn import atomic, records
-from tfcnn.errors import CheckError, TfcnnError
+from tfcnn.base import atomic, records
+from tfcnn.base.errors import CheckError, TfcnnError
 from tfcnn.evaluation import baseline, intervals
 from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation.metrics import WITH_POSITIVE

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcnn import threads
+from tfcnn.base import threads
 from tfcnn.evaluation.metrics import values
 from tfcnn.evaluation.sample import Sample
 

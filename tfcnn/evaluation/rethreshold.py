@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic, runs
-from tfcnn import recipe as recipes
-from tfcnn.errors import CheckError, InputError
+from tfcnn import recipes, runs
+from tfcnn.base import atomic
+from tfcnn.base.errors import CheckError, InputError
 from tfcnn.evaluation import abstention, flags, intervals, operating_point, patients, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.operating_point import DEFAULT_THRESHOLD, OperatingPoint

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation.ranking import Ranking
 
 __all__ = ["ECE_BINS", "Sample", "confidence_and_hit"]

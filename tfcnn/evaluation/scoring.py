@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic, records, runs
-from tfcnn.errors import CheckError, InputError
+from tfcnn import runs
+from tfcnn.base import atomic, records
+from tfcnn.base.errors import CheckError, InputError
 from tfcnn.evaluation import baseline, calibration, flags, intervals, patients, wish
 from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation.operating_point import DEFAULT_THRESHOLD

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import atomic, records
-from tfcnn.errors import InputError
+from tfcnn.base import atomic, records
+from tfcnn.base.errors import InputError
 from tfcnn.runs import HINT, Run
 
 __all__ = ["FILE", "Seen", "pack", "read"]

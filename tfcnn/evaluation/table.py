@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import atomic
-from tfcnn.errors import InputError
+from tfcnn.base import atomic
+from tfcnn.base.errors import InputError
 from tfcnn.prediction import decide
 from tfcnn.runs import HINT, Run
 

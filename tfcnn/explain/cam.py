@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.explain import recording, structure, views
 
 __all__ = ["METHODS", "Method", "ModelExplainer", "grad_cam", "layer_cam"]

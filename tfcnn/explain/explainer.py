@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import quiet
-from tfcnn.errors import InputError
+from tfcnn.base import quiet
+from tfcnn.base.errors import InputError
 from tfcnn.explain import recording, structure
 from tfcnn.explain.cam import Method, ModelExplainer
 from tfcnn.runs import Run

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import atomic, naming
-from tfcnn.errors import InputError
+from tfcnn.base import atomic, naming
+from tfcnn.base.errors import InputError
 from tfcnn.explain.cam import METHODS, answered
 from tfcnn.explain.explainer import Explainer, feature_maps
 from tfcnn.explain.images import Readable, Unreadable, read

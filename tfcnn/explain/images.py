@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import naming, sampling
+from tfcnn.base import naming, sampling
 from tfcnn.decode import Decoder, Pixels, UnreadableImageError
 from tfcnn.prediction import Image, expand
 

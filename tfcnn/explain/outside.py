@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 __all__ = ["DARKEST", "background", "share_outside"]
 

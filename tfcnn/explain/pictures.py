@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from tfcnn import naming
+from tfcnn.base import naming
 
 __all__ = ["beside", "feature_sheet", "filter_sheet", "overlay", "save_figure"]
 

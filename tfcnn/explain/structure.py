@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.explain.grid import Grid, after
 
 __all__ = ["Stage", "choose", "find", "shown", "stages"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import atomic
+from tfcnn.base import atomic
 from tfcnn.explain import files, images
 from tfcnn.explain.cam import Method
 from tfcnn.explain.explainer import Explainer, filters

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.explain.grid import Grid, enlarge
 from tfcnn.explain.recording import top_inputs
 

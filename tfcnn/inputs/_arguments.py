@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 __all__ = ["checked", "notes"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.inputs import geometry
 from tfcnn.inputs.geometry import Bools, Floats, Indices
-from tfcnn.recipe import Augment
+from tfcnn.recipes import Augment
 
 __all__ = [
     "KINDS",

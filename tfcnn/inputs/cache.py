@@ -18,11 +18,11 @@ from time import perf_counter
 
 import numpy as np
 
-from tfcnn import atomic, threads
+from tfcnn.base import atomic, threads
+from tfcnn.base.disk import disk_errors, locked
+from tfcnn.base.errors import InputError
 from tfcnn.datasets import Progress, Source, data_home
 from tfcnn.decode import Decoder, Opened, Pixels, content_sha256, in_memory
-from tfcnn.disk import disk_errors, locked
-from tfcnn.errors import InputError
 from tfcnn.inputs import _sums
 from tfcnn.manifest import Row
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import sampling
+from tfcnn.base import sampling
 from tfcnn.decode import Pixels
-from tfcnn.recipe import InputSettings
+from tfcnn.recipes import InputSettings
 
 __all__ = ["as_in", "by_images", "by_names", "in_images", "in_names"]
 

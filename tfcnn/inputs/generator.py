@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
-from tfcnn.errors import InputError
 from tfcnn.inputs import _arguments, _traps, augment, geometry
-from tfcnn.recipe import Augment
+from tfcnn.recipes import Augment
 
 __all__ = ["Translation", "arguments_for", "training", "translate"]
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
-from tfcnn.errors import InputError
 from tfcnn.inputs import augment, generator
-from tfcnn.recipe import Augment, InputSettings
+from tfcnn.recipes import Augment, InputSettings
 
 __all__ = ["check", "describe", "training", "warnings"]
 

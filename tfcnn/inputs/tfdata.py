@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
-from tfcnn.errors import InputError
 from tfcnn.inputs import augment, geometry
-from tfcnn.recipe import Augment
+from tfcnn.recipes import Augment
 
 __all__ = ["as_written", "call", "check_images", "in_order", "steps_per_epoch", "training"]
 

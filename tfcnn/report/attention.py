@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.runs import Run
 
 __all__ = ["overlays"]

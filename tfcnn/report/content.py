@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import recipe as recipes
-from tfcnn import runs, splits
-from tfcnn.errors import InputError
+from tfcnn import recipes, runs
+from tfcnn.base.errors import InputError
 from tfcnn.evaluation import scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.metrics import DESCRIPTIONS, SHARES
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
-from tfcnn.recipe import Recipe
+from tfcnn.manifest import splits
+from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from tfcnn import naming
+from tfcnn.base import naming
 from tfcnn.evaluation import calibration
 from tfcnn.evaluation.calibration import Reliability
 from tfcnn.report import content, plots

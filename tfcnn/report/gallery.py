@@ -4,12 +4,13 @@ import base64
 import io
 from pathlib import Path
 
-from tfcnn import atomic, recipe
+from tfcnn import recipes
+from tfcnn.base import atomic
+from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any
 from tfcnn.decode import Background, open_image
-from tfcnn.labels import Suspects
-from tfcnn.progress import Reporter
+from tfcnn.evaluation.labels import Suspects
 from tfcnn.report.page import environment
 
 __all__ = ["write"]
@@ -31,7 +32,7 @@ def write(suspects: Suspects, top: int) -> Path:
     Raises:
         InputError: if the images are no longer where they were.
     """
-    data = recipe.load(str(suspects.path / "recipe.toml")).data
+    data = recipes.load(str(suspects.path / "recipe.toml")).data
     source = open_any(data, Reporter())
     shown = [
         {**row, "thumbnail": _thumbnail(source, row["path"], data.background)}

@@ -9,8 +9,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tfcnn import atomic, naming, records, runs
-from tfcnn.errors import InputError
+from tfcnn import runs
+from tfcnn.base import atomic, naming, records
+from tfcnn.base.errors import InputError
 from tfcnn.report import answers, content, exhibits, figures, matrix, model_card, plots, siblings
 from tfcnn.report.content import Content
 from tfcnn.report.next_steps import next_steps, reference

@@ -9,12 +9,12 @@ from itertools import zip_longest
 from PIL import Image
 
 from tfcnn import datasets
+from tfcnn.base.errors import TfcnnError
+from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any
 from tfcnn.decode import Background, content_sha256, open_image
-from tfcnn.errors import TfcnnError
-from tfcnn.progress import Reporter
-from tfcnn.schema import DataSettings
+from tfcnn.recipes.schema import DataSettings
 
 __all__ = ["Album", "data_uri", "open_album", "thumbnails"]
 

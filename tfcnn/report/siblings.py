@@ -5,12 +5,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from tfcnn import recipe as recipes
-from tfcnn import records, runs
-from tfcnn.errors import TfcnnError
+from tfcnn import recipes, runs
+from tfcnn.base import records
+from tfcnn.base.errors import TfcnnError
 from tfcnn.evaluation import out_of_fold
 from tfcnn.inputs import direction
-from tfcnn.recipe import Recipe
+from tfcnn.recipes import Recipe
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
 

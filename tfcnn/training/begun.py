@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfcnn import recipe as recipes
-from tfcnn import runs
-from tfcnn.errors import InputError
+from tfcnn import recipes, runs
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.inputs import direction
-from tfcnn.progress import Reporter
-from tfcnn.recipe import Recipe
+from tfcnn.recipes import Recipe
 
 __all__ = [
     "RESUMABLE",

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tfcnn import atomic, folds, quiet, runs, splits
-from tfcnn import recipe as recipes
-from tfcnn.errors import CheckError, InputError
+from tfcnn import recipes, runs
+from tfcnn.base import atomic, quiet
+from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import out_of_fold
 from tfcnn.evaluation.out_of_fold import Summary
-from tfcnn.manifest import Manifest
-from tfcnn.progress import Reporter
-from tfcnn.recipe import Recipe
+from tfcnn.manifest import Manifest, folds, splits
+from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import strategy
 from tfcnn.training.begun import as_begun, check_same, make_room, may_write, resumable

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcnn import atomic
-from tfcnn.errors import InputError
+from tfcnn.base import atomic
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.inputs import pipeline, tfdata
-from tfcnn.progress import Reporter
-from tfcnn.recipe import Recipe, TrainSettings
+from tfcnn.recipes import Recipe, TrainSettings
 from tfcnn.training.muon import FilterMuon
 from tfcnn.training.resume import Checkpoint, SeedEpochs, State, Stopping
 

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfcnn import architectures
-from tfcnn.errors import TfcnnError
-from tfcnn.recipe import ModelSettings
+from tfcnn.base.errors import TfcnnError
+from tfcnn.recipes import ModelSettings
 from tfcnn.training.activation import gelu
 from tfcnn.training.convolution import FasterConv2D
 

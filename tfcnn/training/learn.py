@@ -7,15 +7,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import architectures, quiet, runs, sampling, splits
-from tfcnn import recipe as recipes
-from tfcnn.errors import TfcnnError
+from tfcnn import architectures, recipes, runs
+from tfcnn.base import quiet, sampling
+from tfcnn.base.errors import TfcnnError
+from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs import tfdata
+from tfcnn.manifest import splits
 from tfcnn.prediction import two_columns
-from tfcnn.progress import Reporter
 from tfcnn.runs import Run
 from tfcnn.training import form, measuring, saving, strategy, views
 from tfcnn.training.begun import make_room, resumable

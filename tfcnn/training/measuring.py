@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import atomic, runs
-from tfcnn.domain import Domain
-from tfcnn.errors import CheckError
+from tfcnn import runs
+from tfcnn.base import atomic
+from tfcnn.base.errors import CheckError
+from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import abstention, baseline, calibration, domain, operating_point, patients
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Predictor
-from tfcnn.progress import Reporter
-from tfcnn.recipe import InputSettings
+from tfcnn.prediction.domain import Domain
+from tfcnn.recipes import InputSettings
 from tfcnn.runs import Run
 from tfcnn.training.prepare import Prepared
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import architectures, groups, manifest, splits
+from tfcnn import architectures, manifest
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
-from tfcnn.errors import InputError
 from tfcnn.inputs import direction, pipeline
 from tfcnn.inputs.cache import Early, decoded
-from tfcnn.manifest import Manifest
-from tfcnn.progress import Reporter
-from tfcnn.recipe import InputSettings, Recipe
+from tfcnn.manifest import Manifest, groups, splits
+from tfcnn.recipes import InputSettings, Recipe
 
 __all__ = ["Prepared", "decoder_of", "prepare", "survey"]
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfcnn import runs, threads
+from tfcnn import runs
+from tfcnn.base import threads
 from tfcnn.training.prepare import Prepared
 from tfcnn.training.resume import State
 

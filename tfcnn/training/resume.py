@@ -15,9 +15,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfcnn import atomic, runs
-from tfcnn.errors import CheckError, InputError
-from tfcnn.progress import Reporter
+from tfcnn import runs
+from tfcnn.base import atomic
+from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.progress import Reporter
 
 __all__ = ["Checkpoint", "SeedEpochs", "State", "Stopping", "vouched"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcnn import atomic, quiet
-from tfcnn.errors import TfcnnError
+from tfcnn.base import atomic, quiet
+from tfcnn.base.errors import TfcnnError
 from tfcnn.prediction import two_columns
 
 __all__ = ["agree", "write_keras", "write_twin"]

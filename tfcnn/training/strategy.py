@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 __all__ = ["choose", "precision", "refuse_clusters"]
 

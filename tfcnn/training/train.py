@@ -7,11 +7,11 @@ waits hears of it at once.
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfcnn import quiet, tables
-from tfcnn.errors import CheckError, InputError
+from tfcnn.base import quiet, tables
+from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.inputs import cache
-from tfcnn.progress import Reporter
-from tfcnn.recipe import Recipe
+from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import strategy
 from tfcnn.training.begun import as_begun, check_same, may_write

@@ -1,0 +1,59 @@
+"""What `check` finds: all that training would refuse, and which files are to blame."""
+
+import pytest
+from conftest import recipe_of
+from dataset_fakes import write_files
+
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
+from tfcnn.manifest.audit import Audit, audit
+
+
+def audited(root: object, **data: object) -> Audit:
+    return audit(recipe_of(str(root), **data).data, Reporter())
+
+
+def test_files_too_many_of_which_are_unreadable_are_listed(make_tree):
+    root = make_tree()
+    for i in range(7):
+        (root / "round" / f"bad{i}.png").write_bytes(b"")
+    found = audited(root)
+    assert found.is_blocking and "at most 5 unreadable images" in found.lines()[1]
+    (finding,) = found.findings
+    assert [line.split(":")[0] for line in finding.examples] == [
+        f"round/bad{i}.png" for i in range(7)
+    ]
+    assert "0 bytes" in found.lines()[2] and "and 2 more (--json lists all)" in found.lines()[-1]
+
+
+def test_a_split_that_training_would_refuse_is_a_finding(make_tree):
+    root = make_tree(groups=2)
+    assert not audited(root).is_blocking
+    found = audited(root, group_regex=r"^(P\d)")
+    assert "at least 3 groups; received 2" in found.lines()[-1] and found.is_blocking
+    (root / "third").mkdir()
+    (root / "round" / "P0_0.png").rename(root / "third" / "P0_0.png")
+    found = audited(root)
+    assert "at least 3 different images of every class" in found.lines()[-1] and found.is_blocking
+
+
+def test_groups_come_from_one_place(make_tree):
+    with pytest.raises(InputError, match="expected group_regex or group_csv; received both"):
+        audited(make_tree(), group_regex="^(P)", group_csv="groups.csv")
+
+
+def test_many_classes_are_told_in_a_few_lines(tmp_path):
+    write_files(tmp_path, [f"n{i:03}/{j}.png" for i in range(60) for j in range(4)])
+    found = audited(tmp_path)
+    lines = found.lines()
+    assert lines[0].endswith("n019 4, 40 more classes") and len(found.counts) == 60
+    assert "note: 60 of 60 classes have fewer than 20 images" in lines
+    assert len(lines) < 20 and max(map(len, lines)) < 400
+
+
+def test_a_split_that_the_folder_is_in_is_said(make_tree, tmp_path):
+    for part, groups in (("train", 8), ("eval", 2)):
+        make_tree(name=f"given/{part}", groups=groups, seed=groups)
+    lines = audited(tmp_path / "given").lines()
+    assert "note: split already: train 64, test 16; val is drawn from train" in lines
+    assert not any("a split is by image" in line for line in lines)

@@ -1,0 +1,290 @@
+"""`report.html` of four kinds of run: whole, safe, and true to report.json."""
+
+import ast
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from report_html import Page
+from report_runs import KINDS, write_run
+
+from tfcnn.base.errors import InputError
+from tfcnn.report import page
+
+MakeRun = Callable[..., Path]
+PERCENT = {
+    "accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1",
+}  # fmt: skip
+NAMES = ("report.json", "history.csv", "predictions.csv", "split.csv", "recipe.toml", "model.json")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    home = tmp_path_factory.mktemp("runs")
+    made = {kind: write_run(home / kind, kind) for kind in KINDS}
+    for folder in made.values():
+        page.write(folder)
+    return made
+
+
+@pytest.fixture(scope="module")
+def pages(folders: dict[str, Path]) -> dict[str, Page]:
+    return {kind: Page((f / "report.html").read_text("utf-8")) for kind, f in folders.items()}
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    return partial(write_run, tmp_path / "run")
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_tags_balance_and_ids_are_unique(pages: dict[str, Page], kind: str) -> None:
+    made = pages[kind]
+    assert not made.errors
+    ids = [attrs["id"] for _, attrs in made.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    links = [str(a["href"]) for t, a in made.tags if "href" in a]
+    assert links and all(link.startswith("#") and link[1:] in ids for link in links)
+    assert set(re.findall(r"url\(#([^)]+)\)", made.text)) <= set(ids)
+
+
+def test_nothing_is_loaded_and_only_our_script_runs(pages: dict[str, Page], kind: str) -> None:
+    made = pages[kind]
+    assert not re.search(r"https?:|[^:/ ]//[a-z]|@import|@font-face|javascript:", made.text)
+    assert not {"link", "iframe", "img", "object"} & {tag for tag, _ in made.tags}
+    assert not any(name.startswith("on") for _, attrs in made.tags for name in attrs)
+    assert made.attributes("script") == [{}]
+    policy = str(made.attributes("meta"))
+    script = made.text.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy
+
+
+def test_every_metric_is_the_one_of_report_json(
+    folders: dict[str, Path], pages: dict[str, Page], kind: str
+) -> None:
+    report = json.loads((folders[kind] / "report.json").read_text())
+    expected: dict[str, list[tuple[float, str]]] = {}
+    for split, metrics in report["splits"].items():
+        for name, row in metrics.items():
+            scale, digits, sign = (100, 1, "\u00a0%") if name in PERCENT else (1, 3, "")
+            expected[f"{split}.{name}"] = [
+                (row[key], f"{scale * row[key]:.{digits}f}{end}")
+                for key, end in (("value", sign), ("low", ""), ("high", sign))
+            ]
+    assert pages[kind].metrics == expected
+
+
+def test_sentence_warnings_and_confusion_are_those_of_report_json(
+    folders: dict[str, Path], pages: dict[str, Page], kind: str
+) -> None:
+    report = json.loads((folders[kind] / "report.json").read_text())
+    prose = pages[kind].prose
+    assert report["sentence"].replace("`", "") in prose
+    for warning in report["warnings"]:
+        assert ("This result leaks" if warning.startswith("LEAKY") else warning) in prose
+    split = "test" if "test" in report["splits"] else "val"
+    table = re.search(r'<table class="matrix">.*?</table>', pages[kind].text, re.S)
+    assert table
+    cells = re.findall(r"<strong>([\d,]+)</strong>|<td class=\"none\">(0)</td>", table[0])
+    counts = [int((a or b).replace(",", "")) for a, b in cells]
+    assert counts == [count for row in report["confusion"][split] for count in row]
+
+
+def test_sensitivity_in_words_is_that_of_report_json(
+    folders: dict[str, Path], pages: dict[str, Page]
+) -> None:
+    test = json.loads((folders["binary"] / "report.json").read_text())["splits"]["test"]
+    found = re.search(
+        r"finds ([\d,]+) of ([\d,]+) Parasitized and gives ([\d,]+) false alarms among ([\d,]+)",
+        pages["binary"].prose,
+    )
+    assert found
+    hits, positives, alarms, negatives = (int(text.replace(",", "")) for text in found.groups())
+    assert hits / positives == pytest.approx(test["sensitivity"]["value"])
+    assert 1 - alarms / negatives == pytest.approx(test["specificity"]["value"])
+
+
+def test_split_table_counts_split_csv(folders: dict[str, Path], pages: dict[str, Page]) -> None:
+    lines = (folders["binary"] / "split.csv").read_text().splitlines()[1:]
+    rows = [line.split(",") for line in lines]
+    for name, size in (("cells", len), ("patients", lambda part: len({r[2] for r in part}))):
+        counts = [f"{size([r for r in rows if r[-1] == s]):,}" for s in ("train", "val", "test")]
+        assert f"{name} {' '.join(counts)}" in re.sub(r"\s+", " ", _cells(pages["binary"].text))
+
+
+def test_audit_counts_copies_and_groups_of_one_class(make_run: MakeRun) -> None:
+    folder = make_run(num_images={"val": 60, "test": 60})
+    lines = (folder / "split.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    rows[2][4] = rows[1][4]  # pixels_sha256
+    (folder / "split.csv").write_text("\n".join(",".join(row) for row in rows) + "\n")
+    prose = Page(page.write(folder).read_text("utf-8")).prose
+    assert "cells with an identical copy 2" in prose
+    groups: dict[str, set[str]] = {}
+    for row in rows[1:]:
+        groups.setdefault(row[2], set()).add(row[1])
+    single = sum(len(labels) == 1 for labels in groups.values())
+    assert f"patients with cells of one class only {single} of {len(groups)}" in prose
+
+
+def test_leak_is_stamped_and_only_there(pages: dict[str, Page]) -> None:
+    assert 'class="leak"' in pages["leaky"].text
+    assert "not to be used" in pages["leaky"].prose
+    for kind in ("binary", "ten_classes", "no_test"):
+        assert 'class="leak"' not in pages[kind].text
+
+
+def test_limits_are_said_where_they_apply(pages: dict[str, Page]) -> None:
+    assert "Not a medical device" in pages["binary"].prose
+    assert "one infected red cell in 25,000" in pages["binary"].prose
+    assert "medical" not in pages["ten_classes"].prose
+    assert "25,000" not in pages["ten_classes"].prose
+    assert "No groups are known" in pages["ten_classes"].prose
+    assert "Accuracy by" not in pages["ten_classes"].prose
+    assert "training looked at" in pages["no_test"].prose
+
+
+def test_headings_tables_and_figures_have_names(pages: dict[str, Page], kind: str) -> None:
+    made = pages[kind]
+    levels = [int(tag[1]) for tag, _ in made.tags if re.fullmatch(r"h[1-6]", tag)]
+    main = levels[levels.index(1) :]
+    assert levels.count(1) == 1 and all(b - a <= 1 for a, b in pairwise(main))
+    tables = re.findall(r"<table.*?</table>", made.text, re.S)
+    assert tables and all(re.search(r"<caption>\s*<span>\s*\S", table) for table in tables)
+    assert all("scope" in attrs for attrs in made.attributes("th"))
+    figures = [attrs for attrs in made.attributes("div") if attrs.get("role") == "img"]
+    assert len(figures) == len(made.attributes("svg")) >= 3
+    assert all(len(str(attrs["aria-label"])) > 20 for attrs in figures)
+    assert made.attributes("html") == [{"lang": "en"}]
+
+
+def test_small_quick_and_the_same_again(folders: dict[str, Path], kind: str) -> None:
+    path = folders[kind] / "report.html"
+    before, start = path.read_bytes(), perf_counter()
+    assert page.write(folders[kind]) == path
+    assert perf_counter() - start < 20  # about 1 s; a loaded machine is slower
+    assert path.read_bytes() == before
+    assert len(before) < 1_000_000
+    assert sorted(p.name for p in folders[kind].iterdir()) == sorted([*NAMES, "report.html"])
+
+
+def test_names_are_escaped_everywhere(make_run: MakeRun) -> None:
+    bad = '<script>alert("x")</script>'
+    folder = make_run(
+        class_names=[bad, "{{ 7 * 7 }} $x_1$ & 'y'"],
+        data={"source": "<b>mine</b>", "positive": bad, "image_size": 64},
+        notes=["<img src=x onerror=alert(1)>"],
+        num_images={"val": 300, "test": 300},
+    )
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors
+    assert len(made.attributes("script")) == 1
+    assert not {"img", "b"} & {tag for tag, _ in made.tags}
+    assert bad in made.prose and "{{ 7 * 7 }} $x_1$ & 'y'" in made.prose
+    assert "<b>mine</b>" in made.prose and "<img src=x onerror=alert(1)>" in made.prose
+
+
+def test_many_classes_and_groups_stay_small(make_run: MakeRun) -> None:
+    names = [f"a rather long class name {i:03d}" for i in range(35)]
+    folder = make_run(
+        class_names=names,
+        num_images={"val": 100, "test": 400},
+        num_groups=300,
+        data={"source": "mine", "image_size": 64},
+    )
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors and len(made.text) < 1_000_000
+    assert "most frequent confusions" in made.prose
+
+
+def test_a_run_without_errors_says_so(make_run: MakeRun) -> None:
+    folder = make_run(skill=60.0, num_images={"val": 50, "test": 50})
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors
+    assert "There is no error on test" in made.prose
+
+
+def test_what_cannot_be_computed_has_its_reason(make_run: MakeRun) -> None:
+    folder = make_run(num_groups=1, num_images={"val": 80, "test": 80})
+    report = json.loads((folder / "report.json").read_text())
+    test = report["splits"]["test"]
+    assert test["accuracy"]["low"] is None and "without an interval" in report["sentence"]
+    test["ppv"] = {"value": None, "low": None, "high": None, "reason": "no image is called so"}
+    (folder / "report.json").write_text(json.dumps(report))
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors
+    assert report["sentence"] in made.prose
+    assert test["accuracy"]["reason"] in made.prose and "– no image is called so" in made.prose
+    shown = f"{100 * test['accuracy']['value']:.1f}\u00a0%"
+    assert made.metrics["test.accuracy"] == [(test["accuracy"]["value"], shown)]
+    assert "test.ppv" not in made.metrics
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_file_is_named(make_run: MakeRun, name: str) -> None:
+    folder = make_run(num_images={"val": 60, "test": 60})
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=re.escape(name)):
+        page.write(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_snippets_name_what_exists(folders: dict[str, Path], pages: dict[str, Page]) -> None:
+    import tfcnn
+    from tfcnn.prediction import Prediction
+
+    code = next(text for text in pages["binary"].words if text.startswith("import tfcnn"))
+    names = {node.attr for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Attribute)}
+    assert names == {"predict", "path", "decision", "probs"}
+    assert callable(tfcnn.predict)
+    assert names - {"predict"} <= Prediction.__dataclass_fields__.keys()
+    strings = [n.value for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Constant)]
+    assert strings == [str(folders["binary"]), "new_images/"]
+
+
+def test_no_tensorflow_is_imported(folders: dict[str, Path]) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tfcnn.report import page; "
+        "page.write(Path(sys.argv[1])); "
+        "sys.exit(any(m.split('.')[0] in ('tensorflow', 'keras') for m in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(folders["no_test"])], check=True)
+
+
+def _cells(text: str) -> str:
+    return re.sub(r"<[^>]+>", " ", text)
+
+
+def test_the_weights_kept_are_those_of_the_last_phase(make_run: MakeRun) -> None:
+    folder = make_run("binary", train={"best_weights": True})
+    rows = (folder / "history.csv").read_text().splitlines()
+    names = rows[0].split(",")
+    losses = iter([0.9, 0.2, *[0.5] * 5, 0.4, 0.45, 0.6])
+    lowered = [row.split(",") for row in rows[1:]]
+    for row in lowered:
+        row[names.index("val_loss")] = str(next(losses))
+    (folder / "history.csv").write_text("\n".join([rows[0], *map(",".join, lowered)]) + "\n")
+    assert (
+        "weights of epoch 2, where the loss on val was lowest."
+        in Page(page.write(folder).read_text("utf-8")).prose
+    )
+    report = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(json.dumps({**report, "phase_start": 4}))
+    assert (
+        "weights of epoch 8, where the loss on val was lowest since all layers learn."
+        in Page(page.write(folder).read_text("utf-8")).prose
+    )

@@ -1,0 +1,76 @@
+"""What fetching and unpacking share: space, locks and one-line errors of the file system."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tfcnn.base.errors import InputError
+
+__all__ = ["disk_errors", "locked", "require_disk_space"]
+
+
+def require_disk_space(folder: Path, needed_bytes: int) -> None:
+    """Raise InputError if the disk that holds an existing folder has less space than needed."""
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed_bytes:
+        hint = "freeing space, or another place for the data (TFCNN_HOME)"
+        expected = f"{needed_bytes / 1e6:,.1f} MB of free disk space"
+        raise InputError(folder, expected, f"{free_bytes / 1e6:,.1f} MB", hint)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors of reading and writing into an InputError on `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            hint = "again after freeing space: nothing half-done is used"
+            raise InputError(path, "enough disk space", "a full disk", hint) from error
+        place = f" ({error.filename})" if error.filename else ""
+        hint = "a place that can be read and written"
+        raise InputError(path, "to read and write", f"{error.strerror}{place}", hint) from error
+
+
+@contextlib.contextmanager
+def locked(target: Path, *, wait: bool = False) -> Iterator[None]:
+    """Keep other processes from making the same file or folder; missing parents are made.
+
+    The system drops the lock when its process ends, however it ends, so none is ever stale.
+
+    Args:
+        target: what is to be made.
+        wait: until no other process holds the lock.
+
+    Raises:
+        InputError: if another process holds it, and `wait` is false.
+        OSError: if the file system cannot lock or write.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.with_name(f".{target.name}.lock")
+    while True:
+        # never through a link: in a shared folder anyone may have laid one under this name
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError as error:
+                received = "another process that makes the same"
+                raise InputError(target, "no other", received, "again when it has ended") from error
+            if not _is_same_file(file.fileno(), path):
+                continue  # its last owner removed the name between our open and our flock
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,109 @@
+"""A regular expression that somebody typed, searched where it can be stopped: some never end.
+
+Python cannot stop a search in a thread. One that may try the same signs in very many ways is done
+in a process of its own: this file, which then imports nothing of tfcnn.
+"""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+__all__ = ["search"]
+
+LIMIT_SECONDS = 5.0  # of the processor, and one more for each 10,000 texts
+TEXTS_PER_SECOND = 10_000
+WAIT_FACTOR = 10  # where the machine is busy with other things
+SHOWN = 200  # signs
+CHOICES = re.compile(r"[*+?{|]")
+
+
+def search(regex: str, texts: Sequence[str], setting: str) -> list[str]:
+    """Return for each text what the first bracket matches, or the whole; "" where nothing does.
+
+    Args:
+        regex: the regular expression.
+        texts: where it is searched.
+        setting: what an error names.
+
+    Raises:
+        InputError: if it is no regular expression, or takes longer than 5 s and a second for each
+            10,000 texts.
+    """
+    from tfcnn.base.errors import (
+        InputError,  # late, as in `_asked`: the process has nothing of tfcnn
+    )
+
+    subject = f"{setting} {regex[:SHOWN]!r}"
+    try:
+        pattern = re.compile(regex)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise InputError(subject, "a regular expression", str(error), r"^(C\d+)") from error
+    if len(CHOICES.findall(regex)) < 2:  # at worst the square of a text's length
+        return _found(pattern, texts)
+    seconds = LIMIT_SECONDS + len(texts) / TEXTS_PER_SECOND
+    found = _asked(regex, texts, seconds)
+    if len(found) < len(texts):
+        received = f"one that takes over {seconds:.0f} s, at {texts[len(found)][:SHOWN]!r}"
+        hint = r"one without a repeat of what repeats or has alternatives, such as ^(C\d+)"
+        raise InputError(subject, "a regular expression that is soon done", received, hint)
+    return found
+
+
+def _asked(regex: str, texts: Sequence[str], seconds: float) -> list[str]:
+    """Return what a process of its own finds, for fewer texts where its time was up."""
+    from tfcnn.base.errors import InputError
+
+    asked = {"regex": regex, "texts": list(texts), "seconds": seconds}
+    question = json.dumps(asked, allow_nan=False).encode()
+    command, wait = [sys.executable, "-I", "-S", __file__], WAIT_FACTOR * seconds
+    try:
+        done = subprocess.run(
+            command,
+            input=question,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # this process says what is wrong, and hears Ctrl-C
+            start_new_session=True,
+            timeout=wait,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        return []
+    except (OSError, subprocess.CalledProcessError) as error:
+        hint = "a simpler one, such as ^(C\\d+)"
+        raise InputError(
+            f"{regex[:SHOWN]!r}", "a process that searches", str(error), hint
+        ) from error
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+def _found(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
+    matches = map(pattern.search, texts)
+    return [(match[pattern.groups and 1] or "") if match else "" for match in matches]
+
+
+def _answer() -> None:
+    """Answer the question on standard input."""
+    question = json.load(sys.stdin.buffer)
+    pattern = re.compile(question["regex"])
+    found: list[str] = []
+    signal.signal(signal.SIGPROF, _stop)
+    signal.setitimer(signal.ITIMER_PROF, question["seconds"])
+    try:
+        for text in question["texts"]:
+            found += _found(pattern, [text])
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    except TimeoutError:
+        pass
+    json.dump(found, sys.stdout, allow_nan=False)
+
+
+def _stop(*_: object) -> None:
+    raise TimeoutError
+
+
+if __name__ == "__main__":
+    _answer()

@@ -1,0 +1,225 @@
+"""Tables that a person may have written or saved anew: separators, encodings, names of files."""
+
+import codecs
+import csv
+import io
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from tfcnn.base import files, naming
+from tfcnn.base.errors import InputError
+
+__all__ = ["Table", "by_path", "is_missing", "read"]
+
+Row = dict[str, str]
+SEPARATORS = ",;\t|"
+# what spreadsheets and statistics programs write where a value is missing
+MISSING = frozenset({"nan", "na", "n/a", "#n/a", "#nv", "null", "none", "<na>", "nat", "#value!"})
+TITLES = 20  # lines before a header that are looked through: a title, comments
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's rows, by the names of their columns in small letters, and what to say of it."""
+
+    path: Path
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
+
+
+def read(
+    path: Path,
+    columns: tuple[str, ...],
+    hint: str,
+    called: Mapping[str, str | None] | None = None,
+) -> Table:
+    """Read a CSV, whatever its separator, its encoding and the case of its header.
+
+    Args:
+        path: the file.
+        columns: those it must have.
+        hint: what to try where it lacks one.
+        called: what the file calls a column, where it is another name.
+
+    Raises:
+        InputError: if it is no such file.
+    """
+    shown = {name: (called or {}).get(name) or name for name in columns}
+    wanted = {name: _plain_name(own) for name, own in shown.items()}
+    expected = f"a CSV with columns {','.join(shown.values())}"
+    files.require(path, expected)
+    text, notes = _text(path)
+    try:
+        lines = [line for line in _lines(text, set(wanted.values())) if any(map(str.strip, line))]
+    except csv.Error as error:
+        raise InputError(path, expected, f"{error}", "saving it as CSV anew") from error
+    lines = lines[_header_place(lines, set(wanted.values())) :]
+    header = [_plain_name(name) for name in lines[0]] if lines else []
+    if not set(wanted.values()) <= set(header):
+        received = ", ".join(name.strip() for name in lines[0]) if lines else "an empty file"
+        raise InputError(path, expected, received, hint)
+    for own in wanted.values():
+        if header.count(own) > 1:
+            received = f"{header.count(own)} columns {own}"
+            raise InputError(path, expected, received, "another name for all but one of them")
+    # R writes row names, 1, 2 and so on, and no name above them
+    numbered = [(str(row), len(header) + 1) for row in range(1, len(lines))]
+    if numbered and [(line[0], len(line)) for line in lines[1:]] == numbered:
+        header = ["", *header]
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        if any(map(str.strip, line[len(header) :])):
+            received = f"{len(line)} in row {number}"
+            hint = "quotes around a value that holds the separator"
+            raise InputError(path, f"{len(header)} values in each row", received, hint)
+        row = dict(zip(header, [*line, *[""] * (len(header) - len(line))], strict=False))
+        rows.append({**row, **{name: row[own] for name, own in wanted.items()}})
+    return Table(path, rows, notes)
+
+
+def by_path(
+    table: Table, column: str, paths: Sequence[str], root: Path
+) -> tuple[dict[str, Row], list[str]]:
+    """Find the image that each row's `path` names.
+
+    A row may name an image by its path below the data folder, with or without the class folder,
+    from a folder further up, with backslashes, and by its file name alone, with or without the
+    suffix, if no other image has it.
+
+    Args:
+        table: from `read`.
+        column: what two rows of one image must agree in.
+        paths: of the images, relative to `root`, with forward slashes.
+        root: the data folder.
+
+    Returns:
+        A row for each image that is named, by the image's path, and the names that fit none.
+
+    Raises:
+        InputError: if a name fits several images, or two rows of one image disagree.
+    """
+    index = _Index(paths, root)
+    certain: dict[str, Row] = {}
+    loose: dict[str, Row] = {}
+    strangers = []
+    for row in table.rows:
+        hits, is_certain = index.find(row["path"])
+        if len(hits) > 1:
+            raise InputError(
+                f"{table.path}: {row['path']}", "the name of one image",
+                f"that of {len(hits)}, such as {hits[0]} and {hits[1]}",
+                "paths with the class folder, relative to the data folder",
+            )  # fmt: skip
+        if not hits:
+            strangers.append(row["path"])
+            continue
+        found = certain if is_certain else loose
+        other = found.setdefault(hits[0], row)[column].strip()
+        if other != row[column].strip():
+            raise InputError(
+                f"{table.path}: {row['path']}", f"one {column}",
+                f"{other or 'none'} and {row[column].strip() or 'none'}", "one row for each image",
+            )  # fmt: skip
+    return {**loose, **certain}, strangers
+
+
+class _Index:
+    """The images by their whole paths, by the ends of these, and without suffix."""
+
+    def __init__(self, paths: Iterable[str], root: Path) -> None:
+        self.exact = set(paths)
+        self.root = f"{root.as_posix()}/"
+        self.whole: dict[str, list[str]] = defaultdict(list)
+        self.ends: dict[str, list[str]] = defaultdict(list)
+        self.stems: dict[str, list[str]] = defaultdict(list)
+        for path in self.exact:
+            parts = _key(path).split("/")
+            self.whole["/".join(parts)].append(path)
+            stem = PurePosixPath(parts[-1]).stem
+            for start in range(1, len(parts)):
+                self.ends["/".join(parts[start:])].append(path)
+            for start in range(len(parts)):
+                self.stems["/".join([*parts[start:-1], stem])].append(path)
+
+    def find(self, name: str) -> tuple[list[str], bool]:
+        """Return the images that a name may mean, and whether the whole name fits them."""
+        plain = name.strip().replace("\\", "/").removeprefix(self.root).removeprefix("./")
+        # a person may write a name that looks like a cell of ours, or add a row to a table of ours
+        for given in (name, plain, *(as_in(name) for as_in in (naming.cell, naming.from_cell))):
+            if given in self.exact:
+                return [given], True
+        key = _key(plain)
+        parts = key.split("/")
+        for start in range(len(parts)):
+            if hits := self.whole.get("/".join(parts[start:])):
+                return sorted(hits), True
+        if hits := self.ends.get(key) or self.stems.get(key):
+            return sorted(hits), True
+        hits = self.ends.get(parts[-1]) or self.stems.get(parts[-1], [])
+        return (hits if len(hits) == 1 else []), False
+
+
+def _key(path: str) -> str:
+    """Return a path as it is compared: macOS and Windows write names otherwise than Linux."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def is_missing(value: str) -> bool:
+    """Say whether a value stands for none: "", or what a program writes for it, such as NaN."""
+    return not value.strip() or value.strip().casefold() in MISSING
+
+
+def _header_place(lines: Sequence[Sequence[str]], wanted: set[str]) -> int:
+    """Return which of the first lines is the header: titles and comments may stand before it."""
+    for place, line in enumerate(lines[:TITLES]):
+        if wanted <= {_plain_name(name) for name in line}:
+            return place
+    return 0
+
+
+def _plain_name(name: str) -> str:
+    return name.strip().strip("\ufeff").casefold()
+
+
+def _text(path: Path) -> tuple[str, tuple[str, ...]]:
+    try:
+        data = files.read(path)
+    except OSError as error:
+        received = error.strerror or str(error)
+        raise InputError(path, "a CSV that can be read", received, "another path") from error
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise InputError(path, "a CSV", "a workbook of Excel", "saving it as CSV UTF-8")
+    encoding = "utf-8-sig"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif b"\0" in data[:64]:  # saved as "Unicode" without its mark
+        encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    try:
+        return data.decode(encoding), ()
+    except UnicodeDecodeError as error:
+        try:
+            note = f"{path}: read as Windows-1252, for it is not UTF-8; are its letters right?"
+            return data.decode("cp1252"), (note,)
+        except UnicodeDecodeError:
+            hint = "saving it as CSV UTF-8"
+            raise InputError(path, "a CSV in UTF-8", f"{error}", hint) from error
+
+
+def _lines(text: str, wanted: set[str]) -> list[list[str]]:
+    """Return the rows by the separator that finds the wanted columns, or else the most."""
+    first, _, rest = text.lstrip("\r\n").partition("\n")
+    if first.strip().lower() in {f"sep={separator}" for separator in SEPARATORS}:
+        text = rest  # Excel's own mark
+
+    def score(separator: str) -> tuple[int, int]:
+        reader = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=separator)
+        headers = [{_plain_name(name) for name in line} for line in islice(reader, TITLES)]
+        return max(((len(wanted & names), len(names)) for names in headers), default=(0, 0))
+
+    best = max(SEPARATORS, key=score)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=best, strict=False)
+    return naming.from_cells(lines)

@@ -1,0 +1,300 @@
+"""THE decoder: every image, in training, evaluation and prediction, passes through here.
+
+One function means one answer: Pillow and `tf.image.resize` differ by up to 112 of 255 when an
+image shrinks, so a model served through another decoder is another model.
+"""
+
+import contextlib
+import hashlib
+import struct
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tfcnn.base import files, threads
+from tfcnn.base.errors import InputError
+from tfcnn.decode import formats, kinds, limits, opened
+from tfcnn.decode.kinds import HEAD_BYTES, Kind
+from tfcnn.decode.opened import Opened
+from tfcnn.decode.remarks import Background
+from tfcnn.decode.samples import FULL, NotReadError, blocks
+
+__all__ = [
+    "HEAD_BYTES",
+    "Background",
+    "Content",
+    "Decoder",
+    "Opened",
+    "Pixels",
+    "TooLargeError",
+    "UnreadableImageError",
+    "check_file",
+    "content_sha256",
+    "describe",
+    "histogram_of_16_bits",
+    "in_memory",
+    "is_picture",
+    "open_image",
+    "read_file",
+    "read_size",
+]
+
+# over 89 megapixels Pillow's readers warn; ours asks for the memory that an image takes
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+Pixels = npt.NDArray[np.uint8]
+Content = bytes | Pixels
+Fit = Literal["stretch", "pad", "crop"]
+
+AGAIN = "fetching or saving it again"
+
+
+class UnreadableImageError(InputError):
+    """A file that cannot be read as an image; `reason` says why, and what to do about it."""
+
+    def __init__(self, name: object, what: str, hint: str = AGAIN) -> None:
+        what = " ".join(what.split())
+        self.reason = f"{what}; try {hint}"
+        super().__init__(name, "an image that can be read", what, hint)
+
+
+class TooLargeError(UnreadableImageError):
+    """An image that takes more memory than is allowed, or than there is: it may be read later."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How an image file becomes the pixels a model sees; stored with every model.
+
+    Attributes:
+        image_size: `(height, width)` in px.
+        channels: 1 for grey (ITU-R 601 luma), 3 for RGB.
+        fit: `stretch` to the size whatever the shape, `pad` with the background to keep the
+            shape, or `crop` the middle.
+        background: what is seen through transparent pixels.
+    """
+
+    image_size: tuple[int, int]
+    channels: int = 3
+    fit: Fit = "stretch"
+    background: Background = "black"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)` of a decoded image."""
+        return (*self.image_size, self.channels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-ready values."""
+        found = {**asdict(self), "image_size": list(self.image_size)}
+        if self.background == "black":  # as it was before there was a choice: the same cache
+            del found["background"]
+        return found
+
+    @staticmethod
+    def from_dict(settings: dict[str, Any]) -> "Decoder":
+        """Rebuild the decoder that `to_dict` described."""
+        height, width = settings["image_size"]
+        return Decoder(
+            (int(height), int(width)),
+            int(settings["channels"]),
+            settings["fit"],
+            settings.get("background", "black"),
+        )
+
+    def decode(self, content: Content, name: object = "image") -> Pixels:
+        """Decode one image.
+
+        Args:
+            content: the bytes of an image file, or its pixels, uint8 of shape `(height, width)`
+                or `(height, width, 1 | 3 | 4)` in [0, 255].
+            name: what to call the image in an error.
+
+        Returns:
+            uint8 array of shape `(height, width, channels)` in [0, 255].
+
+        Raises:
+            UnreadableImageError: if the content is not a whole image.
+        """
+        with in_memory(name):
+            return self.pixels(open_image(content, name), name)
+
+    def pixels(self, image: Opened, name: object = "image") -> Pixels:
+        """Return what `decode` does, of an image that `open_image` has opened."""
+        with _named_errors(name):
+            flat, mode = image.flat(self.background), "L" if self.channels == 1 else "RGB"
+            seen = flat if flat.mode == mode else flat.convert(mode)
+            return np.asarray(self._resize(seen)).reshape(self.shape)
+
+    def _resize(self, image: Image.Image) -> Image.Image:
+        size = self.image_size[::-1]  # Pillow counts (width, height)
+        if image.size == size:
+            return image
+        bilinear = Image.Resampling.BILINEAR  # antialiased in Pillow when it shrinks
+        if self.fit == "stretch":
+            return image.resize(size, bilinear)
+        if self.fit == "pad":
+            return ImageOps.pad(image, size, bilinear, color=self.background)
+        return ImageOps.fit(image, size, bilinear)
+
+
+@contextlib.contextmanager
+def in_memory(name: object) -> Iterator[None]:
+    """Hold one image, opened in this block, in memory until the block ends.
+
+    Large images of other threads wait for it.
+
+    Raises:
+        TooLargeError: naming it, where memory is not enough.
+    """
+    with threads.sharing_memory():
+        try:
+            yield
+        except MemoryError as error:
+            raise _too_little_memory(name) from error
+
+
+def read_file(path: Path, name: object) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        TooLargeError: if there are too many.
+        OSError: if it cannot be read.
+    """
+    check_file(path.stat().st_size, name)
+    with in_memory(name):
+        return files.read(path, limits.most_bytes())
+
+
+def check_file(size_bytes: int, name: object) -> None:
+    """Refuse an image file that is too large, before it is read.
+
+    Raises:
+        TooLargeError: naming it, if it is.
+    """
+    with _named_errors(name):
+        limits.check_file(size_bytes)
+
+
+def content_sha256(content: Content) -> str:
+    """Return the sha256 of an image file's bytes, or of the values of pixels that are no file."""
+    data = content if isinstance(content, bytes) else np.ascontiguousarray(content).data
+    return hashlib.sha256(data).hexdigest()
+
+
+def describe(head: bytes) -> str | None:
+    """Say what a file is by its first `HEAD_BYTES` bytes: "a Git LFS pointer, …"."""
+    kind = kinds.kind_of(head)
+    return kind.name if kind else None
+
+
+def is_picture(head: bytes) -> bool:
+    """Say whether a file's first `HEAD_BYTES` bytes are those of an image.
+
+    That is so for photographs, drawings and medical images, also those that we cannot read.
+    """
+    kind = kinds.kind_of(head)
+    return kind is not None and kind.is_picture
+
+
+def open_image(content: Content, name: object = "image") -> Opened:
+    """Open an image: EXIF orientation is applied, 16 bits are scaled to 8 (not clipped).
+
+    Of several pages or frames the first is taken. Broken metadata are passed over.
+
+    Raises:
+        UnreadableImageError: if the content is not a whole image, or one of a kind that is not
+            read.
+    """
+    if isinstance(content, np.ndarray):
+        with _named_errors(name):
+            return opened.from_pixels(content)
+    kind = kinds.kind_of(content[:HEAD_BYTES])
+    with _named_errors(name, kind):
+        try:
+            return opened.from_file(content, kind)
+        except (InputError, MemoryError, NotReadError, Image.DecompressionBombError):
+            raise
+        except Exception as error:  # of broken metadata Pillow's plug-ins raise nearly every type
+            if kind is None:
+                hint = "saving it as PNG, or removing it"
+                raise NotReadError("no image format that is read", hint) from error
+            sound = formats.without_metadata(content, kind)
+            if not sound:
+                raise
+            return opened.from_file(sound, kind)
+
+
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Return `(height, width)` of an image file from its header.
+
+    None where it has none, or is too large to be read.
+    """
+    try:
+        with files.opened(path) as file:
+            return opened.size(file, kinds.kind_of(file.read(HEAD_BYTES)))
+    except InputError:  # a wrong setting
+        raise
+    except Exception:  # any broken header: the decoder will name the file
+        return None
+
+
+def histogram_of_16_bits(content: Content) -> npt.NDArray[np.int64] | None:
+    """Return how often a file of more than 8 bits holds each colour value.
+
+    Returns:
+        int64 `(65536,)`, or None for a file of at most 8 bits, of which only the header is read.
+    """
+    try:
+        if isinstance(content, np.ndarray):
+            return None
+        kind = kinds.kind_of(content[:HEAD_BYTES])
+        samples = open_image(content).samples if opened.is_deep(content, kind) else None
+    except Exception:  # whoever decodes it will say what is wrong
+        return None
+    if samples is None:
+        return None
+    colours = samples[..., : 1 if samples.shape[2] < 3 else 3]
+    counts = np.zeros(FULL + 1, np.int64)
+    for rows in blocks(len(colours), colours.shape[1] * colours.shape[2]):
+        counts += np.bincount(colours[rows].ravel(), minlength=FULL + 1)
+    return counts
+
+
+@contextlib.contextmanager
+def _named_errors(name: object, kind: Kind | None = None) -> Iterator[None]:
+    try:
+        yield
+    except InputError:  # of the image, or a wrong setting
+        raise
+    except MemoryError as error:
+        raise _too_little_memory(name) from error
+    except limits.TooLargeError as error:
+        raise TooLargeError(name, str(error), error.hint) from error
+    except Image.DecompressionBombError as error:  # of a part that Pillow's reader asks for
+        hint = f"making it smaller, or a larger {limits.VARIABLE} where memory is enough"
+        raise TooLargeError(name, f"an image too large: {error}", hint) from error
+    except NotReadError as error:
+        raise UnreadableImageError(name, str(error), error.hint) from error
+    except Exception as error:  # Pillow's plug-ins raise nearly every type on a broken file
+        raise UnreadableImageError(name, *_told(error, kind)) from error
+
+
+def _too_little_memory(name: object) -> TooLargeError:
+    what = "an image too large: it takes more memory than there is"
+    return TooLargeError(name, what, "making it smaller, or on a machine with more memory")
+
+
+def _told(error: Exception, kind: Kind | None) -> tuple[str, str]:
+    """Return what is wrong with a file, and what to do."""
+    what = str(error) or type(error).__name__
+    if kind is None:  # pixels in an array
+        return what, "uint8 of shape (height, width, 1 | 3 | 4)"
+    if isinstance(error, UnidentifiedImageError | LookupError | struct.error):
+        return f"{kind.name} with a damaged header, or of a layout that is not read", AGAIN
+    return f"{kind.name}, damaged or cut short: {what}", AGAIN

@@ -1,0 +1,197 @@
+"""Labels that are probably wrong: those that models of other groups do not believe.
+
+The models are those of a cross-validation, so that no image is judged by a model that was trained
+on its own label. A model may lean to one class on all images of a patient whose stain it has not
+seen; what the labels of the patient's other images say of that is taken out first.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcnn import runs
+from tfcnn.base import atomic, naming
+from tfcnn.base.errors import InputError
+from tfcnn.evaluation import out_of_fold
+
+__all__ = ["COLUMNS", "Suspects", "find", "per_group"]
+
+COLUMNS = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
+NUM_PARTS = 10
+MOST_DOUBTED = 0.25  # beyond, it is the models that are wrong
+LEAST_PROB = 1e-4  # a model is not believed to be surer than that
+LEAST_BELIEVED = 0.05  # what the models give a label that says something of its group
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """All images of a cross-validation, the least believable label first.
+
+    Attributes:
+        path: the folder of the cross-validation; `labels.csv` lies there.
+        rows: per image a value for each of `COLUMNS`; `prob_label` is the probability of the label
+            that the image has, in a group that is known after `per_group`; `suggested` is the
+            most probable class.
+        count: how many are suspected: the images that are said to be of another class with a
+            probability that images of that class have on average (confident learning, Northcutt
+            et al. 2021, J Artif Intell Res 70:1373).
+        sentence: the result in one sentence.
+    """
+
+    path: Path
+    rows: list[dict[str, Any]]
+    count: int
+    sentence: str
+
+    def to_dict(self, top: int) -> dict[str, Any]:
+        """Return the first rows and the counts as plain values."""
+        return {
+            "path": str(self.path),
+            "images": len(self.rows),
+            "suspects": self.count,
+            "sentence": self.sentence,
+            "rows": self.rows[:top],
+        }
+
+
+def find(name: str | Path) -> Suspects:
+    """Rank the images of a cross-validation by how little their label is believed.
+
+    Args:
+        name: a cross-validation, by name or path, or what it was made of: `malaria` means
+            `malaria-crossval`.
+
+    Raises:
+        InputError: if there is no such cross-validation, or cleanlab is not installed.
+    """
+    folder = _folder(name)
+    rows = out_of_fold.read_predictions(folder)
+    names, labels, probs = _answers(rows, folder / "predictions.csv")
+    groups = np.array([row["group"] for row in rows])
+    if (groups != "").all():
+        probs = per_group(labels, probs, groups)
+    is_suspect, quality = _judge(labels, probs)
+    doubted, right = float(is_suspect.mean()), float((probs.argmax(axis=1) == labels).mean())
+    if doubted > MOST_DOUBTED:
+        is_suspect = np.zeros_like(is_suspect)
+    ranked = [
+        {
+            "rank": rank,
+            "path": rows[i]["path"],
+            "group": rows[i]["group"],
+            "label": rows[i]["label"],
+            "suggested": names[probs[i].argmax()],
+            "prob_label": round(float(probs[i, labels[i]]), 6),
+            "is_suspect": bool(is_suspect[i]),
+        }
+        for rank, i in enumerate(np.argsort(quality, kind="stable").tolist(), start=1)
+    ]
+    lines = (row.values() for row in ranked)
+    atomic.write_text(folder / "labels.csv", atomic.csv_text(COLUMNS, lines))
+    count = int(is_suspect.sum())
+    share = f"{100 * count / len(rows):.1f} %"
+    sentence = f"{count:,} of {len(rows):,} labels ({share}) are doubted: look at them first."
+    if doubted > MOST_DOUBTED:
+        sentence = (
+            f"These models agree with {right:.1%} of the labels and would doubt {doubted:.1%}: "
+            "too many to believe any of it. Train for longer, or on more images, first."
+        )
+    return Suspects(folder, ranked, count, sentence)
+
+
+def _answers(
+    rows: list[dict[str, str]], path: Path
+) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the classes, and per image its label and its probabilities."""
+    names = [key.removeprefix("prob_") for key in (rows or [{}])[0] if key.startswith("prob_")]
+    try:
+        labels = np.array([names.index(row["label"]) for row in rows])
+        probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
+        if not names or not np.isfinite(probs).all():
+            raise ValueError("a probability that is no number" if names else "no probabilities")
+    except ValueError as error:
+        what = "the predictions of a cross-validation"
+        raise InputError(path, what, str(error), out_of_fold.HINT) from error
+    return names, labels, probs
+
+
+def per_group(
+    labels: npt.NDArray[np.int64], probs: npt.NDArray[np.float64], groups: npt.NDArray[np.str_]
+) -> npt.NDArray[np.float64]:
+    """Correct how a model leans on each group, as the labels of the group's other images tell.
+
+    A logistic regression of the labels on the logarithms of the probabilities, with a constant for
+    each group that a penalty holds near nought (a normal prior of standard deviation 1). An image's
+    own label has no part in its answer: ten parts of the images are each predicted from the others.
+    Nor has a label that is hardly believed: a patient of whom a whole series is labelled wrongly
+    would make that the rule.
+
+    Args:
+        labels: int64 `(images,)`, right for the most part.
+        probs: float64 `(images, classes)`, of models that were not trained on these labels.
+        groups: str `(images,)`.
+
+    Returns:
+        Probabilities, float64 `(images, classes)`; `probs` itself where a class has hardly an image
+        whose label is believed.
+    """
+    from scipy import sparse
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.preprocessing import OneHotEncoder
+
+    votes = probs[np.arange(len(labels)), labels] >= LEAST_BELIEVED
+    fewest = int(np.bincount(labels[votes], minlength=probs.shape[1]).min())
+    if fewest < 2:
+        return probs
+    logits = np.log(np.clip(probs, LEAST_PROB, 1))
+    logits -= logits.mean(axis=1, keepdims=True)
+    features = sparse.hstack([logits, OneHotEncoder().fit_transform(groups[:, None])]).tocsr()
+    known, answers = features[votes], labels[votes]
+    model = LogisticRegression(max_iter=1000)
+    found: npt.NDArray[np.float64] = model.fit(known, answers).predict_proba(features)
+    parts = StratifiedKFold(min(NUM_PARTS, fewest), shuffle=True, random_state=0)
+    found[votes] = cross_val_predict(model, known, answers, cv=parts, method="predict_proba")
+    return found
+
+
+def _folder(name: str | Path) -> Path:
+    folder = runs.folder_of(str(name))
+    if folder.is_dir() and runs.state(folder) == "other":  # the folder of images
+        images = folder.resolve()
+        folder = runs.models_home() / naming.as_folder_name(images.name)
+        source = runs.source_of(folder.with_name(f"{folder.name}-crossval"))
+        if source is not None and not runs.same_source(source, str(images)):
+            received = f"one of {source}"
+            raise InputError(images, "a cross-validation of it", received, f"{folder.name}, if so")
+    if not runs.is_crossval(folder):
+        folder = folder.with_name(f"{folder.name}-crossval")
+    is_begun = runs.is_crossval(folder)
+    if is_begun and runs.is_done(folder):
+        return folder
+    recipe, hint = runs.folder_of(str(name)) / "recipe.toml", f"tfcnn crossval {name}"
+    if is_begun:
+        own = folder.name if folder.parent == runs.models_home() else folder
+        count = len([*(folder / "splits").glob("fold-*.csv")])
+        hint = f"tfcnn crossval {folder / 'recipe.toml'} --run {own} --folds {count} --resume"
+    elif recipe.exists():
+        hint = f"tfcnn crossval {recipe} --run {folder.name}"
+    received = "an unfinished one" if is_begun else "none"
+    raise InputError(name, "a finished cross-validation", received, hint)
+
+
+def _judge(labels: np.ndarray[Any, Any], probs: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+    try:
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
+    except ImportError as error:
+        raise InputError(
+            "labels", "the library cleanlab", "none", "pip install cleanlab"
+        ) from error
+    if min(np.bincount(labels, minlength=probs.shape[1])) == 0:
+        raise InputError("labels", "images of every class", "a class without any", "more images")
+    is_suspect = find_label_issues(labels, probs, filter_by="confident_learning", n_jobs=1)
+    return is_suspect, get_label_quality_scores(labels, probs, method="self_confidence")

@@ -1,0 +1,254 @@
+"""`tfcnn kernel`: an image kernel, known by name or read from a file, applied to a picture."""
+
+import difflib
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from tfcnn.base import atomic, files
+from tfcnn.base.errors import InputError
+from tfcnn.concepts.kernels import KERNELS, apply_kernel
+from tfcnn.concepts.windows import Padding
+from tfcnn.decode import open_image, read_file
+
+__all__ = ["apply_to_file", "read_kernel"]
+
+Kernel = npt.NDArray[np.float64]
+MAX_BYTES = 1 << 20  # of a text file of numbers
+LARGEST = 1e6  # whose sums stay finite
+
+
+def _sides(name: str, middle: int, corner: int) -> dict[str, Kernel]:
+    """Return the four kernels of a gradient, each named after the side that is brighter."""
+    left = np.array([[corner], [middle], [corner]]) @ np.array([[1.0, 0.0, -1.0]])
+    turned = {"left": left, "top": left.T, "right": -left, "bottom": -left.T}
+    return {f"{name}_{side}": weights for side, weights in turned.items()}
+
+
+# Gonzalez and Woods, Digital image processing, sections 3.5, 3.6 and 10.2; Scharr, Optimal
+# operators in digital image processing (2000)
+KNOWN: dict[str, Kernel] = {
+    **KERNELS,
+    "box": np.full((3, 3), 1 / 9),
+    "laplacian": np.array([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]),
+    **_sides("prewitt", 1, 1),
+    **_sides("scharr", 10, 3),
+}
+# the length of both is what the name alone means to most
+GRADIENTS = {name: (f"{name}_right", f"{name}_bottom") for name in ("sobel", "prewitt", "scharr")}
+ALIASES = {
+    **dict.fromkeys(("gaussian", "gauss", "gaussian_blur", "smooth", "soften"), "blur"),
+    **dict.fromkeys(("mean", "average", "box_blur"), "box"),
+    **dict.fromkeys(("sharp", "sharpening", "sharpness"), "sharpen"),
+    **dict.fromkeys(("edge", "edges", "edge_detect", "edge_detection", "outlines"), "outline"),
+    "laplace": "laplacian",
+    **dict.fromkeys(("embossing", "relief"), "emboss"),
+    **dict.fromkeys(("none", "copy"), "identity"),
+    **dict.fromkeys(("gradient", "gradient_magnitude", "sobel_magnitude", "sobel_xy"), "sobel"),
+    **{f"{name}_x": f"{name}_right" for name in GRADIENTS},
+    **{f"{name}_y": f"{name}_bottom" for name in GRADIENTS},
+}
+
+
+def apply_to_file(
+    image: Path,
+    kernel: str,
+    output: Path | None = None,
+    *,
+    stride: int = 1,
+    padding: Padding = "valid",
+) -> Path:
+    """Filter a picture at its own size, each colour channel alone, and write it as a PNG.
+
+    `sobel`, `prewitt` and `scharr` mean the length of the gradient, which shows edges of every
+    direction: the root of the squares of what the kernels along width and height give.
+
+    Args:
+        image: any file Pillow reads; shown upright, transparency over black.
+        kernel: a name (`sobel-left` is `sobel_left`), or the path of a text file; see
+            `read_kernel`.
+        output: where to write, ending in `.png`; a file there is replaced. By default
+            `<image>-<kernel>.png` in the working folder, with stride and padding in the name where
+            they are not the default, and a number where another picture has that name.
+        stride: step in px, at least 1.
+        padding: `valid` loses the borders; `same` surrounds the picture with black.
+
+    Returns:
+        The path written. Its pixels are rounded and clipped to 0..255.
+
+    Raises:
+        InputError: if the image or the kernel cannot be read, they do not fit each other, an
+            option is not known, or the output cannot be written.
+    """
+    default = _default_name(image, kernel, stride, padding)
+    _check_options(image, output or default, stride, padding)
+    along = GRADIENTS.get(_plain(kernel))
+    kernels = [KNOWN[name] for name in along] if along else [read_kernel(kernel)]
+    pixels = np.asarray(open_image(_content(image), image).flat())
+    for weights in kernels:
+        _check_size(kernel, weights, pixels, image, padding)
+    content = _png(_filtered(pixels, kernels, stride, padding))
+    output = output or _free(default, content)
+    try:
+        atomic.write_bytes(output, content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(output, "a place to write to", reason, "another --output") from error
+    return output
+
+
+def _filtered(
+    pixels: npt.NDArray[np.uint8], kernels: list[Kernel], stride: int, padding: Padding
+) -> npt.NDArray[np.uint8]:
+    if len(kernels) == 1:
+        return np.asarray(apply_kernel(pixels, kernels[0], stride, padding), dtype=np.uint8)
+    parts = [apply_kernel(pixels.astype(np.float64), one, stride, padding) for one in kernels]
+    return np.rint(np.hypot(*parts)).clip(0, 255).astype(np.uint8)
+
+
+def _check_size(
+    name: str, weights: Kernel, pixels: npt.NDArray[np.uint8], image: Path, padding: Padding
+) -> None:
+    too_large = weights.shape[0] > pixels.shape[0] or weights.shape[1] > pixels.shape[1]
+    if padding == "valid" and too_large:
+        raise InputError(
+            name,
+            expected=f"a kernel of at most {_shape(pixels)} px, the size of {image}",
+            received=f"one of {_shape(weights)}",
+            hint="--padding same, or a smaller kernel",
+        )
+
+
+def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, format="PNG")
+    return content.getvalue()
+
+
+def _default_name(image: Path, kernel: str, stride: int, padding: str) -> Path:
+    parts = [image.stem, Path(kernel).stem]
+    parts += [f"stride{stride}"] if stride != 1 else []
+    parts += [padding] if padding != "valid" else []
+    return Path("-".join(parts) + ".png")
+
+
+def _free(wanted: Path, content: bytes) -> Path:
+    """Return a path that no other picture has: the wanted one, or one with a number.
+
+    The same picture, written again, keeps its name.
+    """
+    path, number = wanted, 1
+    while path.exists() and not (path.is_file() and path.read_bytes() == content):
+        number += 1
+        path = wanted.with_name(f"{wanted.stem}-{number}.png")
+    return path
+
+
+def _plain(name: str) -> str:
+    """Return a name as it is listed; `Gaussian blur` and `box-blur` are other words for others."""
+    listed = "_".join(name.casefold().replace("-", " ").replace("_", " ").split())
+    return ALIASES.get(listed, listed)
+
+
+def read_kernel(kernel: str) -> Kernel:
+    """Return the kernel of that name, or the one in the text file at that path.
+
+    A file holds one row per line, its numbers separated by spaces, tabs, commas or semicolons;
+    empty lines, and what follows a `#`, are skipped. A name wins over a file of that name unless
+    it is written `./NAME`.
+
+    Args:
+        kernel: a name in `KERNELS`, `box`, `laplacian`, `prewitt_left` or `scharr_left` and the
+            like, another usual word for one of them (`gaussian`, `edge`, `sobel_x`), or a path.
+
+    Returns:
+        float64 array of shape `(kernel_height, kernel_width)`.
+
+    Raises:
+        InputError: if there is neither, or if the file is not a rectangle of finite numbers.
+    """
+    known = KERNELS.get(kernel.replace("-", "_"))
+    if known is None and not Path(kernel).is_file():
+        known = KNOWN.get(_plain(kernel))
+    if known is not None:
+        return known
+    if not Path(kernel).is_file():
+        names = [*sorted(KNOWN), *sorted(GRADIENTS)]
+        near = difflib.get_close_matches(_plain(kernel), [*names, *ALIASES], n=1)
+        raise InputError(
+            kernel,
+            expected=f"a kernel's name ({', '.join(names)}) or a text file of numbers",
+            received="two of them" if _plain(kernel) in GRADIENTS else "neither",
+            hint=f"--kernel {near[0] if near else 'blur'}",
+        )
+    try:
+        text = files.read_text(
+            Path(kernel), MAX_BYTES, "utf-8-sig"
+        )  # spreadsheets write a byte-order mark
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(kernel, "a text file of numbers", str(error), "a CSV file") from error
+    return _parse(kernel, text)
+
+
+def _parse(name: str, text: str) -> Kernel:
+    separator = next((mark for mark in (";", ",") if mark in text), None)
+    rows: list[list[float]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        content = line.partition("#")[0].strip()
+        if not content:
+            continue
+        row = [_number(name, number, cell.strip()) for cell in content.split(separator)]
+        if rows and len(row) != len(rows[0]):
+            raise InputError(
+                f"{name}, line {number}",
+                expected=f"{len(rows[0])} numbers, as in the first row",
+                received=str(len(row)),
+                hint="rows of equal length, such as 0 1 0",
+            )
+        rows.append(row)
+    if not rows:
+        raise InputError(name, "rows of numbers", "none", "one row per line, such as 0 1 0")
+    return np.array(rows)
+
+
+def _number(name: str, line: int, cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= LARGEST:
+        raise InputError(
+            f"{name}, line {line}",
+            expected=f"numbers with a decimal point, at most {LARGEST:g}",
+            received=repr(cell),
+            hint="a number such as 0.111",
+        )
+    return value
+
+
+def _check_options(image: Path, output: Path, stride: int, padding: str) -> None:
+    if stride < 1:
+        raise InputError("--stride", "a whole number from 1", str(stride), "--stride 1")
+    if padding not in ("valid", "same"):
+        raise InputError("--padding", "valid or same", repr(padding), "--padding same")
+    if output.suffix.lower() != ".png":
+        hint = f"--output {output.with_suffix('.png')}"
+        raise InputError(output, "a name that ends in .png", output.suffix or "no ending", hint)
+    if output.resolve() == image.resolve():
+        raise InputError(output, "another file than the image", "the image itself", "another name")
+
+
+def _content(image: Path) -> bytes:
+    try:
+        return read_file(image, image)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(image, "an image file", reason, "the path of one picture") from error
+
+
+def _shape(array: npt.NDArray[np.generic]) -> str:
+    return f"{array.shape[0]} x {array.shape[1]}"

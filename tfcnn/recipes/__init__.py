@@ -1,0 +1,43 @@
+"""What is to be done: recipes, read and checked."""
+
+from tfcnn.recipes.reader import (
+    FOLDER,
+    Augment,
+    InputSettings,
+    ModelSettings,
+    Recipe,
+    SplitSettings,
+    TrainSettings,
+    _keys,
+    assign,
+    assigned,
+    for_folder,
+    known_keys,
+    load,
+    names,
+    override,
+    parse,
+    to_toml,
+    write,
+)
+
+__all__ = [
+    "FOLDER",
+    "Augment",
+    "InputSettings",
+    "ModelSettings",
+    "Recipe",
+    "SplitSettings",
+    "TrainSettings",
+    "_keys",
+    "assign",
+    "assigned",
+    "for_folder",
+    "known_keys",
+    "load",
+    "names",
+    "override",
+    "parse",
+    "to_toml",
+    "write",
+]

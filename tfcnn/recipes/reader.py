@@ -1,0 +1,222 @@
+"""What to train and how: a TOML file under a schema in which an unknown key is an error."""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from tfcnn.base import atomic, files, naming
+from tfcnn.base.errors import InputError
+from tfcnn.recipes.schema import (
+    Augment,
+    InputSettings,
+    ModelSettings,
+    Recipe,
+    SplitSettings,
+    TrainSettings,
+)
+
+__all__ = [
+    "Augment",
+    "InputSettings",
+    "ModelSettings",
+    "Recipe",
+    "SplitSettings",
+    "TrainSettings",
+    "assign",
+    "assigned",
+    "for_folder",
+    "known_keys",
+    "load",
+    "names",
+    "override",
+    "parse",
+    "to_toml",
+    "write",
+]
+
+MAX_BYTES = 1 << 20  # of a recipe
+FOLDER = Path(__file__).parent
+WORDS = {  # of pydantic's types of error
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("missing", "too_long"), "two numbers"),
+    "tuple_type": "a list of numbers",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a table of settings"),
+}
+
+
+def names() -> list[str]:
+    """Return the recipes that come with tfcnn."""
+    return sorted(file.stem for file in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Recipe:
+    """Read a recipe by its name, or by the path of a `.toml` file.
+
+    Raises:
+        InputError: if there is none, or it does not fit the schema.
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    found = files.what(path)
+    if found:
+        received = "an unknown name" if found == files.NOTHING else found
+        hint = f"one of {', '.join(names())}, or a folder's path"
+        raise InputError(name, "a recipe", received, hint)
+    try:
+        content = tomllib.loads(files.read_text(path, MAX_BYTES))
+    except OSError as error:
+        received = error.strerror or str(error)
+        raise InputError(path, "a recipe", received, "another path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(path, "a TOML file", str(error), "mending that line") from error
+    return parse({"name": path.stem, **content}, subject=str(path))
+
+
+def for_folder(folder: Path) -> Recipe:
+    """Return the default recipe for a user's own folder of class folders.
+
+    Raises:
+        InputError: if a recipe cannot hold the folder's name.
+    """
+    root = str(folder.resolve())
+    if root != atomic.printable(root):
+        shown = atomic.printable(str(folder))
+        raise InputError(shown, "a name in UTF-8", "other bytes", "renaming the folder")
+    settings = load("folder").model_dump()
+    settings["name"] = naming.as_folder_name(folder.resolve().name)
+    settings["data"]["source"] = root
+    return parse(settings, subject=str(folder))
+
+
+def override(recipe: Recipe, assignments: list[str]) -> Recipe:
+    """Apply `section.key=value` assignments; a value is read as TOML, else as plain text.
+
+    Another `model.network` starts from its own default options: the recipe's are those of the
+    network it names.
+
+    Raises:
+        InputError: if one is no assignment, names an unknown key, or has a value of a wrong type.
+    """
+    settings = recipe.model_dump()
+    given = [assigned(text) for text in assignments]
+    if any(key == "model.network" and value != recipe.model.network for key, value in given):
+        settings["model"]["options"] = {}
+    for key, value in given:
+        *sections, last = key.split(".")
+        target = settings
+        for section in sections:
+            target = target.setdefault(section, {})
+            if not isinstance(target, dict):
+                raise InputError(f"--set {key}", "a key", f"{section} has no keys", "section.key")
+        target[last] = value
+    return parse(settings, subject="--set" if assignments else recipe.name)
+
+
+def assign(key: str, value: Any) -> str:
+    """Return the assignment that gives a key this value, whatever a text holds."""
+    return f"{key}={tomli_w.dumps({'value': value}).partition(' = ')[2].strip()}"
+
+
+def assigned(text: str) -> tuple[str, Any]:
+    """Return the key and the value of an assignment; see `override`.
+
+    Raises:
+        InputError: if it is none.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"--set {text}", "section.key=value", "no =", "train.epochs=5")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:  # TOML wants a digit before and after the point
+        is_number = re.fullmatch(r"[+-]?(\d+\.|\.\d+)(e[+-]?\d+)?", value.strip(), re.IGNORECASE)
+        return key.strip(), float(value) if is_number else value
+
+
+def parse(settings: dict[str, Any], subject: str) -> Recipe:
+    """Check settings against the schema.
+
+    Raises:
+        InputError: naming the first key that does not fit, and the nearest one that would.
+    """
+    try:
+        return Recipe.model_validate(settings)
+    except ValidationError as error:
+        found = error.errors()
+        key, value = _setting(settings, found[0]["loc"])
+        if found[0]["type"] == "extra_forbidden":
+            key = ".".join(str(part) for part in found[0]["loc"])
+            raise InputError(
+                f"{subject}: {key}", "a key of the recipe", "an unknown one", _nearest(key)
+            ) from error
+        same = [one for one in found if _setting(settings, one["loc"])[0] == key]
+        raise InputError(f"{subject}: {key}" if key else subject, *_parts(same, value)) from error
+
+
+def _setting(settings: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[str, Any]:
+    """Return the key that an error is about, and its value; pydantic names parts of both."""
+    names: list[str] = []
+    value: Any = settings
+    for part in loc:
+        if not isinstance(value, dict):
+            break
+        names.append(str(part))
+        value = value.get(str(part))
+    return ".".join(names), value
+
+
+def _parts(errors: list[Any], value: Any) -> tuple[str, str, str]:
+    """Return what was expected, what was received and a hint; our own validators say all three.
+
+    Args:
+        errors: of one setting; of one that may be of several types, an error for each.
+        value: as it was given.
+    """
+    texts = [WORDS.get(error["type"], error["msg"]) for error in errors]
+    texts = [text.removeprefix("Value error, ").removeprefix("expected ") for text in texts]
+    whole = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in texts))
+    expected, _, rest = whole.partition("; received ")
+    received, _, hint = rest.partition("; try ")
+    return (
+        expected,
+        received or repr(value)[:80],
+        hint or "another value, or see the recipe's section in docs/recipes.md",
+    )
+
+
+def _nearest(key: str) -> str:
+    known = known_keys()
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    section = key.rpartition(".")[0]
+    siblings = [k for k in known if k.rpartition(".")[0] == section]
+    return near[0] if near else f"one of {', '.join(siblings or known[:5])}"
+
+
+def known_keys() -> list[str]:
+    """Return every key that a recipe may have, by its whole name."""
+    return _keys(Recipe)
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    found = []
+    for name, info in model.model_fields.items():
+        found.append(prefix + name)
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            found += _keys(info.annotation, f"{prefix}{name}.")
+    return found
+
+
+def to_toml(recipe: Recipe) -> str:
+    """Return a recipe as TOML, every setting written out."""
+    return tomli_w.dumps(recipe.model_dump(exclude_none=True, mode="json"))
+
+
+def write(recipe: Recipe, path: Path) -> None:
+    """Write a recipe beside the run it decided."""
+    atomic.write_text(path, to_toml(recipe))

@@ -1,0 +1,288 @@
+"""The schema of a recipe: sections and keys, their types, ranges and defaults."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from tfcnn.base import naming
+from tfcnn.decode import Background, Fit
+
+__all__ = [
+    "Augment",
+    "DataSettings",
+    "EvaluationSettings",
+    "InputSettings",
+    "ModelSettings",
+    "Recipe",
+    "SplitSettings",
+    "TrainSettings",
+]
+
+# strict: true is no number, and "3" none either
+Fraction = Annotated[float, Field(ge=0, le=1, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Wish = Annotated[float, Field(gt=0, lt=1, strict=True)]
+# one optimizer's usual rates teach another nothing, or all but nothing
+MUON_LEAST, ADAM_MOST = 0.005, 0.05
+Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    # a class folder may be called 1
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class SplitSettings(_Section):
+    """`[data.split]`: who goes into which split.
+
+    `val_fraction` is val's share of all images, or of those that an official test set leaves; 15 %
+    of the ones, 10 % of the others where it is not given. Groups are dealt in twentieths.
+    """
+
+    unit: Literal["group", "image"] = "group"
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
+    test: Literal["auto", "none"] = "auto"
+    val_fraction: Annotated[float, Field(gt=0, lt=0.5, strict=True)] | None = None
+    demonstration: bool = False
+
+    @model_validator(mode="after")
+    def _leaks_are_meant(self) -> "SplitSettings":
+        if self.unit == "image" and not self.demonstration:
+            raise ValueError(
+                'expected data.split.demonstration = true with unit = "image", which lets a '
+                'patient be on both sides; received false; try unit = "group"'
+            )
+        return self
+
+
+class DataSettings(_Section):
+    """`[data]`: which images, who belongs together, and how they are decoded.
+
+    None leaves a setting to the data; an empty `group_regex` or `positive` means that there is
+    none, even where the data set has its own. Any other that is empty is as if it were not given.
+    """
+
+    source: str
+    ignore: tuple[str, ...] = ()
+    group_regex: str | None = None
+    group_csv: str | None = None
+    group_from: Literal["name", "folder", "folder-above"] = "name"
+    path_column: str | None = None
+    group_column: str | None = None
+    positive: str | None = None
+    image_size: tuple[int, int] | None = None
+    channels: Literal[1, 3] = 3
+    fit: Fit = "stretch"
+    background: Background = "black"
+    split: SplitSettings = SplitSettings()
+
+    @model_validator(mode="after")
+    def _grouped_once(self) -> "DataSettings":
+        if self.group_regex and self.group_csv:
+            raise ValueError("expected group_regex or group_csv; received both; try one of them")
+        if self.group_from != "name" and (self.group_regex or self.group_csv):
+            other = "group_regex" if self.group_regex else "group_csv"
+            raise ValueError(
+                f'expected group_from = "{self.group_from}" or {other}; received both; '
+                "try one of them"
+            )
+        if (self.path_column or self.group_column) and not self.group_csv:
+            raise ValueError(
+                "expected group_csv beside path_column and group_column, which name its columns; "
+                "received none; try data.group_csv=groups.csv"
+            )
+        return self
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        patterns = (value,) if isinstance(value, str) else value
+        return tuple(filter(None, patterns)) if isinstance(patterns, list | tuple) else patterns
+
+    @field_validator("group_csv", "path_column", "group_column", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        sides = (value, value) if isinstance(value, int) else value
+        if value is None or (isinstance(sides, list | tuple) and [*map(type, sides)] == [int, int]):
+            return sides
+        raise ValueError(
+            f"expected a side in px, or height and width; received {value!r}; try 64 or [48, 64]"
+        )
+
+    @field_validator("image_size")
+    @classmethod
+    def _sensible(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not all(8 <= side <= 1024 for side in value):
+            raise ValueError("expected a height and width of 8 to 1024 px")
+        return value
+
+
+class Augment(_Section):
+    """`[inputs.augment]`: random changes of a training image, each drawn anew every epoch.
+
+    Done in this order: quarter turn, rotation to zoom, channel shift, flips, contrast, brightness
+    and gain. Angles in degrees, gains and offsets in fractions of 255; shifts under 1 in fractions
+    of the side, from 1 on in px, one of a list with a random sign; a zoom over 1 shows more of the
+    scene. `brightness = 0.1` means `[0.9, 1.1]`. `like_keras` does what ImageDataGenerator does
+    against its words: shifts of height and width, and their centres, are exchanged; brightness
+    rounds down. `flip_horizontal = "auto"` mirrors unless the class names name a direction.
+    """
+
+    flip_horizontal: bool | Literal["alternating", "auto"] = False
+    flip_vertical: bool | Literal["alternating"] = False
+    rotate90: bool = False
+    rotation_degrees: Size = 0.0
+    shift_height: Size | Choices = 0.0
+    shift_width: Size | Choices = 0.0
+    shear_degrees: Size = 0.0
+    zoom: tuple[Finite, Finite] = (1.0, 1.0)
+    fill_mode: Literal["nearest", "constant", "reflect", "wrap"] = "nearest"
+    fill_value: Annotated[float, Field(ge=0, le=255, strict=True)] = 0.0
+    brightness: Fraction | tuple[Finite, Finite] = 0.0
+    contrast: Fraction = 0.0
+    channel_gain: Fraction = 0.0
+    channel_shift: Size = 0.0
+    like_keras: bool = False
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "Augment":
+        if self.like_keras:  # what Keras allows is done
+            return self
+        lowest = self.brightness[0] if isinstance(self.brightness, tuple) else 0.0
+        for name, is_right, expected, value in (
+            ("zoom", min(self.zoom) > 0, "factors over 0", self.zoom),
+            ("brightness", lowest >= 0, "factors of 0 or more", self.brightness),
+            ("channel_shift", self.channel_shift <= 1, "a fraction of 255", self.channel_shift),
+        ):
+            if not is_right:
+                raise ValueError(f"expected {expected} as {name}; received {value}; try less")
+        return self
+
+
+class InputSettings(_Section):
+    """`[inputs]`: how files become batches.
+
+    `generator` holds ImageDataGenerator's arguments instead of `augment`; either pipeline does
+    either.
+    """
+
+    pipeline: Literal["tfdata", "generator"] = "tfdata"
+    augment: Augment = Augment()
+    generator: dict[str, Any] = {}
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _switched_off(cls, value: Any) -> Any:
+        return {} if value is False or value == "none" else value
+
+    @model_validator(mode="after")
+    def _said_once(self) -> "InputSettings":
+        if self.generator and self.augment != Augment():
+            raise ValueError(
+                "expected one of augment and generator; received both; try augment = false"
+            )
+        return self
+
+
+class ModelSettings(_Section):
+    """`[model]`: which network, built with which options."""
+
+    network: str = "compact"
+    options: dict[str, Any] = {}
+    views: Literal["one", "mirrored", "turned", "shifted"] = "one"
+
+
+class TrainSettings(_Section):
+    """`[train]`: optimizer, schedule and stopping."""
+
+    epochs: Annotated[int, Field(ge=1, strict=True)] = 16
+    batch_size: Annotated[int, Field(ge=1, strict=True)] = 128
+    seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    deterministic: bool = True
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "muon"] = "adamw"
+    learning_rate: Rate = 2e-3
+    schedule: Literal["constant", "one_cycle", "cosine", "linear"] = "one_cycle"
+    warmup_fraction: Fraction = 0.25
+    weight_decay: Size = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
+    label_smoothing: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    patience: Annotated[int, Field(ge=0, strict=True)] = 0
+    best_weights: bool = True
+    finetune_epochs: Annotated[int, Field(ge=0, strict=True)] = 0
+    finetune_learning_rate: Rate = 1e-4
+
+    @model_validator(mode="after")
+    def _rate_suits_the_optimizer(self) -> "TrainSettings":
+        rate = self.learning_rate
+        if self.optimizer == "muon" and rate < MUON_LEAST:
+            raise ValueError(
+                f"expected train.learning_rate >= {MUON_LEAST} with muon; received {rate}; "
+                f"try 0.1, or train.optimizer=adamw with {rate}"
+            )
+        if self.optimizer in ("adam", "adamw", "rmsprop") and rate > ADAM_MOST:
+            raise ValueError(
+                f"expected train.learning_rate <= {ADAM_MOST} with {self.optimizer}; "
+                f"received {rate}; try train.learning_rate=0.001"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _decays(self) -> "TrainSettings":
+        if self.optimizer == "muon" and self.weight_decay:
+            raise ValueError(
+                "expected weight_decay = 0, for muon keeps the kernels' norms; "
+                f"received {self.weight_decay}; try train.weight_decay=0"
+            )
+        return self
+
+
+class EvaluationSettings(_Section):
+    """`[evaluation]`: what is chosen on val: the operating point and when to abstain."""
+
+    sensitivity: Wish | None = None
+    specificity: Wish | None = None
+    calibrate: bool = True
+    abstain_fraction: Wish | None = None
+    answered_accuracy: Wish | None = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> "EvaluationSettings":
+        if self.sensitivity is not None and self.specificity is not None:
+            raise ValueError(
+                "expected a target sensitivity or a target specificity; received both; try one"
+            )
+        if self.abstain_fraction is not None and self.answered_accuracy is not None:
+            raise ValueError(
+                "expected abstain_fraction or answered_accuracy; received both; try one"
+            )
+        return self
+
+
+class Recipe(_Section):
+    """All that decides a run; the run folder keeps a copy."""
+
+    name: str
+    data: DataSettings
+    inputs: InputSettings = InputSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _is_folder_name(cls, value: str) -> str:
+        if not naming.is_folder_name(value):
+            raise ValueError(
+                f"expected the name of one folder, which the run gets in models/; received "
+                f"{value[:80]!r}; try {naming.as_folder_name(value)[:80]}, and --run for a path"
+            )
+        return value

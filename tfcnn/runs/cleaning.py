@@ -1,0 +1,175 @@
+"""What `tfcnn clean` removes: files that can be made again, and if asked old retired runs."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import time
+from typing import Any
+
+from tfcnn.base import atomic
+from tfcnn.base.disk import disk_errors
+from tfcnn.datasets import data_home
+from tfcnn.inputs import cache
+from tfcnn.runs import run
+
+__all__ = ["Found", "Removable", "find"]
+
+DAY_SECONDS = 24 * 3600
+HOUR_SECONDS = 3600  # a half-written file that did not change for so long has no writer any more
+STAMP = re.compile(r"-(\d{8}T\d{6}Z)(-\d+)?$")  # of a retired run's name
+
+
+@dataclass(frozen=True)
+class Removable:
+    """A file or folder that may go, its size, and why."""
+
+    path: Path
+    size_bytes: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What may go, and what is kept of the same kinds."""
+
+    going: tuple[Removable, ...]
+    kept: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """How much space all of it takes."""
+        return sum(one.size_bytes for one in self.going)
+
+    def remove(self) -> None:
+        """Remove all of it.
+
+        Raises:
+            InputError: if something cannot be removed.
+        """
+        for one in self.going:
+            with disk_errors(one.path):
+                if one.path.is_dir() and not one.path.is_symlink():
+                    shutil.rmtree(one.path)
+                else:
+                    one.path.unlink(missing_ok=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        going = [
+            {"path": str(one.path), "bytes": one.size_bytes, "why": one.why} for one in self.going
+        ]
+        return {"removed": going, "bytes": self.size_bytes, "kept": list(self.kept)}
+
+    def lines(self, dry_run: bool) -> list[str]:
+        """Return what a person reads."""
+        verb = "would be removed" if dry_run else "removed"
+        lines = [f"{_size(one.size_bytes):>10}  {one.path}  ({one.why})" for one in self.going]
+        lines += [f"kept: {text}" for text in self.kept]
+        return [*lines, f"{verb}: {len(self.going)}, {_size(self.size_bytes)}"]
+
+
+def find(*, older_than_days: float | None = None, keep_gb: float | None = None) -> Found:
+    """Find what may go.
+
+    Args:
+        older_than_days: also find decoded images that were not used, and runs that were retired,
+            more than so many days ago; neither if None.
+        keep_gb: how many GB of decoded images to keep; if None, as many as a training keeps.
+
+    Raises:
+        InputError: if a bound is no number of gigabytes.
+    """
+    keep_bytes = cache.bound_bytes() if keep_gb is None else cache.bytes_of(keep_gb, "--keep-gb")
+    since = None if older_than_days is None else time() - older_than_days * DAY_SECONDS
+    going, kept = _arrays(keep_bytes, since)
+    retired = [path for folder in _homes() for path in sorted((folder / ".old").glob("*"))]
+    old = [path for path in retired if since is not None and _retired(path) <= since]
+    going += [_removable(path, "a run that a newer one replaced") for path in old]
+    going += [_removable(path, "left by a killed process") for path in _leftovers()]
+    going += [_removable(path, "of a run that is finished") for path in _checkpoints()]
+    if stay := len(retired) - len(old):
+        size = _size(sum(_bytes(path) for path in retired if path not in old))
+        kept.append(f"{stay} retired runs in .old, {size} (--older-than DAYS removes older ones)")
+    return Found(tuple(going), tuple(kept))
+
+
+def _arrays(keep_bytes: int, since: float | None) -> tuple[list[Removable], list[str]]:
+    """Return the arrays of decoded images that may go, and what is said of the others."""
+    arrays = cache.kept()
+    surplus = cache.surplus(arrays, keep_bytes)
+    going, stay_bytes = [], []
+    for one in arrays:
+        if one in surplus:
+            why = f"decoded images over {_size(keep_bytes)}"
+            going.append(Removable(one.path, one.size_bytes, why))
+        elif since is not None and one.used <= since:
+            going.append(Removable(one.path, one.size_bytes, "decoded images not used since"))
+        else:
+            stay_bytes.append(one.size_bytes)
+    if not stay_bytes:
+        return going, []
+    said = f"{len(stay_bytes)} arrays of decoded images, {_size(sum(stay_bytes))}"
+    return going, [f"{said}, under {_size(keep_bytes)} (--keep-gb 0 removes all)"]
+
+
+def _homes() -> list[Path]:
+    """Return the folders that hold runs: `models`, and each cross-validation in it."""
+    home = run.models_home()
+    return [home, *(path for path in sorted(home.glob("[!.]*")) if run.is_crossval(path))]
+
+
+def _leftovers() -> list[Path]:
+    """Return what killed processes left half-written: arrays, manifests, images, parts of runs."""
+    found, home = cache.leftovers(), data_home()
+    pattern, latest = f".*{atomic.PART_SUFFIX}*", time() - HOUR_SECONDS
+    parts = [*home.glob("[!.]*/.new"), *home.glob("folders/[!.]*/" + pattern)]
+    for folder in [*_homes(), home]:
+        parts += [*folder.glob(pattern), *folder.glob(f"[!.]*/{pattern}")]
+    arrays = home / "cache"  # of which is known whether a process is making them
+    found += [path for path in parts if path.parent != arrays and _changed(path) < latest]
+    return sorted(set(found))
+
+
+def _changed(path: Path) -> float:
+    """Return when a file, or the newest of all below a folder, changed, in seconds since 1970."""
+    try:
+        inside = [] if path.is_symlink() else path.rglob("*")
+        return max(one.lstat().st_mtime for one in (path, *inside))
+    except FileNotFoundError:  # its process has finished it meanwhile
+        return time()
+
+
+def _checkpoints() -> list[Path]:
+    """Return what a process that was killed right after its run was done did not remove."""
+    found = [path for home in _homes() for path in home.glob("[!.]*/checkpoint")]
+    return sorted(path for path in found if run.is_done(path.parent))
+
+
+def _retired(path: Path) -> float:
+    """Return when a run was moved aside, in seconds since 1970."""
+    match = STAMP.search(path.name)
+    if match is None:
+        return path.lstat().st_mtime
+    return datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+
+
+def _removable(path: Path, why: str) -> Removable:
+    return Removable(path, _bytes(path), why)
+
+
+def _bytes(path: Path) -> int:
+    """Return the size of a file, or of all files below a folder; links are not followed."""
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    inside = (Path(parent, name) for parent, _, names in os.walk(path) for name in names)
+    return sum(file.lstat().st_size for file in inside)
+
+
+def _size(size_bytes: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:,.1f} {unit}"
+    return f"{size_bytes} bytes"
