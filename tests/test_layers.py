@@ -97,7 +97,7 @@ def test_help_needs_not_even_numpy():
 
 def test_mistakes_before_a_training_are_told_without_tensorflow():
     code = """import tfcnn
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 from tfcnn.training import crossval
 try:
     tfcnn.train('malaria', settings=['data.source=nowhere'])

@@ -13,8 +13,8 @@ from tfcnn.cli.terminal import TerminalReporter
 
 LOST = """
 import os, signal, sys, time
-from tfcnn import interrupts
-from tfcnn.terminal import TerminalReporter
+from tfcnn.base import interrupts
+from tfcnn.cli.terminal import TerminalReporter
 
 class Tensor:
     def __del__(self):

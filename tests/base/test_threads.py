@@ -12,7 +12,7 @@ from tfcnn.base import threads
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")
 def test_a_process_kept_to_one_core_starts_no_thread_for_the_others():
     one = min(os.sched_getaffinity(0))
-    code = "from tfcnn import threads; print(threads.cores())"
+    code = "from tfcnn.base import threads; print(threads.cores())"
     done = subprocess.run(
         [sys.executable, "-c", f"import os; os.sched_setaffinity(0, [{one}]); {code}"],
         check=True, capture_output=True, text=True,

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import tfcnn
 from tfcnn import architectures, datasets, recipes
 from tfcnn.__main__ import main
+from tfcnn.base.errors import InputError
 from tfcnn.cli import app
 
 
@@ -102,7 +103,7 @@ def test_a_folder_that_may_not_be_written_is_named_whole(monkeypatch, tmp_path, 
 
 @pytest.mark.parametrize("rule", [{"path_column": "file"}, {"group_column": "who"}])
 def test_columns_of_no_folder_are_refused_too(trained, rule):
-    with pytest.raises(tfcnn.errors.InputError, match="try --data FOLDER"):
+    with pytest.raises(InputError, match="try --data FOLDER"):
         tfcnn.evaluate(trained, **rule)
 
 

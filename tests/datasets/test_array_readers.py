@@ -242,7 +242,7 @@ PEAK = r"""
 import re, sys
 from pathlib import Path
 from tfcnn.datasets import cifar10, fashion_mnist, mnist
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 before = peak()
 find = {"cifar10": cifar10, "fashion-mnist": fashion_mnist, "mnist": mnist}

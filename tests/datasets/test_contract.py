@@ -163,7 +163,7 @@ import functools, hashlib, json, os, signal, sys, traceback
 from pathlib import Path
 import numpy as np
 from tfcnn import datasets
-from tfcnn.errors import InputError
+from tfcnn.base.errors import InputError
 
 name, base, before, after = sys.argv[1], Path(sys.argv[2]), *(word or None for word in sys.argv[3:])
 smears = datasets.find("smears")

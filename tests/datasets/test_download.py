@@ -154,7 +154,7 @@ def start_child(
     code = (
         "import sys, pathlib\n"
         "from tfcnn.datasets import _download\n"
-        "from tfcnn.errors import InputError\n"
+        "from tfcnn.base.errors import InputError\n"
         "try: _download.fetch(sys.argv[1], pathlib.Path(sys.argv[2]), sha256=sys.argv[3])\n"
         "except InputError as error: print(error)\n"
     )

@@ -317,7 +317,7 @@ def start_child(
     code = (
         "import sys, pathlib, time\n"
         "from tfcnn.datasets import _unpack\n"
-        "from tfcnn.errors import InputError\n"
+        "from tfcnn.base.errors import InputError\n"
         "archive, target = map(pathlib.Path, sys.argv[1:3])\n"
         "wait = lambda done, total: time.sleep(float(sys.argv[3]))\n"
         "try: _unpack.unpack_zip(archive, target, progress=wait)\n"

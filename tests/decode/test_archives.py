@@ -257,7 +257,7 @@ PEAK = r"""
 import re, sys
 from pathlib import Path
 from tfcnn.prediction import expand
-from tfcnn.errors import TfcnnError
+from tfcnn.base.errors import TfcnnError
 peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 before = peak()
 told = []

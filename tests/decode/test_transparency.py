@@ -146,7 +146,9 @@ def test_remarks_are_remembered_and_become_notes(drawings, monkeypatch):
     assert any(note.startswith("24 images with a drawing that vanishes") for note in first.notes)
     said = "1 image with several pages, of which only the first is read, such as a/stack.tif (7)"
     assert said in first.notes
-    monkeypatch.setattr(manifest, "open_image", lambda *_: pytest.fail("opened an image again"))
+    monkeypatch.setattr(
+        manifest.rows, "open_image", lambda *_: pytest.fail("opened an image again")
+    )
     assert manifest.build(source).notes == first.notes
     white = manifest.build(source, background="white").notes
     assert said in white and not any("vanishes" in note for note in white)

@@ -28,7 +28,8 @@ DECODER = Decoder((16, 16))
 SLOWLY = """
 import sys, time
 from pathlib import Path
-from tfcnn import atomic, manifest
+from tfcnn import manifest
+from tfcnn.base import atomic
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import Decoder
 from tfcnn.inputs import cache

@@ -147,7 +147,7 @@ __main__.main()
     [
         ("training.train", "prepare", False),
         pytest.param("training.learn", "make_room", False, marks=pytest.mark.slow),
-        ("splits", "write", True),
+        ("manifest.splits", "write", True),
         pytest.param("training.learn", "card", True, marks=pytest.mark.slow),
         ("report.page", "write", True),
     ],

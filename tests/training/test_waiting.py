@@ -45,7 +45,7 @@ import sys, time
 import numpy as np
 import tensorflow as tf
 from tfcnn.inputs import tfdata
-from tfcnn.recipe import Augment
+from tfcnn.recipes import Augment
 from tfcnn.training.fit import Waiting
 
 tf.config.experimental.enable_op_determinism()  # as a run does

@@ -23,7 +23,7 @@ CODE = '''\
 import numpy as np
 
 from tfcnn.inputs import tfdata
-from tfcnn.recipe import Augment
+from tfcnn.recipes import Augment
 
 augment = Augment({settings})
 

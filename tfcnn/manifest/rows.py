@@ -70,7 +70,7 @@ class Row:
     """One image.
 
     `unreadable` holds the reason where it could not be decoded; `remarks` what is not seen of it
-    where it was (`tfcnn.formats.remarks.join`).
+    where it was (`tfcnn.decode.remarks.join`).
     """
 
     path: str

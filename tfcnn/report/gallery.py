@@ -23,7 +23,7 @@ def write(suspects: Suspects, top: int) -> Path:
     """Write the page of a ranking into its cross-validation's folder.
 
     Args:
-        suspects: from `tfcnn.labels.find`.
+        suspects: from `tfcnn.evaluation.labels.find`.
         top: how many images to show, the least believable labels first.
 
     Returns:
