@@ -176,7 +176,7 @@ def digest(settings):
 
 def test_another_process_makes_the_same_batches_and_ends_at_once():
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import test_inputs_contract as contract\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_contract as contract\n"
         "for settings in contract.STRONG.values(): print(contract.digest(settings), flush=True)"
     )
     folder = __file__.rpartition("/")[0]
