@@ -1,38 +1,34 @@
 """Who is in which fold of a cross-validation: every image is tested once, by one fold."""
 
 import warnings
-from collections import defaultdict
-from typing import Any
 
 import numpy as np
 
 from tfcnn.base.errors import InputError
-from tfcnn.manifest import drawing, splits
+from tfcnn.manifest import splits
 from tfcnn.manifest.rows import Manifest
 from tfcnn.recipes import SplitSettings
-
-__all__ = ["assign", "tested"]
 
 
 def tested(manifest: Manifest, settings: SplitSettings) -> list[int]:
     """Return the numbers of the rows that are tested in one of the folds.
 
-    All of them, but for an official test set: that stays what it is, unless the recipe trains on
+    These are all rows but those of an official test set, and even these where the recipe trains on
     it (`data.split.test = "none"`).
     """
-    keep = settings.test == "none"
-    return [i for i, row in enumerate(manifest.rows) if keep or row.official != "test"]
+    is_whole = settings.test == "none"
+    return [i for i, row in enumerate(manifest.rows) if is_whole or row.official != "test"]
 
 
 def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[list[str]]:
     """Give every row of a manifest a split in each fold; the same seed gives the same ones.
 
     Test is the fold itself, val a share of what is left (15 %, or `val_fraction`), train the rest.
-    All are drawn by whole groups and stratified by class; images with the same pixels count as one
+    All are drawn by whole groups and stratified by class. Images with the same pixels count as one
     group.
 
     Args:
-        manifest: whom to split.
+        manifest: the images.
         settings: unit and seed.
         num_folds: at least 2, at most the number of groups.
 
@@ -55,9 +51,8 @@ def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[
         for i in part:
             fold[i] = "test"
         rest = [i for i in pool if not fold[i]]
-        val = {"val": settings.val_fraction or drawing.SHARE}
-        drawn = drawing.draw(rows, units, val, settings.seed, rest)
-        for i, split in zip(rest, drawn, strict=True):
+        val = {"val": settings.val_fraction or splits.SHARE}
+        for i, split in zip(rest, splits.draw(rows, units, val, settings.seed, rest), strict=True):
             fold[i] = split
         splits.gate(manifest, fold, unit=settings.unit)
         folds.append(fold)
@@ -65,27 +60,21 @@ def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[
 
 
 def _parts(
-    manifest: Manifest,
-    units: list[int],
-    pool: list[int],
-    num_folds: int,
-    seed: int,
+    manifest: Manifest, units: list[int], pool: list[int], num_folds: int, seed: int
 ) -> list[list[int]]:
-    """Deal the rows in `pool` into folds; returns row numbers per fold."""
+    """Deal the rows in `pool` into folds; return the row numbers of each fold."""
     rows = manifest.rows
-    members: dict[int, list[int]] = defaultdict(list)
-    for position, i in enumerate(pool):
-        members[units[i]].append(position)
-    is_grouped = any(rows[i].group for i in pool)
-    noun = manifest.source.nouns[1] if is_grouped else f"different {manifest.source.nouns[0]}"
+    members = splits.members_of(units, pool)
+    has_groups = any(rows[i].group for i in pool)
+    noun = manifest.source.nouns[1] if has_groups else f"different {manifest.source.nouns[0]}"
     if num_folds > len(members):
         expected = f"at most {len(members)}, as there are {noun}"
         hint = f"--folds {len(members)}" if len(members) > 2 else f"more {noun}"
         raise InputError("--folds", expected, str(num_folds), hint)
     labels = np.array([rows[i].label for i in pool])
-    dealt = drawing.folds_of_groups if is_grouped else _of_images
+    deal = splits.folds_of_groups if has_groups else _of_images
     try:
-        parts = dealt(labels, list(members.values()), num_folds, seed)
+        parts = deal(labels, members, num_folds, seed)
     except ValueError as error:  # fewer images of the commonest class than folds
         raise InputError("--folds", "images of a class in each", str(error), "fewer") from error
     if not all(len(part) for part in parts):
@@ -95,14 +84,14 @@ def _parts(
 
 
 def _of_images(
-    labels: np.ndarray[Any, Any], members: list[list[int]], num_folds: int, seed: int
-) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Deal pictures, stratified; copies of one picture go where it goes."""
+    labels: splits.Labels, members: list[list[int]], num_folds: int, seed: int
+) -> list[splits.Positions]:
+    """Deal pictures into folds, stratified by class; all copies of a picture go into one fold."""
     from sklearn.model_selection import StratifiedKFold
 
-    heads = np.array([labels[positions[0]] for positions in members])
+    unit_labels = np.array([labels[copies[0]] for copies in members])
     folds = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of classes rarer than folds: gate decides
-        dealt = [units for _, units in folds.split(heads, heads)]
-    return [np.concatenate([members[unit] for unit in units]) for units in dealt]
+        warnings.simplefilter("ignore", UserWarning)  # of classes rarer than folds: `gate` decides
+        units_of_folds = [units for _, units in folds.split(unit_labels, unit_labels)]
+    return [np.concatenate([members[unit] for unit in units]) for units in units_of_folds]

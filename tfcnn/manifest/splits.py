@@ -1,6 +1,7 @@
-"""Who is in which split: grouped, stratified, seeded, and refused where it leaks."""
+"""Who is in which split: drawn by group, class and seed, and refused where it leaks."""
 
-from collections import Counter
+import warnings
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,32 +11,24 @@ import numpy as np
 
 from tfcnn.base import atomic, tables
 from tfcnn.base.errors import CheckError, InputError
-from tfcnn.manifest.drawing import SHARE, draw
 from tfcnn.manifest.rows import Manifest, Row
 from tfcnn.recipes import SplitSettings
 
-__all__ = [
-    "NAMES",
-    "assign",
-    "by_unit",
-    "components",
-    "gate",
-    "read",
-    "refuse_classes_as_groups",
-    "select",
-    "write",
-]
-
 NAMES = ("train", "val", "test")
 COLUMNS = ("path", "label", "group", "sha256", "pixels_sha256", "split")
-OFFICIAL_VAL_SHARE = 0.1
+FOLDS = 20  # 3 test + 3 val + 14 train: shares of 15, 15 and 70 %
+SHARE = 0.15  # of val and of test
+OFFICIAL_VAL_SHARE = 0.1  # of what an official test set leaves
+
+Labels = np.ndarray[Any, Any]
+Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
     """Give every row of a manifest a split; the same seed gives the same one anywhere.
 
-    Where the source has an official test set it is kept, and val is carved from the rest. Else
-    whole groups are drawn (`StratifiedGroupKFold`); images with the same pixels count as one group.
+    An official test set of the source is kept, and val is drawn from the rest. Without one, whole
+    groups are drawn (`StratifiedGroupKFold`). Images with the same pixels count as one group.
 
     Returns:
         One of `train`, `val`, `test` per row, or "" for a training image whose pixels are also in
@@ -56,7 +49,7 @@ def assign(manifest: Manifest, settings: SplitSettings) -> list[str]:
 
 
 def refuse_classes_as_groups(manifest: Manifest) -> None:
-    """Refuse groups that are the classes under another name: patients taken for classes, say.
+    """Refuse groups that are the classes under another name.
 
     Raises:
         InputError: if every class is one group and every group one class.
@@ -74,7 +67,7 @@ def refuse_classes_as_groups(manifest: Manifest) -> None:
 
 
 def by_unit(manifest: Manifest, unit: str) -> Manifest:
-    """Return a manifest as it is split: where `unit` is "image", as if no groups were known."""
+    """Return a manifest as it is split: without groups where `unit` is "image"."""
     if unit == "group":
         return manifest
     return replace(manifest, rows=tuple(replace(row, group="") for row in manifest.rows))
@@ -100,11 +93,186 @@ def components(rows: Sequence[Row]) -> list[int]:
         if row.group:
             keys.append(("group", row.group))
         for key in keys:
-            other = root(first.setdefault(key, i))
-            mine = root(i)
-            parent[max(other, mine)] = min(other, mine)
+            one, other = root(i), root(first.setdefault(key, i))
+            parent[max(one, other)] = min(one, other)
     number: dict[int, int] = {}
     return [number.setdefault(root(i), len(number)) for i in range(len(rows))]
+
+
+def _around_official(manifest: Manifest, units: list[int], settings: SplitSettings) -> list[str]:
+    """Keep the official splits, and draw from their train what they lack."""
+    rows = manifest.rows
+    splits: list[str] = [row.official for row in rows]
+    if settings.test == "none":
+        splits = ["train" if split == "test" else split for split in splits]
+    if manifest.source.is_benchmark:  # its official sets share a few pictures
+        test_pixels = {
+            row.pixels_sha256 for row, split in zip(rows, splits, strict=True) if split == "test"
+        }
+        splits = [
+            "" if split == "train" and row.pixels_sha256 in test_pixels else split
+            for row, split in zip(rows, splits, strict=True)
+        ]
+    val = settings.val_fraction or OFFICIAL_VAL_SHARE
+    if "val" in splits and settings.val_fraction:
+        raise InputError("data.split.val_fraction", "none, for val is given", str(val), "without")
+    fractions = {} if "val" in splits else {"val": val}
+    if "test" not in splits and settings.test != "none":
+        fractions["test"] = SHARE
+    pool = [i for i, split in enumerate(splits) if split == "train"]
+    for i, split in zip(pool, draw(rows, units, fractions, settings.seed, pool), strict=True):
+        splits[i] = split
+    return splits
+
+
+def draw(
+    rows: Sequence[Row],
+    units: list[int],
+    fractions: dict[str, float],
+    seed: int,
+    pool: Sequence[int],
+) -> list[str]:
+    """Draw the splits of some rows, stratified by class.
+
+    Args:
+        rows: of a manifest.
+        units: for each row the number of the set that stays together, see `components`.
+        fractions: the shares of `val` and `test`, in [0, 1]; the rest is `train`.
+        seed: of the draw.
+        pool: the numbers of the rows to split.
+
+    Returns:
+        One of `train`, `val`, `test` per row number in `pool`.
+
+    Raises:
+        InputError: if there are too few groups or images to split.
+    """
+    fractions = {split: fraction for split, fraction in fractions.items() if fraction}
+    if not fractions:
+        return ["train"] * len(pool)
+    members = members_of(units, pool)
+    has_groups = any(rows[i].group for i in pool)
+    labels = np.array([rows[i].label for i in pool])
+    splits = np.full(len(pool), "train", dtype=object)
+    least = 1 + len(fractions)  # one for each split that is drawn, and one to train on
+    if has_groups and len(members) < least:
+        received = str(len(members))
+        raise InputError("data.split", f"at least {least} groups", received, "more groups")
+    choose = _by_groups if has_groups else _by_images
+    for split, positions in choose(labels, members, fractions, seed).items():
+        splits[positions] = split
+    return list(splits)
+
+
+def members_of(units: list[int], pool: Sequence[int]) -> list[list[int]]:
+    """Return for each set that stays together the positions of its rows in `pool`."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for position, i in enumerate(pool):
+        members[units[i]].append(position)
+    return list(members.values())
+
+
+def _by_groups(
+    labels: Labels, members: list[list[int]], fractions: dict[str, float], seed: int
+) -> dict[str, list[int]]:
+    counts = Counter(labels.tolist())
+    if min(counts.values()) < 2:
+        raise InputError("data", "at least 2 images of every class", "1", "more images of it")
+    # scikit-learn refuses more folds than the commonest class has images; a rare class only warns
+    commonest = max(counts.values())
+    num_folds = min(FOLDS, len(members), commonest)
+    if num_folds <= len(fractions):  # a fold for each split that is drawn, and one to train on
+        least = f"at least {1 + len(fractions)} images of some class"
+        raise InputError("data", least, str(commonest), "more images")
+    parts = folds_of_groups(labels, members, num_folds, seed)
+    positions: dict[str, list[int]] = {}
+    num_later = len(fractions)  # splits, train among them, that need a fold after this one
+    for split, fraction in fractions.items():
+        chosen, parts = _up_to(fraction * len(labels), parts, num_later)
+        positions[split] = np.concatenate(chosen).tolist()
+        num_later -= 1
+    return positions
+
+
+def _up_to(
+    target: float, parts: list[Positions], num_spared: int
+) -> tuple[list[Positions], list[Positions]]:
+    """Choose folds while each brings the number of images nearer to the target.
+
+    A group of many images makes its fold larger than the others. A fold that is too large for this
+    split is left to another.
+
+    Args:
+        target: number of images.
+        parts: folds, positions of images each.
+        num_spared: at least this many of them are left.
+
+    Returns:
+        The folds that were chosen, at least one, and the others, in order.
+    """
+    chosen: list[Positions] = []
+    others: list[Positions] = []
+    count = 0
+    for number, part in enumerate(parts):
+        is_nearer = abs(count + len(part) - target) < abs(count - target)
+        is_last_chance = not chosen and number + 1 == len(parts) - num_spared
+        if (is_nearer or is_last_chance) and len(chosen) < len(parts) - num_spared:
+            chosen.append(part)
+            count += len(part)
+        else:
+            others.append(part)
+    return chosen, others
+
+
+def folds_of_groups(
+    labels: Labels, members: list[list[int]], num_folds: int, seed: int
+) -> list[Positions]:
+    """Deal groups into folds, stratified by class.
+
+    Args:
+        labels: class of each image, shape `(images,)`.
+        members: for each group the positions of its images in `labels`.
+        num_folds: at most the number of groups.
+        seed: of the draw.
+
+    Returns:
+        The positions of each fold's images.
+
+    Raises:
+        ValueError: if no class has as many images as there are folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = np.empty(len(labels), dtype=np.int64)
+    for number, positions in enumerate(members):
+        groups[positions] = number
+    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes rarer than folds: `gate` decides
+        return [test for _, test in folds.split(labels, labels, groups)]
+
+
+def _by_images(
+    labels: Labels, members: list[list[int]], fractions: dict[str, float], seed: int
+) -> dict[str, list[int]]:
+    """Split pictures (`StratifiedShuffleSplit`); all copies of a picture go into one split."""
+    from sklearn.model_selection import train_test_split
+
+    rest = np.arange(len(members))
+    unit_labels = np.array([labels[copies[0]] for copies in members])
+    positions: dict[str, list[int]] = {}
+    for split, fraction in fractions.items():
+        count = max(round(fraction * len(members)), len(set(unit_labels)))
+        try:
+            rest, chosen = train_test_split(
+                rest, test_size=count, stratify=unit_labels[rest], random_state=seed
+            )
+        except ValueError as error:
+            raise InputError(
+                "data", "at least 3 different images of every class", str(error), "more images"
+            ) from error
+        positions[split] = [position for unit in chosen for position in members[unit]]
+    return positions
 
 
 def gate(manifest: Manifest, splits: Sequence[str], *, unit: str = "group") -> None:
@@ -114,7 +282,7 @@ def gate(manifest: Manifest, splits: Sequence[str], *, unit: str = "group") -> N
         CheckError: naming the first group or pair of files that crosses.
         InputError: if train or val is empty, or train lacks a class.
     """
-    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    first: dict[tuple[str, str], tuple[str, str]] = {}
     for row, split in zip(manifest.rows, splits, strict=True):
         if not split:
             continue
@@ -122,7 +290,7 @@ def gate(manifest: Manifest, splits: Sequence[str], *, unit: str = "group") -> N
         if unit == "group" and row.group:
             keys.insert(0, (f"group {row.group}", row.group))
         for what, key in keys:
-            other_path, other_split = seen.setdefault((what, key), (row.path, split))
+            other_path, other_split = first.setdefault((what, key), (row.path, split))
             if other_split != split:
                 raise CheckError(
                     manifest.source.name,
@@ -164,7 +332,7 @@ def write(manifest: Manifest, splits: Sequence[str], path: Path) -> None:
 
 
 def read(path: Path, manifest: Manifest) -> list[str]:
-    """Read a split made before, or by hand; rows are found by `path`, as in `tables.by_path`.
+    """Read a split that a run or a person wrote; `tables.by_path` says how paths are compared.
 
     Returns:
         A split per manifest row; "" for a row that the file does not name.
@@ -173,56 +341,32 @@ def read(path: Path, manifest: Manifest) -> list[str]:
         InputError: if the file is no split, or names an image that is not in the data.
         CheckError: if an image changed since the split was made.
     """
-    listed = tables.read(path, ("path", "split"), "the split.csv of a run")
+    table = tables.read(path, ("path", "split"), "the split.csv of a run")
     rows = {row.path: row for row in manifest.rows}
-    given, strangers = tables.by_path(listed, "split", [*rows], manifest.source.root)
+    records, strangers = tables.by_path(table, "split", [*rows], manifest.source.root)
     if strangers:
         hint = "the data it was made from"
         raise InputError(path, "images that are in the data", strangers[0], hint)
-    for name, row in given.items():
-        _check_given(path, row, rows[name])
-    if not manifest.has_groups and any(row.get("group") for row in given.values()):
+    for name, record in records.items():
+        _check_record(path, record, rows[name])
+    if not manifest.has_groups and any(record.get("group") for record in records.values()):
         raise InputError(
             path, "the groups that it names", "none known of the data",
             "the --set data.group_regex=... or data.group_csv=... it was made with",
         )  # fmt: skip
-    splits = {name: row["split"].strip().lower() for name, row in given.items()}
+    splits = {name: record["split"].strip().lower() for name, record in records.items()}
     return [splits.get(row.path, "") for row in manifest.rows]
 
 
-def _check_given(path: Path, given: dict[str, str], row: Row) -> None:
-    subject = f"{path}: {given['path']}"
-    if given["split"].strip().lower() not in ("", *NAMES):
-        raise InputError(subject, "train, val or test", given["split"], "one of them")
-    if given.get("sha256") and given["sha256"] != row.sha256:
+def _check_record(path: Path, record: dict[str, str], row: Row) -> None:
+    """Check a line of a split file against the image's row of the manifest."""
+    subject = f"{path}: {record['path']}"
+    if record["split"].strip().lower() not in ("", *NAMES):
+        raise InputError(subject, "train, val or test", record["split"], "one of them")
+    if record.get("sha256") and record["sha256"] != row.sha256:
         raise CheckError(
             subject,
             "the image that was split",
             "one with another sha256",
             "the data of that run, or a new split",
         )
-
-
-def _around_official(manifest: Manifest, units: list[int], settings: SplitSettings) -> list[str]:
-    rows = manifest.rows
-    splits: list[str] = [row.official for row in rows]
-    if settings.test == "none":
-        splits = ["train" if split == "test" else split for split in splits]
-    if manifest.source.is_benchmark:  # the official sets themselves hold a few such doubles
-        tested = {
-            row.pixels_sha256 for row, split in zip(rows, splits, strict=True) if split == "test"
-        }
-        splits = [
-            "" if split == "train" and row.pixels_sha256 in tested else split
-            for row, split in zip(rows, splits, strict=True)
-        ]
-    val = settings.val_fraction or OFFICIAL_VAL_SHARE
-    if "val" in splits and settings.val_fraction:
-        raise InputError("data.split.val_fraction", "none, for val is given", str(val), "without")
-    fractions = {} if "val" in splits else {"val": val}
-    if "test" not in splits and settings.test != "none":
-        fractions["test"] = SHARE
-    pool = [i for i, split in enumerate(splits) if split == "train"]
-    for i, split in zip(pool, draw(rows, units, fractions, settings.seed, pool), strict=True):
-        splits[i] = split
-    return splits
