@@ -11,9 +11,9 @@ from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError
 from tfcnn.base.progress import Reporter
-from tfcnn.evaluation import abstention, baseline, calibration, domain, operating_point, patients
+from tfcnn.evaluation import abstention, baseline, calibration, operating_point, patients
 from tfcnn.evaluation.table import Table
-from tfcnn.prediction import Predictor
+from tfcnn.prediction import Predictor, domain
 from tfcnn.prediction.domain import Domain
 from tfcnn.recipes import InputSettings
 from tfcnn.runs import Run
