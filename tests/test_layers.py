@@ -1,45 +1,47 @@
 """The straight line of the design: imports go one way, and heavy libraries come late."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "tfcnn"
-# a module may import from lines above its own, and from its own line
-ORDER = [
-    {"base"},
-    {"decode"},
-    {"recipes"},
-    {"datasets"},
-    {"manifest"},
-    {"inputs", "architectures"},
-    {"runs"},
-    {"prediction"},
-    {"evaluation", "explain"},
-    {"training"},
-    {"report"},
-    {"lab"},
-    {"api"},
-    {"cli"},
-]
-LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tfcnn"
 HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib")
+# | `room/` | ... | the rooms it imports |
+ROW = re.compile(r"^\| `([\w.]+?)/?` \|.*\| ([^|]*) \|$", re.MULTILINE)
+
+
+def table() -> dict[str, list[str]]:
+    """Return the rooms that docs/architecture.md lists, in order, with the rooms each imports."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return {room.removesuffix(".py"): imports.split() for room, imports in ROW.findall(page)}
 
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def unit(path: Path) -> str:
+def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> list[str]:
-    """Return the units of tfcnn that a file imports, at any depth."""
-    found = []
+def module_name(path: Path) -> str:
+    parts = ("tfcnn", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+NAMES = {module_name(path) for path in modules()}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules of tfcnn that a file imports, at any depth."""
+    modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -47,22 +49,45 @@ def imported(path: Path) -> list[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        found += [name.split(".")[1] for name in names if name.startswith("tfcnn.")]
-    return found
+        for name in names:
+            module = name if name in NAMES else name.rpartition(".")[0]
+            modules |= {module} & NAMES
+    return modules - {module_name(path), "tfcnn"}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_one_way(path):
-    name = unit(path)
-    if name in ("__init__", "__main__"):
-        return
-    if name == "concepts":
-        assert set(imported(path)) <= {"concepts"}, "concepts imports NumPy only"
-        return
-    assert name in LEVEL, f"{name} has no place in the line: add it to ORDER"
-    for other in imported(path):
-        if other in LEVEL:
-            assert LEVEL[other] <= LEVEL[name], f"{name} imports {other}, which comes after it"
+def rooms_imported(room: str) -> set[str]:
+    """Return the other rooms that a room imports."""
+    used = (imports(path) for path in modules() if room_of(path) == room)
+    return {name.split(".")[1] for names in used for name in names} - {room}
+
+
+def test_every_room_is_in_the_table():
+    rooms = {room_of(path) for path in modules()} - {"__init__", "__main__"}
+    assert sorted(table()) == sorted(rooms), "docs/architecture.md lists the rooms"
+
+
+@pytest.mark.parametrize("room", table())
+def test_imports_go_one_way(room):
+    others, order = rooms_imported(room), list(table())
+    assert sorted(others) == sorted(table()[room]), f"what {room} imports, in docs/architecture.md"
+    for other in others:
+        assert order.index(other) < order.index(room), f"{room} imports {other}, which comes later"
+
+
+def test_no_two_modules_import_each_other():
+    graph = {module_name(path): imports(path) for path in modules()}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, naming the circle
+
+
+def test_no_two_modules_have_one_name():
+    stems = Counter(path.stem for path in modules() if path.stem != "__init__")
+    assert [stem for stem, count in stems.items() if count > 1] == []
+    assert [stem for stem in stems if stem in table() and stem != "api"] == []
+
+
+def test_the_course_needs_numpy_only():
+    for path in (PACKAGE / "concepts").glob("*.py"):
+        assert all(name.startswith("tfcnn.concepts") for name in imports(path))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -75,7 +100,7 @@ def test_files_stay_short(path):
             length = (node.end_lineno or 0) - node.lineno + 1
             length -= len(docstring.splitlines()) if docstring else 0
             # a Typer command's parameters are its documentation, one to a line
-            assert length < (70 if unit(path) == "cli" else 45), f"{node.name} is {length} lines"
+            assert length < (70 if room_of(path) == "cli" else 45), f"{node.name} is {length} lines"
 
 
 def loaded_by(code: str) -> set[str]:
