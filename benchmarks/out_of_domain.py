@@ -8,7 +8,6 @@ of each; digits and text are drawn or scikit-learn's. Inverted and turned images
 test images, which its threshold has never seen; their source must still be there.
 """
 
-import csv
 import sys
 from pathlib import Path
 
@@ -58,8 +57,7 @@ def texts(rng: np.random.Generator) -> list[Image.Image]:
 def own(run: Run, rng: np.random.Generator) -> np.ndarray:
     """Return test images of the run, decoded: uint8 `(images, height, width, channels)`."""
     source = datasets.open_named(run.card["data"]["source"])
-    with (run.path / "split.csv").open(newline="", encoding="utf-8") as file:
-        paths = [row["path"] for row in csv.DictReader(file) if row["split"] == "test"]
+    paths = [row["path"] for row in run.split() if row["split"] == "test"]
     drawn = rng.permutation(paths)[:OWN]
     return np.stack([run.decoder.decode(source.read(path), path) for path in drawn])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfcnn import recipes, runs
+from tfcnn import runs
 from tfcnn.base import quiet
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -20,15 +20,15 @@ import keras  # noqa: E402
 
 from tfcnn.training import form, saving, views  # noqa: E402
 
-settings = recipes.load(str(folder / "recipe.toml")).model
 run = runs.read(folder)
-old = keras.saving.load_model(run.model_file("model.keras"), compile=False)
+settings = run.recipe.model
+old = keras.saving.load_model(run.file(runs.MODEL), compile=False)
 plain = form.saved_form(settings, run.decoder.shape, len(run.class_names), old.get_weights())
 new = plain if settings.views == "one" else views.averaged(plain, settings.views)
 images = np.random.default_rng(0).uniform(0, 255, (256, *run.decoder.shape)).astype(np.float32)
 difference = np.abs(old.predict(images, verbose=0) - new.predict(images, verbose=0)).max()
 if difference > 1e-6:
     raise SystemExit(f"{folder}: the answers differ by {difference:.2g}: nothing is written")
-saving.write_keras(new, folder / "model.keras")
-runs.write_card(run.recorded("model.keras"))
+saving.write_keras(new, folder / runs.MODEL)
+runs.write_card(run.recorded(runs.MODEL))
 print(f"{folder}: saved anew; the answers differ by {difference:.2g} at most")

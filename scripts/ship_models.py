@@ -10,31 +10,31 @@ from dataclasses import replace
 
 from tfcnn import runs
 from tfcnn.base import atomic
-from tfcnn.evaluation import out_of_fold, scoring, seen
+from tfcnn.evaluation import scoring, seen
 from tfcnn.report import model_card
 
-FILES = ("model.keras", "domain.npz", "recipe.toml", "history.csv")
-LEFT_BEHIND = ("predictions.csv", "report.json")
+FILES = (runs.MODEL, runs.DOMAIN, runs.RECIPE, runs.HISTORY)
+LEFT_BEHIND = (runs.PREDICTIONS, runs.REPORT)
 MOST_TWIN_BYTES = 3e6
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("names", nargs="+", help="runs in models/")
 
 for name in parser.parse_args().names:
     run = runs.open_run(runs.models_home() / name)
-    summary = runs.models_home() / f"{name}-crossval" / "summary.json"
-    crossval = out_of_fold.read(summary.parent) if summary.exists() else None
+    folder = runs.models_home() / f"{name}-crossval"
+    crossval = runs.read_summary(folder) if (folder / runs.SUMMARY).exists() else None
     target = runs.ZOO / name
     shutil.rmtree(target, ignore_errors=True)
     with atomic.writing(target) as part:
         part.mkdir()
-        twin = run.path / "model.tflite"
+        twin = run.path / runs.TWIN
         is_small = twin.exists() and twin.stat().st_size < MOST_TWIN_BYTES
         for file in (*FILES, twin.name) if is_small else FILES:
             if (run.path / file).exists():  # a domain is fitted where there are images enough
                 shutil.copy(run.path / file, part)
         shipped = run.unrecorded(*LEFT_BEHIND, *([] if is_small else [twin.name]))  # Keras answers
         seen.pack(run, part)
-        runs.write_card(replace(shipped, path=part).recorded(seen.FILE))
+        runs.write_card(replace(shipped, path=part).recorded(runs.SEEN))
         words = model_card.readme(run, scoring.load(run), crossval)
         (part / "README.md").write_text(words, encoding="utf-8")
     print(f"{target}: {sum(file.stat().st_size for file in target.iterdir()) / 1e6:.1f} MB")

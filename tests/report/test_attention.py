@@ -9,6 +9,7 @@ from PIL import Image
 
 from tfcnn import runs
 from tfcnn.base.errors import CheckError
+from tfcnn.base.records import sha256_of
 from tfcnn.report.attention import overlays
 from tfcnn.runs import Run
 
@@ -52,7 +53,7 @@ def test_a_network_without_places_has_no_maps(trained: Path, tmp_path: Path) -> 
 
     run = runs.open_run(trained)
     mlp.build((32, 32, 3), 2).save(tmp_path / "model.keras")
-    hashes = {"model.keras": runs.sha256_of(tmp_path / "model.keras")}
+    hashes = {"model.keras": sha256_of(tmp_path / "model.keras")}
     dense = Run(tmp_path, {**run.card, "sha256": hashes})
     reasons: list[str] = []
     assert overlays(dense, images(run, (32, 32)), [0, 1, 0], reasons.append) is None

@@ -150,7 +150,7 @@ def test_a_run_of_an_earlier_tfcnn_is_opened_with_a_note(run, trained):
     for words in (["predict", run, image], ["evaluate", run], ["report", run]):
         result = run_tfcnn(*words)
         assert result.returncode == 0, result.stderr
-        assert result.stderr.count("without a sha256 of its own content") == 1
+        assert result.stderr.count("which would not notice damage to it") == 1
     assert tfcnn.predict(run, image) == tfcnn.predict(trained, image)
     rows = (run / "predictions.csv").read_text().splitlines(keepends=True)
     (run / "predictions.csv").write_text("".join(rows[:-3]))
@@ -190,16 +190,15 @@ def test_the_shipped_cards_vouch_for_themselves():
 
 def test_predictions_of_a_cross_validation_vouch_for_themselves(tmp_path):
     from tfcnn.base import records
-    from tfcnn.evaluation import out_of_fold
 
     (tmp_path / "predictions.csv").write_text("path,group,label,prob_a,prob_b\nx,,a,0.9,0.1\n")
     hashes = {"predictions.csv": records.sha256_of(tmp_path / "predictions.csv")}
     content = records.sealed({"sentence": "fine", "sha256": hashes}, "summary.json")
     (tmp_path / "summary.json").write_text(json.dumps(content))
-    assert out_of_fold.read_predictions(tmp_path)[0]["prob_a"] == "0.9"
+    assert runs.read_out_of_fold(tmp_path)[0]["prob_a"] == "0.9"
     (tmp_path / "predictions.csv").write_text("path,group,label,prob_a,prob_b\nx,,a,0.1,0.9\n")
     with pytest.raises(CheckError, match=r"predictions\.csv"):
-        out_of_fold.read_predictions(tmp_path)
+        runs.read_out_of_fold(tmp_path)
     (tmp_path / "summary.json").write_text(json.dumps({**content, "sentence": "better"}))
     with pytest.raises(CheckError, match=r"summary\.json"):
-        out_of_fold.read(tmp_path)
+        runs.read_summary(tmp_path)

@@ -262,7 +262,7 @@ def test_a_run_and_its_split_must_be_as_they_were_written(run_copy, tmp_path):
     split = run_copy / "split.csv"
     split.write_text("\n".join(split.read_text().splitlines()[:3]) + "\n")
     other = write_tree(tmp_path / "other", groups=3, seed=9)
-    with pytest.raises(CheckError, match=r"split\.csv: expected the model file that was measured"):
+    with pytest.raises(CheckError, match=r"split\.csv: expected the file as it was written"):
         tfcnn.evaluate(run_copy, data=other)
     content = json.loads((run_copy / "report.json").read_text())
     for damaged, message in (

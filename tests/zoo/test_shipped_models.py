@@ -109,7 +109,7 @@ def test_a_model_without_its_split_still_refuses_what_it_was_trained_on(trained,
 
 def ship(run: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Ship a run with the script to another zoo; return its folder there."""
-    for module in (runs, runs.run):
+    for module in (runs, runs.home):
         monkeypatch.setattr(module, "ZOO", zoo)
     monkeypatch.setenv("TFCNN_HOME", str(run.parents[1]))
     monkeypatch.setattr(sys, "argv", ["ship_models.py", run.name])

@@ -61,18 +61,16 @@ def _run(name: str) -> dict[str, Any]:
             accuracy = report["splits"].get("test", {}).get("accuracy", {}).get("value")
             result = report["sentence"]
     except DAMAGE as error:
-        accuracy, result = None, _damaged(error, "report.json")
+        accuracy, result = None, _damaged(error, runs.REPORT)
     return {"name": name, "test accuracy": accuracy, "result": result}
 
 
 def _crossval(name: str) -> dict[str, Any]:
     try:
-        from tfcnn.evaluation import out_of_fold  # late: most homes have none
-
-        summary = out_of_fold.read(runs.models_home() / name)
+        summary = runs.read_summary(runs.models_home() / name)
         accuracy, result = summary["metrics"]["accuracy"]["mean"], summary["sentence"]
     except DAMAGE as error:
-        accuracy, result = None, _damaged(error, "summary.json")
+        accuracy, result = None, _damaged(error, runs.SUMMARY)
     return {"name": name, "mean accuracy": accuracy, "result": result}
 
 

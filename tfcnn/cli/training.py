@@ -52,8 +52,10 @@ def train(
     if as_json:
         typer.echo(to_json({"run": str(made.path), **report.to_dict()}))
         return
+    from tfcnn import runs
+
     console = Console()
-    conclude(report, console, ("Run", made.path), ("Report", made.path / "report.html"))
+    conclude(report, console, ("Run", made.path), ("Report", made.path / runs.PAGE))
 
 
 @app.command(epilog="Example: tfcnn crossval malaria --folds 5")
@@ -82,6 +84,8 @@ def crossval(
     if as_json:
         typer.echo(to_json({"run": str(summary.path), **summary.to_dict()}))
         return
+    from tfcnn import runs
+
     console, path = Console(), summary.path
     show_folds(summary, console)
-    conclude(summary, console, ("Runs", path), ("Out-of-fold", path / "predictions.csv"))
+    conclude(summary, console, ("Runs", path), ("Out-of-fold", path / runs.PREDICTIONS))

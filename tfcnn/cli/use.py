@@ -109,10 +109,12 @@ def threshold(
     if as_json:
         typer.echo(to_json(changed.to_dict()))
         return
+    from tfcnn import runs
+
     console = Console()
     show_threshold(changed, console)
     path = changed.run.path
-    conclude(changed.report, console, ("Run", path), ("Report", path / "report.html"))
+    conclude(changed.report, console, ("Run", path), ("Report", path / runs.PAGE))
 
 
 @app.command(epilog="Example: tfcnn compare malaria malaria-course")

@@ -11,7 +11,7 @@ from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation import intervals, table
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.table import Table
-from tfcnn.runs import Run
+from tfcnn.runs import SPLIT, Run
 
 __all__ = ["Comparison", "compare"]
 
@@ -112,7 +112,7 @@ def _groups(runs: tuple[Run, Run], ours: Table, theirs: Table) -> npt.NDArray[np
         raise InputError(
             runs[1].path, "the same groups in both runs",
             f"{known[0][i]} and {known[1][i]} for {ours.paths[i]}",
-            f"--split {runs[0].path / 'split.csv'} when training the second",
+            f"--split {runs[0].path / SPLIT} when training the second",
         )  # fmt: skip
     return known[0] if known else None
 
@@ -123,10 +123,10 @@ def _rows(of: Table, paths: npt.NDArray[np.str_]) -> Table:
 
 
 def _hashes(run: Run) -> dict[str, str]:
-    path = run.path / "split.csv"
+    path = run.path / SPLIT
     if not path.is_file():
         raise InputError(path, "the split of a run", "no such file", "a run that was trained here")
-    return {row["path"]: row["sha256"] for row in run.rows(path.name, ("path", "sha256"))}
+    return {row["path"]: row["sha256"] for row in run.split()}
 
 
 def _warnings(

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from tfcnn import runs
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation import out_of_fold
 
 __all__ = ["COLUMNS", "Suspects", "find", "per_group"]
 
@@ -68,8 +67,8 @@ def find(name: str | Path) -> Suspects:
         InputError: if there is no such cross-validation, or cleanlab is not installed.
     """
     folder = _folder(name)
-    rows = out_of_fold.read_predictions(folder)
-    names, labels, probs = _answers(rows, folder / "predictions.csv")
+    rows = runs.read_out_of_fold(folder)
+    names, labels, probs = _answers(rows, folder / runs.PREDICTIONS)
     groups = np.array([row["group"] for row in rows])
     if (groups != "").all():
         probs = per_group(labels, probs, groups)
@@ -90,7 +89,7 @@ def find(name: str | Path) -> Suspects:
         for rank, i in enumerate(np.argsort(quality, kind="stable").tolist(), start=1)
     ]
     lines = (row.values() for row in ranked)
-    atomic.write_text(folder / "labels.csv", atomic.csv_text(COLUMNS, lines))
+    atomic.write_text(folder / runs.LABELS, atomic.csv_text(COLUMNS, lines))
     count = int(is_suspect.sum())
     share = f"{100 * count / len(rows):.1f} %"
     sentence = f"{count:,} of {len(rows):,} labels ({share}) are doubted: look at them first."
@@ -114,7 +113,7 @@ def _answers(
             raise ValueError("a probability that is no number" if names else "no probabilities")
     except ValueError as error:
         what = "the predictions of a cross-validation"
-        raise InputError(path, what, str(error), out_of_fold.HINT) from error
+        raise InputError(path, what, str(error), runs.CROSSVAL_HINT) from error
     return names, labels, probs
 
 
@@ -172,11 +171,10 @@ def _folder(name: str | Path) -> Path:
     is_begun = runs.is_crossval(folder)
     if is_begun and runs.is_done(folder):
         return folder
-    recipe, hint = runs.folder_of(str(name)) / "recipe.toml", f"tfcnn crossval {name}"
+    recipe, hint = runs.folder_of(str(name)) / runs.RECIPE, f"tfcnn crossval {name}"
     if is_begun:
-        own = folder.name if folder.parent == runs.models_home() else folder
-        count = len([*(folder / "splits").glob("fold-*.csv")])
-        hint = f"tfcnn crossval {folder / 'recipe.toml'} --run {own} --folds {count} --resume"
+        own, count = runs.as_typed(folder), runs.count_folds(folder)
+        hint = f"tfcnn crossval {folder / runs.RECIPE} --run {own} --folds {count} --resume"
     elif recipe.exists():
         hint = f"tfcnn crossval {recipe} --run {folder.name}"
     received = "an unfinished one" if is_begun else "none"

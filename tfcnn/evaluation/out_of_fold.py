@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcnn.base import atomic, records
-from tfcnn.base.errors import CheckError, TfcnnError
+from tfcnn.base.errors import TfcnnError
 from tfcnn.evaluation import baseline, intervals
 from tfcnn.evaluation import groups as grouping
 from tfcnn.evaluation.metrics import WITH_POSITIVE
 from tfcnn.manifest import Manifest
-from tfcnn.runs import Run
+from tfcnn.runs import PREDICTIONS, SUMMARY, Run
 
-__all__ = ["Summary", "read", "read_predictions", "summarise"]
+__all__ = ["Summary", "summarise"]
 
-SUMMARY = "summary.json"
-HINT = "the folder as it was written, or `tfcnn crossval` again"
 # what counts decisions where there is a positive class; each fold has a threshold of its own
 BY_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 
@@ -81,7 +79,7 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
         received = f"{len(rows)} predictions of {len(tested.rows)} images"
         raise TfcnnError(folder, "every image tested once", received, "reporting this as a bug")
     lines = (row.values() for row in rows)
-    atomic.write_text(folder / "predictions.csv", atomic.csv_text(rows[0], lines))
+    atomic.write_text(folder / PREDICTIONS, atomic.csv_text(rows[0], lines))
     folds = [_fold(i, run) for i, run in enumerate(runs)]
     metrics = {
         name: {**_over_folds([fold["metrics"][name] for fold in folds]), "pooled": pooled}
@@ -101,39 +99,10 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
         tested.left_out_lines(),
     )
     summary = replace(summary, sentence=_sentence(summary, tested))
-    vouched = {"sha256": {"predictions.csv": records.sha256_of(folder / "predictions.csv")}}
+    vouched = {"sha256": {PREDICTIONS: records.sha256_of(folder / PREDICTIONS)}}
     content = records.sealed({**summary.to_dict(), **vouched}, SUMMARY)
     atomic.write_text(folder / SUMMARY, records.to_json(content, indent=2) + "\n")
     return summary
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """Return the content of `summary.json` of a finished cross-validation.
-
-    Raises:
-        InputError: if it is no such file.
-        CheckError: if it is not as it was written.
-    """
-    path, what, hint = folder / SUMMARY, "the summary of a cross-validation", HINT
-    content = records.read_json(path, what, hint)
-    records.is_sealed(content, path, what, hint)  # one of an earlier tfcnn is not
-    return content
-
-
-def read_predictions(folder: Path) -> list[dict[str, str]]:
-    """Return the rows of `predictions.csv` of a finished cross-validation.
-
-    Raises:
-        InputError: if it is no such file.
-        CheckError: if it is not as it was written.
-    """
-    path, what = folder / "predictions.csv", "the predictions of a cross-validation"
-    rows = records.read_rows(path, what, HINT, ("path", "group", "label"))
-    has_summary = (folder / SUMMARY).exists()
-    recorded = read(folder).get("sha256", {}).get(path.name) if has_summary else None
-    if recorded is not None and records.sha256_of(path) != recorded:
-        raise CheckError(path, f"{what}, as they were written", "others", HINT)
-    return rows
 
 
 def _out_of_fold(runs: list[Run]) -> list[dict[str, str]]:
@@ -142,7 +111,7 @@ def _out_of_fold(runs: list[Run]) -> list[dict[str, str]]:
     for i, run in enumerate(runs):
         rows += [
             {**row, "flag": row.get("flag", ""), "fold": str(i)}  # an old run has no flags
-            for row in run.rows("predictions.csv", ("path", "split", "group", "label", "decision"))
+            for row in run.predictions()
             if row["split"] == "test"
         ]
     return sorted(rows, key=lambda row: row["path"])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import recipes, runs
+from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.evaluation import abstention, flags, intervals, operating_point, patients, scoring
@@ -149,7 +149,7 @@ def _check_val(run: Run) -> None:
     if runs.is_crossval(run.path.parent):
         hint = "`tfcnn crossval` with --set evaluation.sensitivity"
         raise InputError(run.path, "a run of its own", "a fold of a cross-validation", hint)
-    path = run.path / "predictions.csv"
+    path = run.path / runs.PREDICTIONS
     if not path.exists():
         hint = "training it here, or another limit for prob_... in what `predict` writes"
         received = "a model shipped without them, or a run that lost them"
@@ -158,7 +158,7 @@ def _check_val(run: Run) -> None:
 
 def _rules(run: Run, table: Table, positive: int, point: OperatingPoint) -> dict[str, Any]:
     """Return what the card says of the threshold and of all that follows from it."""
-    wishes = recipes.load(str(run.file("recipe.toml"))).evaluation
+    wishes = run.recipe.evaluation
     val = table.part("val")
     band = abstention.choose(
         val.labels, val.probs, positive, point.threshold,
@@ -213,12 +213,12 @@ def _figures(
 
 
 def _write(run: Run, change: Change, table: Table, words: str, render: Callable[[Run], str]) -> Run:
-    path, names = run.path, ("predictions.csv", "report.json")
+    path, names = run.path, (runs.PREDICTIONS, runs.REPORT)
     begun = run.unrecorded(*names)
     runs.write_card(Run(path, begun.card | {"changing": words}))
     predictions.write(change.run, table)
     scoring.write(change.report, path)
     after = change.run.recorded(*names)
-    atomic.write_text(path / "report.html", render(after))
+    atomic.write_text(path / runs.PAGE, render(after))
     runs.write_card(after)
     return after

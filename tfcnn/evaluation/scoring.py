@@ -142,7 +142,7 @@ def score(
 
 def write(report: Report, folder: Path) -> None:
     """Write `report.json`."""
-    atomic.write_text(folder / "report.json", records.to_json(report.to_dict(), indent=2) + "\n")
+    atomic.write_text(folder / runs.REPORT, records.to_json(report.to_dict(), indent=2) + "\n")
 
 
 def load(run: Run) -> Report:
@@ -153,8 +153,7 @@ def load(run: Run) -> Report:
         CheckError: if a change of its threshold was cut before all figures followed.
     """
     if "changing" in run.card:
-        name = run.name if run.path == runs.models_home() / run.name else str(run.path)
-        command = f"tfcnn threshold {shlex.quote(name)} {run.card['changing']}"
+        command = f"tfcnn threshold {shlex.quote(runs.as_typed(run.path))} {run.card['changing']}"
         hint = f"`{command}`, which finishes it"
         received = "a change of it that was cut"
         raise CheckError(run.path, "figures at the run's threshold", received, hint)
@@ -183,7 +182,7 @@ def _read(run: Run) -> Report:
         _look_through(report, run)
         return report
     except (TypeError, KeyError, ValueError, AttributeError, IndexError) as error:
-        path, received = run.path / "report.json", str(error).rpartition("__() ")[2]
+        path, received = run.path / runs.REPORT, str(error).rpartition("__() ")[2]
         received = f"no {received}" if isinstance(error, KeyError) else received
         raise InputError(path, "the report of a run", received, runs.HINT) from error
 

@@ -7,11 +7,10 @@ import numpy as np
 
 from tfcnn.base import atomic, records
 from tfcnn.base.errors import InputError
-from tfcnn.runs import HINT, Run
+from tfcnn.runs import HINT, SEEN, SPLIT, Run
 
-__all__ = ["FILE", "Seen", "pack", "read"]
+__all__ = ["Seen", "pack", "read"]
 
-FILE = "seen.npz"
 # of a sha256's 32: that one of 30,000 new images is taken for one of 30,000 seen has odds of 3 in a
 # million
 PREFIX_BYTES = 6
@@ -41,23 +40,21 @@ def read(run: Run) -> Seen:
         InputError: if the run has neither, so that nobody can tell.
         CheckError: if the split is not the one that was written.
     """
-    split, packed = run.path / "split.csv", run.path / FILE
-    if split.exists():
-        columns = ("split", "pixels_sha256", "group")
-        rows = [row for row in run.rows(split.name, columns) if row["split"] in ("train", "val")]
+    if (run.path / SPLIT).exists():
+        rows = [row for row in run.split() if row["split"] in ("train", "val")]
         return Seen(
             frozenset(row["pixels_sha256"][: 2 * PREFIX_BYTES] for row in rows),
             frozenset(row["group"] for row in rows if row["group"]),
         )
-    if packed.exists():
+    if (run.path / SEEN).exists():
         what = "the hashes of what the run was trained on"
-        arrays = records.read_arrays(run.file(FILE), ("pixels", "groups"), what, HINT)
+        arrays = records.read_arrays(run.file(SEEN), ("pixels", "groups"), what, HINT)
         pixels, groups = arrays["pixels"], arrays["groups"]
         return Seen(
             frozenset(row.tobytes().hex() for row in pixels), frozenset(map(str, groups.tolist()))
         )
     raise InputError(
-        run.path, f"split.csv or {FILE}, which say what it was trained on", "neither",
+        run.path, f"{SPLIT} or {SEEN}, which say what it was trained on", "neither",
         "the run folder as it was written",
     )  # fmt: skip
 
@@ -67,5 +64,5 @@ def pack(run: Run, folder: Path) -> None:
     seen = read(run)
     pixels = np.frombuffer(bytes.fromhex("".join(sorted(seen.pixels))), dtype=np.uint8)
     groups = np.array(sorted(seen.groups), dtype=np.str_)
-    with atomic.writing(folder / FILE) as part:
+    with atomic.writing(folder / SEEN) as part:
         np.savez_compressed(part, pixels=pixels.reshape(-1, PREFIX_BYTES), groups=groups)

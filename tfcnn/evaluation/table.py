@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import InputError
 from tfcnn.prediction import decide
-from tfcnn.runs import HINT, Run
+from tfcnn.runs import Run
 
 __all__ = ["Table", "read", "write"]
 
@@ -71,7 +72,7 @@ def write(run: Run, table: Table) -> None:
                 *([] if table.flags is None else [table.flags[i]]),
             ]
         )
-    atomic.write_text(run.path / "predictions.csv", atomic.csv_text(header, rows))
+    atomic.write_text(run.path / runs.PREDICTIONS, atomic.csv_text(header, rows))
 
 
 def read(run: Run) -> Table:
@@ -81,11 +82,11 @@ def read(run: Run) -> Table:
         InputError: if the run was shipped without it, or it is none of its classes and images.
         CheckError: if it is not as it was written.
     """
-    path = run.file("predictions.csv")
+    path = run.path / runs.PREDICTIONS
     if not path.exists():
         raise InputError(path, "the predictions of a run", "no such file", "--data FOLDER")
     names = run.class_names
-    rows = run.rows(path.name, (*TEXT, "label", *(f"prob_{name}" for name in names)))
+    rows = run.predictions()
     index = {name: i for i, name in enumerate(names)}
     columns = {key: np.array([row[key] for row in rows], dtype=np.str_) for key in TEXT}
     try:
@@ -95,7 +96,7 @@ def read(run: Run) -> Table:
             raise ValueError("a probability that is no number")
         _check_whole(run, rows)
     except (ValueError, KeyError) as error:
-        raise InputError(path, "the predictions of a run", str(error), HINT) from error
+        raise InputError(path, "the predictions of a run", str(error), runs.HINT) from error
     return Table(
         paths=columns["path"],
         splits=columns["split"],
@@ -115,7 +116,7 @@ def _check_whole(run: Run, rows: list[dict[str, str]]) -> None:
         ValueError: if another number of images was measured.
     """
     counts = run.report.get("counts")
-    if counts and run.model_file("predictions.csv") is None:
+    if counts and not run.is_recorded(runs.PREDICTIONS):
         measured = sum(int(count["images"]) for count in counts.values())
         if len(rows) != measured:
             raise ValueError(f"{len(rows):,} images, where {measured:,} were measured")

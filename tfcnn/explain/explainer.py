@@ -9,7 +9,7 @@ from tfcnn.base import quiet
 from tfcnn.base.errors import InputError
 from tfcnn.explain import recording, structure
 from tfcnn.explain.cam import Method, ModelExplainer
-from tfcnn.runs import Run
+from tfcnn.runs import MODEL, Run
 
 __all__ = ["Explainer", "feature_maps", "filters"]
 
@@ -34,11 +34,11 @@ class Explainer(ModelExplainer):
     """
 
     def __init__(self, run: Run, method: Method = "layer-cam", layer: str | None = None) -> None:
-        path = run.model_file("model.keras")
-        if path is None:
+        if not run.is_recorded(MODEL):
             raise InputError(
                 run.path, "a model.keras, whose gradients explain it", "none", "training it again"
             )
+        path = run.file(MODEL)
         quiet.load_tensorflow()
         import keras
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tfcnn.base import quiet, threads
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
-from tfcnn.runs import Run
+from tfcnn.runs import MODEL, TWIN, Run
 
 __all__ = ["Choice", "Engine", "faster", "open_engine"]
 
@@ -61,7 +61,8 @@ def open_engine(run: Run, wanted: str = "auto") -> Choice:
     Raises:
         InputError: if the run lacks the file that the engine reads.
     """
-    twin = None if wanted == "keras" else run.model_file("model.tflite")
+    has_twin = wanted != "keras" and run.is_recorded(TWIN)
+    twin = run.file(TWIN) if has_twin else None
     if twin is None and wanted == "litert":
         raise InputError(run.path, "a model.tflite", "none", "engine='keras'")
     if twin is None:
@@ -69,7 +70,7 @@ def open_engine(run: Run, wanted: str = "auto") -> Choice:
     try:
         return Choice(_LiteRT(twin))
     except Exception as error:  # the runtime raises many types for what a machine lacks
-        if wanted == "litert" or run.model_file("model.keras") is None:
+        if wanted == "litert" or not run.is_recorded(MODEL):
             raise
         return _failed(_Keras(run), f"LiteRT did not start ({_one_line(error)}): Keras computes")
 
@@ -175,9 +176,9 @@ class _Keras:
     name = "keras"
 
     def __init__(self, run: Run) -> None:
-        path = run.model_file("model.keras")
-        if path is None:
+        if not run.is_recorded(MODEL):
             raise InputError(run.path, "a model.keras or model.tflite", "neither", "training again")
+        path = run.file(MODEL)
         quiet.load_tensorflow()
         import keras
 

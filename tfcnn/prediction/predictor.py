@@ -28,7 +28,7 @@ from tfcnn.decode import (
 from tfcnn.decode.archives import Member
 from tfcnn.prediction import domain as domains
 from tfcnn.prediction import engines, membership
-from tfcnn.runs import Run
+from tfcnn.runs import DOMAIN, Run
 
 __all__ = [
     "ABSTAIN",
@@ -121,7 +121,7 @@ class Predictor:
         self._take(engines.open_engine(run, engine))
         self._seeks_faster = engine == "auto"
         settings = run.card.get("domain")
-        self.domain = domains.load(run.file("domain.npz"), settings) if settings else None
+        self.domain = domains.load(run.file(DOMAIN), settings) if settings else None
 
     @property
     def engine(self) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tfcnn.base.errors import InputError
-from tfcnn.runs import Run
+from tfcnn.runs import MODEL, Run
 
 __all__ = ["overlays"]
 
@@ -35,7 +35,7 @@ def overlays(
     if not images:
         return None
     tell = tell or (lambda _: None)
-    if not (run.path / "model.keras").is_file():
+    if not (run.path / MODEL).is_file():
         tell("the run has no model.keras, whose gradients explain it")
         return None
     from tfcnn.explain import Explainer, overlay

@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import recipes, runs
-from tfcnn.base.errors import InputError
 from tfcnn.evaluation import scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.metrics import DESCRIPTIONS, SHARES
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
-from tfcnn.manifest import splits
 from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
 
@@ -33,7 +30,6 @@ LABELS = {
     "roc_auc": "ROC AUC", "macro_roc_auc": "macro ROC AUC", "pr_auc": "PR AUC",
     "brier": "Brier score", "ece": "ECE",
 }  # fmt: skip
-HISTORY = ("epoch", "loss", "val_loss", "val_sparse_categorical_accuracy")
 SPLITS = ("train", "val", "test", "")
 
 
@@ -77,9 +73,9 @@ def read(run: Run) -> Content:
         run,
         report,
         predictions.read(run),
-        run.rows("split.csv", splits.COLUMNS),
-        _epochs(run),
-        recipes.load(str(run.file("recipe.toml"))),
+        run.split(),
+        run.history(),
+        run.recipe,
         "test" if "test" in report.splits else "val",
     )
 
@@ -165,13 +161,3 @@ def history(content: Content) -> dict[str, Any]:
 
 def _in(rows: list[dict[str, str]], split: str) -> list[dict[str, str]]:
     return [row for row in rows if row["split"] == split]
-
-
-def _epochs(run: Run) -> dict[str, list[float]]:
-    """Return the columns of `history.csv`."""
-    rows = run.rows("history.csv", HISTORY)
-    try:
-        return {key: [float(row[key]) for row in rows] for key in rows[0]}
-    except (ValueError, IndexError) as error:
-        path = run.path / "history.csv"
-        raise InputError(path, "a row of numbers per epoch", str(error), runs.HINT) from error

@@ -4,7 +4,7 @@ import base64
 import io
 from pathlib import Path
 
-from tfcnn import recipes
+from tfcnn import recipes, runs
 from tfcnn.base import atomic
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
@@ -15,7 +15,6 @@ from tfcnn.report.page import environment
 
 __all__ = ["write"]
 
-FILE = "labels.html"
 THUMBNAIL_PX = 160
 
 
@@ -32,7 +31,7 @@ def write(suspects: Suspects, top: int) -> Path:
     Raises:
         InputError: if the images are no longer where they were.
     """
-    data = recipes.load(str(suspects.path / "recipe.toml")).data
+    data = recipes.load(str(suspects.path / runs.RECIPE)).data
     source = open_any(data, Reporter())
     shown = [
         {**row, "thumbnail": _thumbnail(source, row["path"], data.background)}
@@ -48,7 +47,7 @@ def write(suspects: Suspects, top: int) -> Path:
             groups=source.nouns[1],
         )
     )
-    target = suspects.path / FILE
+    target = suspects.path / runs.LABELS_PAGE
     atomic.write_text(target, text)
     return target
 

@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass
 
+from tfcnn import runs
 from tfcnn.evaluation.groups import FEW_GROUPS
 from tfcnn.report import siblings
 from tfcnn.report.content import Content
@@ -54,4 +55,4 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
 
 def reference(content: Content) -> str:
     """Return how a command names the run: by name in `models/`, else by path."""
-    return shlex.quote(siblings.run_name(content.run))
+    return shlex.quote(runs.as_typed(content.run.path))

@@ -19,7 +19,6 @@ from tfcnn.runs import Run
 
 __all__ = ["environment", "render", "write"]
 
-FILE = "report.html"
 SCRIPT = Path(__file__).with_name("report.js")
 NO_BREAK = "\u00a0"
 MAX_QUARANTINED = 20
@@ -38,7 +37,7 @@ def write(folder: Path) -> Path:
         InputError: if a file that the report is made of is missing.
         CheckError: if one is not as it was written.
     """
-    target = folder / FILE
+    target = folder / runs.PAGE
     atomic.write_text(target, render(runs.read(folder)))
     return target
 
@@ -128,10 +127,10 @@ def _values(made: Content) -> dict[str, Any]:
         "crossval": siblings.crossval(made),
         "suspects": suspects,
         "reference": reference(made),
-        "python_reference": records.to_json(siblings.run_name(run)),  # a Python string too
+        "python_reference": records.to_json(runs.as_typed(run.path)),  # a Python string too
         "intended_use": model_card.intended_use(run),
         "limits": model_card.limits(run, report, made.shown),
-        "recipe": run.file("recipe.toml").read_text(encoding="utf-8"),
+        "recipe": run.file(runs.RECIPE).read_text(encoding="utf-8"),
         **_script(),
     }
 

@@ -6,27 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from tfcnn import recipes, runs
-from tfcnn.base import records
 from tfcnn.base.errors import TfcnnError
-from tfcnn.evaluation import out_of_fold
 from tfcnn.inputs import direction
 from tfcnn.recipes import Recipe
 from tfcnn.report.content import Content
-from tfcnn.runs import Run
 
-__all__ = ["crossval", "leak", "other_split", "recipe_path", "run_name", "suspects"]
+__all__ = ["crossval", "leak", "other_split", "recipe_path", "suspects"]
 
 MAX_SUSPECTS = 8
 
 
 def recipe_path(content: Content) -> str:
     """Return how a command names the recipe of a run: every setting that it was trained with."""
-    return shlex.quote(os.fspath(content.run.path / "recipe.toml"))
-
-
-def run_name(run: Run) -> str:
-    """Return how a run is named to others: by its name in `models/`, else by its path."""
-    return run.name if run.path == runs.models_home() / run.name else str(run.path)
+    return shlex.quote(os.fspath(content.run.path / runs.RECIPE))
 
 
 def other_split(content: Content) -> str:
@@ -77,7 +69,7 @@ def crossval(content: Content) -> dict[str, Any]:
             command += f" --run {shlex.quote(content.run.name)}-crossval"
         return {"folder": None, "part_of": "", "command": command}
     try:
-        sentence = str(out_of_fold.read(folder)["sentence"])
+        sentence = str(runs.read_summary(folder)["sentence"])
     except (TfcnnError, KeyError) as error:  # it takes no report of a sound run with it
         sentence = f"Its summary cannot be read ({error})."
     return {"folder": folder.name, "sentence": sentence}
@@ -106,9 +98,8 @@ def suspects(content: Content) -> dict[str, Any]:
 
 def _ranked(folder: Path) -> list[dict[str, str]]:
     """Return the rows of `labels.csv`; none where it is absent or damaged, to be made again."""
-    columns = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
     try:
-        rows = records.read_rows(folder / "labels.csv", "ranked labels", "`tfcnn labels`", columns)
+        rows = runs.read_labels(folder)
         return rows if all(row["rank"].isdecimal() for row in rows) else []
     except TfcnnError:
         return []
@@ -121,7 +112,7 @@ def _counterpart(content: Content) -> dict[str, Any] | None:
     for folder in sorted(content.run.path.parent.glob(f"*/{runs.DONE}")):
         try:
             run = runs.open_run(folder.parent.resolve())
-            recipe = recipes.load(str(run.file("recipe.toml")))
+            recipe = run.recipe
             test = run.report.get("splits", {}).get("test")
         except (TfcnnError, OSError, AttributeError):  # a damaged one is not compared with
             continue
@@ -153,7 +144,7 @@ def _crossval_folder(content: Content) -> Path | None:
         if not (runs.is_crossval(folder) and runs.is_done(folder)):
             continue
         try:
-            recipe, mine = recipes.load(str(folder / "recipe.toml")), content.recipe
+            recipe, mine = recipes.load(str(folder / runs.RECIPE)), content.recipe
         except TfcnnError:  # nobody can tell of what it is
             continue
         settled = direction.as_in(recipe.inputs, mine.inputs)  # each fold settles it for itself

@@ -13,7 +13,9 @@ from tfcnn.base import atomic
 from tfcnn.base.disk import disk_errors
 from tfcnn.datasets import data_home
 from tfcnn.inputs import cache
-from tfcnn.runs import run
+from tfcnn.runs import home as folders
+from tfcnn.runs.cross_validation import is_crossval
+from tfcnn.runs.run import CHECKPOINT
 
 __all__ = ["Found", "Removable", "find"]
 
@@ -117,8 +119,8 @@ def _arrays(keep_bytes: int, since: float | None) -> tuple[list[Removable], list
 
 def _homes() -> list[Path]:
     """Return the folders that hold runs: `models`, and each cross-validation in it."""
-    home = run.models_home()
-    return [home, *(path for path in sorted(home.glob("[!.]*")) if run.is_crossval(path))]
+    home = folders.models_home()
+    return [home, *(path for path in sorted(home.glob("[!.]*")) if is_crossval(path))]
 
 
 def _leftovers() -> list[Path]:
@@ -144,8 +146,8 @@ def _changed(path: Path) -> float:
 
 def _checkpoints() -> list[Path]:
     """Return what a process that was killed right after its run was done did not remove."""
-    found = [path for home in _homes() for path in home.glob("[!.]*/checkpoint")]
-    return sorted(path for path in found if run.is_done(path.parent))
+    found = [path for home in _homes() for path in home.glob(f"[!.]*/{CHECKPOINT}")]
+    return sorted(path for path in found if folders.is_done(path.parent))
 
 
 def _retired(path: Path) -> float:

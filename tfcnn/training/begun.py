@@ -47,7 +47,7 @@ def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
         hint = f"no --resume, or one that was begun: {begun}" if begun else "no --resume"
         raise InputError(folder, "an unfinished run to resume", "none of this name", hint)
     # without its split a checkpoint is of no use: reading that says so
-    return resume and any((folder / name).exists() for name in ("split.csv", "checkpoint"))
+    return resume and any((folder / name).exists() for name in (runs.SPLIT, runs.CHECKPOINT))
 
 
 def refuse_other_source(recipe: Recipe, folder: Path) -> None:
@@ -76,7 +76,7 @@ def as_begun(recipe: Recipe, settings: Sequence[str], folder: Path, reporter: Re
     Raises:
         InputError: if another recipe is named, or a setting is given another value.
     """
-    begun = recipes.load(str(folder / "recipe.toml"))
+    begun = recipes.load(str(folder / runs.RECIPE))
     if begun.name != recipe.name:
         hint = f"--resume with {begun.name}, or another --run"
         raise InputError(f"{folder}: recipe", f"{begun.name}, as it was begun", recipe.name, hint)
@@ -89,7 +89,7 @@ def as_begun(recipe: Recipe, settings: Sequence[str], folder: Path, reporter: Re
     more = f" and {len(own) - SHOWN} more" if len(own) > SHOWN else ""
     reporter.note(
         f"going on as it was begun{': ' if own else ''}{', '.join(own[:SHOWN])}{more} "
-        f"({folder / 'recipe.toml'})"
+        f"({folder / runs.RECIPE})"
     )
     return begun
 
@@ -100,7 +100,7 @@ def check_same(recipe: Recipe, folder: Path) -> None:
     Raises:
         InputError: naming the first key that differs.
     """
-    recorded = recipes.load(str(folder / "recipe.toml"))
+    recorded = recipes.load(str(folder / runs.RECIPE))
     recipe = _settled_as(recipe, recorded)
     now, then = (_flat(r.model_dump(exclude={"name"})) for r in (recipe, recorded))
     for key in {**then, **now}:
@@ -119,7 +119,7 @@ def _settled_as(recipe: Recipe, begun: Recipe) -> Recipe:
 def make_room(folder: Path, reporter: Reporter) -> None:
     """Move aside what is in a run's place, and say so; a recipe alone has nothing to keep."""
     names = {path.name for path in folder.glob("[!.]*")}
-    if runs.state(folder) != "absent" and names != {"recipe.toml"}:
+    if runs.state(folder) != "absent" and names != {runs.RECIPE}:
         reporter.note(f"the earlier run is now {runs.retire(folder)}")
 
 

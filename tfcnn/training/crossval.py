@@ -60,9 +60,9 @@ def crossval(
     listener = _PerFold(reporter or Reporter())
     strategy.refuse_clusters()
     may_write(folder, resume=resume, fresh=fresh)
-    if resume and settings is not None and (folder / "recipe.toml").exists():
+    if resume and settings is not None and (folder / runs.RECIPE).exists():
         recipe = as_begun(recipe, settings, folder, listener)
-    begun = len(list((folder / "splits").glob("*.csv"))) if resume else 0
+    begun = runs.count_folds(folder) if resume else 0
     num_folds = num_folds or begun or FOLDS
     if begun and begun != num_folds:
         expected = f"{begun}, as it was begun"
@@ -118,10 +118,10 @@ def _prepare(
 
 
 def _begin(recipe: Recipe, listed: Manifest, assigned: list[list[str]], folder: Path) -> None:
-    recipes.write(recipe, folder / "recipe.toml")
-    with atomic.writing(folder / "splits") as part:  # all of them or none
+    recipes.write(recipe, folder / runs.RECIPE)
+    with atomic.writing(folder / runs.SPLITS) as part:  # all of them or none
         for i, split in enumerate(assigned):
-            splits.write(listed, split, part / _name(i, ".csv"))
+            splits.write(listed, split, part / runs.fold_split(folder, i).name)
 
 
 def _train(
@@ -134,13 +134,13 @@ def _train(
 ) -> Summary:
     """Train what is left of the folds and sum up all of them."""
     for i, split in enumerate(assigned):
-        listener.prefix = f"{_name(i)}: "
+        listener.prefix = f"{runs.fold_name(i)}: "
         part = _only(listed, [row for row, name in enumerate(split) if name == "test"])
-        listener.note(f"{_name(i)}, {i + 1} of {len(assigned)}: {part.summary()} to test")
+        listener.note(f"{runs.fold_name(i)}, {i + 1} of {len(assigned)}: {part.summary()} to test")
         _train_fold(recipe, listed, split, folder, i, finish, listener)
     tested = _only(listed, folds.tested(listed, recipe.data.split))
     summary = out_of_fold.summarise(
-        folder, [runs.open_run(folder / _name(i)) for i in range(len(assigned))], tested
+        folder, [runs.open_run(folder / runs.fold_name(i)) for i in range(len(assigned))], tested
     )
     runs.stamp(folder)
     return summary
@@ -150,7 +150,7 @@ def _check_begun(recipe: Recipe, listed: Manifest, assigned: list[list[str]], fo
     """Refuse to go on with another recipe or other data."""
     check_same(recipe, folder)
     for i, split in enumerate(assigned):
-        path = folder / "splits" / _name(i, ".csv")
+        path = runs.fold_split(folder, i)
         if splits.read(path, listed) != split:
             raise CheckError(path, "the images it was begun with", "others", "--fresh")
 
@@ -165,15 +165,15 @@ def _train_fold(
     reporter: Reporter,
 ) -> None:
     """Train a fold, go on with it where it was cut, or keep it where it is done."""
-    run, split_csv = folder / _name(number), folder / "splits" / _name(number, ".csv")
-    state, own = runs.state(run), run / "split.csv"
+    run, split_csv = folder / runs.fold_name(number), runs.fold_split(folder, number)
+    state, own = runs.state(run), run / runs.SPLIT
     is_cut = state == "unfinished" and own.exists()
     if is_cut or state == "finished":
         check_same(recipe, run)
         if splits.read(own, listed) != split:
             raise CheckError(own, "the split of this fold", "another", "--fresh")
     if state == "finished":
-        reporter.note(f"{_name(number)} is done, and kept")
+        reporter.note(f"{runs.fold_name(number)} is done, and kept")
         return
     import keras
 
@@ -191,7 +191,3 @@ def _train_fold(
 
 def _only(listed: Manifest, rows: list[int]) -> Manifest:
     return replace(listed, rows=tuple(listed.rows[row] for row in rows))
-
-
-def _name(fold: int, suffix: str = "") -> str:
-    return f"fold-{fold}{suffix}"

@@ -17,6 +17,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.inputs import pipeline, tfdata
 from tfcnn.recipes import Recipe, TrainSettings
+from tfcnn.runs import HISTORY, LOGS
 from tfcnn.training.muon import FilterMuon
 from tfcnn.training.resume import Checkpoint, SeedEpochs, State, Stopping
 
@@ -148,7 +149,7 @@ def fit(
     size = min(train.batch_size, len(rows["train"]))
     steps = tfdata.steps_per_epoch(len(rows["train"]), size)
     waiting = Waiting()
-    live = _Live(state, reporter, waiting, (size, steps), folder / "history.csv")
+    live = _Live(state, reporter, waiting, (size, steps), folder / HISTORY)
     end = state.phase_start + train.epochs
     if not state.is_done:
         batches = pipeline.training(
@@ -166,7 +167,7 @@ def fit(
             shuffle=False,  # the batches are shuffled already
             callbacks=[
                 SeedEpochs(train.seed), stopping, live, checkpoint,
-                *tensorboard_callbacks(folder / "logs", Reporter() if state.phase else reporter),
+                *tensorboard_callbacks(folder / LOGS, Reporter() if state.phase else reporter),
             ],
             verbose=0,
         )  # fmt: skip

@@ -62,8 +62,8 @@ def _learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter)
         make_room(folder, reporter)
     with resumable(folder):
         if not resuming:
-            recipes.write(prepared.recipe, folder / "recipe.toml")
-            splits.write(prepared.manifest, prepared.splits, folder / "split.csv")
+            recipes.write(prepared.recipe, folder / runs.RECIPE)
+            splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
             state.sha256 = vouched(folder)
         reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
         weights, trained = _train(prepared, model, folder, state, reporter)
@@ -129,9 +129,9 @@ def _save(
         val = _on_val(plain, prepared, folder)
         temperature = calibration.fit_temperature(val_labels, val)
         form.fold_temperature(plain, temperature)
-    saving.write_keras(plain, folder / "model.keras")
+    saving.write_keras(plain, folder / runs.MODEL)
     sample = prepared.images[_some(prepared, "val", TWINNED)]
-    agreement["twin_difference"] = saving.write_twin(plain, folder / "model.tflite", sample)
+    agreement["twin_difference"] = saving.write_twin(plain, folder / runs.TWIN, sample)
     if agreement["twin_difference"] is None:
         reporter.note(
             "note: no LiteRT twin, for the network cannot be converted or then answers otherwise "
@@ -144,7 +144,7 @@ def _save(
     predictions.write(run, table)
     engine = run.card["record"]["engine"]
     scoring.write(scoring.score(run, table, facts(prepared, state, agreement, engine)), folder)
-    run = run.recorded(*runs.WRITTEN)
+    run = run.recorded(runs.RECIPE, runs.HISTORY, runs.PREDICTIONS, runs.REPORT)
     runs.write_card(run)
     return run
 

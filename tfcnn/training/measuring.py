@@ -11,6 +11,7 @@ from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError
 from tfcnn.base.progress import Reporter
+from tfcnn.base.records import sha256_of
 from tfcnn.evaluation import abstention, baseline, calibration, operating_point, patients
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Predictor, domain
@@ -183,9 +184,9 @@ def _keep(run: Run, fitted: domain.Fitted) -> None:
     """Write the domain beside the model and its numbers on the card."""
     settings: dict[str, Any] | None = fitted.settings
     run.card.update(domain=settings, domain_reason=fitted.reason)
-    path = run.path / "domain.npz"
+    path = run.path / runs.DOMAIN
     if fitted.domain is None:
         path.unlink(missing_ok=True)  # of a run that was cut here and resumed
         return
     atomic.write_bytes(path, domain.to_bytes(fitted.domain))
-    run.card["sha256"]["domain.npz"] = runs.sha256_of(path)
+    run.card["sha256"][runs.DOMAIN] = sha256_of(path)

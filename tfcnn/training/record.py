@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfcnn import runs
 from tfcnn.base import threads
+from tfcnn.base.records import sha256_of
 from tfcnn.training.prepare import Prepared
 from tfcnn.training.resume import State
 
@@ -19,7 +20,7 @@ __all__ = ["card", "facts"]
 def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> dict[str, Any]:
     """Return the content of `model.json`, before val has set its rules."""
     recipe = prepared.recipe
-    files = ("model.keras", "model.tflite", "split.csv")
+    files = (runs.MODEL, runs.TWIN, runs.SPLIT)
     return {
         "version": runs.CARD_VERSION,
         "class_names": list(prepared.manifest.class_names),
@@ -46,9 +47,7 @@ def card(prepared: Prepared, folder: Path, state: State, temperature: float) -> 
             "ignore": list(recipe.data.ignore),
         },
         "network": {"name": recipe.model.network, "options": recipe.model.options},
-        "sha256": {
-            name: runs.sha256_of(folder / name) for name in files if (folder / name).exists()
-        },
+        "sha256": {name: sha256_of(folder / name) for name in files if (folder / name).exists()},
         "record": {
             "versions": {
                 name: version(name)

@@ -19,11 +19,12 @@ from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
+from tfcnn.base.records import sha256_of
 
 __all__ = ["Checkpoint", "SeedEpochs", "State", "Stopping", "vouched"]
 
-FILE, BEFORE = "checkpoint/state.npz", "checkpoint/before.npz"
-BEGUN_WITH = ("recipe.toml", "split.csv")
+FILE, BEFORE = f"{runs.CHECKPOINT}/state.npz", f"{runs.CHECKPOINT}/before.npz"
+BEGUN_WITH = (runs.RECIPE, runs.SPLIT)
 
 
 @dataclass
@@ -183,7 +184,7 @@ def vouched(folder: Path) -> dict[str, str]:
     A run that goes on with another split would be tested on what it has learnt.
     """
     there = (name for name in BEGUN_WITH if (folder / name).is_file())
-    return {name: runs.sha256_of(folder / name) for name in there}
+    return {name: sha256_of(folder / name) for name in there}
 
 
 def _check_begun(state: State, folder: Path, reporter: Reporter) -> None:

@@ -7,6 +7,7 @@ waits hears of it at once.
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfcnn import runs
 from tfcnn.base import quiet, tables
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
@@ -57,10 +58,10 @@ def train(
     strategy.refuse_clusters()
     cache.bound_bytes()  # a wrong setting is said now, and not when all is done
     resuming = may_write(folder, resume=resume, fresh=fresh)
-    if resume and settings is not None and (folder / "recipe.toml").exists():
+    if resume and settings is not None and (folder / runs.RECIPE).exists():
         recipe = as_begun(recipe, settings, folder, reporter)
     if resuming:
-        own = folder / "split.csv"
+        own = folder / runs.SPLIT
         if split_csv is not None and _assigned(split_csv) != _assigned(own):
             expected, received = f"the split this run was begun with, {own}", str(split_csv)
             raise InputError("--split", expected, received, "--resume without --split")
@@ -68,7 +69,7 @@ def train(
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
         check_same(prepared.recipe, folder)
-        _check_same_images(prepared, folder / "split.csv")
+        _check_same_images(prepared, folder / runs.SPLIT)
     elif resume:
         reporter.note("nothing had been learnt yet: it starts anew")
     quiet.load_tensorflow(reporter)
