@@ -9,7 +9,7 @@ from tfcnn.base import patterns
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets._files import is_ignored, kinds
-from tfcnn.prediction import membership
+from tfcnn.prediction.paths import groups_of
 from tfcnn.runs import open_run
 from tfcnn.training import prepare
 
@@ -77,10 +77,10 @@ def test_a_strangers_run_cannot_hold_a_prediction_for_ever(quick, trained):
     run = open_run(trained)
     run.card["data"]["group_regex"] = "^(a+)+$"
     with pytest.raises(InputError, match=r"the run's data\.group_regex .* soon done"):
-        membership.reader(run, ["new"], [f"new/{NAME}.png"])
+        groups_of(run, ["new"], [f"new/{NAME}.png"])
     run.card["data"]["group_regex"] = r"^(\w)_?(\d)"
-    read = membership.reader(run, ["new"], ["new/P3_1.png", "new/!.png", "new/Q7/!.png"])
-    assert [read(f"new/{name}") for name in ("P3_1.png", "!.png", "Q7/!.png")] == ["P", "", "Q"]
+    paths = ["new/P3_1.png", "new/!.png", "new/Q7/!.png"]
+    assert groups_of(run, ["new"], paths) == dict(zip(paths, ("P", "", "Q"), strict=True))
 
 
 def test_the_command_ends_with_one_line_and_2(tmp_path):

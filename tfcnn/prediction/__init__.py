@@ -1,19 +1,19 @@
 """What a run answers."""
 
+from tfcnn.prediction.paths import Image, expand
 from tfcnn.prediction.predictor import (
     ABSTAIN,
     NO_ANSWER,
     NO_NUMBERS,
     OUT_OF_DOMAIN,
     UNREADABLE,
-    Image,
     Note,
     Prediction,
     Predictor,
     Stream,
     abstains,
     decide,
-    expand,
+    flags,
     two_columns,
 )
 
@@ -31,5 +31,6 @@ __all__ = [
     "abstains",
     "decide",
     "expand",
+    "flags",
     "two_columns",
 ]

@@ -16,8 +16,6 @@ from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
 from tfcnn.runs import MODEL, TWIN, Run
 
-__all__ = ["Choice", "Engine", "faster", "open_engine"]
-
 Floats = npt.NDArray[np.float32]
 TOLERANCE = 1e-4  # of a probability, as of the twin itself
 PROBED = 4

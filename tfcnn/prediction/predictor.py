@@ -1,57 +1,29 @@
 """Use a run: images in, probabilities and decisions out, in order, as they come."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.base import files, interrupts, threads
+from tfcnn.base import interrupts, threads
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import LeftOut, in_words
-from tfcnn.datasets.folder import image_files, member_images
-from tfcnn.decode import (
-    Pixels,
-    UnreadableImageError,
-    archives,
-    check_file,
-    in_memory,
-    limits,
-    open_image,
-    read_file,
-    remarks,
-)
-from tfcnn.decode.archives import Member
-from tfcnn.prediction import domain as domains
-from tfcnn.prediction import engines, membership
+from tfcnn.decode import Pixels, UnreadableImageError, in_memory, limits, open_image, remarks
+from tfcnn.prediction import domain, engines
+from tfcnn.prediction.paths import Image, expand, groups_of
 from tfcnn.runs import DOMAIN, Run
-
-__all__ = [
-    "ABSTAIN",
-    "NO_ANSWER",
-    "NO_NUMBERS",
-    "OUT_OF_DOMAIN",
-    "UNREADABLE",
-    "Prediction",
-    "Predictor",
-    "Stream",
-    "abstains",
-    "decide",
-    "expand",
-    "two_columns",
-]
 
 Floats = npt.NDArray[np.float32]
 Note = Callable[[str], None]
+Flag = tuple[str, str]  # and its reason
 BATCH_SIZE = 64
 BATCH_PIXELS = 64 * 256 * 256  # so that maps of large images fit into memory
 TITLES = {"litert": "LiteRT", "openvino": "OpenVINO", "keras": "Keras"}
 MANY = 500  # images whose answers take longer than half a second
-# where several apply, the first is said
+# in order of precedence: an image has one flag
 UNREADABLE, NO_ANSWER = "unreadable", "no-answer"
 OUT_OF_DOMAIN, ABSTAIN = "out-of-domain", "abstain"
 NO_NUMBERS = "the network gives no number for it (NaN or infinity)"
@@ -121,7 +93,7 @@ class Predictor:
         self._take(engines.open_engine(run, engine))
         self._seeks_faster = engine == "auto"
         settings = run.card.get("domain")
-        self.domain = domains.load(run.file(DOMAIN), settings) if settings else None
+        self.domain = domain.load(run.file(DOMAIN), settings) if settings else None
 
     @property
     def engine(self) -> str:
@@ -157,15 +129,16 @@ class Predictor:
         _, probs, features = zip(*self._computed(images), strict=True)
         return np.concatenate(probs), np.concatenate(features)
 
-    def answers(self, images: Pixels) -> tuple[Floats, list[tuple[str, str]]]:
+    def answers(self, images: Pixels) -> tuple[Floats, list[Flag]]:
         """Return the probabilities of images, and for each a flag and its reason, mostly ""."""
-        probs, distances = [], []
-        for batch, answered, features in self._computed(images):
-            probs.append(answered)
+        parts, distances = [], []
+        for batch, probs, features in self._computed(images):
+            parts.append(probs)
             if self.domain:
                 distances.append(self.domain.distances(batch, features))
-        found: Floats = np.concatenate(probs)
-        return found, self.flags(found, np.concatenate(distances) if distances else None)
+        run, probs = self.run, np.concatenate(parts)
+        far = np.concatenate(distances) if distances else None
+        return probs, flags(probs, run.positive, run.abstention, self.domain, far)
 
     def _computed(self, images: Pixels) -> Iterator[tuple[Pixels, Floats, Floats]]:
         """Yield batches, for the array may be larger than memory, with probs and features."""
@@ -180,18 +153,6 @@ class Predictor:
             probs, features = self._engine(batch)
             yield batch, two_columns(probs), features
 
-    def flags(self, probs: Floats, distances: Floats | None) -> list[tuple[str, str]]:
-        """Return a flag and its reason for each image, from `domain.distances` if there is one."""
-        found = [("", "")] * len(probs)
-        for row in np.flatnonzero(abstains(probs, self.run.abstention, self.run.positive)):
-            found[row] = ABSTAIN, "its probability lies in the band where the run does not answer"
-        if self.domain is not None and distances is not None:
-            for row in np.flatnonzero(self.domain.outside(distances)):
-                found[row] = OUT_OF_DOMAIN, domains.reason(distances[row])
-        for row in np.flatnonzero(~np.isfinite(probs).all(axis=1)):
-            found[row] = NO_ANSWER, NO_NUMBERS
-        return found
-
     def predict(self, paths: Iterable[str | Path], note: Note | None = None) -> Stream:
         """Yield one prediction per image of files, folders and zips, in order, as they are made.
 
@@ -202,17 +163,14 @@ class Predictor:
         Raises:
             InputError: before the first prediction, if a path does not exist or holds no image.
         """
-        given = list(paths)
-        limits.megapixels()  # a wrong setting is said now, and not at the first image
-        images = expand(given, note, self.run.ignore)
+        roots = list(paths)
+        limits.megapixels()  # a wrong setting is refused now, and not at the first image
+        images = expand(roots, note, self.run.ignore)
         self.expect(len(images))
-        group_of = membership.reader(self.run, given, (image.path for image in images))
-        has_groups = any(group_of(image.path) for image in images)
-        return Stream(self._stream(iter(images), group_of), has_groups)
+        groups = groups_of(self.run, roots, [image.path for image in images])
+        return Stream(self._stream(iter(images), groups), any(groups.values()))
 
-    def _stream(
-        self, images: Iterator["Image"], group_of: Callable[[str], str]
-    ) -> Iterator[Prediction]:
+    def _stream(self, images: Iterator[Image], groups: dict[str, str]) -> Iterator[Prediction]:
         with ThreadPoolExecutor(threads.cores()) as pool:
             batches = iter(lambda: threads.parts(list(islice(images, self.batch_size))), [])
             waiting = [pool.map(self._decode, batch) for batch in islice(batches, 2)]
@@ -221,9 +179,9 @@ class Predictor:
                 decoded = list(chain.from_iterable(waiting.pop(0)))
                 waiting += [pool.map(self._decode, batch) for batch in islice(batches, 1)]
                 for prediction in self._answer(decoded):
-                    yield replace(prediction, group=group_of(prediction.path))
+                    yield replace(prediction, group=groups[prediction.path])
 
-    def _decode(self, images: Sequence["Image"]) -> list[tuple["Image", Pixels | str, str]]:
+    def _decode(self, images: Sequence[Image]) -> list[tuple[Image, Pixels | str, str]]:
         """Return the pixels of each image, or why it cannot be read; and a remark, mostly ""."""
         decoded: list[tuple[Image, Pixels | str, str]] = []
         for image in images:
@@ -238,7 +196,7 @@ class Predictor:
                 decoded.append((image, error.reason, ""))
         return decoded
 
-    def _answer(self, decoded: list[tuple["Image", Pixels | str, str]]) -> Iterator[Prediction]:
+    def _answer(self, decoded: list[tuple[Image, Pixels | str, str]]) -> Iterator[Prediction]:
         readable = [pixels for _, pixels, _ in decoded if isinstance(pixels, np.ndarray)]
         rows = iter(zip(*self.answers(np.stack(readable)), strict=True) if readable else ())
         names = self.run.class_names
@@ -262,101 +220,6 @@ class Predictor:
             )
 
 
-@dataclass(frozen=True)
-class Image:
-    """One image to predict: its name, and the archive it lies in, if it does."""
-
-    path: str
-    archive: Path | None = None
-    member: Member | None = None
-
-    def read(self) -> bytes:
-        """Return the file's bytes.
-
-        Raises:
-            UnreadableImageError: if it cannot be read, is too large, or its archive is broken or
-                hostile there.
-        """
-        try:
-            if self.archive and self.member:
-                check_file(self.member.size_bytes, self.path)
-                with in_memory(self.path):
-                    return archives.read(self.archive, self.member)
-            return read_file(Path(self.path), self.path)
-        except archives.MemberError as error:
-            raise UnreadableImageError(self.path, str(error), "packing it anew") from error
-        except OSError as error:
-            raise UnreadableImageError(self.path, error.strerror or str(error)) from error
-
-
-def expand(
-    paths: Iterable[str | Path],
-    note: Callable[[str], None] | None = None,
-    ignore: Sequence[str] = (),
-) -> list[Image]:
-    """List the images of files, folders (sorted, with their sub-folders) and zip archives.
-
-    Args:
-        paths: what was given.
-        note: hears, for each folder and archive, how many files in it are no images, by kind.
-        ignore: as `data.ignore`, in folders and archives.
-
-    Raises:
-        InputError: at once, if a path is none or does not exist, is no file or folder (a named
-            pipe, a device), or a folder or archive holds no image, or an archive is a bomb.
-    """
-    images: list[Image] = []
-    for given in paths:
-        if not isinstance(given, str | Path):
-            received = type(given).__name__
-            raise InputError("paths", "paths of files or folders", received, "Predictor.probs")
-        path = Path(given)
-        found, left_out = _listed(path, ignore)
-        total = len(found) + len(left_out)
-        passed_over = f"{len(left_out):,} of {total:,} files: {in_words(left_out)}"
-        if not found:
-            received = f"none; passed over {passed_over}" if left_out else "none"
-            raise InputError(path, "images", received, "a folder or zip that holds image files")
-        if left_out and note:
-            note(f"{path}: passed over {passed_over}")
-        images += found
-    return images
-
-
-def _listed(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOut]]:
-    if files.what(path) == files.FOLDER:
-        found, left_out = image_files(path, ignore)
-        return [Image(str(file)) for file in found], left_out
-    files.require(path, "an image, folder or zip")
-    if path.suffix.lower() == ".zip":
-        return _members(path, ignore)
-    return [Image(str(path))], []
-
-
-def _members(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOut]]:
-    """List the images of an archive, and its other files, as those of a folder."""
-    named: dict[str, list[Member]] = defaultdict(list)
-    for member in archives.listed(path):
-        if not member.is_folder:
-            parts = PurePosixPath(member.name).parts  # so that ./a//b, ../a/b and a/b are one
-            named["/".join(part for part in parts if part not in ("..", "/"))].append(member)
-    found, left_out = member_images(named, lambda name: archives.head(path, named[name][0]), ignore)
-    images = [
-        Image(f"{path}/{member.name}", path, member)
-        for name in found
-        for member in _told_apart(named[name])
-    ]
-    return images, [one for one in left_out for _ in named[one.path]]
-
-
-def _told_apart(members: list[Member]) -> list[Member]:
-    """Give a fault to members of one name, for which of them is meant nobody can tell."""
-    if len(members) == 1:
-        return members
-    fault = f"one of {len(members)} members of this name"
-    return [one if one.fault else one._replace(fault=fault) for one in members]
-
-
 def decide(probs: Floats, positive: int | None, threshold: float) -> tuple[int, int]:
     """Return the predicted class (the most probable) and the decision (by the threshold).
 
@@ -369,6 +232,33 @@ def decide(probs: Floats, positive: int | None, threshold: float) -> tuple[int, 
     if positive is None or len(probs) != 2:
         return predicted, predicted
     return predicted, positive if probs[positive] >= threshold else 1 - positive
+
+
+def flags(
+    probs: Floats,
+    positive: int | None,
+    band: tuple[float, float] | None,
+    usual: domain.Domain | None,
+    distances: Floats | None,
+) -> list[Flag]:
+    """Return a flag and its reason for each image, both "" for most.
+
+    Args:
+        probs: float `(images, classes)`.
+        positive: index of the positive class of two, or None.
+        band: of probabilities within which the run does not answer, or None; see `abstains`.
+        usual: the run's domain, or None.
+        distances: float32 `(images, 2)`: that domain's `distances` of the images, or None.
+    """
+    rows = [("", "")] * len(probs)
+    for row in np.flatnonzero(abstains(probs, band, positive)):
+        rows[row] = ABSTAIN, "its probability lies in the band where the run does not answer"
+    if usual is not None and distances is not None:
+        for row in np.flatnonzero(usual.outside(distances)):
+            rows[row] = OUT_OF_DOMAIN, domain.reason(distances[row])
+    for row in np.flatnonzero(~np.isfinite(probs).all(axis=1)):
+        rows[row] = NO_ANSWER, NO_NUMBERS
+    return rows
 
 
 def abstains(
@@ -385,8 +275,7 @@ def abstains(
     if band is None:
         return np.zeros(len(probs), dtype=np.bool_)
     stated = probs.max(axis=1) if positive is None else probs[:, positive]
-    found: npt.NDArray[np.bool_] = (stated >= band[0]) & (stated < band[1])
-    return found
+    return np.asarray((stated >= band[0]) & (stated < band[1]))
 
 
 def two_columns(probs: Floats) -> Floats:

@@ -14,7 +14,7 @@ from tfcnn.base.progress import Reporter
 from tfcnn.base.records import sha256_of
 from tfcnn.evaluation import abstention, baseline, calibration, operating_point, patients
 from tfcnn.evaluation.table import Table
-from tfcnn.prediction import Predictor, domain
+from tfcnn.prediction import Predictor, domain, flags
 from tfcnn.prediction.domain import Domain
 from tfcnn.recipes import InputSettings
 from tfcnn.runs import Run
@@ -45,17 +45,16 @@ def predict(prepared: Prepared, run: Run, reporter: Reporter | None = None) -> T
     _decide(prepared, run, labels[is_val], probs[is_val], val_groups)
     fitted = domain.calibrate(usual, None if logs is None else logs[is_val], val_groups)
     _keep(run, fitted)
-    predictor.domain = fitted.domain
     run.card["record"]["engine"] = predictor.computed_by
     scaled = None if logs is None or not fitted.domain else fitted.domain.scaled(logs)
-    flags = [flag for flag, _ in predictor.flags(probs, scaled)]
+    rows_flags = flags(probs, run.positive, run.abstention, fitted.domain, scaled)
     return Table(
         paths=np.array([prepared.manifest.rows[row].path for row in rows], dtype=np.str_),
         splits=np.array([prepared.splits[row] for row in rows], dtype=np.str_),
         groups=groups,
         labels=labels,
         probs=probs,
-        flags=np.array(flags, dtype=np.str_),
+        flags=np.array([flag for flag, _ in rows_flags], dtype=np.str_),
     )
 
 

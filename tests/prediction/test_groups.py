@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tfcnn.prediction import membership
+from tfcnn.prediction.paths import group_rule, groups_of
 from tfcnn.runs import Run
 
 
@@ -31,8 +31,7 @@ def run(**data) -> Run:
     ],
 )
 def test_the_runs_regex_is_searched_in_the_name_and_in_the_folders_above(regex, given, path, group):
-    read = membership.reader(run(group_regex=regex), [Path(given)])
-    assert read(path) == group
+    assert groups_of(run(group_regex=regex), [Path(given)], [path]) == {path: group}
 
 
 @pytest.mark.parametrize(
@@ -52,12 +51,12 @@ def test_the_runs_regex_is_searched_in_the_name_and_in_the_folders_above(regex, 
     ],
 )
 def test_groups_that_were_folders_are_folders(group_from, path, group):
-    read = membership.reader(run(group_regex=None, group_from=group_from), [Path("new")])
-    assert read(path) == group
+    own = run(group_regex=None, group_from=group_from)
+    assert groups_of(own, [Path("new")], [path]) == {path: group}
 
 
 def test_a_run_without_a_rule_knows_no_groups():
     for data in ({"group_regex": None}, {"group_regex": "", "group_from": "name"}):
-        assert membership.rule(run(**data)) == ""
-        assert membership.reader(run(**data), ["new"])("new/P7_1.png") == ""
-    assert "^(C" in membership.rule(run(group_regex="^(C)"))
+        assert group_rule(run(**data)) == ""
+        assert groups_of(run(**data), ["new"], ["new/P7_1.png"]) == {"new/P7_1.png": ""}
+    assert "^(C" in group_rule(run(group_regex="^(C)"))
