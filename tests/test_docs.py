@@ -1,41 +1,115 @@
-"""What the pages in `docs/` say is run, and their figures are counted again."""
+"""What the pages say is checked: commands, code, links, and the figures that can be counted."""
 
 import re
-from pathlib import Path
+import shutil
 
 import pytest
+from conftest import run_tfcnn, write_tree
+from documents import BLOCK, LINK, ROOT, blocks, commands, named_commands
+from typer.main import get_command
 
 from tfcnn import architectures
+from tfcnn.cli import app
 
-DOCS = Path(__file__).parents[1] / "docs"
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DOCS = ROOT / "docs"
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(DOCS.glob("*.md")),
+    *(ROOT / name for name in ("data/README.md", "models/README.md")),
+]
 ROW = re.compile(
     r"^\| `(\w+)(?:\((.*?)\))?` \| .*? \| (\d+)x(\d+)x(\d), (\d+) classes \| ([\d,]+) \|"
 )
 LARGE = ("alexnet", "googlenet", "resnet", "pretrained")
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+NOT_QUICK = ("explain", "crossval", "--cam")  # they start TensorFlow
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command line of tfcnn as far as its names of verbs and options go."""
+    verb = get_command(app).commands[words[1]]  # type: ignore[attr-defined]
+    context = verb.context_class(verb, info_name=words[1])
+    verb.make_parser(context).parse_args(words[2:])
+
+
+@every_page
+def test_every_command_of_tfcnn_has_its_verb_and_options(page):
+    if page.name == "CHANGELOG.md":
+        return
+    for words in commands(page, "tfcnn") + named_commands(page, "tfcnn"):
+        parse(words)
+
+
+@every_page
+def test_every_make_target_exists(page):
+    for words in commands(page, "make") + named_commands(page, "make"):
+        targets = {word for word in words[1:] if "=" not in word and not word.startswith("-")}
+        assert targets <= TARGETS, words
+
+
+@every_page
+def test_every_program_exists(page):
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"\bpython ((?:benchmarks|scripts|docs)/\S+\.py)", text):
+        assert (ROOT / name).exists(), name
+
+
+@every_page
+def test_every_file_that_is_named_exists(page):
+    if page.name == "CHANGELOG.md":
+        return
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    rooms = r"`((?:tfcnn|tests|benchmarks|scripts|docs)/[\w./-]+)`"
+    for name in re.findall(rooms, text):
+        assert (ROOT / name).exists(), name
+
+
+@every_page
+def test_python_blocks_run(page, tmp_path, monkeypatch, capsys):
+    if page.name in ("README.md", "extend.md"):
+        return  # test_readme and test_extend run them
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for text in blocks(page, "python"):
+        exec(compile(text, page.name, "exec"), names)
+
+
+@every_page
+def test_links_lead_somewhere(page):
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith("http"):
+            continue
+        assert (page.parent / target).exists(), target
+        if anchor:
+            text = (page.parent / target).read_text(encoding="utf-8")
+            titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in anchors, f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("name", ["guide.md", "predictions.md"])
+def test_the_quick_commands_of_a_page_run(name, tmp_path, monkeypatch, trained):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained, tmp_path / "models" / "cells")
+    write_tree(tmp_path / "cells", groups=3)
+    write_tree(tmp_path / "new_cells", groups=1, seed=5)
+    rows = [f"{p.name},{p.name[:2]}" for p in sorted((tmp_path / "cells").rglob("*.png"))]
+    (tmp_path / "groups.csv").write_text("\n".join(["path,group", *sorted(set(rows))]) + "\n")
+    for words in commands(DOCS / name, "tfcnn"):
+        if not any(word in words for word in NOT_QUICK):
+            result = run_tfcnn(*words[1:], home=tmp_path)
+            assert result.returncode == 0, f"{' '.join(words)}\n{result.stderr}"
 
 
 def rows() -> list[pytest.param]:
     lines = (DOCS / "networks.md").read_text(encoding="utf-8").splitlines()
-    found = [match.groups() for match in map(ROW.match, lines) if match]
+    matches = [match.groups() for match in map(ROW.match, lines) if match]
     return [
         pytest.param(*row, marks=[pytest.mark.slow] * (row[0] in LARGE), id=f"{row[0]}-{row[1]}")
-        for row in found
+        for row in matches
     ]
-
-
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
-def test_python_blocks_run(page, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    for text in BLOCK.findall(page.read_text(encoding="utf-8")):
-        exec(compile(text, page.name, "exec"), names)
-
-
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text(encoding="utf-8")):
-        assert target.startswith("http") or (DOCS / target).exists(), target
 
 
 def test_every_network_is_in_the_table():
@@ -46,7 +120,7 @@ def test_every_network_is_in_the_table():
     ("name", "options", "height", "width", "channels", "classes", "parameters"), rows()
 )
 def test_parameters_are_as_listed(name, options, height, width, channels, classes, parameters):
-    given = eval(f"dict({options or ''})")
+    arguments = eval(f"dict({options or ''})")
     shape = (int(height), int(width), int(channels))
-    model = architectures.build(name, shape, int(classes), given)
+    model = architectures.build(name, shape, int(classes), arguments)
     assert f"{model.count_params():,}" == parameters
