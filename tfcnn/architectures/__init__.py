@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcnn.base.errors import InputError
+from tfcnn.base.errors import InputError, UnfitValueError
 
 if TYPE_CHECKING:
     import keras
@@ -134,23 +134,22 @@ def require_size(input_shape: tuple[int, int, int], smallest: tuple[int, int]) -
         smallest: `(height, width)`.
 
     Raises:
-        ValueError: if a side is shorter than the smallest.
+        UnfitValueError: if a side is shorter than the smallest.
     """
     height, width = input_shape[:2]
     if height < smallest[0] or width < smallest[1]:
         least = f"{smallest[0]}x{smallest[1]}"
-        raise ValueError(f"expected images of at least {least}; received {height}x{width}")
+        raise UnfitValueError(f"images of at least {least}", f"{height}x{width}")
 
 
 def _refusal(name: str, input_shape: tuple[int, int, int], error: ValueError) -> InputError:
-    """Put a network's "expected ...; received ..." in the form of our errors; Keras' own as is."""
-    expected, _, received = str(error).partition("; received ")
-    size = "x".join(map(str, input_shape))
-    if not expected.startswith("expected "):
-        expected, received = f"options that fit {size} images", str(error)
+    """Return the error that names the network: what it refuses itself, or what Keras says."""
+    expected = f"options that fit {'x'.join(map(str, input_shape))} images"
+    received = str(error)
+    if isinstance(error, UnfitValueError):
+        expected, received = error.expected, error.received
     hint = "another data.image_size, option or network"
-    subject = f"network {name}"
-    return InputError(subject, expected.removeprefix("expected "), received or size, hint)
+    return InputError(f"network {name}", expected, received, hint)
 
 
 @functools.cache

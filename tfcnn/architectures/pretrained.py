@@ -24,7 +24,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfcnn.base.errors import InputError
+from tfcnn.base.errors import InputError, UnfitValueError
 
 __all__ = ["MIN_SIZE", "build", "finetune"]
 
@@ -56,10 +56,10 @@ def build(
 
     Raises:
         InputError: if there is no such backbone, or its weights cannot be had or do not fit.
-        ValueError: if the images are too small, or have neither 1 nor 3 channels.
+        UnfitValueError: if the images are too small, or have neither 1 nor 3 channels.
     """
     if input_shape[2] not in (1, 3):
-        raise ValueError(f"expected images of 1 or 3 channels; received {input_shape[2]}")
+        raise UnfitValueError("images of 1 or 3 channels", str(input_shape[2]))
     application = _application(backbone)
     inputs = keras.Input(input_shape, name="image")
     x = keras.layers.Rescaling(1 / 255, name="rescale")(inputs)
@@ -129,9 +129,7 @@ def _load(
     except Exception as error:
         if smallest := re.search(r"must be at least (\d+x\d+)", str(error)):
             received = f"{x.shape[1]}x{x.shape[2]}"
-            raise ValueError(
-                f"expected images of at least {smallest[1]}; received {received}"
-            ) from error
+            raise UnfitValueError(f"images of at least {smallest[1]}", received) from error
         if weights is None or weights == "none":
             raise
         raise _no_weights(application.__name__, weights, error) from error

@@ -5,25 +5,24 @@ from collections.abc import Iterable
 
 from tfcnn.base import naming
 
-__all__ = ["CheckError", "InputError", "TfcnnError", "did_you_mean"]
-
 
 class TfcnnError(Exception):
     """Something tfcnn can explain in one line.
 
-    Args:
+    Attributes:
         subject: the file, option or key that is wrong.
         expected: what would have been right.
         received: what was there instead.
         hint: what to do about it; follows the word "try".
+        problem: the text of the error without the hint.
     """
 
     exit_code = 1
 
     def __init__(self, subject: object, expected: str, received: str, hint: str) -> None:
-        message = f"{subject}: expected {expected}; received {received}; try {hint}"
-        # one line, and nothing that acts on a terminal, whatever a file's name or a library says
-        super().__init__(naming.visible(re.sub(r"\s*[\r\n]\s*", " ", message)))
+        self.subject, self.expected, self.received, self.hint = subject, expected, received, hint
+        self.problem = _one_line(f"{subject}: expected {expected}; received {received}")
+        super().__init__(f"{self.problem}; try {_one_line(hint)}")
 
 
 class InputError(TfcnnError):
@@ -36,6 +35,27 @@ class CheckError(TfcnnError):
     """The input can be read, but a check that guards the result failed: exit code 3."""
 
     exit_code = 3
+
+
+class UnfitValueError(ValueError):
+    """A value that is refused by code that does not know which setting or network it belongs to.
+
+    The caller knows, and makes an `InputError` of it.
+
+    Attributes:
+        expected: what would have been right.
+        received: what was there instead; "" for the value as it was given.
+        hint: what to do about it; "" where the caller knows better.
+    """
+
+    def __init__(self, expected: str, received: str = "", hint: str = "") -> None:
+        self.expected, self.received, self.hint = expected, received, hint
+        super().__init__(f"expected {expected}; received {received or 'another value'}")
+
+
+def _one_line(text: str) -> str:
+    """Return a text without line ends and control characters, which a name or a library may add."""
+    return naming.visible(re.sub(r"\s*[\r\n]\s*", " ", text))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -55,12 +55,15 @@ AGAIN = "fetching or saving it again"
 
 
 class UnreadableImageError(InputError):
-    """A file that cannot be read as an image; `reason` says why, and what to do about it."""
+    """A file that cannot be read as an image."""
 
-    def __init__(self, name: object, what: str, hint: str = AGAIN) -> None:
-        what = " ".join(what.split())
-        self.reason = f"{what}; try {hint}"
-        super().__init__(name, "an image that can be read", what, hint)
+    def __init__(self, name: object, received: str, hint: str = AGAIN) -> None:
+        super().__init__(name, "an image that can be read", " ".join(received.split()), hint)
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be read, and what to do about it."""
+        return f"{self.received}; try {self.hint}"
 
 
 class TooLargeError(UnreadableImageError):

@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from tfcnn.base import atomic, files, naming
-from tfcnn.base.errors import InputError
+from tfcnn.base.errors import InputError, UnfitValueError
 from tfcnn.recipes.schema import (
     Augment,
     InputSettings,
@@ -172,19 +172,22 @@ def _setting(settings: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[str,
 
 
 def _parts(errors: list[Any], value: Any) -> tuple[str, str, str]:
-    """Return what was expected, what was received and a hint; our own validators say all three.
+    """Return what was expected, what was received and a hint.
 
     Args:
         errors: of one setting; of one that may be of several types, an error for each.
         value: as it was given.
     """
-    texts = [WORDS.get(error["type"], error["msg"]) for error in errors]
-    texts = [text.removeprefix("Value error, ").removeprefix("expected ") for text in texts]
-    whole = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in texts))
-    expected, _, rest = whole.partition("; received ")
-    received, _, hint = rest.partition("; try ")
+    received, hint = "", ""
+    texts = []
+    for error in errors:
+        text = WORDS.get(error["type"], error["msg"].removeprefix("Input should be "))
+        reason = error.get("ctx", {}).get("error")
+        if isinstance(reason, UnfitValueError):
+            text, received, hint = reason.expected, reason.received, reason.hint
+        texts.append(text)
     return (
-        expected,
+        " or ".join(dict.fromkeys(texts)),
         received or repr(value)[:80],
         hint or "another value, or see the recipe's section in docs/recipes.md",
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tfcnn.base import naming
+from tfcnn.base.errors import UnfitValueError
 from tfcnn.decode import Background, Fit
 
 __all__ = [
@@ -50,9 +51,11 @@ class SplitSettings(_Section):
     @model_validator(mode="after")
     def _leaks_are_meant(self) -> "SplitSettings":
         if self.unit == "image" and not self.demonstration:
-            raise ValueError(
-                'expected data.split.demonstration = true with unit = "image", which lets a '
-                'patient be on both sides; received false; try unit = "group"'
+            raise UnfitValueError(
+                'data.split.demonstration = true with unit = "image", which lets a patient be on '
+                "both sides",
+                "false",
+                'unit = "group"',
             )
         return self
 
@@ -81,18 +84,14 @@ class DataSettings(_Section):
     @model_validator(mode="after")
     def _grouped_once(self) -> "DataSettings":
         if self.group_regex and self.group_csv:
-            raise ValueError("expected group_regex or group_csv; received both; try one of them")
+            raise UnfitValueError("group_regex or group_csv", "both", "one of them")
         if self.group_from != "name" and (self.group_regex or self.group_csv):
             other = "group_regex" if self.group_regex else "group_csv"
-            raise ValueError(
-                f'expected group_from = "{self.group_from}" or {other}; received both; '
-                "try one of them"
-            )
+            expected = f'group_from = "{self.group_from}" or {other}'
+            raise UnfitValueError(expected, "both", "one of them")
         if (self.path_column or self.group_column) and not self.group_csv:
-            raise ValueError(
-                "expected group_csv beside path_column and group_column, which name its columns; "
-                "received none; try data.group_csv=groups.csv"
-            )
+            expected = "group_csv beside path_column and group_column, which name its columns"
+            raise UnfitValueError(expected, "none", "data.group_csv=groups.csv")
         return self
 
     @field_validator("ignore", mode="before")
@@ -112,15 +111,14 @@ class DataSettings(_Section):
         sides = (value, value) if isinstance(value, int) else value
         if value is None or (isinstance(sides, list | tuple) and [*map(type, sides)] == [int, int]):
             return sides
-        raise ValueError(
-            f"expected a side in px, or height and width; received {value!r}; try 64 or [48, 64]"
-        )
+        expected = "a side in px, or height and width"
+        raise UnfitValueError(expected, repr(value), "64 or [48, 64]")
 
     @field_validator("image_size")
     @classmethod
     def _sensible(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
         if value is not None and not all(8 <= side <= 1024 for side in value):
-            raise ValueError("expected a height and width of 8 to 1024 px")
+            raise UnfitValueError("a height and width of 8 to 1024 px")
         return value
 
 
@@ -162,7 +160,7 @@ class Augment(_Section):
             ("channel_shift", self.channel_shift <= 1, "a fraction of 255", self.channel_shift),
         ):
             if not is_right:
-                raise ValueError(f"expected {expected} as {name}; received {value}; try less")
+                raise UnfitValueError(f"{expected} as {name}", str(value), "less")
         return self
 
 
@@ -185,9 +183,7 @@ class InputSettings(_Section):
     @model_validator(mode="after")
     def _said_once(self) -> "InputSettings":
         if self.generator and self.augment != Augment():
-            raise ValueError(
-                "expected one of augment and generator; received both; try augment = false"
-            )
+            raise UnfitValueError("one of augment and generator", "both", "augment = false")
         return self
 
 
@@ -224,24 +220,19 @@ class TrainSettings(_Section):
     def _rate_suits_the_optimizer(self) -> "TrainSettings":
         rate = self.learning_rate
         if self.optimizer == "muon" and rate < MUON_LEAST:
-            raise ValueError(
-                f"expected train.learning_rate >= {MUON_LEAST} with muon; received {rate}; "
-                f"try 0.1, or train.optimizer=adamw with {rate}"
-            )
+            hint = f"0.1, or train.optimizer=adamw with {rate}"
+            expected = f"train.learning_rate >= {MUON_LEAST} with muon"
+            raise UnfitValueError(expected, str(rate), hint)
         if self.optimizer in ("adam", "adamw", "rmsprop") and rate > ADAM_MOST:
-            raise ValueError(
-                f"expected train.learning_rate <= {ADAM_MOST} with {self.optimizer}; "
-                f"received {rate}; try train.learning_rate=0.001"
-            )
+            expected = f"train.learning_rate <= {ADAM_MOST} with {self.optimizer}"
+            raise UnfitValueError(expected, str(rate), "train.learning_rate=0.001")
         return self
 
     @model_validator(mode="after")
     def _decays(self) -> "TrainSettings":
         if self.optimizer == "muon" and self.weight_decay:
-            raise ValueError(
-                "expected weight_decay = 0, for muon keeps the kernels' norms; "
-                f"received {self.weight_decay}; try train.weight_decay=0"
-            )
+            expected = "weight_decay = 0, for muon keeps the kernels' norms"
+            raise UnfitValueError(expected, str(self.weight_decay), "train.weight_decay=0")
         return self
 
 
@@ -257,13 +248,10 @@ class EvaluationSettings(_Section):
     @model_validator(mode="after")
     def _one_target(self) -> "EvaluationSettings":
         if self.sensitivity is not None and self.specificity is not None:
-            raise ValueError(
-                "expected a target sensitivity or a target specificity; received both; try one"
-            )
+            expected = "a target sensitivity or a target specificity"
+            raise UnfitValueError(expected, "both", "one")
         if self.abstain_fraction is not None and self.answered_accuracy is not None:
-            raise ValueError(
-                "expected abstain_fraction or answered_accuracy; received both; try one"
-            )
+            raise UnfitValueError("abstain_fraction or answered_accuracy", "both", "one")
         return self
 
 
@@ -281,8 +269,7 @@ class Recipe(_Section):
     @classmethod
     def _is_folder_name(cls, value: str) -> str:
         if not naming.is_folder_name(value):
-            raise ValueError(
-                f"expected the name of one folder, which the run gets in models/; received "
-                f"{value[:80]!r}; try {naming.as_folder_name(value)[:80]}, and --run for a path"
-            )
+            hint = f"{naming.as_folder_name(value)[:80]}, and --run for a path"
+            expected = "the name of one folder, which the run gets in models/"
+            raise UnfitValueError(expected, repr(value[:80]), hint)
         return value

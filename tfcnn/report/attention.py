@@ -43,7 +43,7 @@ def overlays(
     try:
         explainer = Explainer(run, "layer-cam")
     except InputError as error:  # nothing in such a network knows of places, say
-        tell(str(error).partition("; try ")[0])
+        tell(error.problem)
         return None
     decoded = np.stack([run.decoder.decode(np.asarray(image)) for image in images])
     maps = explainer.maps(decoded, np.asarray(classes))
