@@ -31,7 +31,7 @@ ENDS = ("=", "+", "-", "@", "＝", "\t", "\r", "\n")
 
 SETTINGS = (
     "train.epochs=1", "train.batch_size=8", "data.image_size=16", "train.precision=float32",
-    "data.group_regex=~((?s:.*))~", recipes.assign("data.positive", CLASSES[0]),
+    "data.group_regex=~((?s:.*))~", recipes.assignment("data.positive", CLASSES[0]),
 )  # fmt: skip
 
 
@@ -193,13 +193,13 @@ def test_a_recipes_name_is_no_path(name, cells, home, tmp_path):
         recipes.parse({**made, "name": name}, "stranger.toml")
     assert len(str(info.value).splitlines()) == 1
     with pytest.raises(InputError, match="name: expected the name of one folder"):
-        recipes.override(recipes.for_folder(cells), [recipes.assign("name", name)])
+        recipes.override(recipes.for_folder(cells), [recipes.assignment("name", name)])
 
 
 def test_a_strangers_recipe_writes_nothing_elsewhere(cells, tmp_path):
     path = tmp_path / "deep" / "a" / "stranger.toml"
     path.parent.mkdir(parents=True)
-    text = recipes.to_toml(recipes.for_folder(cells))
+    text = recipes.reader.to_toml(recipes.for_folder(cells))
     path.write_text(text.replace('name = "cells"', 'name = "../../escaped"'), encoding="utf-8")
     for verb in ("train", "crossval"):
         result = run_tfcnn(verb, path, home=path.parent)

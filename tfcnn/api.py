@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.scoring import Report
     from tfcnn.explain.study import Study
     from tfcnn.prediction import Prediction, Stream
-    from tfcnn.recipes import Recipe
-    from tfcnn.recipes.schema import DataSettings
+    from tfcnn.recipes import DataSettings, Recipe
     from tfcnn.runs import Run
 
 __all__ = [
@@ -115,7 +114,7 @@ def _typed(
         return None
     given = [settings] if isinstance(settings, str) else list(settings)
     is_folder = Path(recipe).suffix != ".toml" and Path(made.data.source).is_absolute()
-    return [recipes.assign("data.source", made.data.source), *given] if is_folder else given
+    return [recipes.assignment("data.source", made.data.source), *given] if is_folder else given
 
 
 def train(

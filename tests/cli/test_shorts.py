@@ -61,7 +61,7 @@ def test_an_option_is_short_for_a_set(command, verb, option, received):
     if command == "check" and option not in OF_DATA:
         return
     ask(command, "x", option, text)
-    assert [recipes.assigned(one) for one in received[verb]] == [(key, value)]
+    assert [recipes.read_assignment(one) for one in received[verb]] == [(key, value)]
 
 
 def test_shorts_and_sets_go_together_in_this_order(received):

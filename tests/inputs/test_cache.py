@@ -261,7 +261,7 @@ def test_an_image_that_changed_after_it_was_hashed_is_refused(make_tree):
 def test_an_image_that_changed_after_it_was_decoded_early_is_not_seen(make_tree):
     root = make_tree()
     source, early = open_folder(root), cache.Early(DECODER)
-    rows = manifest.build(source, seen=early.see).rows
+    rows = manifest.build(source, on_image=early.see).rows
     was = expected(root, rows)
     shutil.copy(root / "square/P3_2.png", root / "round/P0_1.png")
     assert (cache.decoded(source, rows, DECODER, early=early).images == was).all()

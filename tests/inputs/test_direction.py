@@ -187,7 +187,7 @@ def test_a_folder_is_prepared_with_what_was_settled_and_why(names, tmp_path, hom
     (said,) = (text for text in reporter.notes if "not mirrored" in text)
     assert ("'left'" in said) == (names[0] == "left")
     assert pipeline.describe(prepared.recipe.inputs) == "brightness ±10 %"
-    assert "flip_horizontal = false" in recipes.to_toml(prepared.recipe)
+    assert "flip_horizontal = false" in recipes.reader.to_toml(prepared.recipe)
 
 
 def test_ranges_that_destroy_images_are_said_when_a_training_begins(make_tree, home):

@@ -11,7 +11,8 @@ from tfcnn.base.errors import TfcnnError
 from tfcnn.datasets import _origin
 from tfcnn.datasets._origin import Origin
 from tfcnn.datasets.folder import open_folder
-from tfcnn.manifest import FORGOTTEN, audit
+from tfcnn.manifest import audit
+from tfcnn.manifest.rows import REHASHED
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_a_flipped_bit_anywhere_is_not_believed(source):
             path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
             found = manifest.build(source)
             assert found.rows == first.rows and found.notes == first.notes
-            assert FORGOTTEN in found.forgotten and str(path) in found.forgotten
+            assert REHASHED in found.rehash_note and str(path) in found.rehash_note
             assert path.read_bytes() == content, "and it is as it was"
 
 
@@ -51,9 +52,9 @@ def test_other_damage_is_not_believed_and_said_once(source, damage):
     path.write_bytes(changed.encode("utf-16" if damage == "utf-16" else "utf-8"))
     found = manifest.build(source)
     assert found.rows == first.rows
-    assert [text for text in found.said() if FORGOTTEN in text] == [found.forgotten]
+    assert [text for text in found.messages() if REHASHED in text] == [found.rehash_note]
     again = manifest.build(source)
-    assert again.forgotten == "" and again.rows == first.rows
+    assert again.rehash_note == "" and again.rows == first.rows
 
 
 def test_what_was_remembered_is_read_as_a_table(source):
@@ -71,8 +72,8 @@ def test_check_and_training_say_it_and_go_on(make_tree, monkeypatch):
     path.write_bytes(b"\xff\xfe" + path.read_bytes())
     found = audit.audit(recipe_of(root).data, Heard())
     assert not found.is_blocking
-    assert any(FORGOTTEN in finding.what for finding in found.findings)
-    assert not any(FORGOTTEN in f.what for f in audit.audit(recipe_of(root).data, Heard()).findings)
+    assert any(REHASHED in finding.what for finding in found.findings)
+    assert not any(REHASHED in f.what for f in audit.audit(recipe_of(root).data, Heard()).findings)
 
 
 ORIGIN = Origin(False, ("not the official",), "a.zip", "0" * 64, 3)

@@ -103,7 +103,7 @@ def test_an_empty_regex_means_no_groups_even_where_the_data_have_some(
     assert not listed.has_groups and made.data.group_regex == ""
     again = recipes.parse({**made.model_dump()}, "again")
     assert prepare.survey(again, Reporter())[1].has_groups is False, "a resume finds it so"
-    assert 'group_regex = ""' in recipes.to_toml(made)
+    assert 'group_regex = ""' in recipes.reader.to_toml(made)
 
 
 def test_an_empty_positive_class_means_none_even_where_the_data_have_one(make_tree, monkeypatch):
@@ -113,7 +113,7 @@ def test_an_empty_positive_class_means_none_even_where_the_data_have_one(make_tr
     monkeypatch.setattr(prepare, "open_any", lambda *_: own)
     assert surveyed(own.root)[0].data.positive == "round"
     made, _ = surveyed(own.root, "data.positive=''")
-    assert made.data.positive == "" and 'positive = ""' in recipes.to_toml(made)
+    assert made.data.positive == "" and 'positive = ""' in recipes.reader.to_toml(made)
     assert prepare.survey(made, Reporter())[0].data.positive == ""
     with pytest.raises(InputError, match=r"evaluation\.sensitivity.*data\.positive=round"):
         surveyed(own.root, "data.positive=''", "evaluation.sensitivity=.9")

@@ -10,6 +10,7 @@ from PIL import Image
 from tfcnn import manifest
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import open_image
+from tfcnn.manifest.rows import DIM_NOTE, hash_pixels
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (10, 14, 3), dtype=np.uint8)
 # of an image of 4 x 2 px that holds 0 to 23, by the version that the shipped models were made with
@@ -18,7 +19,7 @@ DARK = np.random.default_rng(0).integers(0, 4096, (16, 16, 4)).astype(np.uint16)
 
 
 def of(content):
-    return manifest.hash_pixels(open_image(content))
+    return hash_pixels(open_image(content))
 
 
 def as_before(pixels):
@@ -97,7 +98,7 @@ def test_distinct_dark_pictures_are_not_in_two_classes_at_once(tmp_path, channel
             (tmp_path / label / f"{i}.png").write_bytes(deep_png(samples))
     listed = manifest.build(open_folder(tmp_path))
     assert not listed.copies()
-    assert listed.notes == (manifest.DIM_NOTE,)  # which one hot pixel does not hide
+    assert listed.notes == (DIM_NOTE,)  # which one hot pixel does not hide
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -115,4 +116,4 @@ def test_a_dark_set_is_one_whatever_its_channels(tmp_path, channels, most, is_di
             content = tiff(samples, photometry, extra=extra) if suffix == ".tif" else None
             (tmp_path / label / f"{i}{suffix}").write_bytes(content or deep_png(samples))
     notes = manifest.build(open_folder(tmp_path)).notes
-    assert notes == ((manifest.DIM_NOTE,) if is_dim else ())
+    assert notes == ((DIM_NOTE,) if is_dim else ())

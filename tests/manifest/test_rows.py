@@ -10,6 +10,7 @@ from PIL import Image
 from tfcnn import manifest
 from tfcnn.base.errors import InputError
 from tfcnn.datasets.folder import open_folder
+from tfcnn.manifest.rows import DIM_NOTE
 
 
 def test_rows_are_sorted_hashed_and_grouped(make_tree):
@@ -159,7 +160,7 @@ def test_16_bit_images_that_would_be_black_are_a_note(tmp_path, peak):
         Image.fromarray(pixels).save(tmp_path / class_name / "cell.tif")
         pixels = pixels[::-1]
     notes = manifest.build(open_folder(tmp_path)).notes
-    assert [note == manifest.DIM_NOTE for note in notes] == ([True] if peak == 4095 else [])
+    assert [note == DIM_NOTE for note in notes] == ([True] if peak == 4095 else [])
 
 
 def test_a_blank_makes_no_other_patient(make_tree, tmp_path):

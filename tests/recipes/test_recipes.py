@@ -101,7 +101,7 @@ def test_a_broken_file_is_named(tmp_path):
 
 def test_every_key_is_documented():
     text = (recipes.FOLDER.parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
-    leaves = [key for key in recipes._keys(recipes.Recipe) if "." in key and key != "data.split"]
+    leaves = [key for key in recipes.known_keys() if "." in key and key != "data.split"]
     missing = [key for key in leaves if f"`{key}`" not in text]
     assert not missing
 
@@ -118,7 +118,7 @@ def test_a_folder_that_no_recipe_can_name_is_refused_first(tmp_path):
     [(".9", 0.9), ("5.", 5.0), ("-.5e1", -5.0), ("1.2.3", "1.2.3"), (".", ".")],
 )
 def test_numbers_may_lack_a_digit_beside_the_point(text, expected):
-    assert recipes.assigned(f"a.b={text}") == ("a.b", expected)
+    assert recipes.read_assignment(f"a.b={text}") == ("a.b", expected)
 
 
 @pytest.mark.parametrize(

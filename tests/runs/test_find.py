@@ -14,7 +14,7 @@ def finished(name: str, source: Path | str) -> Path:
     """Leave what tells a finished run from others."""
     folder = runs.models_home() / name
     recipes.write(
-        recipes.override(recipes.load("folder"), [recipes.assign("data.source", str(source))]),
+        recipes.override(recipes.load("folder"), [recipes.assignment("data.source", str(source))]),
         folder / "recipe.toml",
     )
     (folder / "DONE").write_text("now\n")

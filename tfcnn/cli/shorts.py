@@ -104,7 +104,7 @@ def _settings(settings: list[str], values: dict[Short, Any]) -> list[str]:
         return settings
     from tfcnn import recipes
 
-    typed = dict(recipes.assigned(text) for text in settings)
+    typed = dict(recipes.read_assignment(text) for text in settings)
     found = list(settings)
     for short, value in values.items():
         if value is None:
@@ -113,7 +113,7 @@ def _settings(settings: list[str], values: dict[Short, Any]) -> list[str]:
         if short.key in typed and typed[short.key] != value:
             received = f"{value!r}, and {typed[short.key]!r} by --set"
             raise InputError(short.option, f"one value of {short.key}", received, "one of them")
-        found.append(recipes.assign(short.key, value))
+        found.append(recipes.assignment(short.key, value))
     return found
 
 

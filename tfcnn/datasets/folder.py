@@ -19,7 +19,7 @@ from tfcnn.datasets._layout import LayoutError
 from tfcnn.datasets._names import owners
 
 if TYPE_CHECKING:
-    from tfcnn.recipes.schema import DataSettings
+    from tfcnn.recipes import DataSettings
 
 __all__ = [
     "LayoutError",

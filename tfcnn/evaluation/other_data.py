@@ -63,7 +63,7 @@ def evaluate(
         is_ruled=True,  # the run knows its classes: no other folders are taken for them
     )
     listed = _listed(run, source, group_regex, group_csv, columns)
-    notes = [*listed.said(), *(f"of the training data: {note}" for note in own["notes"])]
+    notes = [*listed.messages(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
     table = _answered(run, predict(run, listed, predictor, notes.append), notes)
     return scoring.score(run, table, {"engine": predictor.computed_by}, notes)

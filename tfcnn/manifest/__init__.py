@@ -1,12 +1,5 @@
-"""Who is in which split."""
+"""Who is in the data, who belongs together, and who is in which split."""
 
-from tfcnn.manifest.rows import DIM_NOTE, FORGOTTEN, Manifest, Row, build, hash_pixels
+from tfcnn.manifest.rows import Manifest, Row, build
 
-__all__ = [
-    "DIM_NOTE",
-    "FORGOTTEN",
-    "Manifest",
-    "Row",
-    "build",
-    "hash_pixels",
-]
+__all__ = ["Manifest", "Row", "build"]

@@ -9,22 +9,20 @@ from tfcnn.base.errors import TfcnnError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import LayoutError, open_any
-from tfcnn.manifest import groups, rows, splits
-from tfcnn.manifest.rows import LossError, Manifest, Row
-from tfcnn.recipes.schema import DataSettings
+from tfcnn.manifest import groups, splits
+from tfcnn.manifest.rows import LossError, Manifest, Row, build, contradiction_notes
+from tfcnn.recipes import DataSettings
 
-__all__ = ["Audit", "Finding", "audit"]
-
-COMMON = 0.6  # share of one class from which on accuracy says little
-RARE = 4  # times less than the commonest class
-FEW_IMAGES = 20  # of a class, below which a test split holds about three
-SHOWN = 5
-CLASSES_SHOWN = 20
+COMMON = 0.6  # a class with a larger share makes accuracy say little
+RARE = 4  # a class is rare where the commonest has so many times its images
+FEW_IMAGES = 20  # of a class: fewer leave about three in test
+MAX_EXAMPLES = 5  # printed of a finding
+MAX_CLASSES = 20  # printed with their counts
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found; a blocking one would spoil a result."""
+    """A fact about the data; a blocking one would spoil a result."""
 
     what: str
     is_blocking: bool
@@ -33,7 +31,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """All that was found in a source."""
+    """All findings on a source."""
 
     summary: str
     counts: dict[str, int]
@@ -51,14 +49,15 @@ class Audit:
     def lines(self) -> list[str]:
         """Return what a person reads."""
         counts = [f"{name} {count:,}" for name, count in self.counts.items()]
-        if len(counts) > CLASSES_SHOWN:
-            counts[CLASSES_SHOWN:] = [f"{len(counts) - CLASSES_SHOWN:,} more classes"]
+        if len(counts) > MAX_CLASSES:
+            counts[MAX_CLASSES:] = [f"{len(counts) - MAX_CLASSES:,} more classes"]
         lines = [f"{self.summary}: {', '.join(counts)}" if counts else self.summary]
         for finding in self.findings:
             lines.append(f"{'BLOCKING' if finding.is_blocking else 'note'}: {finding.what}")
-            lines += [f"    {example}" for example in finding.examples[:SHOWN]]
-            if len(finding.examples) > SHOWN:
-                lines.append(f"    and {len(finding.examples) - SHOWN} more (--json lists all)")
+            lines += [f"    {example}" for example in finding.examples[:MAX_EXAMPLES]]
+            num_more = len(finding.examples) - MAX_EXAMPLES
+            if num_more > 0:
+                lines.append(f"    and {num_more} more (--json lists all)")
         return lines + ([] if self.findings else ["nothing found that would spoil a result"])
 
 
@@ -74,7 +73,7 @@ def audit(data: DataSettings, reporter: Reporter) -> Audit:
         return Audit(data.source, {}, (Finding(str(error), True),))
     positive = source.positive_class(data.positive)
     try:
-        listed = rows.build(
+        manifest = build(
             source,
             group_regex=data.group_regex,
             group_csv=data.group_csv,
@@ -83,97 +82,93 @@ def audit(data: DataSettings, reporter: Reporter) -> Audit:
             verify=True,
             background=data.background,
         )
-    except LossError as error:  # what `check` is there to report
-        found = [Finding(str(error), True, _reasons(error.lost)), *_left_out(source)]
-        return Audit(source.name, {}, tuple(found))
-    counts = Counter(row.label for row in listed.rows)
-    found = [*_unreadable(listed), *_left_out(source), *_doubles(listed)]
-    found += [*_groups(listed, data), *_classes(counts)]
+    except LossError as error:
+        loss = Finding(str(error), True, _reasons(error.unreadable))
+        return Audit(source.name, {}, (loss, *_left_out(source)))
+    counts = Counter(row.label for row in manifest.rows)
+    findings = [*_unreadable(manifest), *_left_out(source), *_copies(manifest)]
+    findings += [*_groups(manifest, data), *_classes(counts)]
     if positive is None and data.positive is None and len(counts) == 2:
-        found.append(_no_positive(counts))
-    told = {finding.what for finding in found}
-    found += [Finding(note, False) for note in _notes(listed) if note not in told]
-    found += _split(listed, data)
-    return Audit(listed.summary(), dict(sorted(counts.items())), tuple(found))
+        findings.append(_no_positive(counts))
+    findings += _notes(manifest, findings)
+    findings += _split(manifest, data)
+    return Audit(manifest.summary(), dict(sorted(counts.items())), tuple(findings))
 
 
-def _notes(listed: Manifest) -> list[str]:
-    """Return the notes of a manifest without those that are findings of their own."""
-    notes = [*listed.notes, *filter(None, [listed.forgotten])]
-    return [note for note in notes if " in two classes at once" not in note]
+def _notes(manifest: Manifest, findings: Sequence[Finding]) -> list[Finding]:
+    """Return a manifest's notes, without those that the findings say already."""
+    known = {finding.what for finding in findings} | set(contradiction_notes(manifest))
+    notes = [*manifest.notes, *filter(None, [manifest.rehash_note])]
+    return [Finding(note, False) for note in notes if note not in known]
 
 
-def _unreadable(listed: Manifest) -> list[Finding]:
-    if not listed.quarantined:
+def _unreadable(manifest: Manifest) -> list[Finding]:
+    if not manifest.quarantined:
         return []
-    examples = _reasons(listed.quarantined)
-    total = f"{len(examples):,} of {len(listed.source.items):,} images"
+    examples = _reasons(manifest.quarantined)
+    total = f"{len(examples):,} of {len(manifest.source.items):,} images"
     return [Finding(f"{total} are unreadable, set aside", False, examples)]
 
 
 def _left_out(source: Source) -> list[Finding]:
-    """Say what is not among the images, by class; the examples name the files."""
-    lost: dict[str, list[str]] = defaultdict(list)
+    """Return a finding per class on the files that are no images; the examples name them."""
+    files: dict[str, list[str]] = defaultdict(list)
     for one in source.left_out:
-        lost[one.label].append(f"{one.path}: {one.kind}")
-    examples = (lost[label] for label in sorted(lost, key=lambda name: (not name, name)))
+        files[one.label].append(f"{one.path}: {one.kind}")
+    examples = (files[label] for label in sorted(files, key=lambda name: (not name, name)))
     lines = zip(source.left_out_lines(), examples, strict=True)
-    return [Finding(line, False, tuple(files)) for line, files in lines]
+    return [Finding(line, False, tuple(paths)) for line, paths in lines]
 
 
 def _reasons(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(f"{row.path}: {row.unreadable}" for row in rows)
 
 
-def _doubles(listed: Manifest) -> list[Finding]:
-    doubles = listed.copies()
-    contradictions = tuple(
-        " = ".join(row.path for row in rows) for rows in doubles if len({r.label for r in rows}) > 1
-    )
-    same = tuple(
-        " = ".join(row.path for row in rows)
-        for rows in doubles
-        if len({r.label for r in rows}) == 1
-    )
-    found = []
+def _copies(manifest: Manifest) -> list[Finding]:
+    contradictions: list[str] = []
+    same: list[str] = []
+    for rows in manifest.copies():
+        paths = " = ".join(row.path for row in rows)
+        (same if len({row.label for row in rows}) == 1 else contradictions).append(paths)
+    findings = []
     if contradictions:
         what = f"{len(contradictions)} pictures are in two classes at once"
-        found.append(Finding(what, True, contradictions))
+        findings.append(Finding(what, True, tuple(contradictions)))
     if same:
         what = f"{len(same)} pictures are there more than once; copies stay in one split"
-        found.append(Finding(what, False, same))
-    return found
+        findings.append(Finding(what, False, tuple(same)))
+    return findings
 
 
-def _groups(listed: Manifest, data: DataSettings) -> list[Finding]:
-    if listed.has_groups or listed.source.is_benchmark:
+def _groups(manifest: Manifest, data: DataSettings) -> list[Finding]:
+    if manifest.has_groups or manifest.source.is_benchmark:
         return []
     if data.group_regex == "":
         return [Finding("no groups, as data.group_regex is empty: a split is by image", False)]
-    regex = groups.propose_regex([(row.path, row.label) for row in listed.rows])
+    regex = groups.propose_regex([(row.path, row.label) for row in manifest.rows])
     hints = [f"file names look grouped: --group-regex '{regex}'"] if regex else []
-    hints += [hint for hint in [groups.propose_folder(listed.source)] if hint]
-    is_split = any(row.official for row in listed.rows)
-    known = "no groups known" if is_split else "no groups known: a split is by image"
-    return [Finding("; ".join([known, *hints]), False)]
+    hints += [hint for hint in [groups.propose_folder(manifest.source)] if hint]
+    is_split = any(row.official for row in manifest.rows)
+    what = "no groups known" if is_split else "no groups known: a split is by image"
+    return [Finding("; ".join([what, *hints]), False)]
 
 
-def _split(listed: Manifest, data: DataSettings) -> list[Finding]:
-    """Try what training does first: a benchmark's official split is known to pass."""
-    if listed.source.is_benchmark:
+def _split(manifest: Manifest, data: DataSettings) -> list[Finding]:
+    """Try the split that training would make; a benchmark's official split is known to pass."""
+    if manifest.source.is_benchmark:
         return []
     try:
-        assigned = splits.assign(listed, data.split)
-        splits.gate(listed, assigned, unit=data.split.unit)
+        assigned = splits.assign(manifest, data.split)
+        splits.gate(manifest, assigned, unit=data.split.unit)
     except TfcnnError as error:
         return [Finding(str(error), True)]
-    official = Counter(row.official for row in listed.rows if row.official)
+    official = Counter(row.official for row in manifest.rows if row.official)
     if not official:
         return []
-    given = ", ".join(f"{name} {official[name]:,}" for name in splits.NAMES if official[name])
-    drawn = [name for name in splits.NAMES if name in assigned and not official[name]]
-    rest = f"; {' and '.join(drawn)} is drawn from train" if drawn else ""
-    return [Finding(f"split already: {given}{rest}", False)]
+    sizes = ", ".join(f"{name} {official[name]:,}" for name in splits.NAMES if official[name])
+    new = [name for name in splits.NAMES if name in assigned and not official[name]]
+    rest = f"; {' and '.join(new)} is drawn from train" if new else ""
+    return [Finding(f"split already: {sizes}{rest}", False)]
 
 
 def _classes(counts: Counter[str]) -> list[Finding]:
@@ -182,10 +177,10 @@ def _classes(counts: Counter[str]) -> list[Finding]:
         for name, count in sorted(counts.items())
         if count < FEW_IMAGES
     ]
-    found = [Finding(what, False) for what in few]
-    if len(few) > SHOWN:
+    findings = [Finding(what, False) for what in few]
+    if len(few) > MAX_EXAMPLES:
         what = f"{len(few):,} of {len(counts):,} classes have fewer than {FEW_IMAGES} images"
-        found = [Finding(what, False, tuple(few))]
+        findings = [Finding(what, False, tuple(few))]
     (common, most), least = counts.most_common(1)[0], min(counts.values())
     share = most / counts.total()
     if share > COMMON or most >= RARE * least:
@@ -194,8 +189,8 @@ def _classes(counts: Counter[str]) -> list[Finding]:
         if share > COMMON:
             what += f"; always saying {common} is right for {100 * share:.1f} %"
         what += ": look at balanced accuracy, and try --set train.class_weights=balanced"
-        found.append(Finding(what, False))
-    return found
+        findings.append(Finding(what, False))
+    return findings
 
 
 def _no_positive(counts: Counter[str]) -> Finding:

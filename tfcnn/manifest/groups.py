@@ -10,10 +10,8 @@ from tfcnn.base import patterns, tables
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import Item, Source
 
-__all__ = ["Groups", "find", "propose_folder", "propose_regex", "search"]
-
-LONGEST = 255  # letters of a group's name that is compared with others
-LEAST = 3  # groups that can be split into train, val and test
+MAX_LENGTH = 255  # of a group's name that is compared with others
+MIN_GROUPS = 3  # for train, val and test
 
 
 @dataclass(frozen=True)
@@ -23,15 +21,15 @@ class Groups:
     Attributes:
         by_path: the group of each image for which one is known.
         rule: how they were read, in words; "" where no groups are known.
-        notes: what to say of the table they came from.
-        faults: for an error about an image without a group: what was expected, and what to try.
+        notes: remarks on the table they came from.
+        refusal: for an error about an image without a group: what was expected, and what to try.
         subject: what that error names; the image itself if "".
     """
 
     by_path: dict[str, str]
     rule: str = ""
     notes: tuple[str, ...] = ()
-    faults: tuple[str, str] = ("", "")
+    refusal: tuple[str, str] = ("", "")
     subject: object = ""
 
     def require(self, paths: Iterable[str]) -> None:
@@ -44,7 +42,7 @@ class Groups:
             return
         missing = [path for path in paths if not self.by_path.get(path)]
         if missing:
-            expected, hint = self.faults
+            expected, hint = self.refusal
             received = f"none for {len(missing):,} images, first {missing[0]}"
             received += "".join(f" ({note})" for note in self.notes)
             raise InputError(self.subject or missing[0], expected, received, hint)
@@ -60,10 +58,10 @@ def find(
 
     Args:
         source: the listing.
-        regex: its first bracket, or the whole match, is the group; see `search`. None for the
-            source's own, "" for no groups.
-        table: a CSV that names image and group, instead.
-        columns: what it calls its columns `path` and `group`.
+        regex: its first bracket, or the whole match, is the group; see `search`. None means the
+            source's own regex, "" no groups.
+        table: a CSV that names image and group, instead of a regex.
+        columns: the names of its columns `path` and `group`, where it has others.
 
     Raises:
         InputError: if two ways to read groups are given, columns without a table, or a regex or a
@@ -77,8 +75,8 @@ def find(
     if any(columns) and table is None:
         expected = "--group-csv beside --path-column and --group-column, which name its columns"
         raise InputError(source.name, expected, "none", "--group-csv groups.csv")
-    found = _find(source, regex, table, columns)
-    return replace(found, notes=(*found.notes, *_alike(found.by_path.values())))
+    groups = _find(source, regex, table, columns)
+    return replace(groups, notes=(*groups.notes, *_alike(groups.by_path.values())))
 
 
 def _find(
@@ -93,29 +91,29 @@ def _find(
 
 
 def _alike(names: Iterable[str]) -> list[str]:
-    """Say which groups may be one: a spreadsheet writes 007 as 7, and 7 as 7.0."""
+    """Return a note on names that may mean one group: a spreadsheet writes 007 as 7, 7 as 7.0."""
     spellings: dict[str, set[str]] = defaultdict(set)
     for name in set(names):
-        is_short = len(name) <= LONGEST  # else it takes the square of the length
+        is_short = len(name) <= MAX_LENGTH  # the time grows with the square of the length
         number = re.fullmatch(r"(\D*)0*(\d+?)(?:\.0+)?", name.strip()) if is_short else None
         plain = "".join(number.groups()) if number else name.strip()
         spellings[plain.casefold()].add(name)
-    doubtful = sorted(" = ".join(sorted(same)) for same in spellings.values() if len(same) > 1)
-    if not doubtful:
+    alike = sorted(" = ".join(sorted(same)) for same in spellings.values() if len(same) > 1)
+    if not alike:
         return []
-    more = f" and {len(doubtful) - 1:,} more" if doubtful[1:] else ""
-    return [f"groups that are written in several ways, taken for several: {doubtful[0]}{more}"]
+    more = f" and {len(alike) - 1:,} more" if alike[1:] else ""
+    return [f"groups that are written in several ways, taken for several: {alike[0]}{more}"]
 
 
 def search(source: Source, regex: str) -> Groups:
     """Search a regex in each image's name, or in its path.
 
     It is searched in the file names, then in the paths below the class folders, then in the paths
-    below the data folder, with forward slashes; the first of these in which it fits all images is
-    taken, so that `^` means the beginning of a name or of a path.
+    below the data folder, with forward slashes. The first of the three in which it matches all
+    images counts, so that `^` means the beginning of a name or of a path.
 
     Raises:
-        InputError: if it is no regular expression, or one that is not done soon.
+        InputError: if it is no regular expression, or takes too long.
     """
     best: dict[str, str] = {}
     best_place = "file names"
@@ -124,16 +122,16 @@ def search(source: Source, regex: str) -> Groups:
         ("the paths below the class folders", _below_class),
         ("paths", lambda item: item.path),
     ):
-        groups = patterns.search(regex, [*map(text, source.items)], "data.group_regex")
-        named = zip(source.items, groups, strict=True)
-        found = {item.path: group for item, group in named if group}
-        if len(found) > len(best):
-            best, best_place = found, place
-        if len(found) == len(source.items):
+        names = patterns.search(regex, [*map(text, source.items)], "data.group_regex")
+        pairs = zip(source.items, names, strict=True)
+        groups = {item.path: name for item, name in pairs if name}
+        if len(groups) > len(best):
+            best, best_place = groups, place
+        if len(groups) == len(source.items):
             break
     expected = f"a name or path that the group regex {regex!r} matches"
     hint = "another data.group_regex, or data.group_csv with columns path,group"
-    return Groups(best, f"read from {best_place} by {regex}", faults=(expected, hint))
+    return Groups(best, f"read from {best_place} by {regex}", refusal=(expected, hint))
 
 
 def propose_regex(rows: Sequence[tuple[str, str]]) -> str | None:
@@ -144,20 +142,20 @@ def propose_regex(rows: Sequence[tuple[str, str]]) -> str | None:
     """
     stems = [Path(path).stem for path, _ in rows]
     for regex in (r"^([A-Za-z]*\d+)[A-Za-z_\-]", r"^([^_\-]+)[_\-]"):
-        found = [re.search(regex, stem) for stem in stems]
-        prefixes = Counter(match.group(1) for match in found if match)
-        pairs = {(m[1], label) for m, (_, label) in zip(found, rows, strict=True) if m}
-        repeats = len(pairs) == len(prefixes) == len({label for _, label in rows})
-        is_all = prefixes.total() == len(stems)
-        if is_all and not repeats and LEAST <= len(prefixes) <= len(stems) / 2:
+        matches = [re.search(regex, stem) for stem in stems]
+        prefixes = Counter(match[1] for match in matches if match)
+        pairs = {(m[1], label) for m, (_, label) in zip(matches, rows, strict=True) if m}
+        repeats_labels = len(pairs) == len(prefixes) == len({label for _, label in rows})
+        is_complete = prefixes.total() == len(stems)
+        if is_complete and not repeats_labels and MIN_GROUPS <= len(prefixes) <= len(stems) / 2:
             return regex
     return None
 
 
 def propose_folder(source: Source) -> str | None:
-    """Say which folders below the class folders look like groups, or return None.
+    """Return a hint at folders below the class folders that look like groups, or None.
 
-    They hold most of the images and some of every class, and they are enough to be split.
+    They hold most of the images and some of every class, and there are enough of them to split.
     """
     inside = {item.path: _below_class(item).split("/")[:-1] for item in source.items}
     inside = {path: parts for path, parts in inside.items() if parts}
@@ -166,12 +164,12 @@ def propose_folder(source: Source) -> str | None:
     has_each = {item.label for item in source.items if item.path in inside}
     if 2 * len(inside) <= len(source.items) or has_each != set(source.class_names):
         return None
-    if len(folders) >= LEAST and deepest == 1:
+    if len(folders) >= MIN_GROUPS and deepest == 1:
         return (
             f"{len(folders):,} folders below the class folders ({min(folders)} and others) look "
             "like groups: --set data.group_from=folder keeps each on one side"
         )
-    if len({tuple(parts) for parts in inside.values()}) < LEAST or not folders:
+    if len({tuple(parts) for parts in inside.values()}) < MIN_GROUPS or not folders:
         return None
     example = max(inside, key=lambda path: (len(inside[path]), path)).rpartition("/")[0]
     return (
@@ -193,27 +191,27 @@ def _from_folders(source: Source) -> Groups:
     return Groups(
         {item.path: item.folder for item in source.items if item.folder},
         f"the folders {where} the class folders",
-        faults=(f"a folder {where} the class folder for each image", hint),
+        refusal=(f"a folder {where} the class folder for each image", hint),
         subject=source.root,
     )
 
 
 def _from_table(source: Source, path: Path, columns: tuple[str | None, str | None]) -> Groups:
-    called = dict(zip(("path", "group"), columns, strict=True))
+    headers = dict(zip(("path", "group"), columns, strict=True))
     hint = "adding a header line, or --path-column and --group-column to name its columns"
-    table = tables.read(path, ("path", "group"), hint, called)
+    table = tables.read(path, ("path", "group"), hint, headers)
     paths = [item.path for item in source.items]
     rows, strangers = tables.by_path(table, "group", paths, source.root)
     notes = table.notes
     if strangers:
         count = f"{len(strangers):,} of {len(table.rows):,} rows"
         notes = (*notes, f"{path}: {count} name no image of the data, such as {strangers[0]}")
-    found = {name: row["group"].strip() for name, row in rows.items()}
-    missing = sorted({group for group in found.values() if group and tables.is_missing(group)})
+    groups = {name: row["group"].strip() for name, row in rows.items()}
+    missing = sorted({group for group in groups.values() if group and tables.is_missing(group)})
     if missing:
         notes = (*notes, f"{path}: {', '.join(missing)} is no group")
     return Groups(
-        {name: group for name, group in found.items() if not tables.is_missing(group)},
+        {name: group for name, group in groups.items() if not tables.is_missing(group)},
         f"from {path}",
         notes,
         (

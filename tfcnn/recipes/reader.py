@@ -1,4 +1,4 @@
-"""What to train and how: a TOML file under a schema in which an unknown key is an error."""
+"""Recipes from TOML files, folders and `--set`; a mistake becomes an error that names its key."""
 
 import difflib
 import re
@@ -10,38 +10,12 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from tfcnn.base import atomic, files, naming
-from tfcnn.base.errors import InputError, UnfitValueError
-from tfcnn.recipes.schema import (
-    Augment,
-    InputSettings,
-    ModelSettings,
-    Recipe,
-    SplitSettings,
-    TrainSettings,
-)
-
-__all__ = [
-    "Augment",
-    "InputSettings",
-    "ModelSettings",
-    "Recipe",
-    "SplitSettings",
-    "TrainSettings",
-    "assign",
-    "assigned",
-    "for_folder",
-    "known_keys",
-    "load",
-    "names",
-    "override",
-    "parse",
-    "to_toml",
-    "write",
-]
+from tfcnn.base.errors import InputError
+from tfcnn.recipes.schema import Recipe
 
 MAX_BYTES = 1 << 20  # of a recipe
 FOLDER = Path(__file__).parent
-WORDS = {  # of pydantic's types of error
+EXPECTED = {  # in words, by pydantic's type of error
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
     **dict.fromkeys(("float_type", "float_parsing"), "a number"),
@@ -63,9 +37,9 @@ def load(name: str) -> Recipe:
         InputError: if there is none, or it does not fit the schema.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    found = files.what(path)
-    if found:
-        received = "an unknown name" if found == files.NOTHING else found
+    obstacle = files.what(path)
+    if obstacle:
+        received = "an unknown name" if obstacle == files.NOTHING else obstacle
         hint = f"one of {', '.join(names())}, or a folder's path"
         raise InputError(name, "a recipe", received, hint)
     try:
@@ -86,8 +60,8 @@ def for_folder(folder: Path) -> Recipe:
     """
     root = str(folder.resolve())
     if root != atomic.printable(root):
-        shown = atomic.printable(str(folder))
-        raise InputError(shown, "a name in UTF-8", "other bytes", "renaming the folder")
+        subject = atomic.printable(str(folder))
+        raise InputError(subject, "a name in UTF-8", "other bytes", "renaming the folder")
     settings = load("folder").model_dump()
     settings["name"] = naming.as_folder_name(folder.resolve().name)
     settings["data"]["source"] = root
@@ -97,17 +71,17 @@ def for_folder(folder: Path) -> Recipe:
 def override(recipe: Recipe, assignments: list[str]) -> Recipe:
     """Apply `section.key=value` assignments; a value is read as TOML, else as plain text.
 
-    Another `model.network` starts from its own default options: the recipe's are those of the
-    network it names.
+    Another `model.network` starts from its own default options, as the recipe's options belong to
+    the recipe's network.
 
     Raises:
         InputError: if one is no assignment, names an unknown key, or has a value of a wrong type.
     """
     settings = recipe.model_dump()
-    given = [assigned(text) for text in assignments]
-    if any(key == "model.network" and value != recipe.model.network for key, value in given):
+    pairs = [read_assignment(text) for text in assignments]
+    if any(key == "model.network" and value != recipe.model.network for key, value in pairs):
         settings["model"]["options"] = {}
-    for key, value in given:
+    for key, value in pairs:
         *sections, last = key.split(".")
         target = settings
         for section in sections:
@@ -118,16 +92,16 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
     return parse(settings, subject="--set" if assignments else recipe.name)
 
 
-def assign(key: str, value: Any) -> str:
-    """Return the assignment that gives a key this value, whatever a text holds."""
+def assignment(key: str, value: Any) -> str:
+    """Return the text that gives a key this value; `read_assignment` reads it back."""
     return f"{key}={tomli_w.dumps({'value': value}).partition(' = ')[2].strip()}"
 
 
-def assigned(text: str) -> tuple[str, Any]:
+def read_assignment(text: str) -> tuple[str, Any]:
     """Return the key and the value of an assignment; see `override`.
 
     Raises:
-        InputError: if it is none.
+        InputError: if the text is no assignment.
     """
     key, equals, value = text.partition("=")
     if not equals:
@@ -148,71 +122,61 @@ def parse(settings: dict[str, Any], subject: str) -> Recipe:
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
-        found = error.errors()
-        key, value = _setting(settings, found[0]["loc"])
-        if found[0]["type"] == "extra_forbidden":
-            key = ".".join(str(part) for part in found[0]["loc"])
+        errors = error.errors()
+        key, value = _setting(settings, errors[0]["loc"])
+        if errors[0]["type"] == "extra_forbidden":
+            key = ".".join(str(part) for part in errors[0]["loc"])
             raise InputError(
                 f"{subject}: {key}", "a key of the recipe", "an unknown one", _nearest(key)
             ) from error
-        same = [one for one in found if _setting(settings, one["loc"])[0] == key]
+        same = [one for one in errors if _setting(settings, one["loc"])[0] == key]
         raise InputError(f"{subject}: {key}" if key else subject, *_parts(same, value)) from error
 
 
 def _setting(settings: dict[str, Any], loc: tuple[int | str, ...]) -> tuple[str, Any]:
-    """Return the key that an error is about, and its value; pydantic names parts of both."""
-    names: list[str] = []
+    """Return the key that an error is about, and its value; `loc` may name a part of the value."""
+    keys: list[str] = []
     value: Any = settings
     for part in loc:
         if not isinstance(value, dict):
             break
-        names.append(str(part))
+        keys.append(str(part))
         value = value.get(str(part))
-    return ".".join(names), value
+    return ".".join(keys), value
 
 
 def _parts(errors: list[Any], value: Any) -> tuple[str, str, str]:
     """Return what was expected, what was received and a hint.
 
     Args:
-        errors: of one setting; of one that may be of several types, an error for each.
-        value: as it was given.
+        errors: of one setting, one for each type that it may have.
+        value: of that setting.
     """
-    received, hint = "", ""
-    texts = []
-    for error in errors:
-        text = WORDS.get(error["type"], error["msg"].removeprefix("Input should be "))
-        reason = error.get("ctx", {}).get("error")
-        if isinstance(reason, UnfitValueError):
-            text, received, hint = reason.expected, reason.received, reason.hint
-        texts.append(text)
-    return (
-        " or ".join(dict.fromkeys(texts)),
-        received or repr(value)[:80],
-        hint or "another value, or see the recipe's section in docs/recipes.md",
-    )
+    refusal = errors[0].get("ctx", {})
+    if errors[0]["type"] == "refused":  # by a validator of ours
+        return refusal["expected"], refusal["received"], refusal["hint"]
+    texts = [EXPECTED.get(error["type"], error["msg"]) for error in errors]
+    expected = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in texts))
+    hint = "another value, or see the recipe's section in docs/recipes.md"
+    return expected, repr(value)[:80], hint
 
 
 def _nearest(key: str) -> str:
-    known = known_keys()
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    keys = known_keys()
+    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
     section = key.rpartition(".")[0]
-    siblings = [k for k in known if k.rpartition(".")[0] == section]
-    return near[0] if near else f"one of {', '.join(siblings or known[:5])}"
+    siblings = [k for k in keys if k.rpartition(".")[0] == section]
+    return near[0] if near else f"one of {', '.join(siblings or keys[:5])}"
 
 
-def known_keys() -> list[str]:
-    """Return every key that a recipe may have, by its whole name."""
-    return _keys(Recipe)
-
-
-def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    found = []
-    for name, info in model.model_fields.items():
-        found.append(prefix + name)
+def known_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:
+    """Return the whole name of every key that a recipe, or a section of one, may have."""
+    keys = []
+    for name, info in section.model_fields.items():
+        keys.append(prefix + name)
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            found += _keys(info.annotation, f"{prefix}{name}.")
-    return found
+            keys += known_keys(info.annotation, f"{prefix}{name}.")
+    return keys
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -221,5 +185,5 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def write(recipe: Recipe, path: Path) -> None:
-    """Write a recipe beside the run it decided."""
+    """Write a recipe as TOML."""
     atomic.write_text(path, to_toml(recipe))

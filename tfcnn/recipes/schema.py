@@ -3,31 +3,26 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from tfcnn.base import naming
-from tfcnn.base.errors import UnfitValueError
 from tfcnn.decode import Background, Fit
 
-__all__ = [
-    "Augment",
-    "DataSettings",
-    "EvaluationSettings",
-    "InputSettings",
-    "ModelSettings",
-    "Recipe",
-    "SplitSettings",
-    "TrainSettings",
-]
-
-# strict: true is no number, and "3" none either
+# strict: neither true nor "3" is a number
 Fraction = Annotated[float, Field(ge=0, le=1, strict=True)]
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-Wish = Annotated[float, Field(gt=0, lt=1, strict=True)]
-# one optimizer's usual rates teach another nothing, or all but nothing
+Target = Annotated[float, Field(gt=0, lt=1, strict=True)]
+# the usual rates of Muon are far too large for Adam, and those of Adam too small for Muon
 MUON_LEAST, ADAM_MOST = 0.005, 0.05
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
+
+
+def _refusal(expected: str, received: object, hint: str) -> PydanticCustomError:
+    """Return an error of a validator; `reader.parse` reads its fields."""
+    parts = {"expected": expected, "received": str(received), "hint": hint}
+    return PydanticCustomError("refused", "expected {expected}; received {received}", parts)
 
 
 class _Section(BaseModel):
@@ -38,8 +33,8 @@ class _Section(BaseModel):
 class SplitSettings(_Section):
     """`[data.split]`: who goes into which split.
 
-    `val_fraction` is val's share of all images, or of those that an official test set leaves; 15 %
-    of the ones, 10 % of the others where it is not given. Groups are dealt in twentieths.
+    `val_fraction` is val's share of all images (default 15 %). Where there is an official test set,
+    it is val's share of the other images (default 10 %). Groups are dealt in twentieths.
     """
 
     unit: Literal["group", "image"] = "group"
@@ -51,20 +46,19 @@ class SplitSettings(_Section):
     @model_validator(mode="after")
     def _leaks_are_meant(self) -> "SplitSettings":
         if self.unit == "image" and not self.demonstration:
-            raise UnfitValueError(
-                'data.split.demonstration = true with unit = "image", which lets a patient be on '
-                "both sides",
-                "false",
-                'unit = "group"',
+            expected = (
+                'data.split.demonstration = true with unit = "image", which lets a group be on '
+                "both sides"
             )
+            raise _refusal(expected, "false", 'unit = "group"')
         return self
 
 
 class DataSettings(_Section):
     """`[data]`: which images, who belongs together, and how they are decoded.
 
-    None leaves a setting to the data; an empty `group_regex` or `positive` means that there is
-    none, even where the data set has its own. Any other that is empty is as if it were not given.
+    None leaves a setting to the data. An empty `group_regex` or `positive` means none, even where
+    the data set has its own. Any other setting that is empty counts as absent.
     """
 
     source: str
@@ -84,14 +78,14 @@ class DataSettings(_Section):
     @model_validator(mode="after")
     def _grouped_once(self) -> "DataSettings":
         if self.group_regex and self.group_csv:
-            raise UnfitValueError("group_regex or group_csv", "both", "one of them")
+            raise _refusal("group_regex or group_csv", "both", "one of them")
         if self.group_from != "name" and (self.group_regex or self.group_csv):
             other = "group_regex" if self.group_regex else "group_csv"
             expected = f'group_from = "{self.group_from}" or {other}'
-            raise UnfitValueError(expected, "both", "one of them")
+            raise _refusal(expected, "both", "one of them")
         if (self.path_column or self.group_column) and not self.group_csv:
             expected = "group_csv beside path_column and group_column, which name its columns"
-            raise UnfitValueError(expected, "none", "data.group_csv=groups.csv")
+            raise _refusal(expected, "none", "data.group_csv=groups.csv")
         return self
 
     @field_validator("ignore", mode="before")
@@ -111,26 +105,27 @@ class DataSettings(_Section):
         sides = (value, value) if isinstance(value, int) else value
         if value is None or (isinstance(sides, list | tuple) and [*map(type, sides)] == [int, int]):
             return sides
-        expected = "a side in px, or height and width"
-        raise UnfitValueError(expected, repr(value), "64 or [48, 64]")
+        raise _refusal("a side in px, or height and width", repr(value), "64 or [48, 64]")
 
     @field_validator("image_size")
     @classmethod
     def _sensible(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
         if value is not None and not all(8 <= side <= 1024 for side in value):
-            raise UnfitValueError("a height and width of 8 to 1024 px")
+            expected = "a height and width of 8 to 1024 px"
+            raise _refusal(expected, f"{value[0]} x {value[1]}", "64 or [48, 64]")
         return value
 
 
 class Augment(_Section):
-    """`[inputs.augment]`: random changes of a training image, each drawn anew every epoch.
+    """`[inputs.augment]`: random changes of a training image, drawn again in every epoch.
 
-    Done in this order: quarter turn, rotation to zoom, channel shift, flips, contrast, brightness
-    and gain. Angles in degrees, gains and offsets in fractions of 255; shifts under 1 in fractions
-    of the side, from 1 on in px, one of a list with a random sign; a zoom over 1 shows more of the
-    scene. `brightness = 0.1` means `[0.9, 1.1]`. `like_keras` does what ImageDataGenerator does
-    against its words: shifts of height and width, and their centres, are exchanged; brightness
-    rounds down. `flip_horizontal = "auto"` mirrors unless the class names name a direction.
+    The order is: quarter turn, rotation, shift, shear, zoom, channel shift, flips, contrast,
+    brightness, gain. Angles are in degrees, gains and offsets in fractions of 255. A shift under 1
+    is a fraction of the side, any other is in px; of a list, one is drawn and gets a random sign. A
+    zoom over 1 shows more of the scene. `brightness = 0.1` means `[0.9, 1.1]`. `like_keras` repeats
+    what ImageDataGenerator does and does not document: it exchanges the axes of shifts and of
+    centres, and it rounds brightness down. `flip_horizontal = "auto"` mirrors unless class names
+    or training images show that left and right tell the classes.
     """
 
     flip_horizontal: bool | Literal["alternating", "auto"] = False
@@ -151,7 +146,7 @@ class Augment(_Section):
 
     @model_validator(mode="after")
     def _sensible(self) -> "Augment":
-        if self.like_keras:  # what Keras allows is done
+        if self.like_keras:  # allows what Keras allows
             return self
         lowest = self.brightness[0] if isinstance(self.brightness, tuple) else 0.0
         for name, is_right, expected, value in (
@@ -160,15 +155,15 @@ class Augment(_Section):
             ("channel_shift", self.channel_shift <= 1, "a fraction of 255", self.channel_shift),
         ):
             if not is_right:
-                raise UnfitValueError(f"{expected} as {name}", str(value), "less")
+                raise _refusal(f"{expected} as {name}", value, "less")
         return self
 
 
 class InputSettings(_Section):
     """`[inputs]`: how files become batches.
 
-    `generator` holds ImageDataGenerator's arguments instead of `augment`; either pipeline does
-    either.
+    `generator` holds ImageDataGenerator's arguments, and `augment` is absent then. Both pipelines
+    can do both.
     """
 
     pipeline: Literal["tfdata", "generator"] = "tfdata"
@@ -181,9 +176,9 @@ class InputSettings(_Section):
         return {} if value is False or value == "none" else value
 
     @model_validator(mode="after")
-    def _said_once(self) -> "InputSettings":
+    def _augmented_once(self) -> "InputSettings":
         if self.generator and self.augment != Augment():
-            raise UnfitValueError("one of augment and generator", "both", "augment = false")
+            raise _refusal("one of augment and generator", "both", "augment = false")
         return self
 
 
@@ -220,38 +215,36 @@ class TrainSettings(_Section):
     def _rate_suits_the_optimizer(self) -> "TrainSettings":
         rate = self.learning_rate
         if self.optimizer == "muon" and rate < MUON_LEAST:
-            hint = f"0.1, or train.optimizer=adamw with {rate}"
             expected = f"train.learning_rate >= {MUON_LEAST} with muon"
-            raise UnfitValueError(expected, str(rate), hint)
+            raise _refusal(expected, rate, f"0.1, or train.optimizer=adamw with {rate}")
         if self.optimizer in ("adam", "adamw", "rmsprop") and rate > ADAM_MOST:
             expected = f"train.learning_rate <= {ADAM_MOST} with {self.optimizer}"
-            raise UnfitValueError(expected, str(rate), "train.learning_rate=0.001")
+            raise _refusal(expected, rate, "train.learning_rate=0.001")
         return self
 
     @model_validator(mode="after")
-    def _decays(self) -> "TrainSettings":
+    def _decay_suits_the_optimizer(self) -> "TrainSettings":
         if self.optimizer == "muon" and self.weight_decay:
             expected = "weight_decay = 0, for muon keeps the kernels' norms"
-            raise UnfitValueError(expected, str(self.weight_decay), "train.weight_decay=0")
+            raise _refusal(expected, self.weight_decay, "train.weight_decay=0")
         return self
 
 
 class EvaluationSettings(_Section):
     """`[evaluation]`: what is chosen on val: the operating point and when to abstain."""
 
-    sensitivity: Wish | None = None
-    specificity: Wish | None = None
+    sensitivity: Target | None = None
+    specificity: Target | None = None
     calibrate: bool = True
-    abstain_fraction: Wish | None = None
-    answered_accuracy: Wish | None = None
+    abstain_fraction: Target | None = None
+    answered_accuracy: Target | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> "EvaluationSettings":
         if self.sensitivity is not None and self.specificity is not None:
-            expected = "a target sensitivity or a target specificity"
-            raise UnfitValueError(expected, "both", "one")
+            raise _refusal("a target sensitivity or a target specificity", "both", "one")
         if self.abstain_fraction is not None and self.answered_accuracy is not None:
-            raise UnfitValueError("abstain_fraction or answered_accuracy", "both", "one")
+            raise _refusal("abstain_fraction or answered_accuracy", "both", "one")
         return self
 
 
@@ -269,7 +262,7 @@ class Recipe(_Section):
     @classmethod
     def _is_folder_name(cls, value: str) -> str:
         if not naming.is_folder_name(value):
-            hint = f"{naming.as_folder_name(value)[:80]}, and --run for a path"
             expected = "the name of one folder, which the run gets in models/"
-            raise UnfitValueError(expected, repr(value[:80]), hint)
+            hint = f"{naming.as_folder_name(value)[:80]}, and --run for a path"
+            raise _refusal(expected, repr(value[:80]), hint)
         return value

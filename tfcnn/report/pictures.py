@@ -14,7 +14,7 @@ from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any
 from tfcnn.decode import Background, content_sha256, open_image
-from tfcnn.recipes.schema import DataSettings
+from tfcnn.recipes import DataSettings
 
 __all__ = ["Album", "data_uri", "open_album", "thumbnails"]
 

@@ -159,7 +159,7 @@ def _survey(
         group_csv=recipe.data.group_csv,
         columns=(recipe.data.path_column, recipe.data.group_column),
         progress=reporter.stage(f"reading {source.name}"),
-        seen=early.see,
+        on_image=early.see,
         background=recipe.data.background,
     )
     _tell(recipe, listed, reporter)
@@ -228,7 +228,7 @@ def _tell(recipe: Recipe, listed: Manifest, reporter: Reporter) -> None:
     reporter.note(f"images: {height} x {width} px (height x width), {colour}, {data.fit}")
     reporter.note(f"augmentation: {pipeline.describe(recipe.inputs)}")
     reporter.note(f"groups: {_groups_in_words(recipe, listed)}")
-    for note in listed.said():
+    for note in listed.messages():
         reporter.note(note)
     if listed.has_groups or source.is_benchmark or data.group_regex == "":
         return
