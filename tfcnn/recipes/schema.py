@@ -22,7 +22,8 @@ Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 def _refusal(expected: str, received: object, hint: str) -> PydanticCustomError:
     """Return an error of a validator; `reader.parse` reads its fields."""
     parts = {"expected": expected, "received": str(received), "hint": hint}
-    return PydanticCustomError("refused", "expected {expected}; received {received}", parts)
+    template = "expected {expected}; received {received}; try {hint}"
+    return PydanticCustomError("refused", template, parts)
 
 
 class _Section(BaseModel):
