@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tfcnn.base.errors import InputError
-from tfcnn.inputs import augment, generator, pipeline, tfdata
+from tfcnn.inputs import augment, pipeline, tfdata
 from tfcnn.recipes import Augment, InputSettings
 
 # SciPy 1: Keras reaches for a name that SciPy 2 is to drop
@@ -217,8 +217,9 @@ def test_the_generator_pipeline_is_keras_own(noise):
     drawn = augment.uniforms(SEED, 1, np.arange(40), len(augment.KINDS))
     seeds = (drawn[:, augment.KINDS.index("generator")] * 2**32).astype(np.int64)
     labels = np.arange(40, dtype=np.int32)  # every image's number
-    batches = generator.training(
-        noise, labels, ROWS, arguments, batch_size=SIZE, seed=SEED, first_epoch=1, epochs=2
+    settings = InputSettings(pipeline="generator", generator=arguments)
+    batches = pipeline.training(
+        settings, noise, labels, ROWS, batch_size=SIZE, seed=SEED, first_epoch=1, epochs=2
     )
     for batch, numbers in batches.as_numpy_iterator():
         for image, number in zip(batch, numbers, strict=True):

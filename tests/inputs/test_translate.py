@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_images
 from tfcnn import architectures, recipes
 from tfcnn.base.errors import InputError
 from tfcnn.inputs import augment, generator, geometry, pipeline
-from tfcnn.inputs._arguments import checked
+from tfcnn.inputs.keras_arguments import normalize
 from tfcnn.recipes import Augment, InputSettings
 
 # SciPy 1: Keras reaches for a name that SciPy 2 is to drop
@@ -142,6 +142,18 @@ def test_brightness_rounds_as_keras_does(arguments, shape):
     assert off.max() <= 2
 
 
+@pytest.mark.parametrize("arguments", GEOMETRY + BRIGHTNESS, ids=str)
+def test_the_generator_pipeline_gives_keras_own_images(arguments):
+    images, seed, epoch = patches(SHAPES[1], 6), 3, 2
+    result = generator.KerasTransform(arguments, seed)(images, epoch, np.arange(6))
+    uniforms = augment.uniforms(seed, epoch, np.arange(6), len(augment.KINDS))
+    seeds = (uniforms[:, augment.KINDS.index("generator")] * 2**32).astype(int).tolist()
+    keras = Keras(**arguments)
+    for image, image_seed, changed in zip(images, seeds, result, strict=True):
+        expected = keras.random_transform(image.astype(np.float32), image_seed)
+        np.testing.assert_array_equal(changed, expected)
+
+
 DRAWN = [
     ("theta", "rotation_degrees", {"rotation_range": 25}),
     ("tx", "shift_height", {"height_shift_range": 0.2}),
@@ -164,7 +176,7 @@ PICKED = [
 
 def draws(keras_name, our_name, arguments, count=2000):
     shape = (20, 30, 3)
-    keras = Keras(**checked(arguments))
+    keras = Keras(**normalize(arguments))
     by_keras = [keras.get_random_transform(shape, seed)[keras_name] for seed in range(count)]
     settings = generator.translate(**arguments).augment
     ours = augment.draw(settings, shape, 0, 0, np.arange(count))
@@ -290,7 +302,7 @@ def test_the_printed_code_takes_arrays_as_keras_datasets_has_them(kind):
 def test_our_settings_go_back_into_keras_words(arguments):
     back, ours = generator.arguments_for(generator.translate(**arguments).augment)
     assert ours == Augment()
-    expected = checked(arguments)
+    expected = normalize(arguments)
     assert back.keys() == expected.keys()
     for name, value in expected.items():
         if isinstance(value, str) or value is None:

@@ -1,11 +1,10 @@
-"""Keras' ImageDataGenerator: as an input pipeline, and translated into our own.
+"""Keras' ImageDataGenerator: as a part of an input pipeline, and translated into `Augment`.
 
-Its arguments can be said in a recipe's `[inputs.generator]` and done by either pipeline.
+A recipe's `[inputs.generator]` holds its arguments; either pipeline can carry them out.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,8 @@ import numpy.typing as npt
 
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
-from tfcnn.inputs import _arguments, _traps, augment, geometry
+from tfcnn.inputs import augment, geometry, keras_arguments
 from tfcnn.recipes import Augment
-
-__all__ = ["Translation", "arguments_for", "training", "translate"]
 
 CODE = '''\
 {comments}
@@ -46,7 +43,8 @@ def training_batches(images, labels, *, batch_size=32, seed=0, epochs=1):
 class Translation:
     """What a call of ImageDataGenerator is in tfcnn.
 
-    Calling it changes images; printing it gives the Python that does, and the recipe's lines.
+    Calling it changes images. Printing it gives Python code that does the same, and the lines of a
+    recipe.
 
     Attributes:
         augment: the same changes as settings of a recipe.
@@ -93,11 +91,11 @@ class Translation:
         if numbers.shape != (batch,):
             received = f"shape {numbers.shape}"
             raise InputError("indices", f"{batch} numbers, one per image", received, "range(...)")
-        drawn = augment.draw(self.augment, (height, width, channels), seed, epoch, numbers)
-        done = augment.compose(self.augment, (height, width, channels), drawn)
-        turned = geometry.dihedral_batch(images, np.arange(batch), done.turns, done.flipped)
-        changed = augment.change(turned, done.matrices, done.colours, self.augment)
-        return np.asarray(changed)
+        shape = (height, width, channels)
+        parameters = augment.draw(self.augment, shape, seed, epoch, numbers)
+        changes = augment.compose(self.augment, shape, parameters)
+        turned = geometry.dihedral_batch(images, np.arange(batch), changes.turns, changes.flipped)
+        return np.asarray(augment.change(turned, changes.matrices, changes.colours, self.augment))
 
     apply = __call__
 
@@ -109,11 +107,11 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
     `zoom_range`, `horizontal_flip`, `vertical_flip`, `fill_mode`, `cval`, `brightness_range`,
     `channel_shift_range`; `rescale=1/255`, which is the first layer of every network here;
     `data_format="channels_last"`, `dtype="float32"` and `validation_split`, which change no
-    image. All with the meaning they have in Keras 3; where that is hardly what was meant, such as
-    a brightness of `[-0.2, 0.2]`, which blackens, the printed code says so, and `warnings` does.
+    image. All of them mean what they mean in Keras 3. A range that spoils images, such as a
+    brightness of `[-0.2, 0.2]`, is named in `warnings` and in the printed code.
 
     Raises:
-        InputError: naming an argument that is unknown, has a wrong value, or cannot be had:
+        InputError: naming an argument that is unknown, has a wrong value, or is refused:
             `preprocessing_function`, `zca_whitening`, `featurewise_*`, `samplewise_*`.
 
     Example:
@@ -123,9 +121,8 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
         rotation_degrees = 20.0
         like_keras = true
     """
-    checked = _arguments.checked(image_data_generator_arguments)
-    settings, faults = _augment(checked), _traps.destructive(checked)
-    # without the settings left at their defaults
+    arguments = keras_arguments.normalize(image_data_generator_arguments)
+    settings, warnings = _as_augment(arguments), keras_arguments.warnings(arguments)
     chosen = settings.model_dump(exclude_defaults=True)
     toml = "\n".join(
         ["[inputs.augment]", *(f"{key} = {_toml(value)}" for key, value in chosen.items())]
@@ -133,18 +130,18 @@ def translate(**image_data_generator_arguments: Any) -> Translation:
     call = ", ".join(f"{key}={value!r}" for key, value in image_data_generator_arguments.items())
     comments = [
         f"The tf.data equivalent of ImageDataGenerator({' '.join(call.split())})",
-        *(f"WARNING: {fault}" for fault in faults),
-        *_traps.misread_units(checked),
-        *_arguments.notes(image_data_generator_arguments),
+        *(f"WARNING: {warning}" for warning in warnings),
+        *keras_arguments.unit_notes(arguments),
+        *keras_arguments.notes(image_data_generator_arguments),
         "In a recipe:",
         *("    " + line for line in toml.splitlines()),
     ]
-    arguments = "".join(f"\n    {key}={value!r}," for key, value in chosen.items())
+    lines = "".join(f"\n    {key}={value!r}," for key, value in chosen.items())
     code = CODE.format(
         comments="\n".join(f"# {line}" for line in comments),
-        settings=f"{arguments}\n" if arguments else "",
+        settings=f"{lines}\n" if lines else "",
     )
-    return Translation(settings, toml, code, tuple(faults))
+    return Translation(settings, toml, code, tuple(warnings))
 
 
 def _toml(value: Any) -> str:
@@ -155,30 +152,31 @@ def _toml(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def _augment(checked: Mapping[str, Any]) -> Augment:
-    """Return what checked arguments are as our settings."""
-    brightness = checked["brightness_range"]
+def _as_augment(arguments: Mapping[str, Any]) -> Augment:
+    """Return arguments from `keras_arguments.normalize` as settings of tfcnn."""
+    brightness = arguments["brightness_range"]
     return Augment(
-        flip_horizontal=checked["horizontal_flip"],
-        flip_vertical=checked["vertical_flip"],
-        rotation_degrees=checked["rotation_range"],
-        shift_height=checked["height_shift_range"],
-        shift_width=checked["width_shift_range"],
-        shear_degrees=checked["shear_range"],
-        zoom=checked["zoom_range"],
-        fill_mode=checked["fill_mode"],
-        fill_value=checked["cval"],
+        flip_horizontal=arguments["horizontal_flip"],
+        flip_vertical=arguments["vertical_flip"],
+        rotation_degrees=arguments["rotation_range"],
+        shift_height=arguments["height_shift_range"],
+        shift_width=arguments["width_shift_range"],
+        shear_degrees=arguments["shear_range"],
+        zoom=arguments["zoom_range"],
+        fill_mode=arguments["fill_mode"],
+        fill_value=arguments["cval"],
         brightness=0.0 if brightness is None else brightness,
-        channel_shift=checked["channel_shift_range"] / 255,
+        channel_shift=arguments["channel_shift_range"] / 255,
         like_keras=True,
     )
 
 
 def arguments_for(settings: Augment) -> tuple[dict[str, Any], Augment]:
-    """Return what ImageDataGenerator can do of our settings, and the settings left to us.
+    """Return the arguments of ImageDataGenerator for these settings, and the settings without one.
 
     Returns:
-        Arguments of ImageDataGenerator, and the rest: `rotate90`, `contrast`, `channel_gain`.
+        Arguments of ImageDataGenerator, and settings for what it cannot do: `rotate90`, `contrast`
+        and `channel_gain`.
     """
     shifts: tuple[float | tuple[float, ...], ...] = (settings.shift_height, settings.shift_width)
     if not settings.like_keras:  # the sign is random, but Keras takes (-3,) for shares of the side
@@ -204,78 +202,70 @@ def arguments_for(settings: Augment) -> tuple[dict[str, Any], Augment]:
     return arguments, Augment(**ours)
 
 
-def training(
-    images: Pixels,
-    labels: npt.NDArray[np.int32],
-    rows: npt.NDArray[np.int64],
-    arguments: Mapping[str, Any],
-    *,
-    batch_size: int,
-    seed: int,
-    first_epoch: int,
-    epochs: int,
-    settings: Augment | None = None,
-) -> Any:
-    """Return all training batches, changed by Keras' own ImageDataGenerator.
+class KerasTransform:
+    """Changes the images of a batch with ImageDataGenerator, from one seed per image.
 
-    The same images in the same order as `tfdata.training`; Keras' draws are seeded per image by
-    (seed, epoch, image's number). Its own iterators are not used: they have a state that a
-    resume would lose, and kept a process alive long after training.
-
-    Args:
-        images: see `tfdata.training`, like all that is not named here.
-        labels: int32 `(images,)`.
-        rows: int64 `(count,)`.
-        arguments: of ImageDataGenerator; see `translate`.
-        batch_size: images per step.
-        seed: of the run.
-        first_epoch: the epoch to start with.
-        epochs: the epoch to stop before.
-        settings: further changes, done by us: what ImageDataGenerator has no argument for.
-
-    Raises:
-        InputError: as `translate` does.
+    Keras' own iterators are not used. They have a state that a resume would lose, and they keep a
+    process alive long after training.
     """
-    from tfcnn.inputs import tfdata
-
-    return tfdata.training(
-        images, labels, rows, settings or Augment(), batch_size=batch_size, seed=seed,
-        first_epoch=first_epoch, epochs=epochs, transform=_Keras(arguments, seed),
-    )  # fmt: skip
-
-
-class _Keras:
-    """Changes the images of a batch with ImageDataGenerator, from one seed per image."""
 
     def __init__(self, arguments: Mapping[str, Any], seed: int) -> None:
         import tensorflow as tf
 
         self.seed = seed
+        self.arguments = keras_arguments.normalize(arguments)
         self.generator = tf.keras.preprocessing.image.ImageDataGenerator(
-            data_format="channels_last", dtype="float32", **_arguments.checked(arguments)
+            data_format="channels_last", dtype="float32", **self.arguments
         )
 
     def __call__(
         self, images: Pixels, epoch: int, indices: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
+        """Return float32 images; image `i` depends on the seed, the epoch and `indices[i]` only."""
         column = augment.KINDS.index("generator")
-        drawn = augment.uniforms(self.seed, epoch, indices, len(augment.KINDS))[:, column]
-        seeds = (drawn * 2**32).astype(np.int64)
-        parameters = self._parameters(images.shape[1:], seeds.tolist())
+        uniforms = augment.uniforms(self.seed, epoch, indices, len(augment.KINDS))[:, column]
         batch = images.astype(np.float32)
-        for i, chosen in enumerate(parameters):
-            changed = self.generator.apply_transform(batch[i], chosen)
-            batch[i] = self.generator.standardize(changed)
+        for i, image_seed in enumerate((uniforms * 2**32).astype(np.int64).tolist()):
+            parameters = _random_transform(self.arguments, images.shape[1:], image_seed)
+            batch[i] = self.generator.apply_transform(batch[i], parameters)
         return batch
 
-    def _parameters(self, shape: tuple[int, ...], seeds: list[int]) -> list[dict[str, Any]]:
-        """Draw what `random_transform(image, seed)` would.
 
-        Keras seeds NumPy's global generator, which every thread of the process shares; its code
-        is given one of its own instead, so that neither can disturb the other.
-        """
-        random = np.random.RandomState(0)
-        numpy = SimpleNamespace(**{**vars(np), "random": random})
-        keras = type(self.generator).get_random_transform
-        draw = FunctionType(keras.__code__, {**keras.__globals__, "np": numpy})
-        return [draw(self.generator, shape, seed) for seed in seeds]
+def _random_transform(
+    arguments: Mapping[str, Any], shape: tuple[int, ...], seed: int
+) -> dict[str, Any]:
+    """Return what `ImageDataGenerator.get_random_transform(shape, seed)` returns.
+
+    Keras seeds NumPy's global generator, which all threads of a process share. The same numbers
+    are drawn here, in the same order, from a generator of its own.
+
+    Reference:
+        `get_random_transform` in keras/src/legacy/preprocessing/image.py, Keras 3.15.
+    """
+    random = np.random.RandomState(seed)
+
+    def symmetric(size: float) -> float:
+        return random.uniform(-size, size) if size else 0.0
+
+    def shift(setting: float | tuple[float, ...], side: int) -> float:
+        if not isinstance(setting, tuple):
+            return symmetric(setting) * (side if setting < 1 else 1)
+        pixels: float = random.choice(setting) * random.choice([-1, 1])
+        return pixels * (side if max(setting) < 1 else 1)
+
+    parameters: dict[str, Any] = {
+        "theta": symmetric(arguments["rotation_range"]),
+        "tx": shift(arguments["height_shift_range"], shape[0]),
+        "ty": shift(arguments["width_shift_range"], shape[1]),
+        "shear": symmetric(arguments["shear_range"]),
+    }
+    low, high = arguments["zoom_range"]
+    is_zoomed = (low, high) != (1, 1)
+    parameters["zx"], parameters["zy"] = random.uniform(low, high, 2) if is_zoomed else (1, 1)
+    for side in ("horizontal", "vertical"):
+        parameters[f"flip_{side}"] = (random.random() < 0.5) and arguments[f"{side}_flip"]
+    if arguments["channel_shift_range"]:
+        parameters["channel_shift_intensity"] = symmetric(arguments["channel_shift_range"])
+    if arguments["brightness_range"] is not None:
+        parameters["brightness"] = random.uniform(*arguments["brightness_range"])
+    return parameters

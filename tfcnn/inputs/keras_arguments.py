@@ -1,4 +1,4 @@
-"""The arguments of Keras' ImageDataGenerator: which can be had, and what each means."""
+"""The arguments of Keras' ImageDataGenerator: what each means, what is refused, what is a trap."""
 
 import difflib
 import math
@@ -8,8 +8,7 @@ from typing import Any
 
 from tfcnn.base.errors import InputError
 
-__all__ = ["checked", "notes"]
-
+DARK, BRIGHT = 0.6, 3.0  # factors of the light: beyond these, little of an image is left
 # what every argument is where a call does not name it
 DEFAULTS: dict[str, Any] = {
     "rotation_range": 0.0,
@@ -42,14 +41,14 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
 }
 
 
-def checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that change images, every one of them, in one spelling.
+def normalize(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every argument that changes images, in one spelling.
 
-    Ranges of one number stay one number, an integer shift becomes the tuple Keras picks from, a
-    zoom its lowest and highest, arrays become tuples.
+    Ranges of one number stay one number. An integer shift becomes the tuple that Keras picks from,
+    a zoom its lowest and highest factor, an array a tuple.
 
     Raises:
-        InputError: naming the first argument that is unknown, cannot be had or has a wrong value.
+        InputError: naming the first argument that is unknown, refused or has a wrong value.
     """
     for name, value in arguments.items():
         if name in REFUSED:
@@ -72,24 +71,24 @@ def checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def notes(arguments: Mapping[str, Any]) -> list[str]:
-    """Return a word on each argument given that is done elsewhere in tfcnn."""
-    words = {
+    """Return a note on each argument that tfcnn has in another place."""
+    texts = {
         "rescale": "rescale is the first layer of every network of tfcnn",
         "validation_split": "validation_split is left out: see [data.split]",
     }
-    return [word for name, word in words.items() if arguments.get(name)]
+    return [text for name, text in texts.items() if arguments.get(name)]
 
 
 def _refuse(name: str, value: Any) -> None:
     off, why, instead = REFUSED[name]
     value = _plain(value)
     if value is not off and (isinstance(value, bool) or value != off):
-        raise InputError(name, f"{off} ({why})", _shown(value), instead)
+        raise InputError(name, f"{off} ({why})", repr(value)[:80], instead)
 
 
 def _near(name: str) -> str:
-    known = [*CHECKS, *REFUSED]
-    return (difflib.get_close_matches(name, known, n=1) or [f"one of {', '.join(CHECKS)}"])[0]
+    names = [*CHECKS, *REFUSED]
+    return (difflib.get_close_matches(name, names, n=1) or [f"one of {', '.join(CHECKS)}"])[0]
 
 
 def _plain(value: Any) -> Any:
@@ -98,12 +97,8 @@ def _plain(value: Any) -> Any:
     return value.tolist() if is_numpy else value
 
 
-def _shown(value: Any) -> str:
-    return repr(value)[:80]
-
-
 def _wrong(name: str, expected: str, value: Any) -> InputError:
-    return InputError(name, expected, _shown(value), f"{name} as Keras documents it")
+    return InputError(name, expected, repr(value)[:80], f"{name} as Keras documents it")
 
 
 def _is_number(value: Any) -> bool:
@@ -164,13 +159,13 @@ def _fill_mode(name: str, value: Any) -> str:
 
 
 def _rescale(name: str, value: Any) -> None:
-    # 1, like None and 0, asks for nothing
-    known = _is_number(value) and (value == 1 or math.isclose(value, 1 / 255, rel_tol=1e-3))
-    if value and not known:
+    # 1, None and 0 change nothing
+    fits = _is_number(value) and (value == 1 or math.isclose(value, 1 / 255, rel_tol=1e-3))
+    if value and not fits:
         raise InputError(
             name,
             "1/255 (the first layer of every network divides by 255)",
-            _shown(value),
+            repr(value)[:80],
             "leaving rescale out",
         )
 
@@ -207,3 +202,94 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "data_format": _data_format,
     "dtype": _dtype,
 }
+
+
+def warnings(arguments: Mapping[str, Any]) -> list[str]:
+    """Return which ranges leave nothing to learn from, and what was probably meant.
+
+    Args:
+        arguments: from `normalize`.
+    """
+    return [text for text in (_brightness_trap(arguments), _zoom_trap(arguments)) if text]
+
+
+def unit_notes(arguments: Mapping[str, Any]) -> list[str]:
+    """Return which values look as if they had another unit than Keras gives them."""
+    notes = [
+        _shift_trap(name, arguments[name]) for name in ("width_shift_range", "height_shift_range")
+    ]
+    rotation, shear = arguments["rotation_range"], arguments["shear_range"]
+    if 0 < rotation < math.pi + 0.01 and rotation != int(rotation):
+        notes.append(
+            f"rotation_range is in degrees: {rotation:.3g} hardly turns; as radians it would be "
+            f"rotation_range={math.degrees(rotation):.3g}"
+        )
+    if 0 < shear < 1:
+        notes.append(f"shear_range is in degrees: {shear:g} hardly leans; 0.2 rad are 11.5")
+    if 0 < arguments["channel_shift_range"] <= 1:
+        shift = arguments["channel_shift_range"]
+        notes.append(
+            f"channel_shift_range is in 0 to 255: {shift:g} is nothing; as a share it would be "
+            f"channel_shift_range={255 * shift:.3g}"
+        )
+    return [text for text in notes if text]
+
+
+def _brightness_trap(arguments: Mapping[str, Any]) -> str:
+    if arguments["brightness_range"] is None:
+        return ""
+    low, high = sorted(arguments["brightness_range"])
+    if low >= 0 and DARK <= high <= BRIGHT:
+        return ""
+    what = "darkens to all but black" if high < DARK else "whitens all but black"
+    if low < 0:
+        what = "blackens where it is negative"
+    return (
+        f"brightness_range=[{low:g}, {high:g}] {what}: the light is multiplied by a factor out of "
+        f"it; {_meant('brightness_range', low, high)}"
+    )
+
+
+def _zoom_trap(arguments: Mapping[str, Any]) -> str:
+    low, high = sorted(arguments["zoom_range"])
+    if low > 0 and DARK / 2 <= high <= BRIGHT:
+        return ""
+    what = (
+        "shows a part as small as a pixel" if low >= 0 else "turns about, and shows single pixels"
+    )
+    if high > BRIGHT and low > 0:
+        what = "makes the picture as small as a stamp"
+    return (
+        f"zoom_range=[{low:g}, {high:g}] {what}: the scene shown is multiplied by a factor out of "
+        f"it; {_meant('zoom_range', low, high)}"
+    )
+
+
+def _meant(name: str, low: float, high: float) -> str:
+    """Return what a range would be as factors if it was meant as plus or minus, or in percent."""
+    if low >= 10:
+        return f"in percent that is {name}=[{low / 100:.3g}, {high / 100:.3g}]"
+    part = 0.2
+    if max(abs(low), abs(high)) < 1:  # [-.2, .2], and [0, .2]
+        part = max(abs(low), abs(high))
+    elif math.isclose(low + high, 2) and 5 <= high - 1 < 100:  # a zoom of 20 is [-19, 21]
+        part = (high - 1) / 100
+    return f"plus or minus {100 * part:.3g} % is {name}=[{1 - part:.3g}, {1 + part:.3g}]"
+
+
+def _shift_trap(name: str, value: float | tuple[float, ...]) -> str:
+    if not isinstance(value, tuple):
+        if value < 1:
+            return ""
+        return f"{name}={value:g} is in px, as it is not under 1; {value:g} % is {value / 100:g}"
+    if value == tuple(range(len(value))):
+        count = len(value)
+        what = "shifts nothing" if count == 1 else f"picks 0 to {count - 1} px, with a random sign"
+        return f"{name}={count}, an integer, {what}; {count} % is {count / 100:g}"
+    if max(value) < 1 and min(value) <= -1:
+        meant = [abs(one) for one in value]
+        return (
+            f"{name}={list(value)} moves by whole sides, as Keras takes a list without a number "
+            f"from 1 on for shares of the side; in px, with a random sign, it is {name}={meant}"
+        )
+    return ""

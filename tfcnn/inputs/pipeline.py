@@ -10,11 +10,9 @@ from tfcnn.decode import Pixels
 from tfcnn.inputs import augment, generator
 from tfcnn.recipes import Augment, InputSettings
 
-__all__ = ["check", "describe", "training", "warnings"]
-
 
 def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
-    """Refuse settings that cannot be had, before any work is done.
+    """Refuse settings that cannot be carried out, before any work is done.
 
     Args:
         settings: the recipe's `[inputs]`.
@@ -34,7 +32,7 @@ def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
 
 
 def describe(settings: InputSettings) -> str:
-    """Say in words what is done to training images, whichever way it was asked for."""
+    """Return in words what is done to training images, by `augment` or by `generator`."""
     return augment.describe(_augment(settings))
 
 
@@ -49,28 +47,30 @@ def training(
     labels: npt.NDArray[np.int32],
     rows: npt.NDArray[np.int64],
     *,
-    batch_size: int,
     seed: int,
-    first_epoch: int,
-    epochs: int,
+    **schedule: int,
 ) -> Any:
-    """Return all training batches from `first_epoch` on; see `tfdata.training`.
+    """Return all training batches, as `tfdata.training` does, changed by the recipe's pipeline.
 
-    Both pipelines take the recipe's `augment` as well as its `generator`, and translate.
+    Both pipelines translate, so that each takes the recipe's `augment` as well as its `generator`.
+
+    Args:
+        settings: the recipe's `[inputs]`.
+        images: as all that follows, see `tfdata.training`.
+        labels: int32 `(images,)`.
+        rows: int64 `(count,)`.
+        seed: of the run.
+        schedule: `batch_size`, `first_epoch` and `epochs`.
     """
     from tfcnn.inputs import tfdata
 
-    changes = _augment(settings)
+    changes, transform = _augment(settings), None
     if settings.pipeline == "generator":
-        arguments, ours = generator.arguments_for(changes)
-        return generator.training(
-            images, labels, rows, arguments, batch_size=batch_size, seed=seed,
-            first_epoch=first_epoch, epochs=epochs, settings=ours,
-        )  # fmt: skip
+        arguments, changes = generator.arguments_for(changes)
+        transform = generator.KerasTransform(arguments, seed)
     return tfdata.training(
-        images, labels, rows, changes, batch_size=batch_size, seed=seed,
-        first_epoch=first_epoch, epochs=epochs,
-    )  # fmt: skip
+        images, labels, rows, changes, seed=seed, transform=transform, **schedule
+    )
 
 
 def _augment(settings: InputSettings) -> Augment:
