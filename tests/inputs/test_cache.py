@@ -40,7 +40,7 @@ def progress(done, total):
 
 source = open_folder(Path(sys.argv[1]))
 rows = manifest.build(source).rows
-cache.decoded(source, rows, Decoder((16, 16)), progress)
+cache.load(source, rows, Decoder((16, 16)), progress)
 """
 
 
@@ -55,7 +55,7 @@ def test_what_a_killed_process_left_is_removed(make_tree):
     folder = data_home() / "cache"
     assert list(folder.glob(".*.part.npy")), "nothing was left: the test proves nothing"
     source = open_folder(root)
-    images = cache.decoded(source, manifest.build(source).rows, Decoder((16, 16))).images
+    images = cache.load(source, manifest.build(source).rows, Decoder((16, 16))).images
     assert images.shape == (48, 16, 16, 3)
     assert [path.suffix for path in folder.iterdir()] == [".npy"]
     assert not list(folder.glob(".*"))
@@ -67,7 +67,7 @@ def test_two_processes_decode_once(make_tree, monkeypatch):
     path, read = cache._cache_path(rows, decoder), Counter()
     got = []
     with disk.locked(path):  # as another process that is at it
-        waiting = Thread(target=lambda: got.append(cache.decoded(source, rows, decoder).images))
+        waiting = Thread(target=lambda: got.append(cache.load(source, rows, decoder).images))
         waiting.start()
         sleep(0.3)
         assert not got
@@ -83,7 +83,7 @@ def stored(root):
     """Return a folder's source, its rows, and the array file of its images."""
     source = open_folder(root)
     rows = manifest.build(source).rows
-    cache.decoded(source, rows, DECODER)
+    cache.load(source, rows, DECODER)
     return source, rows, cache._cache_path(rows, DECODER)
 
 
@@ -184,12 +184,12 @@ def test_a_damaged_array_is_named_and_made_anew(make_tree, damage):
     before = path.read_bytes()
     DAMAGES[damage](path, np.load(path))
     assert path.read_bytes() != before, "not damaged: the test proves nothing"
-    found = cache.decoded(source, rows, DECODER)
+    found = cache.load(source, rows, DECODER)
     assert (found.images == expected(root, rows)).all()
     (note,) = found.notes
-    assert note.startswith(f"{path}: ") and note.endswith("; the images are decoded anew")
+    assert note.startswith(f"{path}: ") and note.endswith("; the images are decoded again")
     assert path.read_bytes() == before
-    again = cache.decoded(source, rows, DECODER)
+    again = cache.load(source, rows, DECODER)
     assert not again.notes and again.decode_seconds == 0
 
 
@@ -198,7 +198,7 @@ def test_the_array_of_other_images_is_not_taken_for_these(make_tree):
     root = make_tree()
     source, rows, path = stored(root)
     shutil.copy(other, path)
-    found = cache.decoded(source, rows, DECODER)
+    found = cache.load(source, rows, DECODER)
     assert found.notes and (found.images == expected(root, rows)).all()
 
 
@@ -222,15 +222,15 @@ def test_a_cache_that_cannot_be_written_serves_as_well(make_tree, monkeypatch):
 
     for name in ("utime", "open", "replace"):
         monkeypatch.setattr(cache.os, name, denied)
-    assert cache.decoded(source, rows, DECODER).images.shape == (48, 16, 16, 3)
+    assert cache.load(source, rows, DECODER).images.shape == (48, 16, 16, 3)
 
 
 def test_a_disk_that_keeps_nothing_is_named(make_tree, monkeypatch):
     source = open_folder(make_tree())
     rows = manifest.build(source).rows
-    monkeypatch.setattr(cache._sums, "write", lambda *_: None)
+    monkeypatch.setattr(cache, "_write_checksums", lambda *_: None)
     with pytest.raises(InputError, match=r"cache/\w+\.npy: expected a disk that keeps"):
-        cache.decoded(source, rows, DECODER)
+        cache.load(source, rows, DECODER)
 
 
 def exchanged(root, name="round/P0_1.png"):
@@ -251,11 +251,11 @@ def test_an_image_that_changed_after_it_was_hashed_is_refused(make_tree):
     rows = exchanged(root)
     source = open_folder(root)
     assert manifest.build(source).rows == rows, "remembered by size and time"
-    with pytest.raises(InputError, match=r"round/P0_1\.png: .* changed meanwhile; try `tfcnn c"):
-        cache.decoded(source, rows, DECODER)
+    with pytest.raises(InputError, match=r"round/P0_1\.png: .* has changed; try `tfcnn c"):
+        cache.load(source, rows, DECODER)
     assert not list((data_home() / "cache").iterdir()), "nothing of it was kept"
     anew = manifest.build(source, verify=True).rows
-    assert (cache.decoded(source, anew, DECODER).images == expected(root, anew)).all()
+    assert (cache.load(source, anew, DECODER).images == expected(root, anew)).all()
 
 
 def test_an_image_that_changed_after_it_was_decoded_early_is_not_seen(make_tree):
@@ -264,10 +264,10 @@ def test_an_image_that_changed_after_it_was_decoded_early_is_not_seen(make_tree)
     rows = manifest.build(source, on_image=early.see).rows
     was = expected(root, rows)
     shutil.copy(root / "square/P3_2.png", root / "round/P0_1.png")
-    assert (cache.decoded(source, rows, DECODER, early=early).images == was).all()
+    assert (cache.load(source, rows, DECODER, early=early).images == was).all()
     fresh = manifest.build(source).rows
     assert fresh != rows
-    found = cache.decoded(source, fresh, DECODER, early=early).images  # of other files by now
+    found = cache.load(source, fresh, DECODER, early=early).images  # of other files by now
     assert (found == expected(root, fresh)).all()
 
 
@@ -280,5 +280,5 @@ def test_pixels_of_an_array_that_changed_are_refused_by_name():
         for item in items
     ]
     arrays["train"][2] = 9
-    with pytest.raises(InputError, match=r"train/2: .*changed meanwhile"):
-        cache.decoded(source, rows, DECODER)
+    with pytest.raises(InputError, match=r"train/2: .*has changed"):
+        cache.load(source, rows, DECODER)

@@ -137,7 +137,7 @@ def test_a_training_keeps_the_bound_and_says_so(make_tree, home, monkeypatch):
     (own,) = folder.glob("*.npy")
     assert np.load(own).shape == (48, 32, 32, 3), "the one that was used last stays"
     (said,) = [note for note in heard.notes if "TFCNN_CACHE_GB" in note]
-    assert "2 arrays, unused for longest, were removed" in said
+    assert "the 2 least recently used arrays were removed" in said
 
 
 def test_an_array_that_is_removed_meanwhile_is_made_again(make_tree, monkeypatch):
@@ -155,7 +155,7 @@ def test_an_array_that_is_removed_meanwhile_is_made_again(make_tree, monkeypatch
         return load(path, **options)
 
     monkeypatch.setattr(np, "load", removed_once)
-    assert cache.decoded(source, rows, Decoder((16, 16))).images.shape == (48, 16, 16, 3)
+    assert cache.load(source, rows, Decoder((16, 16))).images.shape == (48, 16, 16, 3)
     assert len(calls) == 2
 
 

@@ -15,7 +15,7 @@ from tfcnn.evaluation import scoring, seen
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.seen import Seen
 from tfcnn.evaluation.table import Table
-from tfcnn.inputs.cache import decoded
+from tfcnn.inputs import cache
 from tfcnn.manifest import Manifest, groups
 from tfcnn.prediction import NO_ANSWER, Note, Predictor
 from tfcnn.runs import Run
@@ -91,7 +91,7 @@ def predict(run: Run, listed: Manifest, predictor: Predictor, note: Note) -> Tab
 
     `note` hears of decoded images that were damaged and made anew.
     """
-    found = decoded(listed.source, listed.rows, run.decoder)
+    found = cache.load(listed.source, listed.rows, run.decoder)
     for damage in found.notes:
         note(damage)
     index = {name: i for i, name in enumerate(run.class_names)}

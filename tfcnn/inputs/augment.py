@@ -15,19 +15,6 @@ from tfcnn.inputs import geometry
 from tfcnn.inputs.geometry import Bools, Floats, Indices
 from tfcnn.recipes import Augment
 
-__all__ = [
-    "KINDS",
-    "Changes",
-    "Parameters",
-    "change",
-    "check",
-    "compose",
-    "describe",
-    "draw",
-    "permutation",
-    "uniforms",
-]
-
 # one column of random numbers each, in this order for ever: a new kind is added at the end
 KINDS = [
     "flip_horizontal",
@@ -325,8 +312,6 @@ def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
     """
     import tensorflow as tf
 
-    from tfcnn.inputs import colour
-
     images = tf.cast(images, tf.float32)
     default = Augment()
     if any(getattr(settings, key) != getattr(default, key) for key in GEOMETRY):
@@ -335,9 +320,9 @@ def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
         colours[:, tf.newaxis, tf.newaxis], [1, 1, 1, -1], axis=3
     )
     if settings.channel_shift:
-        images = colour.shift_channels(images, shift)
+        images = _shift_channels(images, shift)
     if settings.contrast:
-        images = colour.scale(images, contrast, (1 - contrast) * colour.mean(images))
+        images = _scale(images, contrast, (1 - contrast) * _mean(images))
     if settings.brightness and settings.like_keras:
         # Pillow's ImageEnhance.Brightness, which Keras uses, computes in 8 bits; what interpolation
         # makes of a flat area may lie 3e-5 below the whole number it should be
@@ -346,5 +331,38 @@ def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
     elif settings.brightness:
         gains *= brightness
     if settings.channel_gain or (settings.brightness and not settings.like_keras):
-        images = colour.scale(images, gains, 0.0)
+        images = _scale(images, gains, 0.0)
     return images
+
+
+def _shift_channels(images: Any, shift: Any) -> Any:
+    """Add to all channels, clipped to each image's own lowest and highest value as in Keras."""
+    import tensorflow as tf
+
+    darkest = tf.reduce_min(images, axis=(1, 2, 3), keepdims=True)
+    brightest = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
+    return tf.clip_by_value(images + shift, darkest, brightest)
+
+
+def _mean(images: Any) -> Any:
+    """Return the mean of each channel of each image, `(batch, 1, 1, channels)`."""
+    import tensorflow as tf
+
+    shape = tf.shape(images)
+    row = tf.reduce_mean(tf.reshape(images, [shape[0], shape[1], -1]), axis=1)
+    return tf.reduce_mean(tf.reshape(row, [shape[0], 1, shape[2], -1]), axis=2, keepdims=True)
+
+
+def _scale(images: Any, gains: Any, offsets: Any) -> Any:
+    """Multiply each channel of each image and add to it, clipped to [0, 255]."""
+    import tensorflow as tf
+
+    shape = tf.shape(images)
+
+    # a whole row at once: with 3 numbers as the innermost axis it takes three times as long
+    def row(values: Any) -> Any:
+        full = tf.broadcast_to(values, [shape[0], 1, shape[2], shape[3]])
+        return tf.reshape(full, [shape[0], 1, -1])
+
+    rows = tf.reshape(images, [shape[0], shape[1], -1])
+    return tf.reshape(tf.clip_by_value(rows * row(gains) + row(offsets), 0.0, 255.0), shape)

@@ -100,14 +100,14 @@ def find(*, older_than_days: float | None = None, keep_gb: float | None = None) 
 
 def _arrays(keep_bytes: int, since: float | None) -> tuple[list[Removable], list[str]]:
     """Return the arrays of decoded images that may go, and what is said of the others."""
-    arrays = cache.kept()
+    arrays = cache.array_files()
     surplus = cache.surplus(arrays, keep_bytes)
     going, stay_bytes = [], []
     for one in arrays:
         if one in surplus:
             why = f"decoded images over {_size(keep_bytes)}"
             going.append(Removable(one.path, one.size_bytes, why))
-        elif since is not None and one.used <= since:
+        elif since is not None and one.last_use <= since:
             going.append(Removable(one.path, one.size_bytes, "decoded images not used since"))
         else:
             stay_bytes.append(one.size_bytes)

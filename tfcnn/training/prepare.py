@@ -13,8 +13,7 @@ from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
-from tfcnn.inputs import direction, pipeline
-from tfcnn.inputs.cache import Early, decoded
+from tfcnn.inputs import cache, direction, pipeline
 from tfcnn.manifest import Manifest, groups, splits
 from tfcnn.recipes import InputSettings, Recipe
 
@@ -81,7 +80,7 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
     assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, split)
     splits.gate(listed, assigned, unit=split.unit)
     decoder, progress = decoder_of(recipe), reporter.stage("decoding")
-    images = decoded(listed.source, listed.rows, decoder, progress, early)
+    images = cache.load(listed.source, listed.rows, decoder, progress, early)
     for note in images.notes:
         reporter.note(note)
     classes = {name: i for i, name in enumerate(listed.class_names)}
@@ -139,7 +138,7 @@ def _check_network(recipe: Recipe) -> None:
 
 def _survey(
     recipe: Recipe, reporter: Reporter, resplit: bool = False
-) -> tuple[Recipe, Manifest, Early]:
+) -> tuple[Recipe, Manifest, cache.Early]:
     """Do what `survey` does, and return what was decoded on the way."""
     _check_network(recipe)
     source = open_any(recipe.data, reporter)
@@ -152,7 +151,7 @@ def _survey(
     _check_shape(recipe)
     for warning in pipeline.warnings(recipe.inputs):
         reporter.note(f"note: {warning}")
-    early = Early(decoder_of(recipe))
+    early = cache.Early(decoder_of(recipe))
     listed = manifest.build(
         source,
         group_regex=recipe.data.group_regex,
