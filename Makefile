@@ -1,5 +1,5 @@
-# Every target makes its own .venv first; nothing but Python 3.11 to 3.13, git and make is needed.
-# make help lists the targets.
+# Each target first makes .venv. You need Python 3.11 to 3.13, git and make, and nothing else.
+# `make help` lists the targets: a line that begins with two # is a title there.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
@@ -14,66 +14,81 @@ READY := .venv/.ready
 .PHONY: help install demo download crossval evaluate predict report bench test test-slow test-install check lint types clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^## / {printf "\n%s\n", substr($$0, 4)} \
+	  /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\n%s\n' 'Variables, as in: make predict RUN=cells IMAGES=new_cells/'
+	@printf '  %-10s %s\n' \
+	  RUN    'a run: a name in models/ or of a shipped model, or a path; default $(RUN)' \
+	  IMAGES 'a file, a folder or a zip' \
+	  RECIPE 'a recipe or a folder; default $(RECIPE)' \
+	  FOLDS  'how many models a cross-validation trains; default $(FOLDS)' \
+	  DATA   'names of data sets; default all that are downloaded' \
+	  FROM   'where to take them from: a folder, a zip or an address' \
+	  REPEATS 'how often a benchmark runs; default $(REPEATS)' \
+	  ARGS   'more options of tfcnn, such as ARGS="--set train.epochs=5"'
 
-install: $(READY) ## the virtual environment, with what the tests need: 3.1 GB
+## Begin
+install: $(READY) ## make .venv with all that the tests need (3.1 GB)
 
 $(READY): pyproject.toml constraints.txt
 	@sh scripts/make_venv.sh
 	@touch $@
 
-demo: $(READY) ## the whole line on images made on the spot: no download, a minute
+demo: $(READY) ## draw images, train, test, report and predict: no download, a minute
 	$(TFCNN) train smears --fresh
 	$(TFCNN) evaluate smears --split test
 	$(TFCNN) predict smears "$${TFCNN_HOME:-.}/data/smears/cell_images/Parasitized" --output "$${TFCNN_HOME:-.}/models/smears/demo.csv"
 	@sh scripts/demo_summary.sh
 
-download: $(READY) ## the real data sets; FROM=folder, zip or address of a mirror; DATA=malaria for one
+## Train
+download: $(READY) ## download real data sets (DATA, FROM)
 	$(TFCNN) download $(DATA) $(if $(FROM),--from "$(FROM)")
 
-train-malaria: ## recipe malaria into models/malaria; ARGS="--set train.epochs=5"
-train-mnist-ann: ## the course's first network, 784-120-84-10
-train-mnist: ## a CNN on MNIST
-train-fashion: ## a CNN on Fashion-MNIST
-train-cifar10: ## a CNN on CIFAR-10
+train-malaria: ## train recipe malaria on malaria cells (ARGS)
+train-mnist-ann: ## train the course's first network on MNIST: 784-120-84-10 neurons
+train-mnist: ## train a CNN on MNIST
+train-fashion: ## train a CNN on Fashion-MNIST
+train-cifar10: ## train a CNN on CIFAR-10
 
 train-%: $(READY)
 	$(TFCNN) train $* $(ARGS)
 
-crossval: $(READY) ## RECIPE=malaria FOLDS=5: every image predicted by a model of other groups
+crossval: $(READY) ## train one model per fold, so that each image is predicted by a model of other groups (RECIPE, FOLDS)
 	$(TFCNN) crossval "$(RECIPE)" --folds "$(FOLDS)" $(ARGS)
 
-evaluate: $(READY) ## RUN=malaria: every metric with its interval
+## Use a run
+evaluate: $(READY) ## print every metric with its interval (RUN)
 	@$(TFCNN) evaluate "$(RUN)" $(ARGS)
 
-predict: $(READY) ## RUN=malaria IMAGES=folder: one CSV row per image
+predict: $(READY) ## print one CSV row per image (RUN, IMAGES)
 	@test -n "$(IMAGES)" || { echo "error: IMAGES: expected a path; received nothing; try make predict RUN=$(RUN) IMAGES=folder" >&2; exit 2; }
 	@$(TFCNN) predict "$(RUN)" "$(IMAGES)" $(ARGS)
 
-report: $(READY) ## RUN=malaria: write report.html anew
+report: $(READY) ## write report.html anew (RUN)
 	$(TFCNN) report "$(RUN)"
 
-bench: $(READY) ## tfcnn and its rivals on the real cells, side by side; an hour or more a repeat, or some: ARGS='--only tfcnn'
+bench: $(READY) ## train tfcnn and its rivals on the malaria cells (REPEATS); over an hour a repeat; ARGS='--only tfcnn' for one
 	@test -d benchmarks/rivals/environments || sh benchmarks/rivals/install.sh
 	.venv/bin/python benchmarks/training.py --repeats "$(REPEATS)" $(ARGS)
 
-test: $(READY) ## the tests, under 10 minutes on 2 cores
+## Change tfcnn
+test: $(READY) ## run the tests: under 10 minutes on 2 cores
 	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-slow: $(READY) ## the tests that reach a stated accuracy or build full-size networks
+test-slow: $(READY) ## run the tests that reach a stated accuracy or build full-size networks
 	.venv/bin/python -m pytest -m slow
 
-test-install: ## installs plainly, with the lowest versions and on Python 3.13, and uses each; 15 minutes
+test-install: ## try the plain install, the lowest versions and Python 3.13; 15 minutes
 	sh scripts/test_install.sh
 
-lint: $(READY) ## ruff: style and likely bugs
+lint: $(READY) ## look for style and likely bugs (ruff)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 
-types: $(READY) ## mypy --strict
+types: $(READY) ## check the types (mypy --strict)
 	.venv/bin/mypy
 
-check: lint types test ## lint, types and tests
+check: lint types test ## run lint, types and test
 
-clean: ## remove the virtual environment and caches; data and models stay
+clean: ## remove .venv and caches; data and models stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache *.egg-info
