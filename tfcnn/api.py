@@ -435,9 +435,9 @@ def label_errors(name: str | Path, *, top: int = 60) -> "Suspects":
     Raises:
         InputError: if there is no such cross-validation, or its images are gone.
     """
-    from tfcnn.evaluation.labels import find
-    from tfcnn.report import gallery
+    from tfcnn.evaluation import labels
+    from tfcnn.report import page
 
-    found = find(name)
-    gallery.write(found, top)
-    return found
+    suspects = labels.find(name)
+    page.write_labels(suspects, top)
+    return suspects

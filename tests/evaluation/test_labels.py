@@ -57,7 +57,7 @@ def test_wrong_labels_come_first_and_all_are_ranked(crossval):
 def test_the_page_shows_the_first_ones(crossval):
     tfcnn.label_errors(crossval, top=5)
     page = (crossval / "labels.html").read_text(encoding="utf-8")
-    assert page.count("<img ") == 5 and page.count("data:image/png;base64,") == 5
+    assert page.count("<img ") == 5 and page.count("data:image/webp;base64,") == 5
     assert all(path in page for path in WRONG)
     assert "<script" not in page and 'src="http' not in page and 'href="http' not in page
 

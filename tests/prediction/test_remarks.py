@@ -11,7 +11,8 @@ from PIL import Image
 
 from tfcnn import api
 from tfcnn.prediction import Predictor
-from tfcnn.report import pictures
+from tfcnn.recipes.schema import DataSettings
+from tfcnn.report import exhibits
 
 
 def test_other_pages_and_vanished_drawings_are_said(trained, tmp_path):
@@ -48,7 +49,7 @@ def test_a_report_shows_images_over_the_background_the_model_saw(make_tree, home
     content = encoded(drawing())
     (root / "round" / "ink.png").write_bytes(content)
     hashes = {"round/ink.png": hashlib.sha256(content).hexdigest()}
-    album = pictures.open_album(str(root), hashes)
+    album = exhibits.open_album(DataSettings(source=str(root)), hashes)
     for background, darkest in (("black", 0), ("white", 255)):
         image = replace(album, background=background).open("round/ink.png")
         assert isinstance(image, Image.Image) and image.getpixel((0, 0))[0] == darkest

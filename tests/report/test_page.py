@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from report_html import Page
+from report_html import Page, contrast, rgb
 from report_runs import KINDS, write_run
 
 from tfcnn.base.errors import InputError
@@ -288,3 +288,26 @@ def test_the_weights_kept_are_those_of_the_last_phase(make_run: MakeRun) -> None
         "weights of epoch 8, where the loss on val was lowest since all layers learn."
         in Page(page.write(folder).read_text("utf-8")).prose
     )
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_colours_are_readable(pages: dict[str, Page], mode: str) -> None:
+    text = pages["binary"].text
+    style = text.split("<style>")[1].split("</style>")[0]
+    light, dark = re.findall(r":root \{(.*?)\}", style, re.S)
+    colours = dict(re.findall(r"--([\w-]+):\s*([^;]+);", light))
+    if mode == "dark":
+        colours |= dict(re.findall(r"--([\w-]+):\s*([^;]+);", dark))
+    paper = rgb(colours["paper"])
+    backgrounds = [rgb(colours[name]) for name in ("paper", "grey", "warm")]
+    darkest = [
+        tuple(
+            share * int(part) + (1 - share) * under for part, under in zip(rgb, paper, strict=True)
+        )
+        for rgb, share in ((colours["blue-rgb"].split(), 0.3), (colours["orange-rgb"].split(), 0.8))
+    ]
+    for name in ("ink", "muted", "blue", "orange"):
+        assert contrast(rgb(colours[name]), paper) >= 4.5, name
+    assert all(contrast(rgb(colours["ink"]), behind) >= 4.5 for behind in backgrounds + darkest)
+    assert contrast(rgb("#ffffff"), rgb(colours["red"])) >= 4.5
+    assert not re.findall(r"#[0-9a-f]{6}", "".join(re.findall(r"<svg.*?</svg>", text, re.S)))

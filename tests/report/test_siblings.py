@@ -103,6 +103,25 @@ def test_doubted_labels_and_folds_come_from_the_cross_validation(home: Path) -> 
     assert f"{len(wrong)} of {len(rows)} labels" in text and wrong[0][0] in text
 
 
+def test_what_is_damaged_beside_a_run_is_named(home: Path) -> None:
+    own, leaky = finished(home / "models/own"), finished(home / "models/leaky", "leaky")
+    folder = home / "models/own-crossval"
+    (folder / "splits").mkdir(parents=True)
+    (folder / "splits/fold-0.csv").touch()
+    runs.stamp(folder)
+    (folder / "labels.csv").write_text("rank\nx\n")
+    (folder / "recipe.toml").write_text((own / "recipe.toml").read_text())
+    (folder / "summary.json").write_text("{}")
+    text = prose(own)
+    assert "The ranking there cannot be read" in text and "tfcnn labels own-crossval" in text
+    assert "Its summary cannot be read" in text and "points better" in text
+    (folder / "recipe.toml").write_text("[")
+    (leaky / "recipe.toml").write_text("[")
+    text = prose(own)
+    assert "own-crossval cannot be read" in text and "tfcnn crossval" in text
+    assert "leaky is left out, as it cannot be read" in text and "not been measured" in text
+
+
 def test_a_fold_names_the_cross_validation_it_is_part_of(home: Path) -> None:
     fold = finished(home / "models/own-crossval/fold-0")
     (fold.parent / "splits").mkdir()

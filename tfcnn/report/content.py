@@ -1,36 +1,42 @@
-"""What a report says, gathered from the files of a run folder as plain values for the template."""
+"""What a report says, gathered from the files of a run folder as plain values for the templates."""
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
-from tfcnn.evaluation import scoring
+from tfcnn.base import naming
+from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
+from tfcnn.evaluation.calibration import Reliability
 from tfcnn.evaluation.metrics import DESCRIPTIONS, SHARES
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.recipes import Recipe
+from tfcnn.report import plots
 from tfcnn.runs import Run
-
-__all__ = [
-    "Content",
-    "audit",
-    "history",
-    "metric_rows",
-    "read",
-    "split_rows",
-]
 
 UNBOUNDED = frozenset({"log_loss", "mcc"})  # all others lie in [0, 1], or are drawn so
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
-LABELS = {
+METRIC_LABELS = {
     "ppv": "PPV", "npv": "NPV", "f1": "F1", "macro_f1": "macro F1", "mcc": "MCC",
     "roc_auc": "ROC AUC", "macro_roc_auc": "macro ROC AUC", "pr_auc": "PR AUC",
     "brier": "Brier score", "ece": "ECE",
 }  # fmt: skip
+FLAG_LABELS = {
+    "out-of-domain": "out of domain",
+    "abstain": "left unanswered",
+    "answered": "answered",
+    "accuracy": "right among the answered",
+    "sensitivity": "sensitivity among the answered",
+    "specificity": "specificity among the answered",
+}
 SPLITS = ("train", "val", "test", "")
+MAX_GROUP_ROWS = 10
+MAX_CLASS_COLUMNS = 3  # in the table of groups, which has to fit a phone
+THRESHOLDS = np.linspace(0, 1, 201)
 
 
 @dataclass(frozen=True)
@@ -41,24 +47,24 @@ class Content:
         run: with `model.json`.
         report: `report.json`.
         table: `predictions.csv`.
-        split: rows of `split.csv`.
+        rows: the rows of `split.csv`.
         epochs: per column of `history.csv` a value per epoch.
         recipe: `recipe.toml`.
-        shown: the split whose figures stand for the run: test, or val where there is none.
+        split: the split whose figures stand for the run: test, or val where there is none.
     """
 
     run: Run
     report: Report
     table: Table
-    split: list[dict[str, str]]
+    rows: list[dict[str, str]]
     epochs: dict[str, list[float]]
     recipe: Recipe
-    shown: str
+    split: str
 
     @property
-    def part(self) -> Table:
-        """The predictions of the split that is shown."""
-        return self.table.part(self.shown)
+    def predictions(self) -> Table:
+        """The predictions of the split that stands for the run."""
+        return self.table.part(self.split)
 
 
 def read(run: Run) -> Content:
@@ -83,9 +89,9 @@ def read(run: Run) -> Content:
 def split_rows(content: Content) -> list[dict[str, Any]]:
     """Return images and groups of every split, and images of every class: a row each.
 
-    The split "" holds what was left out; it has a column only where it is not empty.
+    The split "" holds the images that were left out. It has a column only where it is not empty.
     """
-    rows = content.split
+    rows = content.rows
     names = [name for name in SPLITS if name in ("train", "val", "test") or _in(rows, name)]
     counts = Counter((row["split"], row["label"]) for row in rows)
     images, groups = content.run.card["data"]["nouns"]
@@ -101,23 +107,23 @@ def split_rows(content: Content) -> list[dict[str, Any]]:
 
 
 def audit(content: Content) -> dict[str, int]:
-    """Return what was found in the data besides classes and splits.
+    """Return what the audit counted besides classes and splits.
 
     Returns:
         Images whose pixels another image has too (`duplicates`), files set aside (`quarantined`)
-        and passed over (`ignored`), images in no split (`left_out`), and, where groups are known,
-        how many there are (`groups`) and how many have images of one class only (`one_class`).
+        and passed over (`ignored`), images in no split (`left_out`), and, where there are groups,
+        how many (`groups`) and how many of these have images of one class only (`one_class`).
     """
-    pixels = Counter(row["pixels_sha256"] for row in content.split)
+    pixels = Counter(row["pixels_sha256"] for row in content.rows)
     classes: dict[str, set[str]] = {}
-    for row in content.split:
+    for row in content.rows:
         if row["group"]:
             classes.setdefault(row["group"], set()).add(row["label"])
     return {
         "duplicates": sum(count for count in pixels.values() if count > 1),
         "quarantined": len(content.report.facts["quarantined"]),
         "ignored": content.report.facts["ignored_files"],
-        "left_out": len(_in(content.split, "")),
+        "left_out": len(_in(content.rows, "")),
         "groups": len(classes),
         "one_class": sum(len(labels) == 1 for labels in classes.values()),
     }
@@ -130,7 +136,7 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "label": LABELS.get(name, name.replace("_", " ")),
+            "label": METRIC_LABELS.get(name, name.replace("_", " ")),
             "meaning": DESCRIPTIONS[name],
             "is_share": name in SHARES,
             # the Brier score of all classes ends at 2
@@ -143,19 +149,167 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
     ]
 
 
+def groups(content: Content) -> dict[str, Any]:
+    """Return accuracy by group with its plot; empty where there are no groups."""
+    rows = content.report.groups[content.split]
+    if not rows:
+        return {}
+    by_accuracy = sorted(rows, key=lambda row: (row["accuracy"], -row["images"], row["group"]))
+    overall = content.report.splits[content.split]["accuracy"]["value"]
+    visible = [{**row, "group": naming.visible(row["group"])} for row in by_accuracy]
+    names = content.run.class_names
+    return {
+        "count": len(rows),
+        "num_dots": min(len(rows), plots.MAX_GROUPS),
+        "svg": Markup(plots.groups(visible, overall)),
+        "lowest": by_accuracy[0],
+        "highest": by_accuracy[-1],
+        "rows": [row for row in rows[:MAX_GROUP_ROWS] if row["errors"]],
+        "classes": names if len(names) <= MAX_CLASS_COLUMNS else (),
+    }
+
+
+def group_rule(content: Content) -> dict[str, Any]:
+    """Return the rule that decides for a whole group, and how often it is right.
+
+    Returns:
+        `least_share`, `reason`, `sensitivity`, `specificity` and the `caveat` in words, if any;
+        empty where there are no groups or no positive class.
+    """
+    patients = content.run.report.get("patients", {})
+    part = patients.get("splits", {}).get(content.split)
+    if not part:
+        return {}
+    return {
+        **patients["rule"],
+        "sensitivity": part["sensitivity"],
+        "specificity": part["specificity"],
+        "caveat": part.get("caveat", {}).get("sentence", ""),
+    }
+
+
+def flags(content: Content) -> dict[str, Any]:
+    """Return how many images were flagged, and how right the run is on the others.
+
+    Returns:
+        `splits`, test before val; `rows`, each a `label` and a cell per split; and whether the
+        run `abstains`. Empty for a run whose report has no flags.
+    """
+    by_split = content.run.report.get("flags", {})
+    parts = {
+        split: {**by_split[split], **by_split[split].get("of_answered", {})}
+        for split in ("test", "val")
+        if split in by_split
+    }
+    rows = [
+        {"label": label, "cells": [part[name] for part in parts.values()]}
+        for name, label in FLAG_LABELS.items()
+        if parts and all(name in part for part in parts.values())
+    ]
+    if not any(cell["value"] is not None for row in rows for cell in row["cells"]):
+        return {}
+    abstains = any("abstain" in part for part in parts.values())
+    return {"splits": list(parts), "rows": rows, "abstains": abstains}
+
+
 def history(content: Content) -> dict[str, Any]:
-    """Return the training curves, and which epoch's weights were kept."""
+    """Return the training curves with their plots, and which epoch's weights were kept."""
     epochs, train = content.epochs, content.recipe.train
     last = len(epochs["epoch"])
-    before = content.report.facts.get("phase_start", 0)  # epochs whose weights are not kept
-    best = before + int(np.argmin(epochs["val_loss"][before:])) + 1
+    start = content.report.facts.get("phase_start", 0)  # epochs whose weights are not kept
+    best = start + int(np.argmin(epochs["val_loss"][start:])) + 1
+    loss = {"train": epochs["loss"], "val": epochs["val_loss"]}
+    accuracy = {"val": epochs["val_sparse_categorical_accuracy"]}
     return {
-        "loss": {"train": epochs["loss"], "val": epochs["val_loss"]},
-        "accuracy": {"val": epochs["val_sparse_categorical_accuracy"]},
-        "last": last,
-        "phase_start": before,
+        "loss": loss,
+        "accuracy": accuracy,
+        "loss_svg": Markup(
+            plots.curves(loss, label="loss", is_share=False, colours=("muted", "blue"))
+        ),
+        "accuracy_svg": Markup(
+            plots.curves(accuracy, label="accuracy on val", is_share=True, colours=("blue",))
+        ),
+        "phase_start": start,
         "kept": best if train.best_weights else last,
         "is_best": train.best_weights,
+    }
+
+
+def reliability(content: Content) -> dict[str, Any]:
+    """Return the reliability diagram, with ECE and Brier score before and after calibration."""
+    part, positive = content.predictions, content.run.positive
+    temperature = content.run.card["temperature"]
+    after = calibration.reliability(part.labels, part.probs, positive=positive)
+    before: Reliability | None = None
+    scores: dict[str, tuple[float, float]] = {}
+    if content.recipe.evaluation.calibrate and temperature != 1:
+        # the temperature is folded into the model: its inverse gives what was there before
+        raw = calibration.apply_temperature(part.probs, 1 / temperature)
+        before = calibration.reliability(part.labels, raw, positive=positive)
+        scores = calibration.before_and_after(part.labels, raw, temperature, positive=positive)
+    event = "predicted class right"
+    if positive is not None:
+        event = f"share that is {naming.visible(content.run.class_names[positive])}"
+    return {
+        "svg": Markup(plots.reliability(after, event, before)),
+        "event": event,
+        "ece": content.report.splits[content.split]["ece"],
+        "scores": {
+            key: scores[key]
+            for key in ("ece", "brier")
+            if key in scores and np.isfinite(scores[key]).all()
+        },
+        "temperature": temperature,
+        "is_at_limit": temperature in calibration.TEMPERATURES,
+        "is_calibrated": content.recipe.evaluation.calibrate,
+    }
+
+
+def operating_point(content: Content) -> dict[str, Any]:
+    """Return what every threshold would give, with its plot, and the figures at the stored one.
+
+    Returns:
+        The counts at each threshold, `found` of `positives` and `alarms` among `negatives`;
+        `prevalence`; `stored`, the figures at the stored threshold; `svg`, and where its axis
+        lies. Empty where there is no positive class, or where the split lacks a class.
+    """
+    positive, part = content.run.positive, content.predictions
+    if positive is None:
+        return {}
+    is_positive, score = part.labels == positive, part.probs[:, positive].astype(np.float64)
+    if is_positive.all() or not is_positive.any():
+        return {}
+    own, other = np.sort(score[is_positive]), np.sort(score[~is_positive])
+    hits = len(own) - np.searchsorted(own, THRESHOLDS)
+    alarms = len(other) - np.searchsorted(other, THRESHOLDS)
+    threshold = content.run.threshold
+    svg = plots.operating_point(THRESHOLDS, hits / len(own), 1 - alarms / len(other), threshold)
+    left, right = plots.AXIS
+    return {
+        "found": hits.tolist(),
+        "alarms": alarms.tolist(),
+        "positives": len(own),
+        "negatives": len(other),
+        "prevalence": len(own) / len(part.labels),
+        "stored": _at_threshold(
+            int((own >= threshold).sum()), int((other >= threshold).sum()), len(own), len(other)
+        ),
+        "svg": Markup(svg),
+        "left": left,
+        "right": 1 - right,
+        "axis_width": plots.WIDTH * (right - left),
+    }
+
+
+def _at_threshold(hits: int, alarms: int, positives: int, negatives: int) -> dict[str, Any]:
+    """Return the figures at one threshold; `report.js` computes the same for the others."""
+    return {
+        "found": hits,
+        "alarms": alarms,
+        "missed": positives - hits,
+        "sensitivity": hits / positives,
+        "specificity": 1 - alarms / negatives,
+        "ppv": hits / (hits + alarms) if hits + alarms else None,
     }
 
 

@@ -6,8 +6,6 @@ from tfcnn.evaluation.flags import percent
 from tfcnn.evaluation.scoring import Report
 from tfcnn.runs import Run
 
-__all__ = ["intended_use", "limits", "readme"]
-
 CELLS_PER_PARASITE = 25_000  # 5 million red cells per uL at 200 parasites per uL
 
 

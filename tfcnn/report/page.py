@@ -1,27 +1,33 @@
-"""Write `report.html`: one file that opens without a network, on a phone and on paper."""
+"""Write `report.html` and `labels.html`: each one file that opens without a network."""
 
 import base64
 import hashlib
 import re
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from tfcnn import runs
+from tfcnn import recipes, runs
 from tfcnn.base import atomic, naming, records
 from tfcnn.base.errors import InputError
-from tfcnn.report import answers, content, exhibits, figures, matrix, model_card, plots, siblings
+from tfcnn.base.progress import Reporter
+from tfcnn.datasets.folder import open_any
+from tfcnn.decode import open_image
+from tfcnn.evaluation.groups import FEW_GROUPS
+from tfcnn.evaluation.labels import Suspects
+from tfcnn.report import content as gathering
+from tfcnn.report import exhibits, model_card, plots, siblings
 from tfcnn.report.content import Content
-from tfcnn.report.next_steps import next_steps, reference
 from tfcnn.runs import Run
 
-__all__ = ["environment", "render", "write"]
-
-SCRIPT = Path(__file__).with_name("report.js")
 NO_BREAK = "\u00a0"
 MAX_QUARANTINED = 20
+MAX_STEPS = 3
+LABEL_PX = 160
 
 
 def write(folder: Path) -> Path:
@@ -45,7 +51,7 @@ def write(folder: Path) -> Path:
 def render(run: Run) -> str:
     """Return the report of a run as HTML, the same text for the same files."""
     try:
-        return environment().get_template("page.html").render(_values(content.read(run)))
+        return _environment().get_template("page.html").render(_values(gathering.read(run)))
     except (jinja2.UndefinedError, KeyError) as error:
         if not run.caution:  # nothing is damaged: a fault of ours
             raise
@@ -53,38 +59,68 @@ def render(run: Run) -> str:
         raise InputError(subject, "all that a report says", str(error), runs.HINT) from error
 
 
-def environment() -> jinja2.Environment:
-    """Return the templates of this folder, and how they write numbers."""
+def write_labels(suspects: Suspects, top: int) -> Path:
+    """Write the images whose labels are least believed, into their cross-validation's folder.
+
+    Args:
+        suspects: the ranking.
+        top: how many images to show, the least believable labels first.
+
+    Returns:
+        The path of `labels.html`.
+
+    Raises:
+        InputError: if the images are no longer where they were.
+    """
+    data = recipes.load(str(suspects.path / runs.RECIPE)).data
+    source = open_any(data, Reporter())
+    rows = []
+    for row in suspects.rows[:top]:
+        image = open_image(source.read(row["path"]), row["path"]).flat(data.background)
+        rows.append({**row, "uri": exhibits.data_uri(image, LABEL_PX)})
+    template = _environment().get_template("labels.html")
+    target = suspects.path / runs.LABELS_PAGE
+    atomic.write_text(
+        target,
+        template.render(
+            name=suspects.path.name, suspects=suspects, rows=rows, groups=source.nouns[1]
+        ),
+    )
+    return target
+
+
+def _environment() -> jinja2.Environment:
+    """Return the templates of this room, and how they write numbers."""
     templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("tfcnn", "report"),
+        loader=jinja2.PackageLoader("tfcnn.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_shown,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"percent": percent, "number": number, "seconds": seconds}
+    templates.filters |= {"percent": _percent, "number": _number, "seconds": _seconds}
     templates.globals |= {"colours": plots.COLOURS, "dark": plots.DARK}
     return templates
 
 
-def _shown(value: Any) -> Any:
+def _finalize(value: Any) -> Any:
     """Return a value that turns no letters of the page around it; tabs and line ends stay."""
     is_ours = not isinstance(value, str) or isinstance(value, Markup)
     return value if is_ours else naming.visible(value, is_one_line=False)
 
 
-def percent(share: float, sign: str = f"{NO_BREAK}%") -> str:
+def _percent(share: float, sign: str = f"{NO_BREAK}%") -> str:
     """Format a share for reading: 95.8 %."""
     return f"{100 * share:.1f}{sign}"
 
 
-def number(value: float) -> str:
+def _number(value: float) -> str:
     """Format a figure that is no share: 0.987."""
     return f"{value:.3f}"
 
 
-def seconds(value: float) -> str:
+def _seconds(value: float) -> str:
     """Format a duration: 8.3 s, 4 min 10 s."""
     if value < 60:
         return f"{value:.1f}{NO_BREAK}s"
@@ -92,44 +128,44 @@ def seconds(value: float) -> str:
     return f"{minutes:,}{NO_BREAK}min {rest}{NO_BREAK}s"
 
 
-def _values(made: Content) -> dict[str, Any]:
+def _values(content: Content) -> dict[str, Any]:
     """Return all that the template names."""
-    run, report = made.run, made.report
+    run, report = content.run, content.report
     images, groups = run.card["data"]["nouns"]
-    suspects = siblings.suspects(made)
-    shown = exhibits.collect(made, suspects["ranks"])
+    suspects = siblings.suspects(content)
+    pictures = exhibits.collect(content, suspects["ranks"])
     return {
         "result": _result(report.sentence),
-        "steps": next_steps(made, shown.num_errors),
+        "steps": next_steps(content, pictures.num_errors),
         "run": run,
         "report": report,
         "facts": report.facts,
         "card": run.card,
         "nouns": {"images": images, "groups": groups, "group": groups.removesuffix("s")},
-        "shown": made.shown,
+        "split": content.split,
         "warnings": [text for text in report.warnings if not text.startswith("LEAKY")],
-        "split_rows": content.split_rows(made),
-        "audit": content.audit(made),
+        "split_rows": gathering.split_rows(content),
+        "audit": gathering.audit(content),
         "quarantined": report.facts["quarantined"][:MAX_QUARANTINED],
-        "metrics": content.metric_rows(made),
+        "metrics": gathering.metric_rows(content),
         "baseline": report.baseline,
         "by_threshold": report.confusion_rule == "decision",
-        "confusion": matrix.confusion(made),
-        "exhibits": shown,
-        "groups": figures.groups(made),
-        "patients": answers.patients(made),
-        "flags": answers.flags(made),
-        "history": figures.history(made),
-        "calibration": figures.reliability(made),
-        "point": figures.point(made),
-        "asked": report.operating_point if "asked" in report.operating_point else {},
-        "leak": siblings.leak(made),
-        "crossval": siblings.crossval(made),
+        "confusion": exhibits.confusion(content),
+        "exhibits": pictures,
+        "groups": gathering.groups(content),
+        "group_rule": gathering.group_rule(content),
+        "flags": gathering.flags(content),
+        "history": gathering.history(content),
+        "calibration": gathering.reliability(content),
+        "point": gathering.operating_point(content),
+        "wish": report.operating_point if "asked" in report.operating_point else {},
+        "leak": siblings.leak(content),
+        "crossval": siblings.crossval(content),
         "suspects": suspects,
-        "reference": reference(made),
+        "reference": shlex.quote(runs.as_typed(run.path)),
         "python_reference": records.to_json(runs.as_typed(run.path)),  # a Python string too
         "intended_use": model_card.intended_use(run),
-        "limits": model_card.limits(run, report, made.shown),
+        "limits": model_card.limits(run, report, content.split),
         "recipe": run.file(runs.RECIPE).read_text(encoding="utf-8"),
         **_script(),
     }
@@ -137,7 +173,8 @@ def _values(made: Content) -> dict[str, Any]:
 
 def _script() -> dict[str, Any]:
     """Return the page's own script, and its hash, the only script that the page lets run."""
-    text = SCRIPT.read_text(encoding="utf-8")
+    script = Path(__file__).parent / "templates" / "report.js"
+    text = script.read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return {"script": Markup(text), "script_hash": f"sha256-{digest}"}
 
@@ -145,12 +182,48 @@ def _script() -> dict[str, Any]:
 def _result(sentence: str) -> list[tuple[str, str]]:
     """Take the sentence apart, to be set in sizes: on whom, what, how sure, and what beside it."""
     text = sentence.replace(" %", f"{NO_BREAK}%").replace("`", "")
-    found = re.fullmatch(rf"(On .+?:) ([\d.]+{NO_BREAK}%,?)([^;]*;?)(.*)", text)
-    if not found:
+    match = re.fullmatch(rf"(On .+?:) ([\d.]+{NO_BREAK}%,?)([^;]*;?)(.*)", text)
+    if not match:
         return [("text", text)]
-    *first, rest = found.groups()
+    *first, rest = match.groups()
     pieces = re.findall(r"[^;]+;?", rest.strip())
     kinds = ("on", "value", "range", *("beside" for _ in pieces))
     return [
         (kind, part) for kind, part in zip(kinds, [*first, *pieces], strict=True) if part.strip()
     ]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: what, in which section of the page, and by which command, if any."""
+
+    text: str
+    section: str = ""
+    command: str = ""
+
+
+def next_steps(content: Content, num_errors: int) -> list[Step]:
+    """Return at most three things that a reader should do next, the most urgent first.
+
+    Args:
+        content: the run.
+        num_errors: on the split that stands for it.
+    """
+    run, (images, nouns) = content.run, content.run.card["data"]["nouns"]
+    if run.is_leaky:
+        text = f"Train it split by {nouns.removesuffix('s')}: that result can be believed."
+        return [Step(text, command=siblings.other_split(content))]
+    num_groups = content.report.counts[content.split]["groups"]
+    steps = []
+    crossval = siblings.crossval(content)
+    if not crossval.get("part_of") and (content.split != "test" or 0 < num_groups < FEW_GROUPS):
+        verb = "See the test" if crossval["folder"] else "Test"
+        text = f"{verb} on all {nouns if num_groups else images}, each by a model of the others."
+        steps.append(Step(text, "checks", crossval.get("command", "")))
+    if num_errors:
+        noun = "error" if num_errors == 1 else f"{num_errors:,} errors"
+        steps.append(Step(f"Look at the {noun}, the surest first.", "errors"))
+    if run.positive is not None and run.card["threshold_reason"] == "default":
+        steps.append(Step("Choose a threshold: it is still the default.", "threshold"))
+    command = f"tfcnn predict {shlex.quote(runs.as_typed(run.path))} new_images/"
+    return [*steps[: MAX_STEPS - 1], Step("Use it on images of your own.", "use", command)]

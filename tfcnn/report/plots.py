@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -15,18 +15,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from tfcnn.evaluation.calibration import Reliability
-
-__all__ = [
-    "AXIS",
-    "COLOURS",
-    "DARK",
-    "MAX_GROUPS",
-    "WIDTH",
-    "curves",
-    "groups",
-    "operating_point",
-    "reliability",
-]
 
 Floats = NDArray[np.floating]
 
@@ -71,7 +59,7 @@ STYLE: Any = {  # matplotlib's own type for it lists every key
 
 
 def curves(
-    lines: dict[str, Sequence[float]], *, label: str, is_share: bool, colours: Sequence[str]
+    lines: Mapping[str, Sequence[float]], *, label: str, is_share: bool, colours: Sequence[str]
 ) -> str:
     """Plot figures by epoch, one line each, named at its end.
 

@@ -11,8 +11,6 @@ from tfcnn.inputs import direction
 from tfcnn.recipes import Recipe
 from tfcnn.report.content import Content
 
-__all__ = ["crossval", "leak", "other_split", "recipe_path", "suspects"]
-
 MAX_SUSPECTS = 8
 
 
@@ -37,40 +35,42 @@ def leak(content: Content) -> dict[str, Any]:
 
     Returns:
         `by_group` and `by_image`, `{"run", "value", "low", "high"}`, and `points`, the second
-        minus the first in points of percent; where no sibling run measured the other, only the
-        `command` that would. Empty where no groups are known.
+        minus the first in points of percent. Where no sibling run measured the other split,
+        `by_image` is None and `command` would measure it. `damage` says in a sentence each which
+        runs could not be read. Empty where there are no groups.
     """
     run, report = content.run, content.report
-    if content.shown != "test" or not any(row["group"] for row in content.split):
+    if content.split != "test" or not any(row["group"] for row in content.rows):
         return {}
     own = {"run": run.name, **report.splits["test"]["accuracy"]}
-    other = _counterpart(content)
+    other, damage = _counterpart(content)
     if other is None:
-        return {"command": other_split(content), "by_image": None}
+        return {"command": other_split(content), "by_image": None, "damage": damage}
     first, second = (other, own) if run.is_leaky else (own, other)
     if first["value"] is None or second["value"] is None:
         return {}
     points = 100 * (second["value"] - first["value"])
-    return {"by_group": first, "by_image": second, "points": points}
+    return {"by_group": first, "by_image": second, "points": points, "damage": damage}
 
 
 def crossval(content: Content) -> dict[str, Any]:
-    """Return what a cross-validation of this recipe said, or the command that would make one.
+    """Return what a cross-validation of this recipe found, or the command that would make one.
 
-    Of a fold, `part_of` names its cross-validation, which is seldom done when a fold is.
+    For a fold, `part_of` names its cross-validation, which is seldom finished when a fold is.
+    `damage` says in a sentence what could not be read, if anything.
     """
     part_of = _part_of(content)
     if part_of:
         return {"folder": None, "part_of": part_of}
-    folder = _crossval_folder(content)
+    folder, damage = _crossval_folder(content)
     if folder is None:
         command = f"tfcnn crossval {recipe_path(content)}"
         if content.run.name != content.recipe.name:  # else another run's would be replaced
             command += f" --run {shlex.quote(content.run.name)}-crossval"
-        return {"folder": None, "part_of": "", "command": command}
+        return {"folder": None, "part_of": "", "command": command, "damage": damage}
     try:
         sentence = str(runs.read_summary(folder)["sentence"])
-    except (TfcnnError, KeyError) as error:  # it takes no report of a sound run with it
+    except (TfcnnError, KeyError) as error:  # the report of a sound run does not fail for it
         sentence = f"Its summary cannot be read ({error})."
     return {"folder": folder.name, "sentence": sentence}
 
@@ -79,49 +79,52 @@ def suspects(content: Content) -> dict[str, Any]:
     """Return the labels that a cross-validation doubts, or the command that would rank them.
 
     Returns:
-        `count` of `images`, the first `rows`, `ranks` by path, and `page`; else `command`.
+        `count` of `images`, the first `rows`, and `ranks` by path, of the cross-validation
+        `folder`. Without a ranking `folder` is None, `command` would make one, and `damage` says
+        what is wrong with the one that is there, if any.
     """
-    folder = _crossval_folder(content)
-    rows = _ranked(folder) if folder else []
+    folder, _ = _crossval_folder(content)
+    rows: list[dict[str, str]] = []
+    damage = ""
+    if folder is not None and (folder / runs.LABELS).exists():
+        try:
+            rows = runs.read_labels(folder)
+        except TfcnnError as error:
+            damage = f"The ranking there cannot be read ({error})."
     if folder is None or not rows:
         name = _part_of(content) or (content.run if folder is None else folder).name
-        return {"command": f"tfcnn labels {shlex.quote(name)}", "ranks": {}, "folder": None}
-    doubted = [row for row in rows if row["is_suspect"] == "True"]
+        command = f"tfcnn labels {shlex.quote(name)}"
+        return {"command": command, "ranks": {}, "folder": None, "damage": damage}
+    doubtful = [row for row in rows if row["is_suspect"] == "True"]
     return {
-        "count": len(doubted),
+        "count": len(doubtful),
         "images": len(rows),
-        "rows": doubted[:MAX_SUSPECTS],
-        "ranks": {row["path"]: int(row["rank"]) for row in doubted},
+        "rows": doubtful[:MAX_SUSPECTS],
+        "ranks": {row["path"]: int(row["rank"]) for row in doubtful},
         "folder": folder.name,
     }
 
 
-def _ranked(folder: Path) -> list[dict[str, str]]:
-    """Return the rows of `labels.csv`; none where it is absent or damaged, to be made again."""
-    try:
-        rows = runs.read_labels(folder)
-        return rows if all(row["rank"].isdecimal() for row in rows) else []
-    except TfcnnError:
-        return []
-
-
-def _counterpart(content: Content) -> dict[str, Any] | None:
-    """Return the accuracy of the run beside this one that differs in nothing but the split."""
+def _counterpart(content: Content) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return the accuracy of the run that differs in nothing but the split, and what is damaged."""
     mine = content.recipe
-    found = []
+    candidates, damage = [], []
     for folder in sorted(content.run.path.parent.glob(f"*/{runs.DONE}")):
+        if runs.is_crossval(folder.parent):
+            continue
         try:
             run = runs.open_run(folder.parent.resolve())
             recipe = run.recipe
             test = run.report.get("splits", {}).get("test")
-        except (TfcnnError, OSError, AttributeError):  # a damaged one is not compared with
+        except (TfcnnError, OSError, AttributeError) as error:
+            damage.append(f"{folder.parent.name} is left out, as it cannot be read ({error}).")
             continue
         if test and run.is_leaky != content.run.is_leaky and _essence(recipe) == _essence(mine):
             is_other_seed = recipe.data.split.seed != mine.data.split.seed
             is_other_start = recipe.train.seed != mine.train.seed
             row = {"run": run.name, **test["accuracy"]}
-            found.append((is_other_seed, is_other_start, run.name, row))
-    return min(found)[-1] if found else None
+            candidates.append((is_other_seed, is_other_start, run.name, row))
+    return (min(candidates)[-1] if candidates else None), damage
 
 
 def _essence(recipe: Recipe) -> dict[str, Any]:
@@ -137,18 +140,21 @@ def _part_of(content: Content) -> str:
     return folder.name if runs.is_crossval(folder) else ""
 
 
-def _crossval_folder(content: Content) -> Path | None:
-    """Return the finished cross-validation of this run's recipe, by the same unit, if any."""
+def _crossval_folder(content: Content) -> tuple[Path | None, str]:
+    """Return the finished cross-validation of this recipe and unit, if any, and what is damaged."""
+    damage = []
     for name in dict.fromkeys((content.run.name, content.recipe.name)):
         folder = content.run.path.parent / f"{name}-crossval"
         if not (runs.is_crossval(folder) and runs.is_done(folder)):
             continue
         try:
             recipe, mine = recipes.load(str(folder / runs.RECIPE)), content.recipe
-        except TfcnnError:  # nobody can tell of what it is
+        except TfcnnError as error:
+            damage.append(f"{folder.name} cannot be read ({error}).")
             continue
-        settled = direction.as_in(recipe.inputs, mine.inputs)  # each fold settles it for itself
-        recipe = recipe.model_copy(update={"inputs": settled})
+        # each fold settles for itself what the recipe left open
+        inputs = direction.as_in(recipe.inputs, mine.inputs)
+        recipe = recipe.model_copy(update={"inputs": inputs})
         if _essence(recipe) == _essence(mine) and recipe.data.split.unit == mine.data.split.unit:
-            return folder
-    return None
+            return folder, ""
+    return None, " ".join(damage)

@@ -71,4 +71,9 @@ def read_labels(folder: Path) -> list[dict[str, str]]:
     Raises:
         InputError: if it is no such file.
     """
-    return records.read_rows(folder / LABELS, "ranked labels", "`tfcnn labels`", LABEL_COLUMNS)
+    path, hint = folder / LABELS, "`tfcnn labels`"
+    rows = records.read_rows(path, "ranked labels", hint, LABEL_COLUMNS)
+    for row in rows:
+        if not row["rank"].isdecimal():
+            raise InputError(path, "a whole number as rank", repr(row["rank"]), hint)
+    return rows

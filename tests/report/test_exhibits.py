@@ -1,4 +1,4 @@
-"""The images of a report: the worst first, only those that were measured, within a budget."""
+"""The images of a report: the worst first, only those measured, within a budget; their maps."""
 
 import base64
 import io
@@ -13,7 +13,12 @@ from PIL import Image
 from report_html import Page
 from report_runs import write_run
 
-from tfcnn.report import content, exhibits, matrix, page, pictures
+from tfcnn import runs
+from tfcnn.base.errors import CheckError
+from tfcnn.base.records import sha256_of
+from tfcnn.recipes.schema import DataSettings
+from tfcnn.report import content, exhibits, page
+from tfcnn.report.exhibits import overlays
 from tfcnn.runs import Run
 
 
@@ -29,12 +34,12 @@ def drawn(tmp_path: Path) -> Path:
 
 def test_cells_hold_their_own_predictions_worst_first(drawn: Path) -> None:
     made = read(drawn)
-    part = made.part
+    part = made.predictions
     positive = part.probs[:, 0] >= 0.37
     answered = np.where(positive, 0, 1)  # the decision: it is what the matrix counts
     stated = np.where(positive, part.probs[:, 0], part.probs[:, 1])
     assert (answered != part.probs.argmax(axis=1)).any()
-    behind = matrix.images_behind(made)
+    behind = exhibits.images_behind(made)
     assert [i == j for i, j in behind] == [False, False, True, True], "errors come first"
     for (i, j), indices in behind.items():
         here = (part.labels == i) & (answered == j)
@@ -75,10 +80,10 @@ def test_a_page_without_images_says_so_once(drawn: Path, tmp_path: Path) -> None
 
 
 def test_thumbnails_are_small_and_keep_their_shape(drawn: Path, tmp_path: Path) -> None:
-    album = pictures.open_album(str(tmp_path / "pictures"), {})
+    album = exhibits.open_album(DataSettings(source=str(tmp_path / "pictures")), {})
     assert album.source is not None and album.open("Parasitized/none.png") is None
     for size, expected in (((300, 150), (128, 64)), ((28, 28), (28, 28))):
-        uri = pictures.data_uri(Image.new("L", size, 77), 128)
+        uri = exhibits.data_uri(Image.new("L", size, 77), 128)
         image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
         assert image.format == "WEBP" and image.size == expected
         assert abs(np.asarray(image).astype(int) - 77).max() <= 2
@@ -86,14 +91,17 @@ def test_thumbnails_are_small_and_keep_their_shape(drawn: Path, tmp_path: Path) 
 
 def test_a_budget_is_shared_by_all_cells(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = read(drawn)
-    hashes = {row["path"]: row["sha256"] for row in made.split}
-    album = pictures.open_album(made.recipe.data.source, hashes)
-    queues = [[str(made.part.paths[i]) for i in row] for row in matrix.images_behind(made).values()]
-    everything = pictures.thumbnails(album, queues)
+    hashes = {row["path"]: row["sha256"] for row in made.rows}
+    album = exhibits.open_album(made.recipe.data, hashes)
+    queues = [
+        [str(made.predictions.paths[i]) for i in row]
+        for row in exhibits.images_behind(made).values()
+    ]
+    everything = exhibits.thumbnails(album, queues)
     assert len(everything) == sum(map(len, queues))
-    monkeypatch.setattr(pictures, "BUDGET", sum(map(len, everything.values())) // 4)
-    some = pictures.thumbnails(album, queues)
-    assert sum(map(len, some.values())) <= pictures.BUDGET
+    monkeypatch.setattr(exhibits, "BUDGET", sum(map(len, everything.values())) // 4)
+    some = exhibits.thumbnails(album, queues)
+    assert sum(map(len, some.values())) <= exhibits.BUDGET
     counts = [sum(path in some for path in queue) for queue in queues]
     assert min(counts) > 5 and max(counts) - min(counts) <= 1
     assert all(
@@ -103,9 +111,69 @@ def test_a_budget_is_shared_by_all_cells(drawn: Path, monkeypatch: pytest.Monkey
 
 
 def test_no_data_set_is_made_or_fetched(home: Path) -> None:
-    assert pictures.open_album("smears", {}).source is None
-    assert pictures.open_album("mnist", {}).source is None
+    assert exhibits.open_album(DataSettings(source="smears"), {}).source is None
+    assert exhibits.open_album(DataSettings(source="mnist"), {}).source is None
     assert not home.exists()
+
+
+def images(run: Run, size: tuple[int, int]) -> list[Image.Image]:
+    rng = np.random.default_rng(4)
+    shape = (*size, 3)
+    return [Image.fromarray(rng.integers(0, 255, shape, dtype=np.uint8)) for _ in range(3)]
+
+
+def changed(run: Run, folder: Path, **card: object) -> Run:
+    """A run of the same model with another contract."""
+    folder.mkdir()
+    (folder / "model.keras").hardlink_to(run.path / "model.keras")
+    return Run(folder, {**json.loads(json.dumps(run.card)), **card})
+
+
+@pytest.mark.parametrize(("fit", "expected"), [("stretch", (20, 40)), ("pad", (32, 32))])
+def test_each_picture_is_the_map_of_its_image_and_class(
+    trained: Path, tmp_path: Path, fit: str, expected: tuple[int, int]
+) -> None:
+    from tfcnn.explain import Explainer, overlay
+
+    run = runs.open_run(trained)
+    run = changed(run, tmp_path / "run", decoder={**run.card["decoder"], "fit": fit})
+    given = images(run, (20, 40))
+    made = overlays(run, given, [0, 1, 0])
+    assert made is not None and len(made) == 3
+    all_decoded = np.stack([run.decoder.decode(np.asarray(image)) for image in given])
+    # three at once, for one alone is rounded otherwise, and the colours of a map are steep
+    cams = Explainer(run, "layer-cam").maps(all_decoded, np.array([0, 1, 0]))
+    for image, picture, decoded, cam in zip(given, made, all_decoded, cams, strict=True):
+        shown = np.asarray(image) if fit == "stretch" else decoded
+        difference = np.asarray(picture).astype(int) - overlay(shown, cam)
+        assert np.asarray(picture).shape[:2] == expected
+        assert np.abs(difference).max() <= 2
+
+
+def test_a_network_without_places_has_no_maps(trained: Path, tmp_path: Path) -> None:
+    from tfcnn.architectures import mlp
+
+    run = runs.open_run(trained)
+    mlp.build((32, 32, 3), 2).save(tmp_path / "model.keras")
+    hashes = {"model.keras": sha256_of(tmp_path / "model.keras")}
+    dense = Run(tmp_path, {**run.card, "sha256": hashes})
+    reasons: list[str] = []
+    assert overlays(dense, images(run, (32, 32)), [0, 1, 0], reasons.append) is None
+    assert len(reasons) == 1 and "a network with convolutions" in reasons[0]
+
+
+def test_without_a_model_or_images_there_is_nothing_to_show(trained: Path, tmp_path: Path) -> None:
+    run = runs.open_run(trained)
+    assert overlays(run, [], []) is None
+    assert overlays(Run(tmp_path, run.card), images(run, (32, 32)), [0, 1, 0]) is None
+
+
+def test_another_model_is_refused(trained: Path, tmp_path: Path) -> None:
+    run = changed(runs.open_run(trained), tmp_path / "run")
+    (tmp_path / "run/model.keras").unlink()
+    (tmp_path / "run/model.keras").write_bytes(b"another")
+    with pytest.raises(CheckError, match=r"model\.keras"):
+        overlays(run, images(run, (32, 32)), [0, 1, 0])
 
 
 @pytest.mark.slow
