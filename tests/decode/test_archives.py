@@ -20,8 +20,8 @@ import tfcnn
 from tfcnn.base.errors import InputError
 from tfcnn.decode import archives
 from tfcnn.decode.archives import MemberError
-from tfcnn.explain import images as explained
-from tfcnn.explain.images import Readable, Unreadable
+from tfcnn.explain import image_files
+from tfcnn.explain.image_files import Readable, Unreadable
 from tfcnn.prediction import expand
 from tfcnn.runs import open_run
 
@@ -354,7 +354,7 @@ def test_predict_and_explain_answer_for_the_others(trained: Path, tmp_path: Path
     found = tfcnn.predict(run, archive)
     assert [one.flag == "unreadable" for one in found] == [False, True, False]
     assert "version 9.9" in found[1].reason
-    (batch,) = explained.read(run.decoder, explained.listed([archive]))
+    (batch,) = image_files.read(run.decoder, image_files.list_images([archive]))
     assert [type(one) for one in batch] == [Readable, Unreadable, Readable]
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 from tfcnn.architectures import build
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Decoder
-from tfcnn.explain import ModelExplainer, background, images, sanity_check, share_outside
-from tfcnn.explain.sanity import compare, randomised
+from tfcnn.explain import ModelExplainer, background, image_files, sanity_check, share_outside
+from tfcnn.explain.map_checks import compare, randomised
 
 
 def cell_on_black() -> np.ndarray:
@@ -142,8 +142,8 @@ def test_the_sanity_check_looks_at_images_of_every_folder(tmp_path):
         (tmp_path / name).mkdir()
         for number in range(20):
             Image.new("RGB", (16, 16), (value,) * 3).save(tmp_path / name / f"{number}.png")
-    listed = images.listed([tmp_path])
-    sample = images.sample(Decoder((16, 16)), listed)
+    named = image_files.list_images([tmp_path])
+    sample = image_files.sample(Decoder((16, 16)), named)
     assert np.bincount(sample[:, 0, 0, 0], minlength=201)[[10, 200]].tolist() == [8, 8]
     (tmp_path / "a" / "0.png").write_bytes(b"no image")
-    assert len(images.sample(Decoder((16, 16)), listed, most=40)) == 39
+    assert len(image_files.sample(Decoder((16, 16)), named, most=40)) == 39

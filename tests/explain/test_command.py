@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import tfcnn
 from tfcnn.cli import app
 from tfcnn.explain import Explainer
-from tfcnn.explain.images import listed
+from tfcnn.explain.image_files import list_images
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_no_two_images_share_a_picture_and_none_leaves_the_folder(images, tmp_pa
         archive.write(images / "round" / "P0_0.png", "/round/P0_0.png")
     (tmp_path / "a.zip").write_bytes(content.getvalue())
     one = images / "round" / "P0_0.png"
-    names = [str(name) for _, name in listed([images, images, tmp_path / "a.zip", one, one])]
+    names = [str(name) for _, name in list_images([images, images, tmp_path / "a.zip", one, one])]
     assert len({name.casefold() for name in names}) == len(names)
     assert not any(".." in name or name.startswith("/") for name in names)
     assert {"round/P0_0.png", "round/P0_0.JPG.png", "escape.png", "P0_0.png"} <= set(names)

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfcnn.explain import ModelExplainer, overlay
-from tfcnn.explain.grid import Grid, enlarge
-from tfcnn.explain.pictures import beside, feature_sheet, filter_sheet, save_figure
-from tfcnn.explain.structure import stages
+from tfcnn.explain.feature_layers import Grid, enlarge, stages
+from tfcnn.explain.overlays import beside, feature_sheet, filter_sheet, save
 
 RNG = np.random.default_rng(0)
 
@@ -133,17 +132,15 @@ def test_the_page_of_an_image_holds_both_and_wraps_its_caption():
 
 
 def test_sheets_are_pictures_of_what_they_are_given(tmp_path):
-    save_figure(
-        filter_sheet(RNG.normal(size=(3, 3, 3, 10)).astype(np.float32), "a"), tmp_path / "a.png"
-    )
-    save_figure(filter_sheet(np.zeros((5, 5, 1, 70), np.float32), "b"), tmp_path / "b.png")
+    save(filter_sheet(RNG.normal(size=(3, 3, 3, 10)).astype(np.float32), "a"), tmp_path / "a.png")
+    save(filter_sheet(np.zeros((5, 5, 1, 70), np.float32), "b"), tmp_path / "b.png")
     image = RNG.integers(0, 256, (16, 16, 1), dtype=np.uint8)
     features = {
         "conv1": RNG.permutation(192).reshape(8, 8, 3).astype(np.float32),
         "conv2": np.zeros((1, 1, 12), np.float32),
     }
     figure = feature_sheet(image, features, "c")
-    save_figure(figure, tmp_path / "c.png")
+    save(figure, tmp_path / "c.png")
     source, first, second = (axis.images[0].get_array() for axis in figure.axes)
     assert source.shape[:2] == (96 + 9, 8 * (96 + 9))
     # 3 maps, the strongest first, each on a scale of its own; 8 of 12 flat ones

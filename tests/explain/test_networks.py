@@ -9,8 +9,9 @@ import pytest
 
 from tfcnn.architectures import build, names
 from tfcnn.base.errors import InputError
-from tfcnn.explain import METHODS, ModelExplainer, feature_maps, filters, views
-from tfcnn.explain.sanity import randomised
+from tfcnn.explain import METHODS, ModelExplainer, feature_maps, filters
+from tfcnn.explain.gradients import View, find_views
+from tfcnn.explain.map_checks import randomised
 from tfcnn.training.views import VIEWS, averaged
 
 OPTIONS = {"pretrained": {"weights": None}, "alexnet": {"groups": 2}}
@@ -148,10 +149,9 @@ LYING = [
 
 def test_maps_of_flipped_views_are_laid_back_before_they_are_added(tmp_path):
     """The logit is the mean over the views, so the map is the sum of theirs, laid back."""
-    from tfcnn.explain.cam import grad_cam
-    from tfcnn.explain.grid import enlarge
-    from tfcnn.explain.recording import gradients
-    from tfcnn.explain.structure import find
+    from tfcnn.explain.explainer import grad_cam
+    from tfcnn.explain.feature_layers import enlarge, find
+    from tfcnn.explain.gradients import logit_gradients
 
     trunk, head = trunk_and_head()
     several = views_model(trunk, head, [view for view, _ in LYING])
@@ -161,7 +161,7 @@ def test_maps_of_flipped_views_are_laid_back_before_they_are_added(tmp_path):
     stage = find(single, "relu2")
     total = 0
     for (_, turn), undo in zip(LYING, back, strict=True):
-        activations, slopes, _ = gradients(single, stage.layer, turn(images), asked)
+        activations, slopes, _ = logit_gradients(single, stage.layer, turn(images), asked)
         raw = grad_cam(activations[0], slopes[0])
         total = total + undo(enlarge(raw, stage.grid, (24, 24)))
     expected = np.maximum(total, 0) / total.max(axis=(1, 2), keepdims=True)
@@ -206,7 +206,7 @@ def test_a_shifted_view_of_a_turned_image_is_recognised(shift):
     trunk = keras.Sequential([keras.Input((24, 24, 3)), keras.layers.Flatten()])
     model = keras.Model(image, keras.layers.Average()([trunk(image), trunk(moved)]))
     assert model(noise).shape == (2, 24 * 24 * 3)
-    assert views.find(model, 2) == [views.View(), views.View(1, False, shift)]
+    assert find_views(model, 2) == [View(), View(1, False, shift)]
 
 
 def test_a_network_of_views_can_be_randomised():

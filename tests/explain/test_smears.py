@@ -10,7 +10,7 @@ from PIL import Image
 
 import tfcnn
 from tfcnn.explain import Explainer, ModelExplainer
-from tfcnn.explain.sanity import randomised
+from tfcnn.explain.map_checks import randomised
 
 
 def found_share(maps: np.ndarray, masks: list[np.ndarray], explainer: ModelExplainer) -> float:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tfcnn.base.errors import InputError
-from tfcnn.explain.files import Explanation, write_table
+from tfcnn.explain.study import Explanation, write_table
 from tfcnn.prediction import Prediction, Stream
 from tfcnn.prediction import output as output_module
 from tfcnn.prediction.output import format_of, in_digits, write

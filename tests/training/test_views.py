@@ -8,7 +8,7 @@ from tfcnn import recipes
 from tfcnn.architectures import build
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
-from tfcnn.explain.recording import top_inputs
+from tfcnn.explain.gradients import top_inputs
 from tfcnn.training import form, saving
 from tfcnn.training.prepare import survey
 from tfcnn.training.views import VIEWS, averaged

@@ -51,12 +51,13 @@ def part_path(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def writing(path: Path, *, is_durable: bool = True) -> Iterator[Path]:
     """Give a temporary path to write a file or a folder to; rename it to `path` on success.
 
     Args:
         path: the final name. An existing file is replaced; an existing folder must be moved away
             by the caller first. Missing parent folders are made.
+        is_durable: wait until it is on the disk; else a power cut can lose what it holds.
 
     Yields:
         The temporary path, which does not exist yet. On any error it is removed and `path` is
@@ -70,7 +71,10 @@ def writing(path: Path) -> Iterator[Path]:
     part = part_path(path)
     try:
         yield part
-        replace(part, path)
+        if is_durable:
+            replace(part, path)
+        else:
+            part.replace(path)
     except BaseException:
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)

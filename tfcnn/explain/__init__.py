@@ -10,14 +10,18 @@ Importing it imports neither TensorFlow nor matplotlib.
 
 from typing import TYPE_CHECKING, Any
 
-from tfcnn.explain.cam import METHODS, Method, ModelExplainer
-from tfcnn.explain.explainer import Explainer, feature_maps, filters
-from tfcnn.explain.outside import background, share_outside
-from tfcnn.explain.sanity import Sanity
-from tfcnn.explain.sanity import check as sanity_check
+from tfcnn.explain.explainer import (
+    METHODS,
+    Explainer,
+    Method,
+    ModelExplainer,
+    feature_maps,
+    filters,
+)
+from tfcnn.explain.map_checks import Sanity, background, sanity_check, share_outside
 
 if TYPE_CHECKING:
-    from tfcnn.explain.pictures import overlay
+    from tfcnn.explain.overlays import overlay
 
 __all__ = [
     "METHODS",
@@ -36,7 +40,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "overlay":  # matplotlib comes with it
-        from tfcnn.explain.pictures import overlay
+        from tfcnn.explain.overlays import overlay
 
         return overlay
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

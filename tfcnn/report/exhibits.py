@@ -18,7 +18,7 @@ from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any
 from tfcnn.decode import Background, content_sha256, open_image
 from tfcnn.evaluation.sample import Sample
-from tfcnn.recipes.schema import DataSettings
+from tfcnn.recipes import DataSettings
 from tfcnn.report.content import Content
 from tfcnn.runs import MODEL, Run
 

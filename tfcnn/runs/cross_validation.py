@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfcnn.base import records
-from tfcnn.base.errors import CheckError
+from tfcnn.base.errors import CheckError, InputError
 from tfcnn.runs.run import PREDICTIONS
 
 SPLITS, SUMMARY, LABELS, LABELS_PAGE = "splits", "summary.json", "labels.csv", "labels.html"

@@ -10,8 +10,6 @@ from tfcnn.base import naming, sampling
 from tfcnn.decode import Decoder, Pixels, UnreadableImageError
 from tfcnn.prediction import Image, expand
 
-__all__ = ["Readable", "Unreadable", "listed", "read", "sample"]
-
 BATCH_SIZE = 32
 LONGEST_STEM = naming.LONGEST_NAME - len("-99999.features.png")  # bytes
 PICTURE_PX = 256  # the shorter side of a picture is at least this; small images are enlarged
@@ -19,12 +17,19 @@ PICTURE_PX = 256  # the shorter side of a picture is at least this; small images
 
 @dataclass(frozen=True)
 class Readable:
-    """An image that was read: at the model's size, and larger for the eye."""
+    """An image that was read.
+
+    Attributes:
+        image: where it comes from.
+        name: of its picture.
+        pixels: at the model's size.
+        enlarged: larger, for the eye.
+    """
 
     image: Image
     name: Path
     pixels: Pixels
-    shown: Pixels
+    enlarged: Pixels
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Unreadable:
     reason: str
 
 
-def listed(
+def list_images(
     paths: Iterable[str | Path],
     note: Callable[[str], None] | None = None,
     ignore: Sequence[str] = (),
@@ -75,8 +80,8 @@ def sample(decoder: Decoder, images: Sequence[tuple[Image, Path]], most: int = 1
     folders = [str(Path(image.path).parent) for image, _ in images]
     chosen = [images[place] for place in sampling.evenly(folders, most)]
     batches = read(decoder, chosen)
-    found = [one.pixels for batch in batches for one in batch if isinstance(one, Readable)]
-    return np.stack(found) if found else np.zeros((0, *decoder.shape), np.uint8)
+    pixels = [one.pixels for batch in batches for one in batch if isinstance(one, Readable)]
+    return np.stack(pixels) if pixels else np.zeros((0, *decoder.shape), np.uint8)
 
 
 def read(

@@ -1,7 +1,8 @@
-"""Whether a map depends on what was learnt: the same network with new random weights must differ.
+"""Two checks of maps: do they depend on what was learnt, and do they lie on the object?
 
-Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018: some methods only redraw the edges
-of the image, whatever the weights are.
+With new random weights a map must differ: some methods only redraw the edges of the image,
+whatever the weights are (Adebayo et al., Sanity checks for saliency maps, NeurIPS 2018). And a
+network that looks outside of the object has learnt the frame.
 """
 
 import random
@@ -13,14 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.explain.cam import ModelExplainer, answered
-
-__all__ = ["Sanity", "check", "compare", "randomised"]
+from tfcnn.base.errors import InputError
+from tfcnn.explain.explainer import ModelExplainer, has_numbers
 
 Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 MOST_CORRELATION = 0.5  # of ranks, on average over the images
 LEAST_MOVED = 0.5  # share of the images whose peak is elsewhere
+DARKEST = 16  # of 255: black, and what scaling an image leaves of it; stained cells are over 60
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Sanity:
         return {**asdict(self), "depends_on_training": self.depends_on_training}
 
 
-def check(
+def sanity_check(
     explainer: ModelExplainer, images: npt.NDArray[np.uint8], classes: Any = None, seeds: int = 3
 ) -> Sanity | None:
     """Compare the maps of some images with those of networks of random weights.
@@ -74,18 +76,18 @@ def check(
         None where the network gives no number for any of the images, which do not count.
     """
     maps, logits = explainer.maps_and_logits(images, classes)
-    asked = logits.argmax(axis=1) if classes is None else classes
-    usable = answered(maps, logits)
+    classes = logits.argmax(axis=1) if classes is None else classes
+    usable = has_numbers(maps, logits)
     if not usable.any():
         return None
-    images, maps, asked = images[usable], maps[usable], asked[usable]
-    found = [
-        compare(maps, randomised(explainer, seed).maps(images, asked), explainer.cell)
+    images, maps, classes = images[usable], maps[usable], classes[usable]
+    results = [
+        compare(maps, randomised(explainer, seed).maps(images, classes), explainer.cell)
         for seed in range(seeds)
     ]
     return Sanity(
-        float(np.mean([one.rank_correlation for one in found])),
-        float(np.mean([one.peak_moved_fraction for one in found])),
+        float(np.mean([one.rank_correlation for one in results])),
+        float(np.mean([one.peak_moved_fraction for one in results])),
         len(images),
     )
 
@@ -138,3 +140,45 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
+
+
+def background(images: npt.NDArray[np.uint8], darkest: int = DARKEST) -> Mask:
+    """Find the dark frame around an object: dark pixels joined to the image's border.
+
+    Args:
+        images: uint8 `(n, height, width, channels)` in [0, 255].
+        darkest: a pixel is dark where no channel is over this.
+
+    Returns:
+        bool `(n, height, width)`, all False for an image without a dark border.
+    """
+    from scipy import ndimage
+
+    dark = images.max(axis=-1) <= darkest
+    border = np.ones(images.shape[1:3], bool)
+    border[1:-1, 1:-1] = False
+    frames = [ndimage.binary_propagation(part & border, mask=part) for part in dark]
+    return np.stack(frames) if frames else np.asarray(dark)
+
+
+def share_outside(maps: npt.NDArray[np.floating[Any]], outside: Mask) -> Floats:
+    """Return the share of each map's mass that lies in a region.
+
+    Args:
+        maps: float `(n, height, width)`, at least 0.
+        outside: bool `(n, height, width)`, True outside of what should be looked at, such as
+            `background(images)` or the complement of a known mask.
+
+    Returns:
+        float32 `(n,)` in [0, 1]; NaN for a map that is 0 everywhere.
+
+    Raises:
+        InputError: if the shapes differ.
+    """
+    if maps.shape != outside.shape:
+        raise InputError("outside", f"shape {maps.shape}", f"{outside.shape}", "a mask per map")
+    mass = maps.sum(axis=(1, 2))
+    in_region = np.where(outside, maps, 0).sum(axis=(1, 2))
+    shares = np.full(len(maps), np.nan, np.float32)
+    np.divide(in_region, mass, out=shares, where=mass > 0, casting="same_kind")
+    return shares

@@ -1,7 +1,8 @@
-"""Pictures of maps, filters and feature maps."""
+"""What is drawn of maps over images, of filters and of feature maps."""
 
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -12,8 +13,6 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from tfcnn.base import naming
-
-__all__ = ["beside", "feature_sheet", "filter_sheet", "overlay", "save_figure"]
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -119,12 +118,12 @@ def feature_sheet(image: Pixels, features: dict[str, Floats], title: str) -> Fig
     for axis, (name, maps) in zip(others, features.items(), strict=True):
         height, width, channels = maps.shape
         strongest = np.argsort(-np.abs(maps).mean(axis=(0, 1)), kind="stable")[:COLUMNS]
-        shown = np.moveaxis(maps[..., strongest], -1, 0)
-        low = shown.min(axis=(1, 2), keepdims=True)
-        span = np.ptp(shown, axis=(1, 2), keepdims=True)
-        shares = np.divide(shown - low, span, out=np.zeros_like(shown), where=span > 0)
-        tiles, middles = _tiles(matplotlib.colormaps[COLOURS](shares)[..., :3])
-        axis.imshow(tiles, interpolation="nearest")
+        tiles = np.moveaxis(maps[..., strongest], -1, 0)
+        low = tiles.min(axis=(1, 2), keepdims=True)
+        span = np.ptp(tiles, axis=(1, 2), keepdims=True)
+        shares = np.divide(tiles - low, span, out=np.zeros_like(tiles), where=span > 0)
+        row, middles = _tiles(matplotlib.colormaps[COLOURS](shares)[..., :3])
+        axis.imshow(row, interpolation="nearest")
         axis.set_xticks(middles[: len(strongest)], [str(number) for number in strongest])
         axis.text(
             -0.01, 0.5, f"{name}\n{height} x {width} x {channels}", fontsize=9, color=INK,
@@ -133,12 +132,15 @@ def feature_sheet(image: Pixels, features: dict[str, Floats], title: str) -> Fig
     return figure
 
 
-def save_figure(figure: Figure, path: Any) -> None:
-    """Write a figure as a PNG."""
-    FigureCanvasAgg(figure)
+def save(picture: Image.Image | Figure, path: Path) -> None:
+    """Write a picture as a PNG."""
+    if isinstance(picture, Image.Image):
+        picture.save(path, format="PNG")
+        return
+    FigureCanvasAgg(picture)
     with warnings.catch_warnings():  # a sign that its font lacks is drawn as a box
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure.savefig(path, format="png")
+        picture.savefig(path, format="png")
 
 
 def _sheet(rows: list[int], margin: float, title: str) -> tuple[Figure, list[Any]]:
