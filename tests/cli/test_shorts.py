@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from tfcnn import api
 from tfcnn.base.errors import InputError
-from tfcnn.cli import app, shorts
+from tfcnn.cli import app, options
 
 OPTIONS = {
     "--group-regex": ("^(P[0-9]+)_", "data.group_regex", "^(P[0-9]+)_"),
@@ -23,7 +23,7 @@ OPTIONS = {
     "--image-size": ("48x64", "data.image_size", [48, 64]),
     "--seed": ("7", "train.seed", 7),
 }
-OF_DATA = [short.option for short in shorts.DATA]
+OF_DATA = [short.option for short in options.DATA]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def ask(*words: str) -> None:
 
 
 def test_every_short_is_listed_here():
-    assert set(OPTIONS) == {short.option for short in (*shorts.DATA, *shorts.TRAIN)}
+    assert set(OPTIONS) == {short.option for short in (*options.DATA, *options.TRAIN)}
 
 
 @pytest.mark.parametrize("option", OPTIONS)

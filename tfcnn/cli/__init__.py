@@ -1,6 +1,6 @@
-"""The command line. Each command parses, calls one verb, and shows what came back."""
+"""The command line. Each command parses, calls one verb, and prints what came back."""
 
-from tfcnn.cli import data, training, use, explain  # noqa: I001, in the order of --help
-from tfcnn.cli.app import app
+from tfcnn.cli import commands_data, commands_training, commands_runs  # noqa: I001, order of --help
+from tfcnn.cli.options import app
 
-__all__ = ["app", "data", "explain", "training", "use"]
+__all__ = ["app", "commands_data", "commands_runs", "commands_training"]

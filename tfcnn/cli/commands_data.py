@@ -6,17 +6,13 @@ from typing import Annotated, Literal
 import typer
 
 from tfcnn.base.records import to_json
-from tfcnn.cli.app import app
-from tfcnn.cli.arguments import Json, Settings, say
-from tfcnn.cli.shorts import DATA, with_shorts
-
-__all__ = ["check", "clean", "download", "kernel", "list_"]
+from tfcnn.cli.options import DATA, Json, Settings, app, say, with_shorts
 
 
 @app.command(epilog="Example: tfcnn download malaria --from /media/stick")
 def download(
     names: Annotated[list[str], typer.Argument(metavar="NAME...|all", help="Data sets to fetch.")],
-    source: Annotated[
+    mirror: Annotated[
         str | None, typer.Option("--from", help="A folder, zip or address that holds the data.")
     ] = None,
     as_json: Json = False,
@@ -25,18 +21,18 @@ def download(
     from tfcnn import datasets
     from tfcnn.cli.terminal import TerminalReporter
 
-    wanted = datasets.names() if names == ["all"] else names
-    for name in wanted:
-        datasets.find(name)  # a wrong name is said before anything is fetched
-    if names == ["all"] and source is not None:
-        wanted = [name for name in wanted if not getattr(datasets.find(name), "IS_LOCAL", False)]
+    chosen = datasets.names() if names == ["all"] else names
+    for name in chosen:
+        datasets.find(name)  # a wrong name is an error before anything is fetched
+    if names == ["all"] and mirror is not None:
+        chosen = [name for name in chosen if not getattr(datasets.find(name), "IS_LOCAL", False)]
     rows = []
     with TerminalReporter() as reporter:
-        for name in wanted:
-            folder = datasets.download(name, mirror=source, progress=reporter.stage(name))
-            opened = datasets.open_named(name)
-            rows.append({"name": name, "folder": str(folder), "images": len(opened.items)})
-            for note in opened.notes:
+        for name in chosen:
+            folder = datasets.download(name, mirror=mirror, progress=reporter.stage(name))
+            source = datasets.open_named(name)
+            rows.append({"name": name, "folder": str(folder), "images": len(source.items)})
+            for note in source.notes:
                 reporter.note(f"{name}: {note}")
     if as_json:
         typer.echo(to_json(rows))
@@ -61,13 +57,13 @@ def check(
 
     data = api.data_for(source, settings or [])
     with TerminalReporter() as reporter:
-        found = audit.audit(data, reporter)
+        report = audit.audit(data, reporter)
     if as_json:
-        typer.echo(to_json(found.to_dict()))
+        typer.echo(to_json(report.to_dict()))
     else:
-        for line in found.lines():
+        for line in report.lines():
             say(line)
-    if found.is_blocking:
+    if report.is_blocking:
         raise typer.Exit(3)
 
 
@@ -99,13 +95,13 @@ def clean(
     """
     from tfcnn.runs import cleaning
 
-    found = cleaning.find(older_than_days=older_than, keep_gb=keep_gb)
+    leftovers = cleaning.find(older_than_days=older_than, keep_gb=keep_gb)
     if not dry_run:
-        found.remove()
+        leftovers.remove()
     if as_json:
-        typer.echo(to_json({"dry_run": dry_run, **found.to_dict()}))
+        typer.echo(to_json({"dry_run": dry_run, **leftovers.to_dict()}))
         return
-    for line in found.lines(dry_run):
+    for line in leftovers.lines(dry_run):
         say(line)
 
 
@@ -115,11 +111,11 @@ def list_(as_json: Json = False) -> None:
     from tfcnn.cli import inventory
     from tfcnn.cli.terminal import Console
 
-    found = inventory.take()
+    lists = inventory.take()
     if as_json:
-        typer.echo(to_json(found))
+        typer.echo(to_json(lists))
         return
-    inventory.show(found, Console())
+    inventory.show(lists, Console())
 
 
 @app.command(epilog="Example: tfcnn kernel photo.jpg --kernel sharpen")

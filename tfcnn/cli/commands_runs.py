@@ -1,28 +1,28 @@
-"""Commands that use a trained run: `evaluate`, `threshold`, `compare`, `labels`, `predict`, ..."""
+"""Commands that use a finished run, from `evaluate` to `explain`."""
 
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tfcnn import api
 from tfcnn.base.errors import InputError
 from tfcnn.base.records import to_json
-from tfcnn.cli.app import app
-from tfcnn.cli.arguments import (
+from tfcnn.cli.options import (
     GroupCsv,
     Json,
     Paths,
     RunArgument,
+    app,
     end_if_unanswered,
-    opened_run,
+    load_run,
     say,
 )
 
 if TYPE_CHECKING:
     from tfcnn.explain import Explainer
-
-__all__ = ["compare", "evaluate", "labels", "predict", "report", "threshold"]
+    from tfcnn.explain.study import Explanation
 
 
 @app.command(epilog="Example: tfcnn evaluate malaria --data other_hospital/")
@@ -48,7 +48,7 @@ def evaluate(
     """Show every metric with its interval, and the groups with the most errors."""
     from tfcnn.cli.terminal import Console, conclude, show_confusion, show_groups, show_metrics
 
-    opened = opened_run(run)
+    opened = load_run(run)
     report = api.evaluate(
         opened,
         data=data,
@@ -59,8 +59,8 @@ def evaluate(
         group_column=group_column,
         ignore=ignore,
     )
-    shown = [split] if split else list(report.splits)
-    for name in shown:
+    names = [split] if split else list(report.splits)
+    for name in names:
         if name not in report.splits:
             has = ", ".join(report.splits)
             raise InputError(
@@ -68,11 +68,11 @@ def evaluate(
             )
     if as_json:
         content = report.to_dict()
-        content["splits"] = {name: content["splits"][name] for name in shown}
+        content["splits"] = {name: content["splits"][name] for name in names}
         typer.echo(to_json(content))
         return
     console = Console()
-    for name in shown:
+    for name in names:
         show_metrics(report, name, console)
         show_confusion(report, name, opened.class_names, console)
         show_groups(report, name, console)
@@ -99,22 +99,22 @@ def threshold(
     """Choose a run's threshold anew on val, without training; its report follows."""
     from tfcnn.cli.terminal import Console, conclude, show_threshold
 
-    changed = api.set_threshold(
-        opened_run(run),
+    change = api.set_threshold(
+        load_run(run),
         sensitivity=sensitivity,
         specificity=specificity,
         value=value,
         positive=positive,
     )
     if as_json:
-        typer.echo(to_json(changed.to_dict()))
+        typer.echo(to_json(change.to_dict()))
         return
     from tfcnn import runs
 
     console = Console()
-    show_threshold(changed, console)
-    path = changed.run.path
-    conclude(changed.report, console, ("Run", path), ("Report", path / runs.PAGE))
+    show_threshold(change, console)
+    path = change.run.path
+    conclude(change.report, console, ("Run", path), ("Report", path / runs.PAGE))
 
 
 @app.command(epilog="Example: tfcnn compare malaria malaria-course")
@@ -126,13 +126,13 @@ def compare(
     """Compare two runs on the images that both were tested on."""
     from tfcnn.cli.terminal import Console, conclude, show_comparison
 
-    found = api.compare(opened_run(first), opened_run(second))
+    comparison = api.compare(load_run(first), load_run(second))
     if as_json:
-        typer.echo(to_json(found.to_dict()))
+        typer.echo(to_json(comparison.to_dict()))
         return
     console = Console()
-    show_comparison(found, console)
-    conclude(found, console)
+    show_comparison(comparison, console)
+    conclude(comparison, console)
 
 
 @app.command(
@@ -156,24 +156,20 @@ def predict(
     from tfcnn.prediction import output as writing
 
     format_name = writing.format_of(output, as_json, excel)
-    opened = opened_run(run)
+    opened = load_run(run)
     explainer = None
-    if cam:  # a network that cannot be explained is said before anything is written, too
+    if cam:  # a network that cannot be explained is an error before anything is written
         from tfcnn.explain import Explainer
 
         explainer = Explainer(opened)
-    # a wrong path is said before anything is written
-    predictions = api.stream(opened, paths, note=_say)
+    # and so is a wrong path
+    predictions = api.stream(opened, paths, note=functools.partial(say, err=True))
     written = writing.write(predictions, opened, format_name, output, excel)
     for line in written.lines:
-        _say(line)
+        say(line, err=True)
     if cam and explainer:
         _draw(explainer, paths, cam)
     end_if_unanswered(written.unreadable, written.no_answer, written.total)
-
-
-def _say(text: str) -> None:
-    say(text, err=True)
 
 
 def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
@@ -190,10 +186,9 @@ def report(run: RunArgument, as_json: Json = False) -> None:
     """Write a run's report.html anew."""
     from tfcnn.report import page
 
-    path = page.write(opened_run(run).path)
-    content: dict[str, Any] = {"report": str(path)}
+    path = page.write(load_run(run).path)
     if as_json:
-        typer.echo(to_json(content))
+        typer.echo(to_json({"report": str(path)}))
     else:
         say(str(path))
 
@@ -207,10 +202,84 @@ def labels(
     """Rank suspected label errors by what models of other groups say; needs `crossval`."""
     from tfcnn.cli.terminal import Console, show_suspects
 
-    found = api.label_errors(run, top=top)
+    suspects = api.label_errors(run, top=top)
     if as_json:
-        typer.echo(to_json(found.to_dict(top)))
+        typer.echo(to_json(suspects.to_dict(top)))
         return
-    show_suspects(found, Console(), limit=min(top, 10))
-    say(f"All: {found.path / 'labels.csv'}   To look at: {found.path / 'labels.html'}")
-    say(found.sentence)
+    show_suspects(suspects, Console(), limit=min(top, 10))
+    say(f"All: {suspects.path / 'labels.csv'}   To look at: {suspects.path / 'labels.html'}")
+    say(suspects.sentence)
+
+
+@app.command(
+    epilog="Examples: tfcnn explain malaria new_cells/ --class Parasitized   "
+    "tfcnn explain malaria cell.png --filters --feature-maps --output why/"
+)
+def explain(
+    run: RunArgument,
+    paths: Paths,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A folder for the pictures; RUN-explained by default."),
+    ] = None,
+    method: Annotated[
+        Literal["layer-cam", "grad-cam"], typer.Option(help="grad-cam is coarser.")
+    ] = "layer-cam",
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="The class asked about; each image's predicted.")
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Whose feature maps; the deepest fine enough by default.")
+    ] = None,
+    filters: Annotated[
+        bool, typer.Option("--filters", help="Draw the first convolution's kernels too.")
+    ] = False,
+    feature_maps: Annotated[
+        bool, typer.Option("--feature-maps", help="Draw each image's feature maps too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show where a run sees evidence, and check that it learnt to; exit 3 as `predict` does."""
+    from tfcnn.cli.terminal import TerminalReporter
+
+    opened = load_run(run)
+    folder = output or Path(f"{opened.name}-explained")
+    with TerminalReporter() as reporter:
+        study = api.explain_images(
+            opened,
+            paths,
+            method=method,
+            layer=layer,
+            class_name=class_name,
+            output=folder,
+            with_filters=filters,
+            with_features=feature_maps,
+            progress=reporter.stage("explaining"),
+            note=reporter.note,
+        )
+    if as_json:
+        typer.echo(to_json(study.to_dict()))
+    else:
+        for one in study.explanations:
+            if not one.flag:
+                say(_explanation_line(one, study.thing))
+        say(f"Pictures: {folder}   Figures: {folder / 'explanations.csv'}")
+        for line in study.lines():
+            say(line)
+    for one in (*study.unreadable, *study.no_answer):
+        say(f"{one.path}: {one.reason}", err=True)
+    end_if_unanswered(len(study.unreadable), len(study.no_answer), len(study.explanations))
+
+
+def _explanation_line(one: "Explanation", thing: str) -> str:
+    from tfcnn.cli.terminal import percent
+
+    text = f"{one.path}: {one.explained} {percent(one.prob)}"
+    if one.peak is None:
+        return f"{text}, nothing here speaks for this class"
+    down, across = (f"{100 * share:.0f} %" for share in one.peak)
+    text += f", strongest at {down} of the height and {across} of the width"
+    if one.outside_share is not None:
+        text += f", {percent(one.outside_share)} of the evidence outside the {thing}"
+        text += f" ({percent(one.outside_area)} of the area)"
+    return text

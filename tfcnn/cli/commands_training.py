@@ -8,11 +8,18 @@ import typer
 from tfcnn import api
 from tfcnn.base.errors import InputError
 from tfcnn.base.records import to_json
-from tfcnn.cli.app import app
-from tfcnn.cli.arguments import Fresh, Json, RecipeArgument, Resume, RunName, Settings
-from tfcnn.cli.shorts import DATA, TRAIN, with_shorts
-
-__all__ = ["crossval", "train"]
+from tfcnn.cli.options import (
+    DATA,
+    TRAIN,
+    Fresh,
+    Json,
+    RecipeArgument,
+    Resume,
+    RunName,
+    Settings,
+    app,
+    with_shorts,
+)
 
 
 @app.command(
@@ -38,7 +45,7 @@ def train(
     if resume and fresh:
         raise InputError("train", "--resume or --fresh", "both", "one of them")
     with TerminalReporter() as reporter:
-        made = api.train(
+        finished = api.train(
             recipe,
             settings=settings or [],
             run=run,
@@ -48,14 +55,14 @@ def train(
             fresh=fresh,
             reporter=reporter,
         )
-    report = api.evaluate(made)
+    report = api.evaluate(finished)
     if as_json:
-        typer.echo(to_json({"run": str(made.path), **report.to_dict()}))
+        typer.echo(to_json({"run": str(finished.path), **report.to_dict()}))
         return
     from tfcnn import runs
 
     console = Console()
-    conclude(report, console, ("Run", made.path), ("Report", made.path / runs.PAGE))
+    conclude(report, console, ("Run", finished.path), ("Report", finished.path / runs.PAGE))
 
 
 @app.command(epilog="Example: tfcnn crossval malaria --folds 5")

@@ -1,4 +1,4 @@
-"""What there is: data sets, networks, recipes and runs, for `tfcnn list`."""
+"""What `tfcnn list` prints: data sets, networks, recipes and runs."""
 
 from typing import Any
 
@@ -8,8 +8,6 @@ from tfcnn import architectures, datasets, runs
 from tfcnn.base.errors import TfcnnError
 from tfcnn.cli.terminal import Console, percent
 from tfcnn.recipes import FOLDER as RECIPES
-
-__all__ = ["show", "take"]
 
 # a file that is none, or one whose content is not what was written
 DAMAGE = (TfcnnError, OSError, KeyError, TypeError, AttributeError)
@@ -39,9 +37,9 @@ def take() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def show(found: dict[str, list[dict[str, Any]]], console: Console) -> None:
+def show(lists: dict[str, list[dict[str, Any]]], console: Console) -> None:
     """Print the lists as tables."""
-    for title, rows in found.items():
+    for title, rows in lists.items():
         table = Table(title=title, title_justify="left", show_header=bool(rows))
         for column in rows[0] if rows else ():
             table.add_column(column)
@@ -76,8 +74,8 @@ def _crossval(name: str) -> dict[str, Any]:
 
 def _damaged(error: Exception, name: str) -> str:
     """Say what is wrong with a run, so that the others are listed all the same."""
-    said = str(error) if isinstance(error, TfcnnError) else f"{name}: {error!r}"
-    return f"damaged: {said}"
+    reason = str(error) if isinstance(error, TfcnnError) else f"{name}: {error!r}"
+    return f"damaged: {reason}"
 
 
 def _heading(text: str) -> str:

@@ -29,21 +29,6 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.rethreshold import Change
     from tfcnn.evaluation.scoring import Report
 
-__all__ = [
-    "Console",
-    "TerminalReporter",
-    "conclude",
-    "percent",
-    "show_comparison",
-    "show_confusion",
-    "show_folds",
-    "show_groups",
-    "show_metrics",
-    "show_suspects",
-    "show_threshold",
-]
-
-
 MOST_CLASSES = 10
 
 
@@ -136,19 +121,19 @@ def percent(value: float | None) -> str:
 
 
 def conclude(
-    found: "Report | Comparison | Summary", console: Console, *places: tuple[str, object]
+    result: "Report | Comparison | Summary", console: Console, *places: tuple[str, object]
 ) -> None:
     """Print what must be known of a result, where its files are, and the result in a sentence.
 
     A terminal's lines end between words; what goes into a file or pipe is a line each.
     """
     wrap = not console.is_terminal
-    for warning in found.warnings:
+    for warning in result.warnings:
         console.print(f"note: {warning}", soft_wrap=wrap)
     if places:
         where = "   ".join(f"{title}: {place}" for title, place in places)
         console.print(where, soft_wrap=True)  # a path that is broken cannot be copied
-    console.print(found.sentence, soft_wrap=wrap)
+    console.print(result.sentence, soft_wrap=wrap)
 
 
 def show_metrics(report: "Report", split: str, console: Console) -> None:
@@ -255,17 +240,17 @@ def show_folds(summary: "Summary", console: Console) -> None:
     console.print(table)
 
 
-def show_comparison(found: "Comparison", console: Console) -> None:
+def show_comparison(comparison: "Comparison", console: Console) -> None:
     """Print every metric of two runs and their difference, with its interval."""
     from tfcnn.evaluation.metrics import SHARES
 
-    groups = f" of {found.counts['groups']:,} groups" if found.counts["groups"] else ""
-    title = f"{found.counts['images']:,} test images{groups}"
+    groups = f" of {comparison.counts['groups']:,} groups" if comparison.counts["groups"] else ""
+    title = f"{comparison.counts['images']:,} test images{groups}"
     table = Table(title=title, title_justify="left")
     table.add_column("metric")
-    for name in (*found.runs, "difference", "95 % interval"):
+    for name in (*comparison.runs, "difference", "95 % interval"):
         table.add_column(name, justify="right")
-    for name, row in found.metrics.items():
+    for name, row in comparison.metrics.items():
         show, change = (percent, _points) if name in SHARES else (_number, _signed)
         difference = row["difference"]
         interval = str(difference.get("reason", ""))
@@ -276,37 +261,38 @@ def show_comparison(found: "Comparison", console: Console) -> None:
     console.print(table)
 
 
-def show_threshold(found: "Change", console: Console) -> None:
+def show_threshold(change: "Change", console: Console) -> None:
     """Print what a run's threshold was and is, and what either does, with intervals."""
     from tfcnn.evaluation.flags import percent as with_interval
 
-    title = f"{found.run.name}: {found.run.card['positive']} from a probability on, upwards"
+    title = f"{change.run.name}: {change.run.card['positive']} from a probability on, upwards"
     table = Table(title=title, title_justify="left")
     for name in ("", "before", "after"):
         table.add_column(name, justify="right" if name else "left")
-    table.add_row("threshold", f"{found.before:.3g}", f"{found.after:.3g}")
-    for split, rows in found.splits.items():
+    table.add_row("threshold", f"{change.before:.3g}", f"{change.after:.3g}")
+    for split, rows in change.splits.items():
         table.add_section()
         for name, row in rows.items():
             cells = (with_interval(row[key]) for key in ("before", "after"))
             table.add_row(f"{split} {name}", *cells)
     console.print(table)
-    console.print(f"Chosen: {found.reason}.")
-    band, rule = found.run.card["abstention_reason"], found.run.card["group_rule"]["reason"]
-    if found.run.abstention:
+    console.print(f"Chosen: {change.reason}.")
+    band, rule = change.run.card["abstention_reason"], change.run.card["group_rule"]["reason"]
+    if change.run.abstention:
         console.print(f"Abstention anew: {band}.")
-    if found.run.card["group_rule"]["least_share"] is not None:
+    if change.run.card["group_rule"]["least_share"] is not None:
         console.print(f"Rule for groups anew: {rule}.")
 
 
-def show_suspects(found: "Suspects", console: Console, limit: int = 10) -> None:
+def show_suspects(suspects: "Suspects", console: Console, limit: int = 10) -> None:
     """Print the labels that are least believed."""
-    title = f"{min(limit, len(found.rows))} of {len(found.rows):,} labels, the least believed first"
+    rows = suspects.rows[:limit]
+    title = f"{len(rows)} of {len(suspects.rows):,} labels, the least believed first"
     table = Table(title=title, title_justify="left")
     for name in ("image", "group", "label", "suggested"):
         table.add_column(name, overflow="fold")
     table.add_column("its label's probability", justify="right")
-    for row in found.rows[:limit]:
+    for row in rows:
         texts = (row[name] for name in ("path", "group", "label", "suggested"))
         table.add_row(*texts, percent(row["prob_label"]))
     console.print(table)
