@@ -21,9 +21,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcnn.evaluation.intervals import bootstrap, paired
+from tfcnn.evaluation.intervals import bootstrap, paired, resample
 from tfcnn.evaluation.metrics import values
-from tfcnn.evaluation.resampling import resample
 from tfcnn.evaluation.sample import Sample
 
 Ints = NDArray[np.int64]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tfcnn import runs
 from tfcnn.base import atomic
-from tfcnn.evaluation import scoring, seen
+from tfcnn.evaluation import other_data, scoring
 from tfcnn.report import model_card
 
 FILES = (runs.MODEL, runs.DOMAIN, runs.RECIPE, runs.HISTORY)
@@ -33,7 +33,7 @@ for name in parser.parse_args().names:
             if (run.path / file).exists():  # a domain is fitted where there are images enough
                 shutil.copy(run.path / file, part)
         shipped = run.unrecorded(*LEFT_BEHIND, *([] if is_small else [twin.name]))  # Keras answers
-        seen.pack(run, part)
+        other_data.pack_seen(run, part)
         runs.write_card(replace(shipped, path=part).recorded(runs.SEEN))
         words = model_card.readme(run, scoring.load(run), crossval)
         (part / "README.md").write_text(words, encoding="utf-8")

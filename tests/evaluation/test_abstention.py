@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation.abstention import choose
+from tfcnn.evaluation.rules import choose_band
 from tfcnn.prediction import abstains
 
 
@@ -28,7 +28,7 @@ def left(labels, probs, positive, threshold, found):
 )
 def test_a_fraction_of_val_is_left_unanswered(classes, positive, threshold):
     labels, probs = drawn(classes)
-    found = choose(labels, probs, positive, threshold, fraction=0.1)
+    found = choose_band(labels, probs, positive, threshold, fraction=0.1)
     share, accuracy = left(labels, probs, positive, threshold, found)
     assert 0.095 <= share <= 0.1
     assert (
@@ -38,7 +38,7 @@ def test_a_fraction_of_val_is_left_unanswered(classes, positive, threshold):
             probs,
             positive,
             threshold,
-            choose(labels, probs, positive, threshold, fraction=0.01),
+            choose_band(labels, probs, positive, threshold, fraction=0.01),
         )[1]
     )
     assert f"accuracy {accuracy:.3f}" in found.reason
@@ -51,38 +51,38 @@ def test_an_accuracy_is_reached_with_the_smallest_band(classes, positive):
     labels, probs = drawn(classes)
     plain = (probs.argmax(axis=1) == labels).mean()
     wish = plain + 0.05
-    found = choose(labels, probs, positive, accuracy=wish)
+    found = choose_band(labels, probs, positive, accuracy=wish)
     share, accuracy = left(labels, probs, positive, 0.5, found)
     assert accuracy >= wish and share <= 0.5
-    smaller = choose(labels, probs, positive, fraction=max(share - 0.01, 0.001))
+    smaller = choose_band(labels, probs, positive, fraction=max(share - 0.01, 0.001))
     assert left(labels, probs, positive, 0.5, smaller)[1] < wish
 
 
 def test_no_wish_no_band():
-    assert choose(*drawn(), 1).band is None and choose(*drawn(), 1).reason == "off"
-    found = choose(*drawn(), 1, fraction=0.1)
+    assert choose_band(*drawn(), 1).band is None and choose_band(*drawn(), 1).reason == "off"
+    found = choose_band(*drawn(), 1, fraction=0.1)
     assert found.band == {"low": found.low, "high": found.high}
 
 
 def test_what_cannot_be_had_is_said():
     labels, probs = drawn()
-    found = choose(1 - labels, probs, 1, accuracy=0.99)
+    found = choose_band(1 - labels, probs, 1, accuracy=0.99)
     assert found.band is None and "cannot be had: at best" in found.reason
     alike = np.full((len(labels), 2), 0.5)
-    found = choose(labels, alike, 1, 0.4, fraction=0.1)
+    found = choose_band(labels, alike, 1, 0.4, fraction=0.1)
     assert found.band is None and "asks for no band" in found.reason
-    found = choose(labels, np.eye(2)[labels], 1, accuracy=0.9)
+    found = choose_band(labels, np.eye(2)[labels], 1, accuracy=0.9)
     assert found.band is None and "without a band" in found.reason
 
 
 def test_the_ends_of_the_range_and_bad_wishes():
     labels, probs = drawn(count=50)
     for threshold in (0.0, 1.0):
-        found = choose(labels, probs, 1, threshold, fraction=0.2)
+        found = choose_band(labels, probs, 1, threshold, fraction=0.2)
         assert 0 <= found.low <= found.high <= 1
     for wishes in ({"fraction": 0.0}, {"accuracy": 1.5}, {"fraction": 0.1, "accuracy": 0.9}):
         with pytest.raises(InputError):
-            choose(labels, probs, 1, **wishes)
+            choose_band(labels, probs, 1, **wishes)
 
 
 def test_the_band_is_half_open_and_of_the_right_probability():

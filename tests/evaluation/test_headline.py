@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from paper_runs import drawn, make_run
 
-from tfcnn.evaluation import baseline, scoring
+from tfcnn.evaluation import metrics, scoring
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import Run
 
@@ -192,4 +192,4 @@ def test_a_report_from_before_is_read(tmp_path):
      (4, 4, 0.5, True), (190, 200, 0.95, True), (200, 200, 0.95, False)],
 )  # fmt: skip
 def test_what_can_be_had_by_luck(right, images, share, is_luck):
-    assert baseline.by_luck(right, images, {"class": "a", "share": share}) is is_luck
+    assert metrics.may_be_luck(right, images, {"class": "a", "share": share}) is is_luck

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import compute
-from tfcnn.evaluation.operating_point import OperatingPoint, asked, at, choose
+from tfcnn.evaluation.rules import OperatingPoint, asked, choose_threshold, threshold_at
 
 
 def columns(scores):
@@ -35,7 +35,7 @@ def shares(labels, scores, threshold):
 )
 def test_the_wish_is_met_and_no_threshold_serves_the_other_share_better(seed, wish, levels, name):
     labels, probs = predictions(seed, levels=levels)
-    point = choose(labels, probs, 1, **{name: wish})
+    point = choose_threshold(labels, probs, 1, **{name: wish})
     scores = probs[:, 1]
     found = dict(
         zip(("sensitivity", "specificity"), shares(labels, scores, point.threshold), strict=True)
@@ -59,24 +59,24 @@ def test_the_wish_is_met_and_no_threshold_serves_the_other_share_better(seed, wi
 def test_float32_and_float64_decide_alike(seed, wish):
     labels, probs = predictions(seed, levels=10**9)
     single = probs.astype(np.float32)
-    threshold = choose(labels, single, 1, sensitivity=wish).threshold
+    threshold = choose_threshold(labels, single, 1, sensitivity=wish).threshold
     wide = single[:, 1].astype(np.float64) >= threshold
     np.testing.assert_array_equal(single[:, 1] >= np.float32(threshold), wide)
 
 
 def test_the_threshold_lies_midway_between_two_scores():
     labels, probs = np.array([0, 0, 1, 1]), columns([0.125, 0.25, 0.5, 0.75])
-    assert choose(labels, probs, 1, sensitivity=1).threshold == 0.375
-    assert choose(labels, probs, 1, sensitivity=0.5).threshold == 0.625
-    assert choose(labels, probs, 1, specificity=1).threshold == 0.375
-    assert choose(labels, probs, 1, specificity=0.5).threshold == 0.1875
-    turned = choose(1 - labels, probs[:, ::-1], 0, sensitivity=1)
+    assert choose_threshold(labels, probs, 1, sensitivity=1).threshold == 0.375
+    assert choose_threshold(labels, probs, 1, sensitivity=0.5).threshold == 0.625
+    assert choose_threshold(labels, probs, 1, specificity=1).threshold == 0.375
+    assert choose_threshold(labels, probs, 1, specificity=0.5).threshold == 0.1875
+    turned = choose_threshold(1 - labels, probs[:, ::-1], 0, sensitivity=1)
     assert turned.threshold == 0.375
 
 
 def test_it_agrees_with_the_metrics_and_says_why():
     labels, probs = predictions(1)
-    point = choose(labels, probs, 1, sensitivity=0.9)
+    point = choose_threshold(labels, probs, 1, sensitivity=0.9)
     found = compute(labels, probs, positive=1, threshold=point.threshold)
     assert point.sensitivity == pytest.approx(found["sensitivity"].value)
     assert point.specificity == pytest.approx(found["specificity"].value)
@@ -85,15 +85,15 @@ def test_it_agrees_with_the_metrics_and_says_why():
 
 def test_a_share_of_twenty_is_counted_without_rounding_up():
     scores = np.arange(1, 21) / 32
-    point = choose(np.ones(20, int), columns(scores), 1, sensitivity=0.95)
+    point = choose_threshold(np.ones(20, int), columns(scores), 1, sensitivity=0.95)
     assert point.sensitivity == 0.95
 
 
 def test_nothing_wished_is_the_default():
     labels, probs = predictions(2)
-    point = choose(labels, probs, 1)
+    point = choose_threshold(labels, probs, 1)
     assert (point.threshold, point.reason, point.is_reached) == (0.5, "default", True)
-    three = choose(np.array([0, 1, 2]), np.full((3, 3), 1 / 3), None)
+    three = choose_threshold(np.array([0, 1, 2]), np.full((3, 3), 1 / 3), None)
     assert three == OperatingPoint(0.5, "default", None, None, True)
 
 
@@ -107,16 +107,18 @@ def test_nothing_wished_is_the_default():
     ],
 )
 def test_what_cannot_be_reached_is_said(labels, scores, positive, wish, why):
-    point = choose(np.array(labels), columns(scores), positive, **wish)
+    point = choose_threshold(np.array(labels), columns(scores), positive, **wish)
     assert point.threshold == 0.5 and not point.is_reached
     assert why in point.reason
 
 
 def test_scores_of_zero_and_one_are_reached_where_they_can_be():
     labels = np.array([0, 1, 1])
-    assert choose(labels, columns([0.0, 0.0, 1.0]), 1, sensitivity=1).threshold == 0.0
-    assert choose(labels, columns([0.0, 0.0, 1.0]), 1, specificity=1).threshold == 0.5
-    assert choose(labels, columns([0.25, 0.5, 0.125]), 1, sensitivity=1).threshold == 0.0625
+    assert choose_threshold(labels, columns([0.0, 0.0, 1.0]), 1, sensitivity=1).threshold == 0.0
+    assert choose_threshold(labels, columns([0.0, 0.0, 1.0]), 1, specificity=1).threshold == 0.5
+    assert (
+        choose_threshold(labels, columns([0.25, 0.5, 0.125]), 1, sensitivity=1).threshold == 0.0625
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_scores_of_zero_and_one_are_reached_where_they_can_be():
 )
 def test_a_wish_that_means_nothing_is_refused(wish):
     with pytest.raises(InputError):
-        choose(*predictions(0), 1, **wish)
+        choose_threshold(*predictions(0), 1, **wish)
 
 
 @pytest.mark.parametrize(
@@ -139,17 +141,17 @@ def test_a_wish_that_means_nothing_is_refused(wish):
 def test_a_wish_that_turns_against_its_own_class_says_so(wish, scores, said):
     scores = np.array(scores)
     scores[1] -= 0.15 if "laxer" in said else 0  # midway to the positives is below .5
-    point = choose(np.array([0, 0, 1, 1]), columns(scores), 1, **wish)
+    point = choose_threshold(np.array([0, 0, 1, 1]), columns(scores), 1, **wish)
     assert (point.threshold > 0.5) == ("stricter" in said or wish == {"specificity": 1.0})
     assert said in point.reason and (said or "than .5" not in point.reason)
 
 
 def test_a_threshold_that_someone_names():
     labels, probs = predictions(3)
-    point = at(labels, probs, 1, 0.25)
+    point = threshold_at(labels, probs, 1, 0.25)
     assert (point.threshold, point.is_reached) == (0.25, True)
     assert point.reason.startswith("0.25, as it was asked for, on 60 val images (there: sens")
     assert asked(0.95, None) == {"sensitivity": 0.95} and asked(None, None) == {}
     for wrong in (-0.1, 1.1, float("nan")):
         with pytest.raises(InputError):
-            at(labels, probs, 1, wrong)
+            threshold_at(labels, probs, 1, wrong)

@@ -4,7 +4,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfcnn.evaluation.ranking import Ranking
+from tfcnn.evaluation.sample import Ranking
 
 
 @settings(deadline=None, max_examples=25)

@@ -13,7 +13,7 @@ from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.evaluation import scoring, table
-from tfcnn.evaluation.operating_point import choose
+from tfcnn.evaluation.rules import choose_threshold
 from tfcnn.evaluation.table import Table
 from tfcnn.report import page
 from tfcnn.runs import Run
@@ -52,7 +52,7 @@ def test_all_files_follow(run: Path, wish: dict[str, float]) -> None:
     found = tfcnn.set_threshold(run, **wish)
     opened = tfcnn.load(run)
     val = table.read(opened).part("val")
-    expected = wish.get("value") or choose(val.labels, val.probs, 0, **wish).threshold
+    expected = wish.get("value") or choose_threshold(val.labels, val.probs, 0, **wish).threshold
     assert opened.threshold == found.after == expected and found.before == 0.5
     assert opened.card["threshold_reason"].endswith("; set after test was scored")
     assert opened.card["asked"] == ({} if "value" in wish else wish)

@@ -263,7 +263,7 @@ def show_comparison(comparison: "Comparison", console: Console) -> None:
 
 def show_threshold(change: "Change", console: Console) -> None:
     """Print what a run's threshold was and is, and what either does, with intervals."""
-    from tfcnn.evaluation.flags import percent as with_interval
+    from tfcnn.evaluation.metrics import percent as with_interval
 
     title = f"{change.run.name}: {change.run.card['positive']} from a probability on, upwards"
     table = Table(title=title, title_justify="left")

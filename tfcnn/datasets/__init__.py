@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,6 +32,7 @@ __all__ = [
     "in_words",
     "names",
     "open_named",
+    "part",
 ]
 
 Official = Literal["", "train", "val", "test"]
@@ -219,6 +220,31 @@ def find(name: str) -> ModuleType:
         known = ", ".join(names())
         raise InputError(name, "a data set's name", "an unknown one", f"one of {known}")
     return importlib.import_module(f"tfcnn.datasets.{name.replace('-', '_')}")
+
+
+def part(name: str, attribute: str, positive: str | None = None) -> Any:
+    """Return what a data set's file says beside `download` and `open_source`, or None.
+
+    Args:
+        name: of the data set, or of a user's folder.
+        attribute: "intended_use", a function of the summary of the images that says what a model
+            of them is for; "LIMITS", sentences on what such a model cannot do; "positive_limit", a
+            function of the specificity with such a sentence on the class that is looked for;
+            "group_caveat", a function of the specificity, its lower bound and the number of images
+            of a group that says what a call of a whole group is worth.
+        positive: the class that is looked for; with it, a user's folder gets what is said by the
+            data set whose positive class has that name, whatever the case.
+    """
+    known = names()
+    if name not in known and positive is not None:
+        name = next((one for one in known if _looks_for(one, positive)), name)
+    return getattr(find(name), attribute, None) if name in known else None
+
+
+def _looks_for(name: str, positive: str) -> bool:
+    """Say whether a class is a data set's positive class, or has the data set's name."""
+    own = getattr(find(name), "POSITIVE", name)
+    return positive.casefold() in (name, own.casefold())
 
 
 def download(name: str, *, mirror: str | None = None, progress: Progress | None = None) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from tfcnn.base.disk import require_disk_space
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import Item, Progress, Source, _origin
+from tfcnn.datasets import Item, Progress, Source, _origin, _parasites
 from tfcnn.datasets import folder as class_folders
 from tfcnn.datasets._download import fetch
 from tfcnn.datasets._mirror import FROM_HINT, locate
@@ -33,6 +33,13 @@ CLASSES = ("Parasitized", "Uninfected")
 # C47 was photographed on two microscopes under two longer prefixes; only this much is the patient
 GROUP_REGEX = r"^(C\d+)"
 POSITIVE = "Parasitized"
+# what a reader of results must know; see `datasets.part`
+LIMITS = (
+    "About 5 % of the labels are disputed by a later review by experts (Fuhad et al. 2020, "
+    "Diagnostics 10:329); an accuracy near 100 % would mean a leak or cleaned labels.",
+)
+positive_limit = _parasites.positive_limit
+group_caveat = _parasites.group_caveat
 
 
 def download(folder: Path, *, mirror: str | None = None, progress: Progress | None = None) -> None:

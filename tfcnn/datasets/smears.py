@@ -13,7 +13,7 @@ from scipy import special
 
 from tfcnn.base import atomic
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import Progress, Source
+from tfcnn.datasets import Progress, Source, _parasites
 from tfcnn.datasets import folder as class_folders
 
 __all__ = ["IS_LOCAL", "download", "generate", "open_source"]
@@ -25,6 +25,10 @@ POSITIVE = "Parasitized"
 NEGATIVE = "Uninfected"
 IMAGES = "cell_images"
 SYNTHETIC = "synthetic pictures drawn by tfcnn, not photographs of real cells"
+
+# what a reader of results must know; see `datasets.part`
+positive_limit = _parasites.positive_limit
+group_caveat = _parasites.group_caveat
 
 HEALTHY_FRACTION = 0.25  # 50 of the 200 patients in the NIH archive
 SKEW = 0.6  # standard deviation of the logarithm of a patient's number of cells
@@ -121,6 +125,14 @@ def generate(
             correlation=label_correlation,
         )
         (part / "README.md").write_text(text, encoding="utf-8")
+
+
+def intended_use(summary: str) -> str:
+    """Say what a model of these images is for; `summary` counts the images."""
+    return (
+        f"Learning and testing tfcnn. The images are synthetic, drawn by a program "
+        f"({summary}): the figures say nothing about real cells."
+    )
 
 
 def download(folder: Path, *, mirror: str | None = None, progress: Progress | None = None) -> None:

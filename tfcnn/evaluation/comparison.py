@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation import groups as grouping
-from tfcnn.evaluation import intervals, table
+from tfcnn.evaluation import by_group, intervals, table
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import SPLIT, Run
@@ -71,7 +70,7 @@ def compare(first: Run, second: Run) -> Comparison:
         name: {
             "first": own[0][name].value,
             "second": own[1][name].value,
-            "difference": {key: part for key, part in asdict(difference).items() if part != ""},
+            "difference": difference.to_dict(),
         }
         for name, difference in found.items()
     }
@@ -150,7 +149,7 @@ def _warnings(
                 f"{run.name} was tested on {len(tested.labels):,} images; "
                 f"compared on the {counts['images']:,} that both were"
             )
-    said = grouping.warning(groups, noun=runs[0].card["data"]["nouns"][1])
+    said = by_group.warning(groups, noun=runs[0].card["data"]["nouns"][1])
     return found + ([said] if said else [])
 
 

@@ -12,23 +12,12 @@ At the default threshold of .5 the two agree.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfcnn.evaluation.sample import ECE_BINS, Sample
-
-__all__ = [
-    "DESCRIPTIONS",
-    "SHARES",
-    "WITH_POSITIVE",
-    "Metric",
-    "bounds",
-    "compute",
-    "metric_names",
-    "values",
-    "why_undefined",
-]
 
 Floats = NDArray[np.floating]
 Totals = dict[str, Floats]
@@ -42,6 +31,9 @@ WITHOUT_POSITIVE = (
     "accuracy", "balanced_accuracy", "macro_f1", "mcc", "macro_roc_auc", "log_loss", "brier", "ece",
 )  # fmt: skip
 
+IMBALANCED = 0.6  # of the images in one class: beyond, accuracy alone misleads
+LUCK = 0.05  # chance that an accuracy is reached by luck, beyond which nothing is shown
+MOST_NAMED = 5
 # read in percent
 SHARES = frozenset(
     {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1"}
@@ -224,3 +216,102 @@ _OF_ALL_CLASSES: dict[str, Formula] = {
 }
 # The others say nothing where a class has no image: PPV would be 0 or 1 whatever the model does
 _WITHOUT_ALL_CLASSES = {"accuracy", "sensitivity", "specificity", "log_loss", "brier", "ece"}
+
+
+def percent(found: dict[str, Any]) -> str:
+    """Return a share with its interval for reading: 95.8 % (93.6 to 97.2)."""
+    if found["value"] is None:
+        return f"– ({found['reason']})"
+    value = f"{100 * found['value']:.1f} %"
+    if found["low"] is None:
+        return f"{value} (no interval: {found['reason']})"
+    return f"{value} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+
+
+def commonest_class(counts: ArrayLike, class_names: Sequence[str]) -> dict[str, Any]:
+    """Return the class with most images, the first of equals, and its share.
+
+    Args:
+        counts: int `(classes,)`: images of each class; not all 0.
+        class_names: in the same order.
+
+    Returns:
+        `{"class": name, "share": in (0, 1]}`: what always saying that class gets right.
+    """
+    images = np.asarray(counts, dtype=np.int64)
+    most = int(images.argmax())
+    return {"class": class_names[most], "share": float(images[most] / images.sum())}
+
+
+def is_imbalanced(baseline: dict[str, Any]) -> bool:
+    """Say whether a split's commonest class, from `commonest`, makes accuracy alone mislead."""
+    return bool(baseline["share"] > IMBALANCED)
+
+
+def against_baseline(accuracy: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
+    """Return what must be said beside an accuracy; nothing where it speaks for itself.
+
+    Args:
+        accuracy: `{"value", "low", "high"}`, None where there is no interval.
+        baseline: from `commonest`, of the same images.
+    """
+    share, low, high = baseline["share"], accuracy["low"], accuracy["high"]
+    always = f"always saying {baseline['class']}: {100 * share:.1f} %"
+    if share == 1:  # whatever the answers are: of the other classes they say nothing
+        return [f"{always}, as no other class is there"]
+    if high is not None and high < share:
+        return [f"worse than {always}"]
+    if (accuracy["value"] if low is None else low) <= share:
+        return [f"not shown to be better than {always}"]
+    return [always] if is_imbalanced(baseline) else []
+
+
+def telling_metrics(baseline: dict[str, Any], *, has_positive: bool) -> tuple[str, ...]:
+    """Return the metrics that say what accuracy hides: how much of each class is found."""
+    if has_positive:
+        return ("sensitivity", "specificity")
+    return ("balanced_accuracy",) if is_imbalanced(baseline) else ()
+
+
+def never_answered(confusion: Sequence[Sequence[int]], class_names: Sequence[str]) -> str:
+    """Return "no image is called round" for classes that have images and are never answered.
+
+    Args:
+        confusion: counts, rows the true class, columns the answer.
+        class_names: in that order.
+    """
+    counts = np.asarray(confusion)
+    never = np.flatnonzero((counts.sum(axis=0) == 0) & (counts.sum(axis=1) > 0))
+    if not len(never):
+        return ""
+    names = [class_names[k] for k in never[:MOST_NAMED]]
+    more = len(never) - len(names)
+    return f"no image is called {', '.join(names)}{f' and {more} other classes' if more else ''}"
+
+
+def may_be_luck(right: int, images: int, baseline: dict[str, Any]) -> bool:
+    """Say whether so many right answers can be had by luck from the commonest class's share.
+
+    One-sided exact binomial test. It takes every image as independent, so with few patients it
+    calls too little luck rather than too much.
+
+    Args:
+        right: images answered right.
+        images: of how many.
+        baseline: from `commonest`.
+    """
+    from scipy.special import bdtrc  # scipy.stats takes half a second to import
+
+    return bool(bdtrc(right - 1, images, baseline["share"]) > LUCK) if right else True
+
+
+def percents(found: dict[str, dict[str, Any]], names: Sequence[str], but: str = "") -> list[str]:
+    """Return metrics with their intervals for reading, without those that cannot be computed.
+
+    Args:
+        found: per metric `{"value", "low", "high"}`.
+        names: the metrics wanted, in order.
+        but: one of them that is said elsewhere.
+    """
+    known = [name for name in names if name != but and found[name]["value"] is not None]
+    return [f"{name.replace('_', ' ')} {percent(found[name])}" for name in known]

@@ -9,9 +9,15 @@ from numpy.typing import NDArray
 
 from tfcnn.base import atomic, records
 from tfcnn.base.errors import TfcnnError
-from tfcnn.evaluation import baseline, intervals
-from tfcnn.evaluation import groups as grouping
-from tfcnn.evaluation.metrics import WITH_POSITIVE
+from tfcnn.evaluation import by_group, intervals
+from tfcnn.evaluation.metrics import (
+    WITH_POSITIVE,
+    against_baseline,
+    commonest_class,
+    never_answered,
+    percents,
+    telling_metrics,
+)
 from tfcnn.manifest import Manifest
 from tfcnn.runs import PREDICTIONS, SUMMARY, Run
 
@@ -54,7 +60,7 @@ class Summary:
     def by_class(self) -> tuple[str, ...]:
         """The metrics to show beside accuracy, which hides how much of each class is found."""
         has_positive = "sensitivity" in self.metrics
-        return baseline.by_class(self.baseline, has_positive=has_positive) if self.baseline else ()
+        return telling_metrics(self.baseline, has_positive=has_positive) if self.baseline else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `summary.json`."""
@@ -86,7 +92,7 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
         for name, pooled in _pooled(runs[0], rows).items()
     }
     confusion = _confusion(rows, runs[0].class_names)
-    usual = baseline.commonest(confusion.sum(axis=1), runs[0].class_names)
+    usual = commonest_class(confusion.sum(axis=1), runs[0].class_names)
     summary = Summary(
         folder,
         metrics,
@@ -151,16 +157,13 @@ def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     groups = [row["group"] for row in rows] if all(row["group"] for row in rows) else None
     options: dict[str, Any] = {"positive": run.positive, "class_names": names}
     if run.positive is None:
-        found = intervals.bootstrap(labels, probs, groups, **options)
+        pooled = intervals.bootstrap(labels, probs, groups, **options)
     else:
         others = [name for name in WITH_POSITIVE if name not in BY_THRESHOLD]
         by_rule = intervals.bootstrap(labels, decisions, groups, names=BY_THRESHOLD, **options)
         both = by_rule | intervals.bootstrap(labels, probs, groups, names=others, **options)
-        found = {name: both[name] for name in WITH_POSITIVE}
-    return {
-        name: {key: part for key, part in asdict(value).items() if key != "reason" or part}
-        for name, value in found.items()
-    }
+        pooled = {name: both[name] for name in WITH_POSITIVE}
+    return {name: interval.to_dict() for name, interval in pooled.items()}
 
 
 def _confusion(rows: list[dict[str, str]], names: tuple[str, ...]) -> NDArray[np.int64]:
@@ -178,10 +181,10 @@ def _warnings(
     confusion: NDArray[np.int64],
 ) -> list[str]:
     found = list(run.card["data"]["notes"])
-    never = baseline.never_called(confusion.tolist(), run.class_names)
+    never = never_answered(confusion.tolist(), run.class_names)
     found += [never] if never else []
     groups = [row["group"] for row in rows] if rows[0]["group"] else None
-    said = grouping.warning(groups, noun=run.card["data"]["nouns"][1])
+    said = by_group.warning(groups, noun=run.card["data"]["nouns"][1])
     found += [said] if said else []
     for name, row in metrics.items():
         without = [str(i) for i, value in enumerate(row["folds"]) if value is None]
@@ -203,8 +206,8 @@ def _sentence(summary: Summary, tested: Manifest) -> str:
     ]
     first = f"{tested.summary()}, each predicted {how}: {', '.join(shown)}"
     pooled = {name: row["pooled"] for name, row in metrics.items()}
-    by_class = baseline.shares(pooled, summary.by_class)
-    beside = baseline.beside(pooled["accuracy"], summary.baseline)
+    by_class = percents(pooled, summary.by_class)
+    beside = against_baseline(pooled["accuracy"], summary.baseline)
     beside += [f"pooled {', '.join(by_class)}"] if by_class else []
     return "; ".join([f"{first} (mean ± sd over {len(summary.folds)} folds)", *beside]) + "."
 

@@ -16,9 +16,9 @@ import numpy as np
 from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError, InputError
-from tfcnn.evaluation import abstention, flags, intervals, operating_point, patients, scoring
+from tfcnn.evaluation import intervals, rules, scoring
 from tfcnn.evaluation import table as predictions
-from tfcnn.evaluation.operating_point import DEFAULT_THRESHOLD, OperatingPoint
+from tfcnn.evaluation.rules import DEFAULT_THRESHOLD, OperatingPoint
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import ABSTAIN, abstains
@@ -96,15 +96,15 @@ def change(
     table = predictions.read(run)
     part, index = table.part("val"), run.class_names.index(name)
     if value is not None:
-        point = operating_point.at(part.labels, part.probs, index, value)
+        point = rules.threshold_at(part.labels, part.probs, index, value)
     else:
         wishes = {"sensitivity": sensitivity, "specificity": specificity}
-        point = operating_point.choose(part.labels, part.probs, index, **wishes)
+        point = rules.choose_threshold(part.labels, part.probs, index, **wishes)
         if not point.is_reached:
             raise InputError(run.path, "what val can give", point.reason, "--value")
-    card = run.card | {"positive": name, "asked": operating_point.asked(sensitivity, specificity)}
-    after = Run(run.path, card | _rules(run, table, index, point))
-    after.card.pop("changing", None)
+    card = {key: value for key, value in run.card.items() if key != "changing"}
+    card |= {"positive": name, **_rules(run, table, index, point)}
+    after = Run(run.path, card | {"asked": rules.asked(sensitivity, specificity)})
     table = replace(table, flags=_flags(after, table))
     report = scoring.score(after, table, scoring.facts(run))
     before = _before(run, name)
@@ -160,23 +160,15 @@ def _rules(run: Run, table: Table, positive: int, point: OperatingPoint) -> dict
     """Return what the card says of the threshold and of all that follows from it."""
     wishes = run.recipe.evaluation
     val = table.part("val")
-    band = abstention.choose(
-        val.labels, val.probs, positive, point.threshold,
-        fraction=wishes.abstain_fraction, accuracy=wishes.answered_accuracy,
-    )  # fmt: skip
-    rule = patients.choose(val.labels, val.probs, val.known_groups, positive, point.threshold)
+    chosen = rules.choose(val.labels, val.probs, val.known_groups, positive, wishes, point)
     is_tested = bool((table.splits == "test").any())
     when = "after test was scored" if is_tested else "after training"
     replaced = (run.card["threshold_reason"], run.card.get("abstention_reason"))
     unmet = [said for said in run.card.get("unmet", []) if said not in replaced]
-    return {
-        "threshold": point.threshold,
+    return chosen | {
         "threshold_reason": f"{point.reason}; set {when}",
         "threshold_set_after_test": is_tested,
-        "abstention": band.band,
-        "abstention_reason": band.reason,
-        "group_rule": rule.to_dict(),
-        "unmet": unmet + ([] if band.is_reached else [band.reason]),
+        "unmet": unmet + chosen["unmet"],
     }
 
 
@@ -207,7 +199,7 @@ def _figures(
             positive=positive, threshold=before, names=SHOWN,
         )  # fmt: skip
         found[split] = {
-            name: {"before": flags.row(earlier[name]), "after": rows[name]} for name in SHOWN
+            name: {"before": earlier[name].to_dict(), "after": rows[name]} for name in SHOWN
         }
     return found
 

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tfcnn import runs
+from tfcnn import datasets, runs
 from tfcnn.base import atomic, records
 from tfcnn.base.errors import CheckError, InputError
-from tfcnn.evaluation import baseline, calibration, flags, intervals, patients, wish
-from tfcnn.evaluation import groups as grouping
-from tfcnn.evaluation.operating_point import DEFAULT_THRESHOLD
-from tfcnn.evaluation.patients import Rule
+from tfcnn.evaluation import by_group, calibration, intervals, metrics, rules
+from tfcnn.evaluation.by_group import Rule
+from tfcnn.evaluation.intervals import undefined
+from tfcnn.evaluation.metrics import percent
+from tfcnn.evaluation.rules import DEFAULT_THRESHOLD
 from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.table import Table
+from tfcnn.prediction import ABSTAIN, OUT_OF_DOMAIN
 from tfcnn.runs import Run
-
-__all__ = ["Report", "facts", "load", "score", "write"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ class Report:
         facts: about the training (seconds, agreement between model files); empty for other data.
         sentence: the result in one sentence.
         flags: per split how many images were flagged, and what is right of the others; see
-            `evaluation.flags`.
+            `_flags`.
         patients: the `rule` that calls a group, and per split what it says; see
-            `evaluation.patients`.
+            `by_group.measure`.
         calibration: per split what the temperature did, with the bins of the reliability diagram.
         baseline: per split the commonest `class` and its `share`: what always saying it gets right.
         confusion_rule: the answer that `confusion` counts: `decision`, by the stored threshold,
             where there is a positive class; else `predicted`, the most probable class.
-        operating_point: the threshold, and what was asked of it; see `evaluation.wish`.
+        operating_point: the threshold, and what was asked of it; see `rules.describe_wish`.
     """
 
     splits: dict[str, dict[str, dict[str, Any]]]
@@ -76,8 +77,8 @@ class Report:
 
     def remarks(self, split: str) -> list[str]:
         """Return sentences on what a split's images were flagged, and on its groups."""
-        return [*flags.sentences(self.flags.get(split, {})),
-                *patients.sentences(self.patients, split)]  # fmt: skip
+        return [*_flag_sentences(self.flags.get(split, {})),
+                *by_group.sentences(self.patients, split)]  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `report.json`."""
@@ -118,17 +119,17 @@ def score(
         confusion[split] = _confusion(part, run)
         warnings += _warnings(split, part, run, confusion[split])
     warnings += _of_groups(parts, run)
-    point, commonest = wish.describe(run, splits), _baseline(run, confusion)
+    point, commonest = rules.describe_wish(run, splits), _baseline(run, confusion)
     temperature = float(run.card.get("temperature", 1.0))
     return Report(
         splits,
         counts,
         confusion,
         {split: _group_table(run, part) for split, part in parts.items()},
-        warnings + wish.warnings(point, parts, run),
+        warnings + rules.wish_warnings(point, parts, run),
         _sentence(run, splits, counts, commonest, point),
         facts or {},
-        flags={split: flags.measure(run, part, part.known_groups) for split, part in parts.items()},
+        flags={split: _flags(run, part, part.known_groups) for split, part in parts.items()},
         patients=_patients(run, parts, splits),
         calibration={
             split: calibration.describe(part.labels, part.probs, temperature, positive=run.positive)
@@ -209,14 +210,14 @@ def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
         threshold=run.threshold,
         class_names=run.class_names,
     )
-    return {name: flags.row(value) for name, value in found.items()}
+    return {name: value.to_dict() for name, value in found.items()}
 
 
 def _group_table(run: Run, part: Table) -> list[dict[str, Any]]:
     names = part.known_groups
     if names is None:
         return []
-    return grouping.group_table(part.labels, part.probs, names, run.class_names)
+    return by_group.group_table(part.labels, part.probs, names, run.class_names)
 
 
 def _patients(
@@ -229,18 +230,19 @@ def _patients(
         rule = Rule(**stored)
     elif "val" in parts:
         val = parts["val"]
-        rule = patients.choose(val.labels, val.probs, val.known_groups, run.positive, run.threshold)
+        rule = by_group.choose(val.labels, val.probs, val.known_groups, run.positive, run.threshold)
+    caveat = datasets.part(run.card["data"]["source"], "group_caveat")
     found: dict[str, Any] = {"rule": rule.to_dict(), "splits": {}}
     for split, part in parts.items():
         names = part.known_groups
         if names is None or run.positive is None:
             continue
         args = part.labels, part.probs, names, run.positive, run.threshold
-        row = found["splits"][split] = patients.measure(*args, rule)
+        row = found["splits"][split] = by_group.measure(*args, rule)
         specificity = splits[split]["specificity"]
-        if run.card["data"]["nouns"][0] == "cells" and specificity["value"] is not None:
-            looked_at = float(np.median([group["images"] for group in row["groups"]]))
-            row["caveat"] = patients.caveat(specificity["value"], specificity["low"], looked_at)
+        if caveat and specificity["value"] is not None:
+            images = float(np.median([group["images"] for group in row["groups"]]))
+            row["caveat"] = caveat(specificity["value"], specificity["low"], images)
     return found
 
 
@@ -258,7 +260,7 @@ def _confusion(part: Table, run: Run) -> list[list[int]]:
 
 def _baseline(run: Run, confusion: dict[str, list[list[int]]]) -> dict[str, dict[str, Any]]:
     return {
-        split: baseline.commonest([sum(row) for row in matrix], run.class_names)
+        split: metrics.commonest_class([sum(row) for row in matrix], run.class_names)
         for split, matrix in confusion.items()
     }
 
@@ -269,7 +271,7 @@ def _warnings(split: str, part: Table, run: Run, confusion: list[list[int]]) -> 
     if missing:
         names = ", ".join(run.class_names[i] for i in missing)
         found.append(f"no image of class {names}; what needs it is not computed")
-    found.append(baseline.never_called(confusion, run.class_names))
+    found.append(metrics.never_answered(confusion, run.class_names))
     return [f"{split}: {said}" for said in found if said]
 
 
@@ -277,7 +279,7 @@ def _of_groups(parts: dict[str, Table], run: Run) -> list[str]:
     """Say what few groups, or none, mean for the intervals: once where it is so for all splits."""
     noun, splits = run.card["data"]["nouns"][1], dict[str, list[str]]()
     for split, part in parts.items():
-        if said := grouping.warning(part.known_groups, noun=noun):
+        if said := by_group.warning(part.known_groups, noun=noun):
             splits.setdefault(said, []).append(split)
     return [f"{' and '.join(names)}: {said}" for said, names in splits.items()]
 
@@ -301,10 +303,10 @@ def _sentence(
         on = f"{count['images']:,} {images} of {groups} also trained on (a demonstrated leak)"
     if row["value"] is None:
         return f"On {on}: no accuracy, {row['reason']}."
-    value = flags.percent(row)
+    value = percent(row)
     if row["low"] is None:
         value = f"{100 * row['value']:.1f} %, without an interval: {row['reason']}"
-    said = baseline.beside(row, commonest[split])
+    said = metrics.against_baseline(row, commonest[split])
     by_class = _by_class(splits[split], commonest[split], point)
     return "; ".join([f"On {on}: {value}", *said, *by_class]) + "."
 
@@ -314,11 +316,91 @@ def _by_class(
 ) -> list[str]:
     """Say what is found of each class, where accuracy hides it or counts another rule."""
     is_moved = bool(point) and point["threshold"] != DEFAULT_THRESHOLD
-    if not (is_moved or baseline.is_imbalanced(usual) or "asked" in point):
+    if not (is_moved or metrics.is_imbalanced(usual) or "asked" in point):
         return []
-    names = baseline.by_class(usual, has_positive=bool(point))
-    said = [wish.in_words(point)] if "asked" in point else []
-    said += baseline.shares(found, names, but=point.get("metric", ""))
+    names = metrics.telling_metrics(usual, has_positive=bool(point))
+    said = [rules.wish_in_words(point)] if "asked" in point else []
+    said += metrics.percents(found, names, but=point.get("metric", ""))
     if said and is_moved:
         said[0] = f"at the threshold of {point['threshold']:.3g}: {said[0]}"
     return said
+
+
+def _flags(run: Run, part: Table, groups: NDArray[np.str_] | None) -> dict[str, Any]:
+    """Return the share of each flag in a split, and what is right of the answered.
+
+    Args:
+        run: whose flags they are.
+        part: one split, with its flags.
+        groups: str `(images,)`, or None where none are known.
+
+    Returns:
+        `out-of-domain`, `abstain` and `answered` (no flag), each `{"count", "value", "low",
+        "high"}`; with an abstention band, `of_answered`: the share decided right (`accuracy`)
+        and, with a positive, sensitivity and specificity of the answered images.
+    """
+    flags = part.flags
+    if flags is None:
+        return {OUT_OF_DOMAIN: undefined("measured before flags were")}
+    outside, abstained = flags == OUT_OF_DOMAIN, flags == ABSTAIN
+    found: dict[str, Any] = {OUT_OF_DOMAIN: _share(outside, groups)}
+    if not run.card.get("domain"):
+        reason = run.card.get("domain_reason", "trained before this was fitted")
+        found[OUT_OF_DOMAIN] = undefined(reason)
+    if run.abstention is None:
+        return found
+    answered = ~(outside | abstained)
+    found[ABSTAIN], found["answered"] = _share(abstained, groups), _share(answered, groups)
+    found["of_answered"] = _answered(run, part, groups, answered)
+    return found
+
+
+def _share(hits: NDArray[np.bool_], groups: NDArray[np.str_] | None) -> dict[str, Any]:
+    """Return a share of images with its interval from resampled groups, and the count.
+
+    Args:
+        hits: bool `(images,)`.
+        groups: str `(images,)`, or None where none are known.
+    """
+    certain = np.tile([0.0, 1.0], (len(hits), 1))
+    found = intervals.bootstrap(
+        hits.astype(np.int64), certain, groups, positive=None, names=["accuracy"]
+    )
+    return {"count": int(hits.sum()), **found["accuracy"].to_dict()}
+
+
+def _flag_sentences(found: dict[str, Any]) -> list[str]:
+    """Return what `measure` found of a split in words; nothing where nothing was found out."""
+    lines = []
+    outside = found.get(OUT_OF_DOMAIN)
+    if outside and outside["value"] is None:
+        lines.append(f"Out of domain: {outside['reason']}.")
+    elif outside:
+        lines.append(f"Flagged as out of domain: {outside['count']:,}, {percent(outside)}.")
+    if ABSTAIN in found:
+        lines.append(
+            f"Left unanswered: {percent(found[ABSTAIN])}; "
+            f"of the answered {percent(found['of_answered']['accuracy'])} are right."
+        )
+    return lines
+
+
+def _answered(
+    run: Run, part: Table, groups: NDArray[np.str_] | None, answered: NDArray[np.bool_]
+) -> dict[str, Any]:
+    names = ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
+    if not answered.any():
+        return {name: undefined("no image is answered") for name in names}
+    sample = Sample(
+        part.labels[answered], part.probs[answered], positive=run.positive, threshold=run.threshold
+    )
+    decided = np.eye(len(run.class_names))[sample.decision]  # certain: the decision, not the odds
+    found = intervals.bootstrap(
+        sample.labels,
+        decided,
+        None if groups is None else groups[answered],
+        positive=run.positive,
+        class_names=run.class_names,
+        names=names,
+    )
+    return {name: value.to_dict() for name, value in found.items()}

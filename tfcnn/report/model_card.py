@@ -2,22 +2,18 @@
 
 from typing import Any
 
-from tfcnn.evaluation.flags import percent
+from tfcnn import datasets
+from tfcnn.evaluation.metrics import percent
 from tfcnn.evaluation.scoring import Report
 from tfcnn.runs import Run
-
-CELLS_PER_PARASITE = 25_000  # 5 million red cells per uL at 200 parasites per uL
 
 
 def intended_use(run: Run) -> str:
     """Say in one or two sentences what a model may be used for."""
     data = run.card["data"]
     classes = _list(run.class_names)
-    if data["source"] == "smears":
-        return (
-            f"Learning and testing tfcnn. The images are synthetic, drawn by a program "
-            f"({data['summary']}): the figures say nothing about real cells."
-        )
+    if own := datasets.part(data["source"], "intended_use"):
+        return str(own(data["summary"]))
     return (
         f"Telling {classes} apart in images like those it was measured on ({data['source']}: "
         f"{data['summary']}), for research and teaching, where a person looks at what matters."
@@ -38,13 +34,9 @@ def limits(run: Run, report: Report, shown: str) -> list[str]:
         found.append("A demonstration of a leak: its figures flatter, and it is not to be used.")
     if run.positive is not None:
         found.append("Not a medical device: no diagnosis may rest on it.")
-    if _is_malaria(run):
-        found.append(_parasitaemia(metrics["specificity"]["value"]))
-    if data["source"] == "malaria":
-        found.append(
-            "About 5 % of the labels are disputed by a later review by experts (Fuhad et al. 2020, "
-            "Diagnostics 10:329); an accuracy near 100 % would mean a leak or cleaned labels."
-        )
+    if on_positive := datasets.part(data["source"], "positive_limit", run.card["positive"]):
+        found.append(on_positive(metrics.get("specificity", {}).get("value")))
+    found += datasets.part(data["source"], "LIMITS") or ()
     if not report.counts[shown]["groups"]:
         found.append(
             "No groups are known: pictures of one patient, slide or video may be in training and "
@@ -100,26 +92,6 @@ def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> 
         "tuned on, so that `tfcnn evaluate` refuses to test it on that.",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _is_malaria(run: Run) -> bool:
-    names = (run.card["data"]["source"], run.card["positive"] or "")
-    return "malaria" in names or names[1].casefold() == "parasitized"
-
-
-def _parasitaemia(specificity: float | None) -> str:
-    """Say why cells called one by one cannot tell whether a patient is infected."""
-    text = (
-        "Cell-level specificity cannot support a patient call at low parasitaemia: 200 parasites "
-        f"per µL are one infected red cell in {CELLS_PER_PARASITE:,}."
-    )
-    if specificity is None:
-        return text
-    alarms = float(f"{(1 - specificity) * CELLS_PER_PARASITE:.2g}")
-    return (
-        f"{text} At the specificity measured here, {100 * specificity:.1f} %, about {alarms:,.0f} "
-        "healthy cells of these would be called infected."
-    )
 
 
 def _prevalence(run: Run, report: Report, shown: str) -> str:

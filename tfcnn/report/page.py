@@ -17,7 +17,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets.folder import open_any
 from tfcnn.decode import open_image
-from tfcnn.evaluation.groups import FEW_GROUPS
+from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.evaluation.labels import Suspects
 from tfcnn.report import content as gathering
 from tfcnn.report import exhibits, model_card, plots, siblings

@@ -12,7 +12,7 @@ from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError
 from tfcnn.base.progress import Reporter
 from tfcnn.base.records import sha256_of
-from tfcnn.evaluation import abstention, baseline, calibration, operating_point, patients
+from tfcnn.evaluation import calibration, metrics, rules
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Predictor, domain, flags
 from tfcnn.prediction.domain import Domain
@@ -114,27 +114,7 @@ def _decide(
 ) -> None:
     """Choose on val, and put on the card, what turns probabilities into decisions."""
     wishes, positive = prepared.recipe.evaluation, prepared.positive
-    point = operating_point.choose(
-        labels, probs, positive, sensitivity=wishes.sensitivity, specificity=wishes.specificity
-    )
-    band = abstention.choose(
-        labels,
-        probs,
-        positive,
-        point.threshold,
-        fraction=wishes.abstain_fraction,
-        accuracy=wishes.answered_accuracy,
-    )
-    rule = patients.choose(labels, probs, groups, positive, point.threshold)
-    run.card.update(
-        threshold=point.threshold,
-        threshold_reason=point.reason,
-        asked=operating_point.asked(wishes.sensitivity, wishes.specificity),
-        abstention=band.band,
-        abstention_reason=band.reason,
-        group_rule=rule.to_dict(),
-        unmet=[found.reason for found in (point, band) if not found.is_reached],
-    )
+    run.card.update(rules.choose(labels, probs, groups, positive, wishes))
     if wishes.calibrate:
         run.card["unmet"] += _uncalibrated(labels, run.card["temperature"])
     run.card["unmet"] += _learnt_nothing(prepared, labels, probs)
@@ -152,16 +132,16 @@ def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str
 def _learnt_nothing(prepared: Prepared, labels: npt.NDArray[np.int32], probs: Floats) -> list[str]:
     """Say where val is answered no better than luck would, and what of the recipe may be why."""
     names = prepared.manifest.class_names
-    usual = baseline.commonest(np.bincount(labels, minlength=len(names)), names)
+    usual = metrics.commonest_class(np.bincount(labels, minlength=len(names)), names)
     right = int((probs.argmax(axis=1) == labels).sum())
-    if usual["share"] == 1 or not baseline.by_luck(right, len(labels), usual):
+    if usual["share"] == 1 or not metrics.may_be_luck(right, len(labels), usual):
         return []
     said = (
         f"val: {right:,} of {len(labels):,} right may be no better than luck: always saying "
         f"{usual['class']} gives {100 * usual['share']:.1f} %. Try more images or epochs "
         f"(--set train.epochs={2 * prepared.recipe.train.epochs}), or a larger data.image_size"
     )
-    if baseline.is_imbalanced(usual) and prepared.recipe.train.class_weights == "none":
+    if metrics.is_imbalanced(usual) and prepared.recipe.train.class_weights == "none":
         said += ", or --set train.class_weights=balanced"
     turned = _turned(prepared.recipe.inputs)
     if turned:

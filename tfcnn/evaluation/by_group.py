@@ -1,8 +1,8 @@
-"""From images to a call per group (patient), by a rule chosen on val, and what it cannot do.
+"""Groups (patients, slides, videos) one by one, and the rule that calls a whole group positive.
 
 A group is positive if one of its images is. It is called positive where the share of its images
-that are decided positive reaches a limit. Groups are independent of each other, so their counts
-have exact binomial intervals (Clopper and Pearson 1934).
+that are decided positive reaches a limit, which is chosen on val. Groups are independent of each
+other, so their counts have exact binomial intervals (Clopper and Pearson 1934).
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfcnn.evaluation.flags import percent, unknown
+from tfcnn.evaluation.intervals import undefined
+from tfcnn.evaluation.metrics import percent
 from tfcnn.evaluation.sample import Sample
-
-__all__ = ["ONE_IN", "Rule", "caveat", "choose", "measure", "sentences"]
 
 Floats = NDArray[np.floating]
 
-# WHO's low parasitaemia, 200 parasites per microlitre, among five million red cells per microlitre
-PARASITES_PER_UL, ONE_IN = 200, 25_000
+FEW_GROUPS = 40
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,71 @@ class _Groups:
     images: NDArray[np.integer]
     shares: Floats
     is_positive: NDArray[np.bool_]
+
+
+def group_table(
+    labels: ArrayLike,
+    probs: ArrayLike,
+    groups: ArrayLike | Sequence[str],
+    class_names: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Return a row per group, most errors first, then the least accurate, then by name.
+
+    Args:
+        labels: int array, shape `(n,)`, values in [0, num_classes).
+        probs: float array, shape `(n, num_classes)`.
+        groups: strings, shape `(n,)`.
+        class_names: in the order of the columns.
+
+    Returns:
+        Rows `{"group", "images", "per_class": {class name: images}, "errors", "accuracy"}`;
+        errors and accuracy count the most probable class.
+
+    Raises:
+        InputError: if the predictions are not what the arguments say.
+    """
+    sample = Sample(labels, probs, groups, class_names=class_names)
+    counts = sample.per_unit
+    rows = []
+    for unit, name in enumerate(sample.unit_names):
+        images, right = int(counts["images"][unit, 0]), int(counts["right"][unit, 0])
+        per_class = counts["label"][unit].astype(int).tolist()
+        rows.append(
+            {
+                "group": name,
+                "images": images,
+                "per_class": dict(zip(sample.class_names, per_class, strict=True)),
+                "errors": images - right,
+                "accuracy": right / images,
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["errors"], row["accuracy"], row["group"]))
+
+
+def warning(groups: ArrayLike | Sequence[str] | None, *, noun: str = "groups") -> str:
+    """Return what to say beside the intervals, or an empty string where there is nothing.
+
+    Args:
+        groups: strings, shape `(n,)`, or None where none are known.
+        noun: what a group is, in the plural, such as "patients".
+
+    Returns:
+        One sentence.
+    """
+    if groups is None:
+        return (
+            f"No {noun} are known: the intervals take every image as independent, and are too "
+            f"narrow where several come from one of the {noun}."
+        )
+    count = len(np.unique(np.asarray(groups, dtype=np.str_)))
+    if count >= FEW_GROUPS:
+        return ""
+    if count == 1:
+        return f"All images come from one of the {noun}: nothing can be said of others."
+    return (
+        f"{count} {noun} only: below {FEW_GROUPS} an interval depends much on who happened to be "
+        "among them."
+    )
 
 
 def choose(
@@ -134,8 +197,8 @@ def measure(
     if called is None:
         return {
             "groups": rows,
-            "sensitivity": {**unknown(rule.reason), "groups": 0},
-            "specificity": {**unknown(rule.reason), "groups": 0},
+            "sensitivity": {**undefined(rule.reason), "groups": 0},
+            "specificity": {**undefined(rule.reason), "groups": 0},
         }
     return {
         "groups": rows,
@@ -144,50 +207,12 @@ def measure(
     }
 
 
-def caveat(specificity: float, lowest: float | None, images: float) -> dict[str, Any]:
-    """Return how many false alarms there are for each infected cell at low parasitaemia.
-
-    Args:
-        specificity: of single cells, in [0, 1].
-        lowest: the lower end of its interval, or None.
-        images: cells looked at per patient.
-
-    Returns:
-        The expected numbers among `images` cells and among as many as hold one infected cell, and
-        a `sentence`.
-
-    Reference:
-        One red cell in 25,000 at 200 parasites per microlitre of blood.
-    """
-    alarms, infected = (1 - specificity) * images, images / ONE_IN
-    per_infected = (1 - specificity) * ONE_IN
-    most = None if lowest is None else (1 - lowest) * ONE_IN
-    upper = "" if most is None else f", by its interval up to {_rounded(most)},"
-    return {
-        "cell_specificity": specificity,
-        "cells_per_patient": images,
-        "false_alarms": alarms,
-        "infected_cells": infected,
-        "one_infected_in": ONE_IN,
-        "false_alarms_per_infected_cell": per_infected,
-        "sentence": (
-            f"At {PARASITES_PER_UL} parasites per microlitre one red cell in {ONE_IN:,} is "
-            f"infected. With a specificity of {specificity:.4f} per cell, {_rounded(images)} cells "
-            f"hold {infected:.2g} infected ones and give {_rounded(alarms)} false alarms; for "
-            f"each infected cell there are {_rounded(per_infected)} false alarms{upper} "
-            + ("so the rule cannot find such an infection."
-               if per_infected > 1 or (most or 0) > 1
-               else "so false alarms do not stand in its way.")
-        ),
-    }  # fmt: skip
-
-
 def sentences(found: dict[str, Any], split: str) -> list[str]:
     """Return what was found of a split's groups in words; nothing without groups or positive.
 
     Args:
         found: `rule`, and per split in `splits` what `measure` returned, with a `caveat` where
-            images are blood cells.
+            the data set has one.
         split: which.
     """
     part = found.get("splits", {}).get(split)
@@ -221,11 +246,7 @@ def _share(right: NDArray[np.bool_], kind: str) -> dict[str, Any]:
 
     total, hits = len(right), int(right.sum())
     if not total:
-        return {**unknown(f"no {kind} group"), "groups": 0}
+        return {**undefined(f"no {kind} group"), "groups": 0}
     low = betaincinv(hits, total - hits + 1, 0.025) if hits else 0.0
     high = betaincinv(hits + 1, total - hits, 0.975) if hits < total else 1.0
     return {"value": hits / total, "low": float(low), "high": float(high), "groups": total}
-
-
-def _rounded(number: float) -> str:
-    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
