@@ -1,14 +1,16 @@
 """What the network is: one file per network, each with `build` and `MIN_SIZE`.
 
-A network is found by its file's name and its options are read from its source, so that `tfcnn list`
-and a mistyped option are answered without importing Keras. Files starting with `_` are private.
+A network has its file's name. Its options are read from the file's text, so that `tfcnn list` and a
+mistyped option need no import of Keras. Files starting with `_` are private.
 """
 
 import ast
 import functools
 import importlib
 import importlib.util
+import json
 import pkgutil
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +20,11 @@ from tfcnn.base.errors import InputError, UnfitValueError
 if TYPE_CHECKING:
     import keras
 
-__all__ = [
-    "build", "check_options", "defines", "describe", "find", "names", "part", "require_size",
-]  # fmt: skip
-
 
 def names() -> list[str]:
     """Return the names of all networks, sorted, without importing any."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in found if not name.startswith("_"))
+    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in modules if not name.startswith("_"))
 
 
 def find(name: str) -> str:
@@ -35,10 +33,9 @@ def find(name: str) -> str:
     Raises:
         InputError: if there is no such network.
     """
-    known = names()
     module_name = name.replace("-", "_")
-    if module_name not in known:
-        raise InputError("network", f"one of {', '.join(known)}", repr(name), "tfcnn list")
+    if module_name not in names():
+        raise InputError("network", f"one of {', '.join(names())}", repr(name), "tfcnn list")
     return module_name
 
 
@@ -52,7 +49,7 @@ def describe(name: str) -> str:
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Check names and simple types of options against the signature of `build`, without Keras.
+    """Check names and types of options against the signature of `build`, without Keras.
 
     Args:
         name: the network.
@@ -61,14 +58,14 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     Raises:
         InputError: if there is no such network, or an option is unknown or of another type.
     """
-    accepted = _accepted(find(name))
-    listed = ", ".join(accepted) or "none"
+    types = _option_types(find(name))
     for key, value in options.items():
         subject = f"network {name}, option {key!r}"
-        if key not in accepted:
-            raise InputError(subject, f"one of: {listed}", repr(key), "another spelling")
-        if not _fits(value, accepted[key]):
-            raise InputError(subject, ast.unparse(accepted[key]), repr(value), "such a value")
+        if key not in types:
+            expected = f"one of: {', '.join(types) or 'none'}"
+            raise InputError(subject, expected, repr(key), "another spelling")
+        if not _is_valid(value, types[key]):
+            raise InputError(subject, types[key], repr(value), "such a value")
 
 
 def build(
@@ -89,7 +86,7 @@ def build(
         A model from pixels in [0, 255], shape `(batch, height, width, channels)`, to probabilities.
 
     Raises:
-        InputError: if the name, an option or the image size is not one the network can take.
+        InputError: if the name, an option or the image size does not fit.
     """
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in (options or {}).items()}
     check_options(name, options)
@@ -102,7 +99,7 @@ def build(
 
 
 def defines(name: str, function: str) -> bool:
-    """Say whether a network's file has a function of that name, without importing it.
+    """Return whether a network's file has a function of that name, without importing it.
 
     Raises:
         InputError: if there is no such network.
@@ -116,9 +113,10 @@ def part(name: str, attribute: str) -> Any:
 
     Args:
         name: the network.
-        attribute: "finetune", a function that lets all of a partly frozen model learn; of a
-            network with auxiliary classifiers "LOSS_WEIGHTS", one per output, and
-            "without_auxiliary", a function that returns the network without them.
+        attribute: "finetune", a function that unfreezes a partly frozen model; "LOSS_WEIGHTS", one
+            per output of a network with auxiliary classifiers; "without_auxiliary", a function
+            that returns such a network without them; "initialize", a function that sets weights
+            from training images.
 
     Raises:
         InputError: if there is no such network.
@@ -160,33 +158,29 @@ def _source(module_name: str) -> ast.Module:
     return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
 
 
-def _accepted(module_name: str) -> dict[str, ast.expr]:
-    """Return the annotation of each option of `build`, that is, all but its first two arguments."""
+@functools.cache
+def _option_types(module_name: str) -> dict[str, str]:
+    """Return the annotation of each option of `build`: all but its first two arguments."""
     body = _source(module_name).body
     function = next(n for n in body if isinstance(n, ast.FunctionDef) and n.name == "build")
     arguments = function.args.args[2:] + function.args.kwonlyargs
-    return {a.arg: a.annotation for a in arguments if a.annotation is not None}
+    return {a.arg: ast.unparse(a.annotation) for a in arguments if a.annotation is not None}
 
 
-def _fits(value: object, annotation: ast.expr) -> bool:
-    """Return whether a value has the annotated type; an int will do for a float."""
-    match annotation:
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _fits(value, left) or _fits(value, right)
-        case ast.Constant(value=None):
-            return value is None
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
-            listed = ast.literal_eval(choices)
-            return value in (listed if isinstance(listed, tuple) else (listed,))
-        case ast.Subscript(value=ast.Name(id="tuple" | "list"), slice=items):
-            item = items.elts[0] if isinstance(items, ast.Tuple) else items
-            return isinstance(value, list | tuple) and all(_fits(v, item) for v in value)
-        case ast.Name(id="bool"):
-            return isinstance(value, bool)
-        case ast.Name(id="int"):
-            return isinstance(value, int) and not isinstance(value, bool)
-        case ast.Name(id="float"):
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case ast.Name(id="str"):
-            return isinstance(value, str)
+def _is_valid(value: object, annotation: str) -> bool:
+    """Return whether a value has the annotated type; an int counts as a float, no bool as an int.
+
+    Options come from TOML. They are validated as JSON, where an array is a list and a tuple.
+    """
+    from pydantic import TypeAdapter, ValidationError
+    from pydantic.errors import PydanticUserError
+
+    try:
+        kind = TypeAdapter(eval(annotation, vars(typing).copy()))
+    except (NameError, PydanticUserError):  # a type of the network's own, which `build` checks
+        return True
+    try:
+        kind.validate_json(json.dumps(value, default=repr), strict=True)
+    except ValidationError:
+        return False
     return True

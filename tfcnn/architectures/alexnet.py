@@ -20,8 +20,6 @@ import keras
 
 from tfcnn.architectures import require_size
 
-__all__ = ["MIN_SIZE", "build"]
-
 MIN_SIZE = (67, 67)
 
 

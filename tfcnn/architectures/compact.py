@@ -11,8 +11,6 @@ import keras
 
 from tfcnn.architectures import require_size
 
-__all__ = ["MIN_SIZE", "build"]
-
 MIN_SIZE = (16, 16)
 
 

@@ -10,8 +10,6 @@ import keras
 
 from tfcnn.architectures import require_size
 
-__all__ = ["MIN_SIZE", "build"]
-
 MIN_SIZE = (13, 13)
 
 

@@ -18,8 +18,6 @@ import keras
 
 from tfcnn.architectures import require_size
 
-__all__ = ["LOSS_WEIGHTS", "MIN_SIZE", "build", "without_auxiliary"]
-
 MIN_SIZE = (32, 32)
 
 AUXILIARY_MIN_SIZE = (65, 65)  # their 5x5 pool needs 5x5 maps at stride 16

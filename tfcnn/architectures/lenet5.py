@@ -18,8 +18,6 @@ import keras
 
 from tfcnn.architectures import require_size
 
-__all__ = ["CONNECTIONS", "MIN_SIZE", "build"]
-
 MIN_SIZE = (28, 28)
 
 FIELD = 32  # side of the paper's input, into which digits of 28x28 are centred

@@ -26,8 +26,6 @@ import numpy as np
 
 from tfcnn.base.errors import InputError, UnfitValueError
 
-__all__ = ["MIN_SIZE", "build", "finetune"]
-
 MIN_SIZE = (32, 32)  # of the default backbone
 
 

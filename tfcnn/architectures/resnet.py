@@ -21,8 +21,6 @@ import keras
 
 from tfcnn.architectures import require_size
 
-__all__ = ["MIN_SIZE", "build"]
-
 MIN_SIZE = (4, 4)  # of the default depth
 
 IMAGENET_MIN_SIZE = (32, 32)

@@ -20,8 +20,6 @@ import numpy.typing as npt
 
 from tfcnn.architectures import require_size
 
-__all__ = ["MIN_SIZE", "build", "initialize"]
-
 MIN_SIZE = (9, 9)
 
 PATCH = 2

@@ -4,5 +4,3 @@ Read in this order: `windows` (how a window moves), `kernels` (image filters), `
 `pooling`, `dense`, `one_hot`, `dropout`, `parameters`, `receptive_field`. Nothing here trains a
 network; the tests compare each function with the Keras layer that does the same.
 """
-
-__all__: list[str] = []

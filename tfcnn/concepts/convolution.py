@@ -11,11 +11,9 @@ from tfcnn.concepts.windows import (
     as_numbers,
     as_pair,
     as_whole,
-    output_size,
     windows,
 )
-
-__all__ = ["connections", "convolve1d", "convolve2d", "output_size"]
+from tfcnn.concepts.windows import output_size as output_size  # part of this module too
 
 
 def convolve2d(
@@ -25,12 +23,12 @@ def convolve2d(
 
     `out[r, c] = sum over i, j, k of image[r * stride + i, c * stride + j, k] * kernel[i, j, k]`.
     This is cross-correlation: a mathematician's convolution flips the kernel first. A network
-    learns its kernels, so the flip changes nothing and is left out, as in every CNN library.
+    learns its kernels, so the flip changes nothing, and no CNN library does it.
 
     Args:
         image: numbers, shape `(height, width)` or `(height, width, in_channels)`.
         kernel: numbers, of one of the shapes
-            `(kernel_height, kernel_width)`: applied to each channel alone;
+            `(kernel_height, kernel_width)`: applied to each channel by itself;
             `(kernel_height, kernel_width, in_channels)`: one filter, summed over channels;
             `(kernel_height, kernel_width, in_channels, filters)`: a convolutional layer.
         stride: step in px, one number or `(along the height, along the width)`.
@@ -41,7 +39,7 @@ def convolve2d(
         `in_channels` (2-D kernel on a colour image) or `filters` (4-D kernel).
 
     Raises:
-        ValueError: if shapes do not fit each other, or stride or padding is not known.
+        ValueError: if shapes do not fit each other, or stride or padding is invalid.
 
     Example:
         >>> image = np.arange(16).reshape(4, 4)
@@ -83,7 +81,7 @@ def convolve1d(
         Float array, shape `(out_length,)` or `(out_length, filters)`.
 
     Raises:
-        ValueError: if shapes do not fit, or stride or padding is not known.
+        ValueError: if shapes do not fit, or stride or padding is invalid.
 
     Example:
         >>> convolve1d([1, 2, 4, 8], [-1, 1])  # one filter: the difference of two neighbours

@@ -5,8 +5,6 @@ import numpy.typing as npt
 
 from tfcnn.concepts.windows import Array, as_numbers
 
-__all__ = ["dense", "flatten", "relu", "softmax"]
-
 
 def flatten(image: npt.ArrayLike) -> Array:
     """Lay an image out as one row of numbers, row after row: `(28, 28)` becomes `(784,)`.

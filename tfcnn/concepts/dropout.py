@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from tfcnn.concepts.windows import Array, as_numbers
 
-__all__ = ["dropout"]
-
 
 def dropout(
     inputs: npt.ArrayLike, rate: float, generator: np.random.Generator, training: bool = True

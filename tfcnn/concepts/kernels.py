@@ -6,8 +6,6 @@ import numpy.typing as npt
 from tfcnn.concepts.convolution import convolve2d
 from tfcnn.concepts.windows import Array, Padding, Stride, as_image
 
-__all__ = ["KERNELS", "SLIDE_FILTER", "SLIDE_IMAGE", "apply_kernel"]
-
 
 def _constant(rows: list[list[float]]) -> npt.NDArray[np.float64]:
     matrix = np.array(rows, dtype=np.float64)
@@ -47,7 +45,7 @@ SLIDE_FILTER = _constant([[0, 0, 0], [0, -1, 1], [0, 1, -1]])
 def apply_kernel(
     image: npt.ArrayLike, kernel: npt.ArrayLike, stride: Stride = 1, padding: Padding = "valid"
 ) -> Array:
-    """Filter a picture, each colour channel alone, as photograph editors do.
+    """Filter a picture, each colour channel by itself, as photograph editors do.
 
     Args:
         image: shape `(height, width)` or `(height, width, channels)`; uint8 or uint16 pixels,
@@ -62,7 +60,7 @@ def apply_kernel(
 
     Raises:
         ValueError: if the kernel has not two axes or does not fit, a pixel would not be finite, or
-            stride or padding is not known.
+            stride or padding is invalid.
 
     Example:
         >>> apply_kernel(SLIDE_IMAGE, SLIDE_FILTER, stride=2)

@@ -5,8 +5,6 @@ import numpy.typing as npt
 
 from tfcnn.concepts.windows import Array, as_numbers, as_whole
 
-__all__ = ["one_hot"]
-
 
 def one_hot(labels: npt.ArrayLike, num_classes: int) -> Array:
     """Write each label as a row with a 1 at its place: `out[n, c] = 1 if labels[n] == c else 0`.

@@ -7,8 +7,6 @@ import numpy as np
 
 from tfcnn.concepts.windows import Stride, as_pair, as_whole
 
-__all__ = ["convolution_parameters", "dense_parameters", "network_parameters"]
-
 
 def dense_parameters(inputs: int, units: int) -> int:
     """Count a dense layer: `inputs * units` weights and one bias per unit.

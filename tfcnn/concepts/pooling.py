@@ -9,12 +9,10 @@ from tfcnn.concepts.windows import (
     Stride,
     as_image,
     as_pair,
-    known_padding,
+    check_padding,
     output_size,
     windows,
 )
-
-__all__ = ["average_pool2d", "max_pool2d", "removed_fraction"]
 
 
 def max_pool2d(
@@ -24,7 +22,7 @@ def max_pool2d(
 
     Args:
         image: numbers, shape `(height, width)` or `(height, width, channels)`; each channel is
-            pooled alone.
+            pooled by itself.
         size: window in px, one number or `(height, width)`.
         stride: step in px, one number or `(along the height, along the width)`.
         padding: `valid` drops a last row or column that no window fills; `same` keeps it, and
@@ -34,7 +32,7 @@ def max_pool2d(
         Array of the dtype of `image`, shape `(out_height, out_width[, channels])`.
 
     Raises:
-        ValueError: if the window does not fit, or size, stride or padding is not known.
+        ValueError: if the window does not fit, or size, stride or padding is invalid.
 
     Example:
         The course's 4x4 filter output:
@@ -59,17 +57,16 @@ def average_pool2d(
     """Keep the mean of each window: `out[r, c] = sum(window) / number of its real pixels`.
 
     Args:
-        image: numbers, shape `(height, width)` or `(height, width, channels)`; each channel is
-            pooled alone.
-        size: window in px, one number or `(height, width)`.
-        stride: step in px, one number or `(along the height, along the width)`.
-        padding: as for `max_pool2d`; padded places are not counted.
+        image: as for `max_pool2d`, like the size and the stride.
+        size: window in px.
+        stride: step in px.
+        padding: `valid` or `same`; padded places do not count.
 
     Returns:
         Float array, float32 at least, shape `(out_height, out_width[, channels])`.
 
     Raises:
-        ValueError: if the window does not fit, or size, stride or padding is not known.
+        ValueError: if the window does not fit, or size, stride or padding is invalid.
 
     Example:
         The course's 4x4 filter output:
@@ -110,10 +107,10 @@ def removed_fraction(
         A fraction in [0, 1].
 
     Raises:
-        ValueError: if the window does not fit, or size, stride or padding is not known.
+        ValueError: if the window does not fit, or size, stride or padding is invalid.
 
     Example:
-        The slides' "will remove 75 % of the input data", and a size that is odd:
+        The slides' "will remove 75 % of the input data", and an image of odd size:
 
         >>> removed_fraction(size=2, stride=2)
         0.75
@@ -121,7 +118,7 @@ def removed_fraction(
         0.84
     """
     box, step = as_pair("size", size), as_pair("stride", stride)
-    known_padding(padding)
+    check_padding(padding)
     if image_size is None:
         return 1 - 1 / (step[0] * step[1])
     sides = as_pair("image_size", image_size)

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 
 from tfcnn.concepts.windows import as_pair
 
-__all__ = ["receptive_field"]
-
 
 def receptive_field(layers: Iterable[tuple[int, int]]) -> int:
     """Return how many px along one axis can change one output of a stack of layers.

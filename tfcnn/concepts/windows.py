@@ -6,20 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "Array",
-    "Padding",
-    "Stride",
-    "as_image",
-    "as_numbers",
-    "as_pair",
-    "as_whole",
-    "known_padding",
-    "output_size",
-    "pads",
-    "windows",
-]
-
 Array = npt.NDArray[Any]
 Padding = Literal["valid", "same"]
 Stride = int | tuple[int, int]
@@ -41,7 +27,7 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding =
         The length of the output.
 
     Raises:
-        ValueError: if a length is below 1, the padding is unknown, or the window does not fit.
+        ValueError: if a length is below 1, the padding is invalid, or the window does not fit.
 
     Example:
         >>> output_size(6, 3), output_size(6, 3, stride=2), output_size(6, 3, padding="same")
@@ -53,7 +39,8 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: Padding =
     """
     for name, value in (("size", size), ("kernel_size", kernel_size), ("stride", stride)):
         as_whole(name, value)
-    if known_padding(padding) == "same":
+    check_padding(padding)
+    if padding == "same":
         return -(-size // stride)
     if kernel_size > size:
         raise ValueError(
@@ -90,9 +77,9 @@ def pads(
     Reference:
         TensorFlow, documentation of `tf.nn`, "Notes on padding" (2.21).
     """
-    if known_padding(padding) == "valid":
-        return (0, 0)
     places = output_size(size, kernel_size, stride, padding)
+    if padding == "valid":
+        return (0, 0)
     total = max((places - 1) * stride + kernel_size - size, 0)
     return (total // 2, total - total // 2)
 
@@ -107,7 +94,7 @@ def windows(
     """Return a view of every window, without copying the pixels into each.
 
     Args:
-        values: array whose first axes are slid over, `(height, width)`, `(height, width,
+        values: array whose first axes the window slides over, `(height, width)`, `(height, width,
             channels)`, or `(length,)` for one size.
         sizes: `(kernel_height, kernel_width)`, or `(kernel_length,)`, in px.
         strides: one step per size, in px.
@@ -119,20 +106,18 @@ def windows(
         kernel_height, kernel_width)`.
 
     Raises:
-        ValueError: if a window does not fit, or a step or the padding is not known.
+        ValueError: if a window does not fit, or a step or the padding is invalid.
 
     Example:
         >>> windows(np.arange(6), (3,), (2,))
         array([[0, 1, 2],
                [2, 3, 4]])
     """
-    axes = tuple(range(len(sizes)))
-    for axis in axes:
-        output_size(values.shape[axis], sizes[axis], strides[axis], padding)
+    axes = range(len(sizes))
     margins = [pads(values.shape[axis], sizes[axis], strides[axis], padding) for axis in axes]
     margins += [(0, 0)] * (values.ndim - len(sizes))
     padded = np.pad(values, margins, constant_values=fill)
-    every_place = np.lib.stride_tricks.sliding_window_view(padded, sizes, axis=axes)
+    every_place = np.lib.stride_tricks.sliding_window_view(padded, sizes, axis=tuple(axes))
     return every_place[tuple(slice(None, None, stride) for stride in strides)]
 
 
@@ -161,7 +146,7 @@ def as_numbers(name: str, values: npt.ArrayLike) -> Array:
     """Return `values` as an array of real numbers.
 
     Args:
-        name: what to call the values in an error.
+        name: of the values in an error.
         values: numbers of any shape.
 
     Returns:
@@ -189,7 +174,7 @@ def as_pair(name: str, value: Stride) -> tuple[int, int]:
     """Return `value` as `(along the height, along the width)`: one number counts for both.
 
     Args:
-        name: what to call the value in an error.
+        name: of the value in an error.
         value: one whole number, or two.
 
     Returns:
@@ -205,14 +190,14 @@ def as_pair(name: str, value: Stride) -> tuple[int, int]:
 
 
 def as_whole(name: str, value: Any) -> int:
-    """Return `value` as a number of Python's own.
+    """Return `value` as Python's int, which cannot overflow.
 
     Args:
-        name: what to call the value in an error.
+        name: of the value in an error.
         value: a whole number of any kind.
 
     Returns:
-        Python's int, which cannot overflow.
+        The same number.
 
     Raises:
         ValueError: if it is not a whole number of at least 1.
@@ -226,21 +211,10 @@ def as_whole(name: str, value: Any) -> int:
     return number
 
 
-def known_padding(padding: str) -> str:
-    """Return `padding` where it is known.
-
-    Args:
-        padding: `valid` or `same`.
-
-    Returns:
-        The same.
-
-    Raises:
-        ValueError: if it is neither.
-    """
+def check_padding(padding: str) -> None:
+    """Raise a ValueError if `padding` is neither `valid` nor `same`."""
     if padding not in ("valid", "same"):
         raise ValueError(
             f"padding: expected 'valid' or 'same'; received {padding!r}; "
             "try 'same' to keep the image's size"
         )
-    return padding

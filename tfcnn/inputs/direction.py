@@ -15,8 +15,6 @@ from tfcnn.base import sampling
 from tfcnn.decode import Pixels
 from tfcnn.recipes import InputSettings
 
-__all__ = ["as_in", "by_images", "by_names", "in_images", "in_names"]
-
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
 

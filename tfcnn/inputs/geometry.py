@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from tfcnn.decode import Pixels
 
-__all__ = ["affine_matrices", "dihedral", "dihedral_batch", "mirrored", "resample"]
-
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

@@ -13,8 +13,6 @@ from tfcnn.decode import Pixels
 from tfcnn.inputs import augment, geometry
 from tfcnn.recipes import Augment
 
-__all__ = ["as_written", "call", "check_images", "in_order", "steps_per_epoch", "training"]
-
 PREFETCH_BATCHES = 4
 # a deterministic run takes prefetching from a pipeline that calls anything stateful
 call = partial(tf.numpy_function, stateful=False)
