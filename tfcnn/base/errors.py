@@ -50,7 +50,8 @@ class UnfitValueError(ValueError):
 
     def __init__(self, expected: str, received: str = "", hint: str = "") -> None:
         self.expected, self.received, self.hint = expected, received, hint
-        super().__init__(f"expected {expected}; received {received or 'another value'}")
+        text = f"expected {expected}; received {received or 'another value'}"
+        super().__init__(f"{text}; try {hint}" if hint else text)
 
 
 def _one_line(text: str) -> str:

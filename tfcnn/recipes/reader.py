@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from tfcnn.base import atomic, files, naming
-from tfcnn.base.errors import InputError
+from tfcnn.base.errors import InputError, UnfitValueError
 from tfcnn.recipes.schema import Recipe
 
 MAX_BYTES = 1 << 20  # of a recipe
@@ -152,9 +152,9 @@ def _parts(errors: list[Any], value: Any) -> tuple[str, str, str]:
         errors: of one setting, one for each type that it may have.
         value: of that setting.
     """
-    refusal = errors[0].get("ctx", {})
-    if errors[0]["type"] == "refused":  # by a validator of ours
-        return refusal["expected"], refusal["received"], refusal["hint"]
+    refusal = errors[0].get("ctx", {}).get("error")
+    if isinstance(refusal, UnfitValueError):  # by a validator of ours
+        return refusal.expected, refusal.received, refusal.hint
     texts = [EXPECTED.get(error["type"], error["msg"]) for error in errors]
     expected = " or ".join(dict.fromkeys(text.removeprefix("Input should be ") for text in texts))
     hint = "another value, or see the recipe's section in docs/recipes.md"

@@ -3,9 +3,9 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from tfcnn.base import naming
+from tfcnn.base.errors import UnfitValueError
 from tfcnn.decode import Background, Fit
 
 # strict: neither true nor "3" is a number
@@ -17,13 +17,6 @@ Target = Annotated[float, Field(gt=0, lt=1, strict=True)]
 # the usual rates of Muon are far too large for Adam, and those of Adam too small for Muon
 MUON_LEAST, ADAM_MOST = 0.005, 0.05
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
-
-
-def _refusal(expected: str, received: object, hint: str) -> PydanticCustomError:
-    """Return an error of a validator; `reader.parse` reads its fields."""
-    parts = {"expected": expected, "received": str(received), "hint": hint}
-    template = "expected {expected}; received {received}; try {hint}"
-    return PydanticCustomError("refused", template, parts)
 
 
 class _Section(BaseModel):
@@ -51,7 +44,7 @@ class SplitSettings(_Section):
                 'data.split.demonstration = true with unit = "image", which lets a group be on '
                 "both sides"
             )
-            raise _refusal(expected, "false", 'unit = "group"')
+            raise UnfitValueError(expected, "false", 'unit = "group"')
         return self
 
 
@@ -79,14 +72,14 @@ class DataSettings(_Section):
     @model_validator(mode="after")
     def _grouped_once(self) -> "DataSettings":
         if self.group_regex and self.group_csv:
-            raise _refusal("group_regex or group_csv", "both", "one of them")
+            raise UnfitValueError("group_regex or group_csv", "both", "one of them")
         if self.group_from != "name" and (self.group_regex or self.group_csv):
             other = "group_regex" if self.group_regex else "group_csv"
             expected = f'group_from = "{self.group_from}" or {other}'
-            raise _refusal(expected, "both", "one of them")
+            raise UnfitValueError(expected, "both", "one of them")
         if (self.path_column or self.group_column) and not self.group_csv:
             expected = "group_csv beside path_column and group_column, which name its columns"
-            raise _refusal(expected, "none", "data.group_csv=groups.csv")
+            raise UnfitValueError(expected, "none", "data.group_csv=groups.csv")
         return self
 
     @field_validator("ignore", mode="before")
@@ -106,14 +99,14 @@ class DataSettings(_Section):
         sides = (value, value) if isinstance(value, int) else value
         if value is None or (isinstance(sides, list | tuple) and [*map(type, sides)] == [int, int]):
             return sides
-        raise _refusal("a side in px, or height and width", repr(value), "64 or [48, 64]")
+        raise UnfitValueError("a side in px, or height and width", repr(value), "64 or [48, 64]")
 
     @field_validator("image_size")
     @classmethod
     def _sensible(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
         if value is not None and not all(8 <= side <= 1024 for side in value):
             expected = "a height and width of 8 to 1024 px"
-            raise _refusal(expected, f"{value[0]} x {value[1]}", "64 or [48, 64]")
+            raise UnfitValueError(expected, f"{value[0]} x {value[1]}", "64 or [48, 64]")
         return value
 
 
@@ -156,7 +149,7 @@ class Augment(_Section):
             ("channel_shift", self.channel_shift <= 1, "a fraction of 255", self.channel_shift),
         ):
             if not is_right:
-                raise _refusal(f"{expected} as {name}", value, "less")
+                raise UnfitValueError(f"{expected} as {name}", str(value), "less")
         return self
 
 
@@ -179,7 +172,7 @@ class InputSettings(_Section):
     @model_validator(mode="after")
     def _augmented_once(self) -> "InputSettings":
         if self.generator and self.augment != Augment():
-            raise _refusal("one of augment and generator", "both", "augment = false")
+            raise UnfitValueError("one of augment and generator", "both", "augment = false")
         return self
 
 
@@ -217,17 +210,17 @@ class TrainSettings(_Section):
         rate = self.learning_rate
         if self.optimizer == "muon" and rate < MUON_LEAST:
             expected = f"train.learning_rate >= {MUON_LEAST} with muon"
-            raise _refusal(expected, rate, f"0.1, or train.optimizer=adamw with {rate}")
+            raise UnfitValueError(expected, str(rate), f"0.1, or train.optimizer=adamw with {rate}")
         if self.optimizer in ("adam", "adamw", "rmsprop") and rate > ADAM_MOST:
             expected = f"train.learning_rate <= {ADAM_MOST} with {self.optimizer}"
-            raise _refusal(expected, rate, "train.learning_rate=0.001")
+            raise UnfitValueError(expected, str(rate), "train.learning_rate=0.001")
         return self
 
     @model_validator(mode="after")
     def _decay_suits_the_optimizer(self) -> "TrainSettings":
         if self.optimizer == "muon" and self.weight_decay:
             expected = "weight_decay = 0, for muon keeps the kernels' norms"
-            raise _refusal(expected, self.weight_decay, "train.weight_decay=0")
+            raise UnfitValueError(expected, str(self.weight_decay), "train.weight_decay=0")
         return self
 
 
@@ -243,9 +236,9 @@ class EvaluationSettings(_Section):
     @model_validator(mode="after")
     def _one_target(self) -> "EvaluationSettings":
         if self.sensitivity is not None and self.specificity is not None:
-            raise _refusal("a target sensitivity or a target specificity", "both", "one")
+            raise UnfitValueError("a target sensitivity or a target specificity", "both", "one")
         if self.abstain_fraction is not None and self.answered_accuracy is not None:
-            raise _refusal("abstain_fraction or answered_accuracy", "both", "one")
+            raise UnfitValueError("abstain_fraction or answered_accuracy", "both", "one")
         return self
 
 
@@ -265,5 +258,5 @@ class Recipe(_Section):
         if not naming.is_folder_name(value):
             expected = "the name of one folder, which the run gets in models/"
             hint = f"{naming.as_folder_name(value)[:80]}, and --run for a path"
-            raise _refusal(expected, repr(value[:80]), hint)
+            raise UnfitValueError(expected, repr(value[:80]), hint)
         return value
