@@ -2,23 +2,24 @@
 
     python benchmarks/prediction.py malaria data/malaria/cell_images --repeats 5
 
-Folder: a run predicts every image of a folder. File: it predicts one. Each repeat runs all
-contestants one after the other, so that a busy machine is busy for all; ratios are of one repeat.
-The bound is the time of decoding alone plus that of inference alone, on all cores, in one process
-that has started already. Ultralytics runs where `sh benchmarks/rivals/install.sh` has put it: one
-image at a time, as it does where nothing is said, and in batches of 64.
+A contestant predicts every image of a folder, or one file. Each repeat runs all contestants one
+after the other, so that a busy machine is busy for all; ratios are of one repeat. The bound is the
+time of decoding alone plus that of inference alone, on all cores, in one process that has started
+already. Ultralytics runs if `sh benchmarks/rivals/install.sh` installed it: one image at a time,
+which is its default, and in batches of 64.
 """
 
 import argparse
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from figures import spread
 
 import tfcnn
 from tfcnn.base import threads
@@ -27,18 +28,19 @@ from tfcnn.prediction import Predictor
 from tfcnn.runs import Run
 
 RIVALS = Path(__file__).parent / "rivals"
+PYTHON = RIVALS / "environments" / "classify" / "bin" / "python"
 ULTRALYTICS_SIDE = 64  # px
 
 
-def seconds(command: list[str]) -> float:
+def seconds(command: list[object]) -> float:
     """Return how long a process takes from its start to its end."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([*map(str, command)], check=True, capture_output=True)
     return time.perf_counter() - start
 
 
-def bounds(run: Run, files: list[Path]) -> tuple[float, float]:
-    """Return the seconds of decoding alone and of inference alone."""
+def bounds(run: Run, files: list[Path]) -> tuple[float, float, str]:
+    """Return the seconds of decoding alone and of inference alone, and what computes."""
     predictor = Predictor(run)
     predictor.expect(len(files))
     start = time.perf_counter()
@@ -47,11 +49,26 @@ def bounds(run: Run, files: list[Path]) -> tuple[float, float]:
         images = np.stack(list(pool.map(lambda f: decode(f.read_bytes(), str(f)), files)))
     middle = time.perf_counter()
     predictor.probs_and_features(images)
-    return middle - start, time.perf_counter() - middle
+    return middle - start, time.perf_counter() - middle, str(predictor.engine)
 
 
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):6.2f} ({min(values):.2f} to {max(values):.2f})"
+def contestants(run: Run, folder: Path, file: Path, scratch: str) -> dict[str, list[object]]:
+    """Return the command of each contestant."""
+    ours = [sys.executable, "-m", "tfcnn", "predict", run.path]
+    side = run.decoder.shape[0]
+    keras = [sys.executable, RIVALS / "keras_predict.py", run.path / "model.keras", side]
+    commands = {
+        "tfcnn": [*ours, folder, "--output", f"{scratch}/a.csv"],
+        "tfcnn, a file": [*ours, file],
+        "Keras": [*keras, folder],
+        "Keras, a file": [*keras, file],
+    }
+    if PYTHON.exists():
+        yolo = [PYTHON, RIVALS / "ultralytics_predict.py", ULTRALYTICS_SIDE]
+        commands["Ultralytics"] = [*yolo, folder]
+        commands["Ultralytics, batches"] = [*yolo, folder, "--batch", 64]
+        commands["Ultralytics, a file"] = [*yolo, file]
+    return commands
 
 
 parser = argparse.ArgumentParser()
@@ -61,53 +78,19 @@ parser.add_argument("--repeats", type=int, default=5)
 arguments = parser.parse_args()
 run = tfcnn.load(arguments.run)
 files = image_files(arguments.folder)[0]
-python = RIVALS / "environments" / "classify" / "bin" / "python"
-yolo = [str(python), str(RIVALS / "ultralytics_predict.py"), str(ULTRALYTICS_SIDE)]
-keras = [
-    sys.executable,
-    str(RIVALS / "keras_predict.py"),
-    str(run.path / "model.keras"),
-    str(run.decoder.shape[0]),
-]
-rows: dict[str, list[float]] = {}
+times: dict[str, list[float]] = defaultdict(list)
 with tempfile.TemporaryDirectory() as scratch:
-    ours = [sys.executable, "-m", "tfcnn", "predict", str(run.path)]
+    commands = contestants(run, arguments.folder, files[0], scratch)
     for _ in range(arguments.repeats):
-        decode, infer = bounds(run, files)
-        found = {
-            "decode": decode,
-            "infer": infer,
-            "tfcnn": seconds([*ours, str(arguments.folder), "--output", f"{scratch}/a.csv"]),
-            "keras": seconds([*keras, str(arguments.folder)]),
-            "tfcnn_file": seconds([*ours, str(files[0])]),
-            "keras_file": seconds([*keras, str(files[0])]),
-        }
-        if python.exists():
-            found["ultralytics"] = seconds([*yolo, str(arguments.folder)])
-            in_batches = [*yolo, str(arguments.folder), "--batch", "64"]
-            found["ultralytics_batches"] = seconds(in_batches)
-            found["ultralytics_file"] = seconds([*yolo, str(files[0])])
-        for name, value in found.items():
-            rows.setdefault(name, []).append(value)
-engine = Predictor(run)
-engine.expect(len(files))
-print(
-    f"{len(files):,} images, {run.name}, {engine.engine}, {threads.cores()} cores, "
-    f"{arguments.repeats} repeats: s"
-)
-for name, values in rows.items():
-    print(f"{name:20} {spread(values)}")
-
-
-def ratio(top: list[float], bottom: list[float]) -> str:
-    return spread([t / b for t, b in zip(top, bottom, strict=True)])
-
-
-both = [decode + infer for decode, infer in zip(rows["decode"], rows["infer"], strict=True)]
-print(f"share of the bound: {ratio(both, rows['tfcnn'])}")
-for rival in ("keras", "ultralytics", "ultralytics_batches"):
-    if rival in rows:
-        print(f"{rival} over tfcnn: {ratio(rows[rival], rows['tfcnn'])}")
-for rival in ("keras_file", "ultralytics_file"):
-    if rival in rows:
-        print(f"{rival} over tfcnn: {ratio(rows[rival], rows['tfcnn_file'])}")
+        decode, infer, engine = bounds(run, files)
+        times["decoding alone"].append(decode)
+        times["inference alone"].append(infer)
+        for name, command in commands.items():
+            times[name].append(seconds(command))
+print(f"{len(files):,} images, {run.name}, {engine}, {threads.cores()} cores: seconds")
+bound = [sum(pair) for pair in zip(times["decoding alone"], times["inference alone"], strict=True)]
+print(f"share of the bound: {spread([b / t for b, t in zip(bound, times['tfcnn'], strict=True)])}")
+for name, values in times.items():
+    base = times["tfcnn, a file" if name.endswith("a file") else "tfcnn"]
+    ratio = spread([value / own for value, own in zip(values, base, strict=True)])
+    print(f"{name:22} {spread(values):26} over tfcnn's {ratio}")

@@ -2,16 +2,16 @@
 
     python benchmarks/training.py --repeats 3
     python benchmarks/training.py --repeats 3 --first 2 --only tfcnn --only "Keras, float32"
-    python benchmarks/training.py --draw
+    python benchmarks/training.py --draw no_amx
 
-Needs the rivals' environments (`sh benchmarks/rivals/install.sh`) and the data set. A contestant
-is a process of its own that starts with image files and ends with an accuracy on the test split;
-the clock runs from its start to its end. A repeat runs them all, so that a busy machine is busy
-for all, with its number as the seed of training. Each finished one is a line in
-`benchmarks/results/training_amx.csv`, in `training_gpu.csv` where there is a GPU, or in
-`training_no_amx.csv` on a processor without AMX, where bfloat16 would be slower than float32 and is
-left out; what is there is not run again, so a cut benchmark goes on. The run `bench-0` has the
-split; all use it.
+It needs the rivals' environments (`sh benchmarks/rivals/install.sh`) and the data set. Each
+contestant of `contestants.toml` is a process of its own. It starts with image files and ends with
+an accuracy on the test split; its clock runs from start to end. A repeat runs all of them, so that
+a busy machine is busy for all; the number of the repeat is the seed of training. Each result is a
+line in `benchmarks/results/training_<machine>.csv`: `gpu`, `amx` or `no_amx`. On a processor
+without AMX bfloat16 is slower than float32, so contestants in bfloat16 are left out. What is in
+the file does not run again, so a benchmark that was stopped goes on. All use the split of run
+`bench-0`.
 """
 
 import argparse
@@ -25,93 +25,45 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
+
+from figures import spread, table
 
 import tfcnn
 from tfcnn.base.errors import InputError
 
 HERE = Path(__file__).parent
+PICTURES = HERE.parent / "docs" / "pictures"
 DATA = Path("data", "malaria")
 CPU = Path("/proc/cpuinfo")
 HAS_AMX = CPU.exists() and "amx_bf16" in CPU.read_text(encoding="utf-8")
 HAS_GPU = Path("/dev/nvidia0").exists() and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
-HAS_BFLOAT16 = HAS_AMX or HAS_GPU
 MACHINE = "gpu" if HAS_GPU else "amx" if HAS_AMX else "no_amx"
-RESULTS = HERE / "results" / f"training_{MACHINE}.csv"
-PICTURE = HERE.parent / "docs" / "pictures" / f"benchmark_{MACHINE}.png"
+NEEDS_BFLOAT16 = ("bfloat16", "tfcnn, float32", "AdamW, float32")  # or compare with it
 COLUMNS = ("repeat", "contestant", "accuracy", "auc", "seconds", "cpu_seconds")
-SHOWN = {"accuracy": 4, "auc": 4, "seconds": 0, "cpu_seconds": 0}  # with how many digits
-PRECISION = () if HAS_BFLOAT16 else ("--float32",)
-FAST = ("--side", "32", "--first-width", "16", "--epochs", "12", *PRECISION)
-MALARIA = ("--side", "40", "--first-width", "24", "--epochs", "16", *PRECISION)
-RIVALS = {  # name: environment, program and its words
-    "PyTorch, bfloat16": ("torch", "torch_compact.py"),
-    "PyTorch, bfloat16, 5 epochs": ("torch", "torch_compact.py", "--epochs", "5"),
-    "PyTorch, float32": ("torch", "torch_compact.py", "--float32"),
-    "PyTorch, float32, 5 epochs": ("torch", "torch_compact.py", "--float32", "--epochs", "5"),
-    "PyTorch, malaria-fast's network": ("torch", "torch_compact.py", *FAST),
-    "PyTorch, as recipe malaria": ("torch", "torch_compact.py", *MALARIA, "--muon"),
-    "PyTorch, as recipe malaria-fast": ("torch", "torch_compact.py", *FAST, "--muon"),
-    "Keras, bfloat16": ("", "keras_io.py", "--mixed"),
-    "Keras, float32": ("", "keras_io.py"),
-    "fastai ResNet-18": ("classify", "fastai_classify.py"),
-    "Ultralytics yolo11n-cls": ("classify", "ultralytics_classify.py"),
-    "the course's notebook": ("", "course_notebook.py"),
-}
-ADAMW = ("train.optimizer=adamw", "train.learning_rate=3e-3", "train.weight_decay=0.02")
-WIDE = ("malaria", "data.image_size=48", "model.options.widths=[32, 64, 128, 256]", *ADAMW)
-OURS = {  # name: recipe and settings
-    "tfcnn": ("malaria",),
-    "tfcnn, 5 epochs": ("malaria", "train.epochs=5"),
-    "tfcnn, float32": ("malaria", "train.precision=float32"),
-    "tfcnn, malaria-fast": ("malaria-fast",),
-}
-FORMER = {  # the recipes as they were; run only where they are asked for
-    "tfcnn, AdamW": (*WIDE, "train.epochs=20"),
-    "tfcnn, AdamW, 10 epochs": (*WIDE, "train.epochs=10"),
-    "tfcnn, AdamW, 5 epochs": (*WIDE, "train.epochs=5"),
-    "tfcnn, AdamW, float32, 5 epochs": (*WIDE, "train.epochs=5", "train.precision=float32"),
-    "tfcnn, malaria-fast, AdamW": ("malaria-fast", *ADAMW),
-    "tfcnn, malaria-fast, AdamW, 5 epochs": ("malaria-fast", "train.epochs=5", *ADAMW),
-}
-TFCNN = OURS | FORMER
-OURS_AT = (7, 5, "left") if HAS_AMX else (-7, 5, "right")  # where a label stands beside its dot
-THEIRS_AT = (7, -13, "left")
-CROWDED = {  # machine: name: and where else
-    "amx": {
-        "tfcnn, malaria-fast, AdamW": (9, 29, "right"),
-        "tfcnn, AdamW, 10 epochs": (8, 4, "left"),
-        "tfcnn, AdamW, 5 epochs": (18, -46, "center"),
-        "tfcnn, AdamW, float32, 5 epochs": (9, -17, "left"),
-        "PyTorch, bfloat16": (9, -13, "left"),
-        "PyTorch, bfloat16, 5 epochs": (-10, -13, "right"),
-        "PyTorch, float32": (8, 3, "left"),
-        "PyTorch, malaria-fast's network": (0, 48, "center"),
-        "Ultralytics yolo11n-cls": (-7, 5, "right"),
-        "the course's notebook": (-7, -13, "right"),
-    },
-    "no_amx": {
-        "tfcnn": (9, -14, "left"),
-        "tfcnn, malaria-fast": (6, -18, "left"),
-        "PyTorch, as recipe malaria": (9, 4, "left"),
-        "PyTorch, as recipe malaria-fast": (0, 24, "center"),
-        "PyTorch, malaria-fast's network": (-12, -34, "center"),
-        "the course's notebook": (-7, -13, "right"),
-    },
-}
-LABELS_AT = {
-    **dict.fromkeys(TFCNN, OURS_AT),
-    **dict.fromkeys(RIVALS, THEIRS_AT),
-    **CROWDED.get(MACHINE, {}),
-}
-ONLY_WITH_BFLOAT16 = {
-    "PyTorch, bfloat16",
-    "PyTorch, bfloat16, 5 epochs",
-    "Keras, bfloat16",
-    "tfcnn, float32",
-    "tfcnn, AdamW, float32, 5 epochs",
-}
+DIGITS = {"accuracy": 4, "auc": 4, "seconds": 0, "cpu_seconds": 0}
+CONTESTANTS = tomllib.loads((HERE / "contestants.toml").read_text(encoding="utf-8"))
+TFCNN = CONTESTANTS["tfcnn"] | CONTESTANTS["earlier"]
+RIVALS = CONTESTANTS["rivals"]
+WORDS = CONTESTANTS["words"] | ({} if MACHINE == "no_amx" else {"PRECISION": []})
+
+
+def spelt_out(words: list[str]) -> list[str]:
+    """Replace the words that stand for several."""
+    parts = [spelt_out(WORDS[word]) if word in WORDS else [word] for word in words]
+    return [word for part in parts for word in part]
+
+
+def results(machine: str) -> Path:
+    return HERE / "results" / f"training_{machine}.csv"
+
+
+def read(machine: str) -> list[dict[str, str]]:
+    if not results(machine).exists():
+        return []
+    with results(machine).open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def timed(command: list[str], home: Path) -> tuple[str, float, float]:
@@ -124,39 +76,34 @@ def timed(command: list[str], home: Path) -> tuple[str, float, float]:
     return done.stdout, seconds, cpu
 
 
-def ours(words: tuple[str, ...], seed: int, split: Path, scratch: Path) -> dict[str, float]:
+def run_tfcnn(words: list[str], seed: int, split: Path, scratch: Path) -> tuple[float, ...]:
     """Train with the command line in a home that has the images and nothing else."""
-    recipe, *settings = words
+    recipe, *settings = spelt_out(words)
     home = Path(tempfile.mkdtemp(dir=scratch))
     data = home / DATA
     data.mkdir(parents=True)
-    for name in ("cell_images", "origin.json"):  # not the manifest, which it is to make
+    for name in ("cell_images", "origin.json"):  # not the manifest, which tfcnn is to make
         (data / name).symlink_to(split.parents[2] / DATA / name)
     command = [sys.executable, "-m", "tfcnn", "train", recipe, "--split", str(split)]
     for setting in (*settings, f"train.seed={seed}"):
         command += ["--set", setting]
-    _, seconds, cpu = timed(command, home)
-    report = json.loads((home / "models" / recipe / "report.json").read_text())["splits"]["test"]
+    _, *seconds = timed(command, home)
+    metrics = json.loads((home / "models" / recipe / "report.json").read_text())["splits"]["test"]
     shutil.rmtree(home)
-    return {
-        "accuracy": report["accuracy"]["value"],
-        "auc": report["roc_auc"]["value"],
-        "seconds": seconds,
-        "cpu_seconds": cpu,
-    }
+    return metrics["accuracy"]["value"], metrics["roc_auc"]["value"], *seconds
 
 
-def rival(words: tuple[str, ...], seed: int, folders: Path) -> dict[str, float]:
-    environment, program, *rest = words
+def run_rival(words: list[str], seed: int, folders: Path) -> tuple[float, ...]:
+    environment, program, *rest = spelt_out(words)
     python = HERE / "rivals" / "environments" / environment / "bin" / "python"
     executable = str(python) if environment else sys.executable
     command = [executable, str(HERE / "rivals" / program), str(folders), *rest, "--seed", str(seed)]
-    printed, seconds, cpu = timed(command, folders)
-    found = json.loads(printed.strip().splitlines()[-1])
-    return {**found, "seconds": seconds, "cpu_seconds": cpu}
+    printed, *seconds = timed(command, folders)
+    answer = json.loads(printed.strip().splitlines()[-1])
+    return answer["accuracy"], answer["auc"], *seconds
 
 
-def class_folders(split: Path, images: Path, target: Path) -> None:
+def link_class_folders(split: Path, images: Path, target: Path) -> None:
     """Lay out a split as folders of links, `target/<split>/<class>/<file>`."""
     with split.open(newline="") as file:
         for row in csv.DictReader(file):
@@ -165,130 +112,92 @@ def class_folders(split: Path, images: Path, target: Path) -> None:
             link.symlink_to(images / row["path"])
 
 
-def measured() -> list[dict[str, str]]:
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def measure(repeats: range, only: list[str]) -> None:
     try:
         run = tfcnn.load("bench-0")
     except InputError:
         run = tfcnn.train("malaria", run="bench-0", settings=["train.epochs=1"])  # for its split
     split = (run.path / "split.csv").resolve()
-    done = {(row["repeat"], row["contestant"]) for row in measured()}
+    done = {(row["repeat"], row["contestant"]) for row in read(MACHINE)}
+    names = only or [*CONTESTANTS["tfcnn"], *RIVALS]
+    if MACHINE == "no_amx":
+        names = [name for name in names if not any(word in name for word in NEEDS_BFLOAT16)]
     with tempfile.TemporaryDirectory() as text:
         scratch = Path(text)
-        images = split.parents[2] / DATA / "cell_images"
-        class_folders(split, images, scratch / "split")
-        for repeat, name in contests(repeats, only):
+        link_class_folders(split, split.parents[2] / DATA / "cell_images", scratch / "split")
+        for repeat, name in [(repeat, name) for repeat in repeats for name in names]:
             if (str(repeat), name) in done:
                 continue
             if name in TFCNN:
-                found = ours(TFCNN[name], repeat, split, scratch)
+                values = run_tfcnn(TFCNN[name], repeat, split, scratch)
             else:
-                found = rival(RIVALS[name], repeat, scratch / "split")
-            rounded = {key: round(value, 4) for key, value in found.items()}
-            row = {"repeat": repeat, "contestant": name, **rounded}
-            is_new = not RESULTS.exists()
-            with RESULTS.open("a", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-                if is_new:
-                    writer.writeheader()
-                writer.writerow(row)
+                values = run_rival(RIVALS[name], repeat, scratch / "split")
+            row = [repeat, name, *(round(value, 4) for value in values)]
+            is_new = not results(MACHINE).exists()
+            with results(MACHINE).open("a", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([COLUMNS] * is_new + [row])
             print(row, flush=True)
 
 
-def contests(repeats: range, only: list[str]) -> Iterator[tuple[int, str]]:
-    for repeat in repeats:
-        for name in only or (*OURS, *RIVALS):
-            if HAS_BFLOAT16 or name not in ONLY_WITH_BFLOAT16:
-                yield repeat, name
+def by_name(machine: str) -> dict[str, list[dict[str, str]]]:
+    """Return the results of each contestant, in the order of `contestants.toml`."""
+    rows = read(machine)
+    own = {name: [row for row in rows if row["contestant"] == name] for name in (*TFCNN, *RIVALS)}
+    return {name: found for name, found in own.items() if found}
 
 
-def table() -> str:
+def summary(machine: str) -> str:
     """Return Markdown: medians, and each contestant's time over tfcnn's in the same repeat."""
-    rows = measured()
-    names = {row["contestant"] for row in rows}
-    first = next((name for name in TFCNN if name in names), "")
-    base = {row["repeat"]: float(row["seconds"]) for row in rows if row["contestant"] == first}
-    lines = ["| | accuracy | ROC AUC | s | CPU s | seconds over tfcnn's |", "|---" * 6 + "|"]
-    for name in (*TFCNN, *RIVALS):
-        own = [row for row in rows if row["contestant"] == name]
-        if own:
-            cells = [_middle([float(r[key]) for r in own], digits) for key, digits in SHOWN.items()]
-            shared = [row for row in own if row["repeat"] in base]
-            ratios = [float(row["seconds"]) / base[row["repeat"]] for row in shared]
-            lines.append(f"| {name} | " + " | ".join([*cells, _middle(ratios, 2)]) + " |")
-    return "\n".join(lines)
+    contests = by_name(machine)
+    base = {row["repeat"]: float(row["seconds"]) for row in next(iter(contests.values()), [])}
+    lines = []
+    for name, rows in contests.items():
+        cells = [spread([float(row[key]) for row in rows], n) for key, n in DIGITS.items()]
+        shared = [row for row in rows if row["repeat"] in base]
+        ratios = [float(row["seconds"]) / base[row["repeat"]] for row in shared]
+        lines.append([name, *cells, spread(ratios)])
+    header = ["", "accuracy", "ROC AUC", "s", "CPU s", "seconds over tfcnn's"]
+    return table(header, lines)
 
 
-def _middle(values: list[float], digits: int) -> str:
-    if not values:
-        return "–"
-    median = f"{statistics.median(values):.{digits}f}"
-    if len(values) == 1:
-        return median
-    return f"{median} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
-def draw() -> None:
-    """Draw accuracy against seconds: medians, and between the least and the greatest a line."""
+def draw(machine: str) -> None:
+    """Draw each contestant's seconds and accuracy: a dot for the median, a line for the range."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    rows = measured()
-    names = {row["contestant"] for row in rows}
-    for name in (*(OURS if names & OURS.keys() else FORMER), *RIVALS):
-        own = [row for row in rows if row["contestant"] == name]
-        if not own:
-            continue
-        seconds = [float(row["seconds"]) for row in own]
-        accuracy = [100 * float(row["accuracy"]) for row in own]
-        is_ours = name in TFCNN
-        colour = "#0b6e4f" if is_ours else "#8a8f98"
-        place = statistics.median(seconds), statistics.median(accuracy)
-        axes.plot([place[0]] * 2, [min(accuracy), max(accuracy)], color=colour, lw=1.5, alpha=0.6)
-        axes.plot([min(seconds), max(seconds)], [place[1]] * 2, color=colour, lw=1.5, alpha=0.6)
-        axes.scatter(*place, s=42, color=colour, zorder=3)
-        right, up, side = LABELS_AT[name]
-        axes.annotate(
-            name, place, xytext=(right, up), fontsize=9, textcoords="offset points",
-            color=colour if is_ours else "#4a4f57", weight="bold" if is_ours else "normal",
-            horizontalalignment=side,
-        )  # fmt: skip
-    axes.set_xscale("log")
-    axes.set_xticks([30, 60, 120, 240, 480, 960, 1920])
-    axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.minorticks_off()
-    times = [float(row["seconds"]) for row in rows]
-    axes.set_xlim(min(times) / 2.8, max(times) * 2.4)  # room for the names
-    axes.set_xlabel("seconds from the start of the process to a tested model")
-    axes.set_ylabel("accuracy on unseen patients, %")
-    axes.margins(y=0.1)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(PICTURE, dpi=150)
+    contests = by_name(machine)
+    today = [name for name in contests if name not in CONTESTANTS["earlier"]]
+    names = today if set(today) & set(TFCNN) else list(contests)
+    median = {n: statistics.median(float(row["seconds"]) for row in contests[n]) for n in names}
+    names.sort(key=lambda name: -median[name])
+    size = (9, 0.6 + 0.36 * len(names))
+    figure, panels = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
+    columns = (
+        ("seconds", 1, "seconds from start to tested model"),
+        ("accuracy", 100, "accuracy on unseen patients, %"),
+    )
+    for axes, (key, scale, title) in zip(panels, columns, strict=True):
+        for name in names:
+            values = [scale * float(row[key]) for row in contests[name]]
+            colour = "#0b6e4f" if name in TFCNN else "#8a8f98"
+            axes.plot([min(values), max(values)], [name] * 2, color=colour, lw=2)
+            axes.plot(statistics.median(values), name, "o", color=colour)
+        axes.set_xlabel(title)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_xlim(left=0)
+    figure.savefig(PICTURES / f"benchmark_{machine}.png", dpi=150)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="the repeat to begin with")
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        choices=(*TFCNN, *RIVALS),
-        metavar="NAME",
-        help="a contestant; again",
-    )
-    parser.add_argument("--draw", action="store_true", help="only print the table and draw")
+    names = {"choices": (*TFCNN, *RIVALS), "metavar": "NAME", "help": "a contestant; again"}
+    parser.add_argument("--only", action="append", default=[], **names)
+    machines = ("amx", "no_amx", "gpu")
+    parser.add_argument("--draw", choices=machines, help="print the table and draw, run nothing")
     arguments = parser.parse_args()
     if not arguments.draw:
-        repeats = range(arguments.first, arguments.repeats)
-        measure(repeats, arguments.only)
-    print(table())
-    draw()
+        measure(range(arguments.first, arguments.repeats), arguments.only)
+    print(summary(arguments.draw or MACHINE))
+    draw(arguments.draw or MACHINE)

@@ -6,4 +6,4 @@ cd "$(dirname "$0")"
 python3 -m venv environments/torch
 environments/torch/bin/pip install "torch>=2.13" numpy pillow scikit-learn
 python3 -m venv environments/classify
-environments/classify/bin/pip install ultralytics fastai scikit-learn
+environments/classify/bin/pip install ultralytics scikit-learn

@@ -4,26 +4,16 @@
 
 FOLDER holds train/ and test/ with a folder per class. The layers of recipe `malaria`, in
 the order of Keras' guides (normalisation and ReLU before pooling), the same optimizer; mirror
-images and contrast by Keras' layers; images cached in memory. Prints accuracy and ROC AUC on test
-as JSON.
+images and contrast by Keras' layers; images cached in memory.
 """
 
-import argparse
-import json
-from pathlib import Path
-
+import contest
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from sklearn.metrics import roc_auc_score
 
-parser = argparse.ArgumentParser()
-parser.add_argument("folder", type=Path)
-parser.add_argument("--epochs", type=int, default=10)
-parser.add_argument("--mixed", action="store_true")
-parser.add_argument("--seed", type=int, default=0)
-arguments = parser.parse_args()
+arguments = contest.options(epochs=10, mixed=False)
 side, batch_size = 48, 128
 if arguments.mixed:
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -73,6 +63,4 @@ model.compile(
 )
 model.fit(train, epochs=arguments.epochs, verbose=0)
 labels = np.concatenate([batch_labels.numpy() for _, batch_labels in test])
-probs = model.predict(test, verbose=0)
-accuracy = float((probs.argmax(axis=1) == labels).mean())
-print(json.dumps({"accuracy": accuracy, "auc": roc_auc_score(labels == 0, probs[:, 0])}))
+contest.answer(labels, model.predict(test, verbose=0))

@@ -3,9 +3,9 @@
     python benchmarks/rivals/torch_compact.py FOLDER --epochs 10
 
 FOLDER holds train/ and test/ with a folder per class. The layers, size, augmentation, optimizer
-and schedule that recipe `malaria` had before Muon, but that contrast turns about the cell's mean.
-On a GPU images lie in its memory and are augmented there. Prints accuracy and ROC AUC on test as
-JSON.
+and schedule are those of the earlier recipe `malaria` with AdamW, but contrast turns about the
+cell's mean.
+On a GPU images lie in its memory and are augmented there.
 
     python benchmarks/rivals/torch_compact.py FOLDER --side 40 --first-width 24 --epochs 16 --muon
     python benchmarks/rivals/torch_compact.py FOLDER --side 32 --first-width 16 --epochs 12 --muon
@@ -14,29 +14,19 @@ are the networks, optimizer and epochs of recipes `malaria` and `malaria-fast`, 
 both views at the end among them.
 """
 
-import argparse
-import json
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import contest
 import numpy as np
 import torch
 from PIL import Image
-from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-parser = argparse.ArgumentParser()
-parser.add_argument("folder", type=Path)
-parser.add_argument("--epochs", type=int, default=10)
-parser.add_argument("--side", type=int, default=48)
-parser.add_argument("--first-width", type=int, default=32)
-parser.add_argument("--float32", action="store_true")
-parser.add_argument("--muon", action="store_true")
-parser.add_argument("--seed", type=int, default=0)
-arguments = parser.parse_args()
+arguments = contest.options(epochs=10, side=48, first_width=32, float32=False, muon=False)
 side, batch_size = arguments.side, 128
 device = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -161,6 +151,4 @@ with torch.inference_mode(), precision:
     logits = [torch.cat([model(part.float()) for part in view.split(256)]) for view in views]
 probs = torch.stack(logits).float().log_softmax(-1).mean(0).exp()
 probs /= probs.sum(1, keepdim=True)
-labels, probs = labels.cpu(), probs.cpu()
-accuracy = (probs.argmax(1) == labels).double().mean().item()
-print(json.dumps({"accuracy": accuracy, "auc": roc_auc_score(labels == 0, probs[:, 0])}))
+contest.answer(labels.cpu().numpy(), probs.cpu().numpy())

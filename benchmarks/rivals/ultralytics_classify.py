@@ -2,28 +2,19 @@
 
     python benchmarks/rivals/ultralytics_classify.py FOLDER --epochs 10
 
-FOLDER holds train/, val/ and test/ with a folder per class. Prints accuracy and ROC AUC on test as
-JSON.
+FOLDER holds train/, val/ and test/ with a folder per class.
 """
 
-import argparse
-import json
 import tempfile
-from pathlib import Path
 
+import contest
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from ultralytics import YOLO
 
-parser = argparse.ArgumentParser()
-parser.add_argument("folder", type=Path)
-parser.add_argument("--epochs", type=int, default=10)
-parser.add_argument("--side", type=int, default=64)
-parser.add_argument("--seed", type=int, default=0)
-arguments = parser.parse_args()
+arguments = contest.options(epochs=10, side=64)
 paths = sorted((arguments.folder / "test").glob("*/*.png"))
 names = sorted({path.parent.name for path in paths})
-labels = np.array([names.index(path.parent.name) for path in paths])
+probs = []
 with tempfile.TemporaryDirectory() as scratch:
     model = YOLO("yolo11n-cls.yaml")
     model.train(
@@ -38,14 +29,8 @@ with tempfile.TemporaryDirectory() as scratch:
         verbose=False,
         seed=arguments.seed,
     )
-    probs = np.array(
-        [
-            found.probs.data.numpy()
-            for first in range(0, len(paths), 256)
-            for found in model.predict(
-                paths[first : first + 256], imgsz=arguments.side, verbose=False, batch=256
-            )
-        ]
-    )
-accuracy = float((probs.argmax(axis=1) == labels).mean())
-print(json.dumps({"accuracy": accuracy, "auc": roc_auc_score(labels == 0, probs[:, 0])}))
+    for first in range(0, len(paths), 256):
+        part = paths[first : first + 256]
+        results = model.predict(part, imgsz=arguments.side, verbose=False, batch=256)
+        probs += [result.probs.data.numpy() for result in results]
+contest.answer(np.array([names.index(path.parent.name) for path in paths]), np.array(probs))

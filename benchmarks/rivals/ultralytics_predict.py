@@ -16,18 +16,9 @@ parser.add_argument("side", type=int)
 parser.add_argument("path", type=Path)
 parser.add_argument("--batch", type=int, default=1)
 arguments = parser.parse_args()
-path = arguments.path
 model = YOLO("yolo11n-cls.yaml")
-found = 0
+options = {"imgsz": arguments.side, "batch": arguments.batch, "device": "cpu", "save": False}
+count, path = 0, arguments.path
 for folder in sorted(path.iterdir()) if path.is_dir() else [path]:
-    results = model.predict(
-        folder,
-        imgsz=arguments.side,
-        batch=arguments.batch,
-        stream=True,
-        verbose=False,
-        device="cpu",
-        save=False,
-    )
-    found += sum(1 for _ in results)
-print(found)
+    count += sum(1 for _ in model.predict(folder, stream=True, verbose=False, **options))
+print(count)
