@@ -1,7 +1,7 @@
 """Random changes of training images, each a pure function of (seed, epoch, image index).
 
-No generator has a state to save: a resumed run draws what an uninterrupted one would have drawn.
-Turns and mirrors are exact copies in NumPy; affine maps and colours run in TensorFlow's graph.
+There is no random state to save: a resumed run draws the same numbers as an uninterrupted one.
+Turns and flips are exact copies in NumPy; affine maps and colours run in TensorFlow's graph.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tfcnn.inputs import geometry
 from tfcnn.inputs.geometry import Bools, Floats, Indices
 from tfcnn.recipes import Augment
 
-# one column of random numbers each, in this order for ever: a new kind is added at the end
+# one column of random numbers each; the order must never change, so a new kind comes at the end
 KINDS = [
     "flip_horizontal",
     "flip_vertical",
@@ -41,7 +41,7 @@ GEOMETRY = ["rotation_degrees", "shift_height", "shift_width", "shear_degrees", 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What is drawn for each image of a batch, float64 `(batch,)` where not said otherwise.
+    """The random numbers of each image of a batch, float64 `(batch,)` unless noted.
 
     Attributes:
         turns: int64, quarter turns to the left, 0 to 3.
@@ -92,7 +92,11 @@ class Changes:
 
 
 def check(settings: Augment, image_size: tuple[int, int]) -> None:
-    """Refuse what cannot be done to images of this size."""
+    """Refuse changes that images of this size cannot have.
+
+    Raises:
+        InputError: if images that are not square would be turned by 90 degrees.
+    """
     if settings.rotate90 and image_size[0] != image_size[1]:
         raise InputError(
             "inputs.augment.rotate90",
@@ -103,7 +107,7 @@ def check(settings: Augment, image_size: tuple[int, int]) -> None:
 
 
 def describe(settings: Augment) -> str:
-    """Say in words what is done to training images, or "none".
+    """Return in words what is done to training images, or "none".
 
     Example:
         >>> describe(Augment(flip_horizontal=True, brightness=0.1))
@@ -150,11 +154,11 @@ def _is_shifted(shift: float | tuple[float, ...]) -> bool:
 
 
 def _distance(shift: float | tuple[float, ...], like_keras: bool) -> str:
-    """Say a shift in px, or in % of the side; see `Augment`."""
-    several = shift if isinstance(shift, tuple) else (shift,)
+    """Return a shift in words, in px or in % of the side; see `Augment`."""
+    choices = shift if isinstance(shift, tuple) else (shift,)
     is_share = _is_share(shift, like_keras)
     unit = "%" if is_share else "px"
-    texts = [_percent(abs(one)) if is_share else f"{abs(one):g}" for one in several]
+    texts = [_percent(abs(one)) if is_share else f"{abs(one):g}" for one in choices]
     texts = list(dict.fromkeys(texts))
     if not isinstance(shift, tuple):
         return f"up to ±{texts[0]} {unit}"
@@ -198,12 +202,12 @@ def permutation(seed: int, epoch: int, count: int) -> Indices:
 def draw(
     settings: Augment, shape: tuple[int, int, int], seed: int, epoch: int, indices: Indices
 ) -> Parameters:
-    """Draw what happens to the images of a batch.
+    """Draw the changes of the images of a batch.
 
     Args:
         settings: the ranges.
         shape: `(height, width, channels)`.
-        seed: see `uniforms`, like what follows.
+        seed: as the arguments that follow, see `uniforms`.
         epoch: counted from 0.
         indices: int64 `(batch,)`.
     """
@@ -236,7 +240,7 @@ def draw(
 def _flip(
     settings: Augment, key: str, unit: dict[str, Floats], seed: int, epoch: int, indices: Indices
 ) -> Bools:
-    """Say which images are mirrored: drawn each time, or once and then every other epoch."""
+    """Return which images are flipped: drawn in every epoch, or once and then in turns."""
     setting = getattr(settings, key)
     if setting == "alternating":  # arXiv 2404.00498, section 3.6
         kind = KINDS.index(key)
@@ -256,12 +260,12 @@ def _shift(settings: Augment, key: str, unit: Floats, sign: Floats, side: int) -
 
 
 def _is_share(shift: float | tuple[float, ...], like_keras: bool) -> bool:
-    """Say whether a shift is in shares of the side, by its largest size, whatever its sign.
+    """Return whether a shift is in shares of the side: if all its sizes are under 1.
 
-    Keras asks for the greatest number instead: (-3, -2) are 3 and 2 sides to it.
+    Keras compares the numbers with their signs: to it, (-3, -2) are 3 and 2 sides.
     """
-    several = shift if isinstance(shift, tuple) else (shift,)
-    return max(several if like_keras else map(abs, several)) < 1
+    choices = shift if isinstance(shift, tuple) else (shift,)
+    return max(choices if like_keras else map(abs, choices)) < 1
 
 
 def _brightness_range(settings: Augment) -> tuple[float, float]:
@@ -270,42 +274,44 @@ def _brightness_range(settings: Augment) -> tuple[float, float]:
     return 1 - settings.brightness, 1 + settings.brightness
 
 
-def compose(settings: Augment, shape: tuple[int, int, int], drawn: Parameters) -> Changes:
-    """Turn what was drawn for images of this shape into what is done to them."""
+def compose(settings: Augment, shape: tuple[int, int, int], parameters: Parameters) -> Changes:
+    """Return the changes that these parameters mean for images of this shape."""
     height, width, _ = shape
     centre = (width / 2 - 0.5, height / 2 - 0.5)
-    shifts = drawn.shift_width, drawn.shift_height
-    if settings.like_keras:  # Keras exchanges the axes of shift and centre: x takes the height's
+    shifts = parameters.shift_width, parameters.shift_height
+    if settings.like_keras:  # Keras exchanges the axes of shift and centre
         centre, shifts = centre[::-1], shifts[::-1]
     matrices = geometry.affine_matrices(
         centre,
-        rotation_degrees=drawn.rotation_degrees,
+        rotation_degrees=parameters.rotation_degrees,
         shift_x=shifts[0],
         shift_y=shifts[1],
-        shear_degrees=drawn.shear_degrees,
-        zoom_x=drawn.zoom_width,
-        zoom_y=drawn.zoom_height,
+        shear_degrees=parameters.shear_degrees,
+        zoom_x=parameters.zoom_width,
+        zoom_y=parameters.zoom_height,
     )
-    flipped = np.stack([drawn.flip_vertical, drawn.flip_horizontal], axis=1)
-    # the flips are copied first, as is cheap, though they come after the affine map
+    flipped = np.stack([parameters.flip_vertical, parameters.flip_horizontal], axis=1)
+    # the flips come after the affine map, but to copy them first is cheap
     matrices = geometry.mirrored(matrices, (height, width), flipped)
-    colours = np.stack([drawn.channel_shift, drawn.contrast, drawn.brightness], axis=1)
+    colours = np.stack(
+        [parameters.channel_shift, parameters.contrast, parameters.brightness], axis=1
+    )
     return Changes(
-        drawn.turns,
+        parameters.turns,
         flipped,
         matrices.astype(np.float32),
-        np.concatenate([colours, drawn.gains], axis=1).astype(np.float32),
+        np.concatenate([colours, parameters.gains], axis=1).astype(np.float32),
     )
 
 
 def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
-    """Apply the drawn affine maps and colours, where the settings ask for any.
+    """Apply affine maps and colours, where the settings have any.
 
     Args:
         images: tensor `(batch, height, width, channels)` in [0, 255].
         matrices: float32 tensor `(batch, 3, 3)`.
         colours: float32 tensor `(batch, 3 + channels)`, as in `Changes`.
-        settings: which of the two are needed at all.
+        settings: which of the two are needed.
 
     Returns:
         float32 tensor of the images' shape, in [0, 255].
@@ -324,8 +330,8 @@ def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
     if settings.contrast:
         images = _scale(images, contrast, (1 - contrast) * _mean(images))
     if settings.brightness and settings.like_keras:
-        # Pillow's ImageEnhance.Brightness, which Keras uses, computes in 8 bits; what interpolation
-        # makes of a flat area may lie 3e-5 below the whole number it should be
+        # Pillow's ImageEnhance.Brightness, which Keras uses, computes in 8 bits; interpolation may
+        # leave a flat area 3e-5 below its whole number
         whole = tf.floor(images + 1e-4)
         images = tf.clip_by_value(tf.floor(whole * brightness), 0.0, 255.0)
     elif settings.brightness:
@@ -359,7 +365,7 @@ def _scale(images: Any, gains: Any, offsets: Any) -> Any:
 
     shape = tf.shape(images)
 
-    # a whole row at once: with 3 numbers as the innermost axis it takes three times as long
+    # a whole row at once: with 3 numbers as the innermost axis it is three times slower
     def row(values: Any) -> Any:
         full = tf.broadcast_to(values, [shape[0], 1, shape[2], shape[3]])
         return tf.reshape(full, [shape[0], 1, -1])

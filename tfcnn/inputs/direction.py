@@ -1,7 +1,7 @@
-"""Does left or right tell the classes? Then a mirrored training image is of another class.
+"""Do left and right tell the classes? Then a mirrored training image has another class.
 
-`flip_horizontal = "auto"` is settled here before a training begins: by the names of the classes,
-then by the training images themselves.
+`flip_horizontal = "auto"` is decided here before a training starts: by the names of the classes,
+then by the training images.
 """
 
 import re
@@ -18,7 +18,7 @@ from tfcnn.recipes import InputSettings
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
 
-# words that name a side, a turn, or what is read
+# words that name a side, a turn, or something that is read
 WORDS = """
 left right lefthand righthand leftward rightward leftwards rightwards lefty righty
 links rechts linke linker linkes linken rechte rechter rechtes rechten linksseitig rechtsseitig
@@ -38,39 +38,38 @@ character characters handwriting ocr ziffer ziffern zahl zahlen buchstabe buchst
 rotated rotation rot90 rot270
 """
 SIGNS = "左右←→⇐⇒↖↗↘↙⬅➡↶↷↺↻"
-# parts of names in scripts whose words are not told apart by letters alone
+# parts of names in scripts that do not separate words
 SIDES = ("왼쪽", "오른쪽", "왼손", "오른손", "बाएं", "दाएं", "बाएँ", "दाएँ", "ซ้าย", "ขวา")
 NUMBERS = "zero one two three four five six seven eight nine"
-# parts of longer words, and short words: only where two names differ by them alone
+# parts of words, and short words: they count only where two names differ in nothing else
 PARTS = ("left right", "links rechts", "gauche droit", "izquierd derech", "esquerd direit",
          "sinistr destr", "vänster höger", "east west", "лев прав")  # fmt: skip
 SHORT = ("l r", "e w", "b d", "p q", "od os", "ne nw", "se sw", "v h", "li re", "sol sag",
          "sol sağ", "bal jobb")  # fmt: skip
 
 SIDE = 8  # px of a thumbnail
-LOOKED_AT = 1000  # training images
-FEWEST = 40  # of them: fewer say nothing
+MAX_IMAGES, MIN_IMAGES = 1000, 40  # of training, that are looked at
 FOLDS = 4
 RIDGE = 10.0  # of thumbnails in standard units
-HALF_WAY = 0.5  # from chance to all right, or to none
+HALF_WAY = 0.5  # from chance to all correct, or to none
 
 
 def by_names(inputs: InputSettings, class_names: Iterable[str]) -> tuple[InputSettings, str]:
-    """Leave mirroring off where it is "auto" and the names of the classes name a direction.
+    """Switch mirroring off where it is "auto" and the names of the classes name a direction.
 
     Returns:
-        The settings, and what to say of it, "" where nothing was settled.
+        The settings, and a message, "" where nothing was decided.
     """
     if inputs.augment.flip_horizontal != "auto":
         return inputs, ""
     reason = in_names(class_names)
-    return _settled(inputs, False, reason) if reason else (inputs, "")
+    return _decide(inputs, reason) if reason else (inputs, "")
 
 
 def by_images(
     inputs: InputSettings, images: Pixels, labels: Ints, groups: npt.ArrayLike, rows: Ints
 ) -> tuple[InputSettings, str]:
-    """Settle mirroring where it is still "auto", by the training images.
+    """Decide on mirroring by the training images, where it is still "auto".
 
     Args:
         inputs: of the recipe.
@@ -80,30 +79,31 @@ def by_images(
         rows: int `(count,)`, which of them are trained on.
 
     Returns:
-        The settings, and what to say of it, "" where mirroring was settled before.
+        The settings, and a message, "" where nothing was decided.
     """
     if inputs.augment.flip_horizontal != "auto":
         return inputs, ""
-    chosen = rows[sampling.evenly(labels[rows], LOOKED_AT)]
+    chosen = rows[sampling.evenly(labels[rows], MAX_IMAGES)]
     reason = in_images(images[chosen], labels[chosen], np.asarray(groups)[chosen])
-    return _settled(inputs, not reason, reason)
+    return _decide(inputs, reason)
 
 
 def as_in(inputs: InputSettings, other: InputSettings) -> InputSettings:
-    """Settle mirroring, where it is still "auto", as other settings did: those of a fold."""
+    """Copy the decision on mirroring from the settings of another fold, where it is "auto"."""
     if inputs.augment.flip_horizontal != "auto":
         return inputs
     return _with_flip(inputs, other.augment.flip_horizontal)
 
 
-def _settled(inputs: InputSettings, value: bool, reason: str) -> tuple[InputSettings, str]:
-    said = f"not mirrored left-right: {reason}; --set inputs.augment.flip_horizontal=true mirrors"
-    if value:
-        said = (
-            "mirrored left-right: neither class names nor images show that sides tell classes; "
-            "--set inputs.augment.flip_horizontal=false if they do"
-        )
-    return _with_flip(inputs, value), said
+def _decide(inputs: InputSettings, reason: str) -> tuple[InputSettings, str]:
+    """Mirror unless there is a reason against it; return the settings and a message."""
+    message = (
+        f"not mirrored left-right: {reason}; --set inputs.augment.flip_horizontal=true mirrors"
+        if reason
+        else "mirrored left-right: neither class names nor images show that sides tell classes; "
+        "--set inputs.augment.flip_horizontal=false if they do"
+    )
+    return _with_flip(inputs, not reason), message
 
 
 def _with_flip(inputs: InputSettings, value: bool | str) -> InputSettings:
@@ -112,8 +112,8 @@ def _with_flip(inputs: InputSettings, value: bool | str) -> InputSettings:
 
 
 def in_names(class_names: Iterable[str]) -> str:
-    """Say why the names of classes suggest that left and right matter, "" where they do not."""
-    # a Mac writes an accent as a character of its own
+    """Return why class names suggest that left and right matter, "" where they do not."""
+    # file names of a Mac hold an accent as a separate character
     names = [unicodedata.normalize("NFC", name) for name in class_names]
     words = {name: _words(name) for name in names}
     for name in names:
@@ -121,14 +121,14 @@ def in_names(class_names: Iterable[str]) -> str:
         if has_sign or set(words[name]) & set(WORDS.split()):
             return f"a class is called {name!r}"
     characters = sorted({name for name in names if len(name) == 1})
-    # 0 and 1 are mostly no and yes, and as digits look alike mirrored
+    # 0 and 1 mostly mean no and yes, and both digits look the same mirrored
     if len(characters) == len(names) > 1 and characters != ["0", "1"]:
         return f"the classes are called {', '.join(characters)}, as digits or letters are"
     if len(names) == 10 and {name.lstrip("0") or "0" for name in names} == set("0123456789"):
         return "the classes are called as digits are"
     if len({name.casefold() for name in names} & set(NUMBERS.split())) > 2:
         return "the classes are called as numbers are"
-    joined = {name: f" {' '.join(found)} " for name, found in words.items()}
+    joined = {name: f" {' '.join(parts)} " for name, parts in words.items()}
     pairs = [pair.split() for pair in PARTS] + [[f" {one} " for one in p.split()] for p in SHORT]
     for first, second in pairs:
         rests = {text.replace(first, " / "): name for name, text in joined.items() if first in text}
@@ -141,17 +141,17 @@ def in_names(class_names: Iterable[str]) -> str:
 
 def _words(name: str) -> list[str]:
     """Split `turn_left2`, `turn-left` and `TurnLeft` into words, in lower case."""
-    apart = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", name)
-    return [word.casefold() for word in re.findall(r"rot\d+|[^\W\d_]+", apart)]
+    spaced = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", name)
+    return [word.casefold() for word in re.findall(r"rot\d+|[^\W\d_]+", spaced)]
 
 
 def in_images(images: Pixels, labels: Ints, groups: npt.ArrayLike) -> str:
-    """Say why images suggest that left and right matter, "" where they do not.
+    """Return why images suggest that left and right matter, "" where they do not.
 
-    A linear classifier of small grey pictures is tested on groups that it was not fitted to. Where
-    it is right on most of them, and on the same ones mirrored far less often than luck would be, a
-    mirrored image looks like one of another class. It does not see objects that may lie anywhere,
-    nor a class that is the same mirrored beside one that is not (boots that all point to the left).
+    A linear classifier of small grey pictures is tested on groups that it was not fitted to. A
+    mirrored image looks like one of another class if the classifier is right on most images, and
+    on the mirrored images far less often than by chance. It misses objects that may lie anywhere,
+    and a class that looks the same mirrored beside one that does not (boots that all point left).
 
     Args:
         images: uint8 `(images, height, width, channels)`.
@@ -159,7 +159,7 @@ def in_images(images: Pixels, labels: Ints, groups: npt.ArrayLike) -> str:
         groups: str `(images,)`, "" where none is known.
     """
     classes, codes = np.unique(labels, return_inverse=True)
-    if len(images) < FEWEST or len(classes) < 2:
+    if len(images) < MIN_IMAGES or len(classes) < 2:
         return ""
     chance = np.bincount(codes).max() / len(codes)
     plain, mirrored = _shares_right(_thumbnails(images), codes, _folds(np.asarray(groups)))
@@ -184,26 +184,26 @@ def _thumbnails(images: Pixels) -> Floats:
 
 def _folds(groups: npt.NDArray[np.str_]) -> Ints:
     """Deal whole groups, or images where no groups are known, into folds: int `(images,)`."""
-    known = groups if (groups != "").all() else np.arange(len(groups))
-    _, codes = np.unique(known, return_inverse=True)
+    units = groups if (groups != "").all() else np.arange(len(groups))
+    _, codes = np.unique(units, return_inverse=True)
     order = np.random.default_rng(0).permutation(codes.max() + 1)
     return np.asarray(order[codes] % FOLDS)
 
 
 def _shares_right(pictures: Floats, codes: Ints, folds: Ints) -> tuple[float, float]:
-    """Return the shares of pictures that a classifier of others has right: plain, mirrored."""
-    wanted = np.eye(codes.max() + 1)[codes]
-    right = np.zeros((2, len(codes)), bool)
+    """Return how often a classifier is right on other folds: on plain and on mirrored pictures."""
+    one_hot = np.eye(codes.max() + 1)[codes]
+    is_right = np.zeros((2, len(codes)), bool)
     for fold in range(FOLDS):
-        tested, fitted = folds == fold, folds != fold
-        if not tested.any() or not fitted.any():
+        test, train = folds == fold, folds != fold
+        if not test.any() or not train.any():
             continue
-        flat = pictures[fitted].reshape(fitted.sum(), -1)
-        middle, target = flat.mean(axis=0), wanted[fitted].mean(axis=0)
-        centred = flat - middle
+        flat = pictures[train].reshape(train.sum(), -1)
+        pixel_means, class_shares = flat.mean(axis=0), one_hot[train].mean(axis=0)
+        centred = flat - pixel_means
         normal = centred.T @ centred + RIDGE * np.eye(flat.shape[1])
-        weights = np.linalg.solve(normal, centred.T @ (wanted[fitted] - target))
-        for place, views in enumerate((pictures[tested], pictures[tested][:, :, ::-1])):
-            said = (views.reshape(len(views), -1) - middle) @ weights + target
-            right[place, tested] = said.argmax(axis=1) == codes[tested]
-    return float(right[0].mean()), float(right[1].mean())
+        weights = np.linalg.solve(normal, centred.T @ (one_hot[train] - class_shares))
+        for i, images in enumerate((pictures[test], pictures[test][:, :, ::-1])):
+            scores = (images.reshape(len(images), -1) - pixel_means) @ weights + class_shares
+            is_right[i, test] = scores.argmax(axis=1) == codes[test]
+    return float(is_right[0].mean()), float(is_right[1].mean())

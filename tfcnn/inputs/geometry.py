@@ -32,11 +32,11 @@ def dihedral_batch(images: Pixels, indices: Indices, turns: Indices, flipped: Bo
     Returns:
         uint8 `(batch, height, width, channels)`.
     """
-    pixel = np.dtype((np.void, images.shape[3] * images.itemsize))  # copied as one, not by channel
+    pixel = np.dtype((np.void, images.shape[3] * images.itemsize))  # copies all channels at once
     source = np.ascontiguousarray(images[indices]).view(pixel)[..., 0]
     batch = np.empty_like(source)
     kinds = turns * 4 + flipped @ (2, 1)
-    for kind in np.unique(kinds):  # image by image it takes three times as long
+    for kind in np.unique(kinds):  # image by image is three times slower
         alike = np.flatnonzero(kinds == kind)
         several, first = np.moveaxis(source[alike], 0, 2), alike[0]
         batch[alike] = np.moveaxis(dihedral(several, turns[first], *flipped[first]), 2, 0)
@@ -53,11 +53,11 @@ def affine_matrices(
     zoom_x: Floats,
     zoom_y: Floats,
 ) -> Floats:
-    """Return maps from the pixels of a changed image to the places they are read from.
+    """Return maps from the pixels of a changed image to the places that they come from.
 
     Args:
-        centre: `(x, y)` in px, what rotation, shear and zoom leave in its place.
-        rotation_degrees: float64 `(batch,)`, like all that follow; positive turns to the left.
+        centre: `(x, y)` in px, the fixed point of rotation, shear and zoom.
+        rotation_degrees: float64 `(batch,)`, like all arguments that follow; positive turns left.
         shift_x: in px; positive moves the picture to the left.
         shift_y: in px; positive moves the picture up.
         shear_degrees: angle by which the vertical leans; heights shrink by its cosine.
@@ -86,7 +86,7 @@ def affine_matrices(
 
 
 def mirrored(matrices: Floats, image_size: tuple[int, int], flipped: Bools) -> Floats:
-    """Return the maps that do to a flipped image what `matrices` do before the flip.
+    """Return maps that after the flip do the same as `matrices` before it.
 
     Args:
         matrices: float64 `(batch, 3, 3)`.
@@ -95,21 +95,21 @@ def mirrored(matrices: Floats, image_size: tuple[int, int], flipped: Bools) -> F
     """
     flips = np.tile(np.eye(3), (len(matrices), 1, 1))
     for axis, side in enumerate(image_size):
-        place = 1 - axis  # x stands first in a matrix, the height first in a shape
+        place = 1 - axis  # a matrix has x first, a shape has the height first
         flips[flipped[:, axis], place, place] = -1
         flips[flipped[:, axis], place, 2] = side - 1
     return flips @ matrices @ flips
 
 
 def resample(images: Any, matrices: Any, fill_mode: str, fill_value: float) -> Any:
-    """Read images through affine maps, linearly between pixels.
+    """Transform images by affine maps, with linear interpolation.
 
     Args:
         images: float32 tensor `(batch, height, width, channels)`.
-        matrices: float32 tensor `(batch, 3, 3)`, from pixels returned to places read.
+        matrices: float32 tensor `(batch, 3, 3)`, from pixels of the result to places in the image.
         fill_mode: what lies beyond the edge: "nearest" repeats the last pixel, "reflect" mirrors
-            the image with it, "wrap" starts again (the first pixel lies on the last, as in
-            SciPy), "constant" is `fill_value`.
+            the image and its last pixel, "wrap" repeats the image (the first pixel lies on the
+            last, as in SciPy), "constant" is `fill_value`.
         fill_value: for "constant".
 
     Returns:
@@ -121,7 +121,7 @@ def resample(images: Any, matrices: Any, fill_mode: str, fill_value: float) -> A
     import tensorflow as tf
 
     shape = tf.shape(images)
-    # where TensorFlow's own modes "wrap" and "constant" differ from SciPy's, and so from Keras'
+    # TensorFlow's own modes "wrap" and "constant" differ from those of SciPy and Keras
     if fill_mode == "wrap":
         x, y = _places(matrices, shape)
         return _bilinear(images, _wrap(x, shape[2]), _wrap(y, shape[1]))
@@ -142,7 +142,7 @@ def resample(images: Any, matrices: Any, fill_mode: str, fill_value: float) -> A
 
 
 def _places(matrices: Any, shape: Any) -> tuple[Any, Any]:
-    """Return the `(x, y)` that every pixel is read from, `(batch, height, width)` each."""
+    """Return the place `(x, y)` that every pixel comes from, `(batch, height, width)` each."""
     import tensorflow as tf
 
     m = matrices[:, :, :, tf.newaxis, tf.newaxis]

@@ -14,19 +14,15 @@ from tfcnn.inputs import augment, geometry
 from tfcnn.recipes import Augment
 
 PREFETCH_BATCHES = 4
-# a deterministic run takes prefetching from a pipeline that calls anything stateful
+# in a deterministic run TensorFlow does not prefetch from a pipeline with stateful calls
 call = partial(tf.numpy_function, stateful=False)
-# no function of a pipeline branches on a tensor; to look for that takes TensorFlow most of a second
+# no function here branches on a tensor, and TensorFlow's search for that takes most of a second
 as_written = tf.autograph.experimental.do_not_convert
 Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 
 def check_images(images: npt.NDArray[Any]) -> None:
-    """Refuse what is not `(images, height, width, 1 or 3)`.
-
-    Raises:
-        InputError: saying which shape the array has.
-    """
+    """Raise an InputError if images have not the shape `(images, height, width, 1 or 3)`."""
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise InputError(
             "images",
@@ -37,10 +33,10 @@ def check_images(images: npt.NDArray[Any]) -> None:
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
-    """Return the batches of an epoch; which images are left over differs between epochs.
+    """Return the number of batches of an epoch.
 
-    A last, smaller batch is dropped in training only: it gives NaN on several GPUs, and a noisier
-    step on one. With fewer images than a batch, the batch is all of them.
+    Training drops the last, smaller batch, which gives NaN on several GPUs and a noisier step on
+    one. It holds other images in every epoch. Fewer images than `batch_size` make one batch.
     """
     return max(1, count // batch_size)
 
@@ -59,8 +55,8 @@ def training(
 ) -> Any:
     """Return all training batches from `first_epoch` on, one epoch after the other.
 
-    One dataset covers every epoch, so nothing is torn down or started between two of them; which
-    images a batch holds and how they are changed follows from its number alone.
+    One dataset covers all epochs, so that nothing starts or ends between two of them. The number of
+    a batch alone decides which images it holds and how they are changed.
 
     Args:
         images: `(images, height, width, 1 or 3)` in [0, 255], of the whole manifest; uint8 takes
@@ -69,17 +65,17 @@ def training(
         rows: int64 `(count,)`, which of them are trained on.
         settings: how images are changed.
         batch_size: images per step, over all devices.
-        seed: with the epoch and the image's number it fixes every draw.
-        first_epoch: 0, or the epoch a resume starts with.
+        seed: with the epoch and the image's number it decides every draw.
+        first_epoch: 0, or the epoch that a resume starts with.
         epochs: the epoch to stop before.
         transform: a further change, `(images, epoch, indices) -> float32 images`, after turns and
-            flips and before all else.
+            flips, before affine maps and colours.
 
     Returns:
         A dataset of `(float32 (batch, height, width, channels) in [0, 255], int32 (batch,))`.
 
     Raises:
-        InputError: if the images have another shape, or one that the settings cannot be done to.
+        InputError: if the images have another shape, or one that the settings do not fit.
     """
     check_images(images)
     shape = images.shape[1:]
@@ -94,11 +90,11 @@ def training(
     def gather(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
         epoch, number = divmod(int(step), steps)
         indices = order(epoch)[number * size : (number + 1) * size]
-        drawn = augment.draw(settings, shape, seed, epoch, indices)
-        done = augment.compose(settings, shape, drawn)
-        turned = geometry.dihedral_batch(images, indices, done.turns, done.flipped)
+        parameters = augment.draw(settings, shape, seed, epoch, indices)
+        changes = augment.compose(settings, shape, parameters)
+        turned = geometry.dihedral_batch(images, indices, changes.turns, changes.flipped)
         batch = transform(turned, epoch, indices) if transform else turned
-        return batch, labels[indices], done.matrices, done.colours
+        return batch, labels[indices], changes.matrices, changes.colours
 
     def load(step: Any) -> tuple[Any, Any]:
         pixels = tf.float32 if transform else tf.as_dtype(images.dtype)
@@ -138,8 +134,8 @@ def in_order(
 
 def _prefetched(dataset: Any) -> Any:
     options = tf.data.Options()
-    options.autotune.enabled = False  # with it, leaving a loop can idle for seconds
+    options.autotune.enabled = False  # with it, a loop may wait for seconds at its end
     options.deterministic = True
-    # every replica's share is cut from the global batch; the source is ours and not split again
+    # each replica gets its share of the global batch, so that the source must not be sharded
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return dataset.prefetch(PREFETCH_BATCHES).with_options(options)
