@@ -1,5 +1,6 @@
 """What a run answers."""
 
+from tfcnn.prediction.engines import Model, ModelFiles, Note, two_columns
 from tfcnn.prediction.paths import Image, expand
 from tfcnn.prediction.predictor import (
     ABSTAIN,
@@ -7,14 +8,12 @@ from tfcnn.prediction.predictor import (
     NO_NUMBERS,
     OUT_OF_DOMAIN,
     UNREADABLE,
-    Note,
     Prediction,
     Predictor,
     Stream,
     abstains,
     decide,
     flags,
-    two_columns,
 )
 
 __all__ = [
@@ -24,6 +23,8 @@ __all__ = [
     "OUT_OF_DOMAIN",
     "UNREADABLE",
     "Image",
+    "Model",
+    "ModelFiles",
     "Note",
     "Prediction",
     "Predictor",

@@ -4,6 +4,7 @@ LiteRT starts soonest. OpenVINO, where it is installed, takes two thirds of its 
 images, and is taken only where it gives the same answers.
 """
 
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -14,9 +15,14 @@ import numpy.typing as npt
 from tfcnn.base import quiet, threads
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
-from tfcnn.runs import MODEL, TWIN, Run
+from tfcnn.runs import MODEL, TWIN
 
 Floats = npt.NDArray[np.float32]
+Note = Callable[[str], None]
+BATCH_SIZE = 64
+BATCH_PIXELS = 64 * 256 * 256  # so that maps of large images fit into memory
+TITLES = {"litert": "LiteRT", "openvino": "OpenVINO", "keras": "Keras"}
+MANY = 500  # images whose answers take longer than half a second
 TOLERANCE = 1e-4  # of a probability, as of the twin itself
 PROBED = 4
 MOST_REASON = 200  # characters
@@ -39,6 +45,22 @@ class Engine(Protocol):
         """Return probabilities and features of uint8 `(batch, height, width, channels)`."""
 
 
+class ModelFiles(NamedTuple):
+    """Where the files of a model are, and what it takes and gives.
+
+    Attributes:
+        folder: that they are in.
+        find: returns the path of the file of a name, or None where there is none to be used.
+        shape: `(height, width, channels)` of an image.
+        num_classes: how many classes it tells apart.
+    """
+
+    folder: Path
+    find: Callable[[str], Path | None]
+    shape: tuple[int, int, int]
+    num_classes: int
+
+
 class Choice(NamedTuple):
     """The engine that computes, and why it is not the one that would have been preferred.
 
@@ -53,24 +75,96 @@ class Choice(NamedTuple):
     is_fault: bool = False
 
 
-def open_engine(run: Run, wanted: str = "auto") -> Choice:
-    """Open a run's model with an engine: `litert`, `keras`, or `auto`: LiteRT where it can.
+class Model:
+    """A saved model, ready to compute.
+
+    Args:
+        files: of the model.
+        engine: `litert`, `keras`, or `auto`: LiteRT where there is a twin, and OpenVINO, if it is
+            installed, in its place for many images.
+        note: hears what computes where that is not LiteRT, and what did not start.
+
+    Attributes:
+        batch_size: how many images are computed at once, fewer where they are large.
+    """
+
+    def __init__(self, files: ModelFiles, engine: str = "auto", note: Note | None = None) -> None:
+        self._note = note or (lambda _: None)
+        self._shape = files.shape
+        height, width, _ = files.shape
+        self.batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
+        self._take(open_engine(files, engine))
+        self._seeks_faster = engine == "auto"
+
+    @property
+    def engine(self) -> str:
+        """What computes: `litert`, `openvino` or `keras`."""
+        return self._engine.name
+
+    @property
+    def computed_by(self) -> dict[str, str]:
+        """What computes, for the record: `name`, `version`, and a `reason` it is not another."""
+        reason = {"reason": self._choice.reason} if self._choice.reason else {}
+        return {"name": self.engine, "version": self._engine.version, **reason}
+
+    def _take(self, choice: Choice) -> None:
+        self._choice, self._engine = choice, choice.engine
+        if choice.is_fault:
+            self._note(choice.reason)
+        if self.engine != "litert":
+            self._note(f"computed by {TITLES[self.engine]} {self._engine.version}")
+
+    def expect(self, count: int) -> None:
+        """Prepare for so many images: for `MANY` it pays to start a faster engine."""
+        if count >= MANY and self._seeks_faster:
+            self._seeks_faster = False
+            if self.engine == "litert":
+                self._take(faster(self._engine, self._shape))
+
+    def probs(self, images: Pixels) -> Floats:
+        """Return float32 `(batch, classes)` that sum to 1, for uint8 images in [0, 255]."""
+        return self.probs_and_features(images)[0]
+
+    def probs_and_features(self, images: Pixels) -> tuple[Floats, Floats]:
+        """Return the probabilities and the float32 `(batch, features)` that enter the head."""
+        _, probs, features = zip(*self.computed(images), strict=True)
+        return np.concatenate(probs), np.concatenate(features)
+
+    def computed(self, images: Pixels) -> Iterator[tuple[Pixels, Floats, Floats]]:
+        """Yield batches, for the array may be larger than memory, with probs and features."""
+        if images.shape[1:] != self._shape or images.dtype != np.uint8 or not len(images):
+            received = f"{images.dtype} of shape {images.shape}"
+            expected = f"uint8 of shape (images, {', '.join(map(str, self._shape))})"
+            raise InputError("images", expected, received, "the run's own `decoder`")
+        self.expect(len(images))
+        for start in range(0, len(images), self.batch_size):
+            batch = images[start : start + self.batch_size]
+            probs, features = self._engine(batch)
+            yield batch, two_columns(probs), features
+
+
+def two_columns(probs: Floats) -> Floats:
+    """Turn the one column of a sigmoid head, `(batch, 1)`, into two; leave others as they are."""
+    return np.concatenate([1 - probs, probs], axis=1) if probs.shape[1] == 1 else probs
+
+
+def open_engine(files: ModelFiles, wanted: str = "auto") -> Choice:
+    """Open a model with an engine: `litert`, `keras`, or `auto`: LiteRT where it can.
 
     Raises:
-        InputError: if the run lacks the file that the engine reads.
+        InputError: if there is no file that the engine reads.
     """
-    has_twin = wanted != "keras" and run.is_recorded(TWIN)
-    twin = run.file(TWIN) if has_twin else None
+    twin = None if wanted == "keras" else files.find(TWIN)
     if twin is None and wanted == "litert":
-        raise InputError(run.path, "a model.tflite", "none", "engine='keras'")
+        raise InputError(files.folder, f"a {TWIN}", "none", "engine='keras'")
     if twin is None:
-        return Choice(_Keras(run))
+        return Choice(_Keras(files))
     try:
         return Choice(_LiteRT(twin))
     except Exception as error:  # the runtime raises many types for what a machine lacks
-        if wanted == "litert" or not run.is_recorded(MODEL):
+        if wanted == "litert" or files.find(MODEL) is None:
             raise
-        return _failed(_Keras(run), f"LiteRT did not start ({_one_line(error)}): Keras computes")
+        return _failed(_Keras(files), f"LiteRT did not start ({_one_line(error)}): Keras computes")
 
 
 def faster(engine: Engine, shape: tuple[int, int, int]) -> Choice:
@@ -173,22 +267,19 @@ def _place_of(expected: Floats, outputs: list[Floats]) -> int:
 class _Keras:
     name = "keras"
 
-    def __init__(self, run: Run) -> None:
-        if not run.is_recorded(MODEL):
-            raise InputError(run.path, "a model.keras or model.tflite", "neither", "training again")
-        path = run.file(MODEL)
+    def __init__(self, files: ModelFiles) -> None:
+        path = files.find(MODEL)
+        if path is None:
+            raise InputError(files.folder, f"a {MODEL} or {TWIN}", "neither", "training again")
         quiet.load_tensorflow()
         import keras
 
         self.version = keras.__version__
         model: Any = keras.saving.load_model(path, compile=False)
-        if model.output_shape[-1] not in (1, len(run.class_names)):
-            raise InputError(
-                path,
-                f"{len(run.class_names)} outputs, one per class",
-                str(model.output_shape[-1]),
-                "the model.keras of this run",
-            )
+        outputs = model.output_shape[-1]
+        if outputs not in (1, files.num_classes):
+            expected = f"{files.num_classes} outputs, one per class"
+            raise InputError(path, expected, str(outputs), f"the {MODEL} of this run")
         self._model = keras.Model(
             model.inputs[0], [model.outputs[0], model.get_layer("head").input]
         )

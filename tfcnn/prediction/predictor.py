@@ -1,6 +1,6 @@
 """Use a run: images in, probabilities and decisions out, in order, as they come."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -10,19 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn.base import interrupts, threads
-from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels, UnreadableImageError, in_memory, limits, open_image, remarks
-from tfcnn.prediction import domain, engines
+from tfcnn.prediction import domain
+from tfcnn.prediction.engines import Model, ModelFiles, Note
 from tfcnn.prediction.paths import Image, expand, groups_of
 from tfcnn.runs import DOMAIN, Run
 
 Floats = npt.NDArray[np.float32]
-Note = Callable[[str], None]
 Flag = tuple[str, str]  # and its reason
-BATCH_SIZE = 64
-BATCH_PIXELS = 64 * 256 * 256  # so that maps of large images fit into memory
-TITLES = {"litert": "LiteRT", "openvino": "OpenVINO", "keras": "Keras"}
-MANY = 500  # images whose answers take longer than half a second
 # in order of precedence: an image has one flag
 UNREADABLE, NO_ANSWER = "unreadable", "no-answer"
 OUT_OF_DOMAIN, ABSTAIN = "out-of-domain", "abstain"
@@ -71,87 +66,36 @@ class Stream(Iterator[Prediction]):
         return next(self._predictions)
 
 
-class Predictor:
+class Predictor(Model):
     """A run's model, ready to answer.
 
     Args:
         run: an opened run.
-        engine: `litert`, `keras`, or `auto`: LiteRT where the run has that twin, and OpenVINO, if
-            it is installed, in its place for many images.
-        note: hears what computes where that is not LiteRT, and what did not start.
-
-    Attributes:
-        batch_size: how many images are computed at once, fewer where they are large.
+        engine: see `Model`.
+        note: see `Model`.
     """
 
     def __init__(self, run: Run, engine: str = "auto", note: Note | None = None) -> None:
-        self.run = run
-        self._note = note or (lambda _: None)
-        self.decoder = run.decoder
-        height, width, _ = self.decoder.shape
-        self.batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
-        self._take(engines.open_engine(run, engine))
-        self._seeks_faster = engine == "auto"
+        self.run, self.decoder = run, run.decoder
+
+        def find(name: str) -> Path | None:
+            return run.file(name) if run.is_recorded(name) else None
+
+        shape, num_classes = self.decoder.shape, len(run.class_names)
+        super().__init__(ModelFiles(run.path, find, shape, num_classes), engine, note)
         settings = run.card.get("domain")
         self.domain = domain.load(run.file(DOMAIN), settings) if settings else None
-
-    @property
-    def engine(self) -> str:
-        """What computes: `litert`, `openvino` or `keras`."""
-        return self._engine.name
-
-    @property
-    def computed_by(self) -> dict[str, str]:
-        """What computes, for the record: `name`, `version`, and a `reason` it is not another."""
-        reason = {"reason": self._choice.reason} if self._choice.reason else {}
-        return {"name": self.engine, "version": self._engine.version, **reason}
-
-    def _take(self, choice: engines.Choice) -> None:
-        self._choice, self._engine = choice, choice.engine
-        if choice.is_fault:
-            self._note(choice.reason)
-        if self.engine != "litert":
-            self._note(f"computed by {TITLES[self.engine]} {self._engine.version}")
-
-    def expect(self, count: int) -> None:
-        """Prepare for so many images: for `MANY` it pays to start a faster engine."""
-        if count >= MANY and self._seeks_faster:
-            self._seeks_faster = False
-            if self.engine == "litert":
-                self._take(engines.faster(self._engine, self.decoder.shape))
-
-    def probs(self, images: Pixels) -> Floats:
-        """Return float32 `(batch, classes)` that sum to 1, for uint8 images in [0, 255]."""
-        return self.probs_and_features(images)[0]
-
-    def probs_and_features(self, images: Pixels) -> tuple[Floats, Floats]:
-        """Return the probabilities and the float32 `(batch, features)` that enter the head."""
-        _, probs, features = zip(*self._computed(images), strict=True)
-        return np.concatenate(probs), np.concatenate(features)
 
     def answers(self, images: Pixels) -> tuple[Floats, list[Flag]]:
         """Return the probabilities of images, and for each a flag and its reason, mostly ""."""
         parts, distances = [], []
-        for batch, probs, features in self._computed(images):
+        for batch, probs, features in self.computed(images):
             parts.append(probs)
             if self.domain:
                 distances.append(self.domain.distances(batch, features))
         run, probs = self.run, np.concatenate(parts)
         far = np.concatenate(distances) if distances else None
         return probs, flags(probs, run.positive, run.abstention, self.domain, far)
-
-    def _computed(self, images: Pixels) -> Iterator[tuple[Pixels, Floats, Floats]]:
-        """Yield batches, for the array may be larger than memory, with probs and features."""
-        shape = self.decoder.shape
-        if images.shape[1:] != shape or images.dtype != np.uint8 or not len(images):
-            received = f"{images.dtype} of shape {images.shape}"
-            expected = f"uint8 of shape (images, {', '.join(map(str, shape))})"
-            raise InputError("images", expected, received, "the run's own `decoder`")
-        self.expect(len(images))
-        for start in range(0, len(images), self.batch_size):
-            batch = images[start : start + self.batch_size]
-            probs, features = self._engine(batch)
-            yield batch, two_columns(probs), features
 
     def predict(self, paths: Iterable[str | Path], note: Note | None = None) -> Stream:
         """Yield one prediction per image of files, folders and zips, in order, as they are made.
@@ -276,8 +220,3 @@ def abstains(
         return np.zeros(len(probs), dtype=np.bool_)
     stated = probs.max(axis=1) if positive is None else probs[:, positive]
     return np.asarray((stated >= band[0]) & (stated < band[1]))
-
-
-def two_columns(probs: Floats) -> Floats:
-    """Turn the one column of a sigmoid head, `(batch, 1)`, into two; leave others as they are."""
-    return np.concatenate([1 - probs, probs], axis=1) if probs.shape[1] == 1 else probs
