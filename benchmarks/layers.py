@@ -18,8 +18,7 @@ from tfcnn.base import quiet
 quiet.load_tensorflow()
 import tensorflow as tf  # noqa: E402
 
-from tfcnn.training.activation import gelu  # noqa: E402
-from tfcnn.training.convolution import convolve  # noqa: E402
+from tfcnn.training.layers import convolve, gelu  # noqa: E402
 
 MAPS = [
     (512, 3, 256, 256), (512, 7, 256, 256), (128, 6, 128, 256), (32, 6, 128, 256),

@@ -18,17 +18,17 @@ folder = parser.parse_args().folder
 quiet.load_tensorflow()
 import keras  # noqa: E402
 
-from tfcnn.training import form, saving, views  # noqa: E402
+from tfcnn.training import form, save  # noqa: E402
 
 run = runs.read(folder)
 settings = run.recipe.model
 old = keras.saving.load_model(run.file(runs.MODEL), compile=False)
 plain = form.saved_form(settings, run.decoder.shape, len(run.class_names), old.get_weights())
-new = plain if settings.views == "one" else views.averaged(plain, settings.views)
+new = plain if settings.views == "one" else form.averaged(plain, settings.views)
 images = np.random.default_rng(0).uniform(0, 255, (256, *run.decoder.shape)).astype(np.float32)
 difference = np.abs(old.predict(images, verbose=0) - new.predict(images, verbose=0)).max()
 if difference > 1e-6:
     raise SystemExit(f"{folder}: the answers differ by {difference:.2g}: nothing is written")
-saving.write_keras(new, folder / runs.MODEL)
+save.write_keras(new, folder / runs.MODEL)
 runs.write_card(run.recorded(runs.MODEL))
 print(f"{folder}: saved anew; the answers differ by {difference:.2g} at most")

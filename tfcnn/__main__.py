@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _notes(error: BaseException) -> list[str]:
-    """Return the notes on an error; `training.begun` notes that a run can be resumed."""
+    """Return the notes on an error; `training.resume` notes that a run can be resumed."""
     return getattr(error, "__notes__", [])
 
 

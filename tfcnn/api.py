@@ -156,7 +156,7 @@ def train(
     """
     from tfcnn import runs
     from tfcnn.base.disk import locked
-    from tfcnn.training.begun import refuse_other_source
+    from tfcnn.training.resume import refuse_other_source
     from tfcnn.training.train import train as train_into
 
     made = recipe_for(recipe, settings)
@@ -191,7 +191,7 @@ def _finish(folder: Path) -> "Run":
     """Add the report to a trained run and stamp it as done."""
     from tfcnn import runs
     from tfcnn.report import page
-    from tfcnn.training.begun import resumable
+    from tfcnn.training.resume import resumable
 
     with resumable(folder):
         page.write(folder)
@@ -229,8 +229,8 @@ def crossval(
     """
     from tfcnn import runs
     from tfcnn.base.disk import locked
-    from tfcnn.training.begun import refuse_other_source
     from tfcnn.training.crossval import crossval as train_folds
+    from tfcnn.training.resume import refuse_other_source
 
     made = recipe_for(recipe, settings)
     folder = runs.folder_of(run or f"{made.name}-crossval")

@@ -12,7 +12,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.explain import METHODS, ModelExplainer, feature_maps, filters
 from tfcnn.explain.gradients import View, find_views
 from tfcnn.explain.map_checks import randomised
-from tfcnn.training.views import VIEWS, averaged
+from tfcnn.training.form import VIEWS, averaged
 
 OPTIONS = {"pretrained": {"weights": None}, "alexnet": {"groups": 2}}
 LARGE = ("alexnet", "googlenet", "pretrained")

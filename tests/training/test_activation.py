@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcnn.training.activation import gelu
+from tfcnn.training.layers import gelu
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from conftest import QUICK, Heard
 import tfcnn
 from tfcnn import runs
 from tfcnn.base.errors import CheckError, InputError
-from tfcnn.training import resume
+from tfcnn.training import checkpoint
 
 SETTINGS = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "model.network=mlp")
 
@@ -94,7 +94,7 @@ CHANGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_costs_one_epoch(make_tree, home, cut, resumed, damage):
     whole = tfcnn.train(cut[1], settings=SETTINGS, run="whole")
-    path = cut[0] / resume.FILE
+    path = cut[0] / checkpoint.FILE
     DAMAGES[damage](path)
     notes, predictions = resumed()
     (said,) = [note for note in notes if str(path) in note]
@@ -105,14 +105,14 @@ def test_a_damaged_checkpoint_costs_one_epoch(make_tree, home, cut, resumed, dam
 
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped in the weights"])
 def test_where_both_checkpoints_are_damaged_the_file_is_named(cut, resumed, damage):
-    for name in (resume.FILE, resume.BEFORE):
+    for name in (checkpoint.FILE, checkpoint.BEFORE):
         DAMAGES[damage](cut[0] / name)
-    before = (cut[0] / resume.FILE).read_bytes()
+    before = (cut[0] / checkpoint.FILE).read_bytes()
     with pytest.raises(InputError) as refused:
         resumed()
-    assert str(refused.value).startswith(str(cut[0] / resume.FILE))
+    assert str(refused.value).startswith(str(cut[0] / checkpoint.FILE))
     assert "--fresh" in str(refused.value)
-    assert (cut[0] / resume.FILE).read_bytes() == before
+    assert (cut[0] / checkpoint.FILE).read_bytes() == before
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -131,11 +131,11 @@ def test_a_split_that_is_gone_is_named(cut, resumed):
     (cut[0] / "split.csv").unlink()
     with pytest.raises(InputError, match=r"split\.csv"):
         resumed()
-    assert (cut[0] / resume.FILE).exists()
+    assert (cut[0] / checkpoint.FILE).exists()
 
 
 def test_a_checkpoint_of_an_earlier_tfcnn_is_gone_on_with_and_that_is_said(cut, resumed):
-    path = cut[0] / resume.FILE
+    path = cut[0] / checkpoint.FILE
     with np.load(path) as arrays:
         held = dict(arrays)
     state = json.loads(str(held["state"]))
@@ -169,15 +169,15 @@ def test_a_done_that_says_nothing_is_none(cut, resumed, content):
 @pytest.mark.parametrize("error", [MemoryError(), OSError(24, "Too many open files")])
 def test_a_checkpoint_that_cannot_be_read_now_is_not_given_up(cut, monkeypatch, error):
     """Such an error passes: the newest epoch is not lost to it."""
-    before = (cut[0] / resume.FILE).read_bytes()
+    before = (cut[0] / checkpoint.FILE).read_bytes()
 
     def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(np, "load", fail)
     with pytest.raises(type(error)):
-        resume.Checkpoint.read_state(cut[0])
-    assert (cut[0] / resume.FILE).read_bytes() == before
+        checkpoint.read(cut[0], Heard())
+    assert (cut[0] / checkpoint.FILE).read_bytes() == before
 
 
 def test_an_image_of_another_class_now_is_refused_by_name(make_tree, home):

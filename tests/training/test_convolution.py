@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfcnn.training import strategy
-from tfcnn.training.convolution import FasterConv2D, convolve
+from tfcnn.training.layers import FasterConv2D, convolve
 
 ODD = st.sampled_from([1, 3, 5, 7])
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from tfcnn import recipes
 from tfcnn.architectures import speedrun
-from tfcnn.training import learn as learning
+from tfcnn.training import fit, save
 from tfcnn.training.train import train
 
 QUICK = [
@@ -27,11 +27,11 @@ def test_start_and_checks_see_images_of_every_class(make_tree, home, tmp_path, m
         seen["twin"] = sample
         return write(model, path, sample)
 
-    write = learning.saving.write_twin
+    write = save.write_twin
     monkeypatch.setattr(speedrun, "initialize", starting)
-    monkeypatch.setattr(learning.saving, "write_twin", writing)
-    monkeypatch.setattr(learning, "STARTERS", 8)
-    monkeypatch.setattr(learning, "TWINNED", 4)
+    monkeypatch.setattr(save, "write_twin", writing)
+    monkeypatch.setattr(fit, "START_IMAGES", 8)
+    monkeypatch.setattr(save, "TWIN_IMAGES", 4)
     classes = ("high", "low")
     recipe = recipes.for_folder(make_tree(classes=classes, groups=8, per_group=8, side=16))
     train(recipes.override(recipe, QUICK), tmp_path / "run")

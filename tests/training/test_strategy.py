@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tfcnn import recipes
 from tfcnn.base.progress import Reporter
-from tfcnn.training import form, strategy
-from tfcnn.training.fit import compile_model, fit
-from tfcnn.training.resume import Checkpoint, State
+from tfcnn.training import checkpoint, form, strategy
+from tfcnn.training.checkpoint import Start, State
+from tfcnn.training.fit import compile_model, fit_phase
 
 
 class Cut(Exception):
@@ -40,16 +40,25 @@ def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule, device
     rng = np.random.default_rng(0)
     data = rng.integers(0, 256, (32, 16, 16, 3), np.uint8), np.arange(32, dtype=np.int32) % 2
     rows = {"train": np.arange(24), "val": np.arange(24, 32)}
+
+    def fitted(folder, start, reporter):
+        model = compiled(recipe, device)
+        return fit_phase(model, recipe, data, rows, folder, start, reporter)
+
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
-    state = State(precision="float32")
-    whole = fit(compiled(recipe, device), recipe, data, rows, tmp_path / "whole", state, Reporter())
-    state = State(precision="float32")
+    start = Start(State(precision="float32"))
+    whole = fit_phase(
+        compiled(recipe, device), recipe, data, rows, tmp_path / "whole", start, Reporter()
+    )
+    start = Start(State(precision="float32"))
     with pytest.raises(Cut):
-        fit(compiled(recipe, device), recipe, data, rows, tmp_path / "cut", state, Cutting())
-    state = Checkpoint.read_state(tmp_path / "cut")
-    assert state.epoch == 1
-    resumed = fit(compiled(recipe, device), recipe, data, rows, tmp_path / "cut", state, Reporter())
+        fitted(tmp_path / "cut", start, Cutting())
+    start = checkpoint.read(tmp_path / "cut", Reporter())
+    assert start.state.epoch == 1
+    resumed = fit_phase(
+        compiled(recipe, device), recipe, data, rows, tmp_path / "cut", start, Reporter()
+    )
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5 if device == "CPU:0" else 1e-2)
 

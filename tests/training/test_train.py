@@ -125,13 +125,13 @@ def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
 @pytest.mark.parametrize("best", ["true", pytest.param("false", marks=pytest.mark.slow)])
 def test_a_cut_after_the_last_epoch_trains_no_further(make_tree, monkeypatch, best):
     """Cut when the last checkpoint is written and nothing else is: the same weights are kept."""
-    from tfcnn.training import learn as module
+    from tfcnn.training import save as module
 
     root = make_tree(groups=8)
     settings = [*GROUPED, f"train.best_weights={best}", "train.learning_rate=0.05"]
     whole = tfcnn.train(root, settings=settings, run="whole")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(module, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             tfcnn.train(root, settings=settings, run="cut")
     resumed = tfcnn.train(root, settings=settings, run="cut", resume=True)

@@ -20,11 +20,9 @@ from tfcnn.manifest import Manifest, folds, splits
 from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import strategy
-from tfcnn.training.begun import as_begun, check_same, make_room, may_write, resumable
 from tfcnn.training.prepare import decoder_of, survey
+from tfcnn.training.resume import as_begun, check_same, make_room, may_write, resumable
 from tfcnn.training.train import train
-
-__all__ = ["crossval"]
 
 FOLDS = 5
 

@@ -1,8 +1,9 @@
-"""Fit the training form: optimizer, schedule, stopping, live figures, checkpoints."""
+"""Build the training form and fit it: optimizer, schedule, stopping, live figures, checkpoints."""
 
 import importlib
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -12,16 +13,106 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcnn.base import atomic
+from tfcnn import architectures
+from tfcnn.base import atomic, sampling
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.inputs import pipeline, tfdata
 from tfcnn.recipes import Recipe, TrainSettings
 from tfcnn.runs import HISTORY, LOGS
+from tfcnn.training import form, strategy
+from tfcnn.training.checkpoint import (
+    Checkpoint,
+    SeedEpochs,
+    Start,
+    State,
+    Stopping,
+    restore,
+)
 from tfcnn.training.muon import FilterMuon
-from tfcnn.training.resume import Checkpoint, SeedEpochs, State, Stopping
+from tfcnn.training.prepare import Prepared
 
-__all__ = ["Waiting", "compile_model", "fit", "optimizer_for", "phases", "tensorboard_callbacks"]
+Floats = npt.NDArray[np.float32]
+VAL_BATCH_SIZE = 128
+CHECKED_IMAGES = 256  # of val, on which the forms of the model, and Keras' evaluate, are compared
+START_IMAGES = 5000  # of train, that a network is initialised with, where it asks for any
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves.
+
+    Attributes:
+        weights: to keep, as the training form computed with them.
+        checked_probs: float32 `(places, classes)`, of the training form on `checked_places`.
+    """
+
+    weights: list[npt.NDArray[Any]]
+    checked_probs: Floats
+
+
+def build(prepared: Prepared, state: State) -> Any:
+    """Build the training form on the devices there are, in the precision of `state`.
+
+    Raises:
+        InputError: if the network cannot be built for these images.
+    """
+    recipe, classes = prepared.recipe, len(prepared.manifest.class_names)
+    state.precision = state.precision or strategy.precision(recipe.train.precision)
+    with strategy.choose().scope():
+        model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
+        initialize = architectures.part(recipe.model.network, "initialize")
+        if initialize:
+            initialize(model, prepared.images[sample_rows(prepared, "train", START_IMAGES)])
+    return model
+
+
+def fit(prepared: Prepared, model: Any, folder: Path, start: Start, reporter: Reporter) -> Trained:
+    """Fit the training form, phase by phase, from where `start` says it is.
+
+    Args:
+        prepared: the images, and what the recipe asks for.
+        model: from `build`.
+        folder: the run folder; history, logs and checkpoints go there.
+        start: of the training; its state follows the training.
+        reporter: hears of every epoch.
+    """
+    data, recipe, state = (prepared.images, prepared.labels), prepared.recipe, start.state
+    loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
+    settings = phases(recipe.train)
+    while True:
+        phase = recipe.model_copy(update={"train": settings[state.phase]})
+        if state.phase:
+            architectures.part(recipe.model.network, "finetune")(model)
+            reporter.note(f"fine-tuning {recipe.model.network}")
+        compile_model(model, phase.train, len(prepared.rows["train"]), loss_weights)
+        weights = fit_phase(model, phase, data, prepared.rows, folder, start, reporter)
+        model.set_weights(weights)
+        if state.phase + 1 == len(settings):
+            break
+        state.next_phase()
+        start = Start(state)
+    logits = model.predict(val_batches(prepared, checked_places(prepared)), verbose=0)
+    probs = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    return Trained(form.as_computed(weights, state.precision), probs)
+
+
+def checked_places(prepared: Prepared) -> npt.NDArray[np.int64]:
+    """Return places in val, at most `CHECKED_IMAGES`, of every class."""
+    return sampling.evenly(prepared.labels[prepared.rows["val"]], CHECKED_IMAGES)
+
+
+def sample_rows(prepared: Prepared, split: str, most: int) -> npt.NDArray[np.int64]:
+    """Return row numbers of a split, at most so many, of every class."""
+    rows = prepared.rows[split]
+    return rows[sampling.evenly(prepared.labels[rows], most)]
+
+
+def val_batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(None)) -> Any:
+    """Return val in order, or these places of it, in batches that keep memory small."""
+    rows = prepared.rows["val"][places]
+    size = min(VAL_BATCH_SIZE, prepared.recipe.train.batch_size)  # what memory is known to hold
+    return tfdata.in_order(prepared.images, prepared.labels, rows, size)
 
 
 class Waiting:
@@ -117,16 +208,16 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
         self.reporter.epoch(epoch + 1, self.params["epochs"], row)
 
 
-def fit(
+def fit_phase(
     model: Any,
     recipe: Recipe,
     data: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]],
     rows: dict[str, npt.NDArray[np.int64]],
     folder: Path,
-    state: State,
+    start: Start,
     reporter: Reporter,
 ) -> list[npt.NDArray[Any]]:
-    """Train a compiled training form from where `state` says it is.
+    """Train a compiled training form from where `start` says it is.
 
     Args:
         model: compiled, see `compile_model`.
@@ -134,18 +225,16 @@ def fit(
         data: images uint8 `(images, height, width, channels)` and labels int32 `(images,)`.
         rows: the row numbers of each split.
         folder: the run folder; history, logs and checkpoints go there.
-        state: fresh, or read from a checkpoint.
+        start: of this phase.
         reporter: hears of every epoch.
 
     Returns:
         The weights to keep: the best on val, or the last, as the recipe says; Keras' stopping
         rule has put the best ones back when training ends.
     """
-    train = recipe.train
+    train, state = recipe.train, start.state
     stopping = Stopping(train.patience, train.epochs, train.best_weights)
-    checkpoint = Checkpoint(folder, state, stopping)
-    checkpoint.set_model(model)
-    checkpoint.restore()
+    restore(start, model, stopping)
     size = min(train.batch_size, len(rows["train"]))
     steps = tfdata.steps_per_epoch(len(rows["train"]), size)
     waiting = Waiting()
@@ -166,7 +255,7 @@ def fit(
             steps_per_epoch=steps,
             shuffle=False,  # the batches are shuffled already
             callbacks=[
-                SeedEpochs(train.seed), stopping, live, checkpoint,
+                SeedEpochs(train.seed), stopping, live, Checkpoint(folder, state, stopping),
                 *tensorboard_callbacks(folder / LOGS, Reporter() if state.phase else reporter),
             ],
             verbose=0,

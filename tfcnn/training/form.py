@@ -1,9 +1,9 @@
 """Two forms of one network: a fast one to train, a plain one to keep.
 
 The training form has the same weights in the same order, but computes under mixed precision, with
-TensorFlow's fused batch normalisation, on CPUs with faster convolutions and GELU of our own, and
-ends in logits. The saved form is what `build` returns: plain Keras layers in float32 that any Keras
-can load.
+the faster layers of `layers`, and ends in logits. The saved form is what `build` returns: plain
+Keras layers in float32 that any Keras can load. Where a recipe asks for it, the saved form looks at
+several views of an image and averages what it sees.
 """
 
 from typing import Any
@@ -15,70 +15,13 @@ import tensorflow as tf
 from tfcnn import architectures
 from tfcnn.base.errors import TfcnnError
 from tfcnn.recipes import ModelSettings
-from tfcnn.training.activation import gelu
-from tfcnn.training.convolution import FasterConv2D
-
-__all__ = [
-    "AllInTraining",
-    "FusedBatchNormalization",
-    "TwoLogits",
-    "as_computed",
-    "fold_temperature",
-    "saved_form",
-    "training_form",
-]
-
-
-class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Keras' layer with its weights, computed by TensorFlow's fused kernel.
-
-    On CPU a small network trains 1.6 times as fast. The moving variance follows the unbiased
-    batch variance, as in every TensorFlow 1 network.
-    """
-
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise `(batch, height, width, channels)`; see `keras.layers.BatchNormalization`."""
-        if inputs.shape.rank != 4 or mask is not None:
-            return super().call(inputs, training=training, mask=mask)
-        training = bool(training) and self.trainable
-        gamma, beta = (tf.cast(weight, tf.float32) for weight in self._affine())
-        outputs, mean, variance, *_ = tf.compat.v1.nn.fused_batch_norm(
-            inputs,
-            gamma,
-            beta,
-            mean=None if training else tf.cast(self.moving_mean, tf.float32),
-            variance=None if training else tf.cast(self.moving_variance, tf.float32),
-            epsilon=self.epsilon,
-            is_training=training,
-        )[:3]
-        if training:
-            self._follow(self.moving_mean, mean)
-            self._follow(self.moving_variance, variance)
-        return tf.cast(outputs, self.compute_dtype)
-
-    def _affine(self) -> tuple[Any, Any]:
-        channels = self.moving_mean.shape
-        gamma = self.gamma if self.scale else tf.ones(channels)
-        return gamma, self.beta if self.center else tf.zeros(channels)
-
-    def _follow(self, moving: Any, batch: Any) -> None:
-        moving.assign(moving * self.momentum + tf.cast(batch, moving.dtype) * (1 - self.momentum))
-
-
-class TwoLogits(keras.layers.Layer):  # type: ignore[misc]
-    """Turns the logit of a one-unit sigmoid head into two, so that every network has one loss."""
-
-    def call(self, inputs: Any) -> Any:
-        """Map `(batch, 1)` to `(batch, 2)`: softmax over (0, z) is (1 - sigmoid(z), sigmoid(z))."""
-        return tf.concat([tf.zeros_like(inputs), inputs], axis=-1)
-
-
-class AllInTraining(keras.layers.Layer):  # type: ignore[misc]
-    """Hands on the logits of all heads in training, of the first alone afterwards."""
-
-    def call(self, inputs: list[Any], training: bool | None = None) -> Any:
-        """Map heads of `(batch, classes)` to `(batch, heads, classes)`, or to the first of them."""
-        return tf.stack(inputs, axis=1) if training else tf.identity(inputs[0])
+from tfcnn.training.layers import (
+    AllInTraining,
+    FasterConv2D,
+    FusedBatchNormalization,
+    TwoLogits,
+    gelu,
+)
 
 
 def training_form(
@@ -173,3 +116,54 @@ def _faster(layer: Any) -> Any:
     if type(layer) is keras.layers.Conv2D:
         return FasterConv2D.from_config(config)
     return type(layer).from_config(config)
+
+
+def _mirrored(images: Any) -> list[Any]:
+    return [images, keras.ops.flip(images, axis=2)]
+
+
+def _turned(images: Any) -> list[Any]:
+    """Return the eight turns and mirror images of square images."""
+    several = []
+    for view in _mirrored(images):
+        half_turned = keras.ops.flip(view, axis=(1, 2))
+        both = [view, half_turned]
+        several += both + [keras.ops.transpose(one, (0, 2, 1, 3)) for one in both]
+    return several
+
+
+def _shifted(images: Any) -> list[Any]:
+    """Return mirror images, which count twice, and moved by a pixel either way (airbench's)."""
+    padded = keras.ops.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="reflect")
+    corners = [((0, 2), (0, 2)), ((2, 0), (2, 0))]
+    moved = [keras.layers.Cropping2D(corner)(padded) for corner in corners]
+    return 2 * _mirrored(images) + [view for each in moved for view in _mirrored(each)]
+
+
+VIEWS = {"mirrored": _mirrored, "turned": _turned, "shifted": _shifted}
+
+
+def averaged(model: Any, views: str) -> Any:
+    """Return a model that averages the features of several views of an image.
+
+    The head is linear, so this averages the logits, and a temperature is folded into the head as
+    in any other model.
+
+    Args:
+        model: in its saved form, with a last layer "head".
+        views: a key of `VIEWS`.
+
+    Returns:
+        A model of plain Keras layers with the same input and output.
+    """
+    head = model.get_layer("head")
+    trunk = keras.Model(model.inputs, head.input, name=f"{model.name}_trunk")
+    images = keras.Input(model.input_shape[1:], name="image")
+    several = VIEWS[views](images)
+    distinct = {id(view): view for view in several}  # one that counts twice is computed once
+    seen = {key: trunk(view) for key, view in distinct.items()}
+    features = keras.layers.Average(name="views")([seen[id(view)] for view in several])
+    new_head = type(head).from_config(head.get_config())
+    whole = keras.Model(images, new_head(features), name=model.name)
+    new_head.set_weights(head.get_weights())
+    return whole

@@ -6,8 +6,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-__all__ = ["FilterMuon"]
-
 STEPS = 3  # of Newton and Schulz: enough here (the source's own choice)
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest at zero, from the source
 ADAM_RATIO = 0.04  # of the learning rate, for what is not a filter

@@ -17,8 +17,6 @@ from tfcnn.inputs import cache, direction, pipeline
 from tfcnn.manifest import Manifest, groups, splits
 from tfcnn.recipes import InputSettings, Recipe
 
-__all__ = ["Prepared", "decoder_of", "prepare", "survey"]
-
 SHOWN = 20  # classes
 
 
@@ -53,6 +51,10 @@ class Prepared:
     def groups(self) -> npt.NDArray[np.str_]:
         """The group of each row, str `(images,)`; "" where there is none."""
         return np.array([row.group for row in self.manifest.rows], dtype=np.str_)
+
+    def paths(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        """Return the paths of some rows, relative to the data folder."""
+        return [self.manifest.rows[row].path for row in rows]
 
     @property
     def positive(self) -> int | None:

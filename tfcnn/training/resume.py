@@ -1,244 +1,138 @@
-"""A training that was cut goes on to the same result as one that was not.
+"""The folder that a training writes: what it may replace there, and how it goes on with a run."""
 
-Everything that has a state at the end of an epoch is in one file, written whole or not at all:
-weights, optimizer, the best weights so far and the memory of the stopping rule, and the history.
-The file of the epoch before is kept beside it, for a disk may damage what was written whole.
-Batches and augmentation have no state (see `inputs`); dropout's is set from (seed, epoch).
-"""
-
-import errno
-import json
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-
-from tfcnn import runs
-from tfcnn.base import atomic
-from tfcnn.base.errors import CheckError, InputError
+from tfcnn import recipes, runs
+from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
-from tfcnn.base.records import sha256_of
+from tfcnn.inputs import direction
+from tfcnn.recipes import Recipe
 
-__all__ = ["Checkpoint", "SeedEpochs", "State", "Stopping", "vouched"]
-
-FILE, BEFORE = f"{runs.CHECKPOINT}/state.npz", f"{runs.CHECKPOINT}/before.npz"
-BEGUN_WITH = (runs.RECIPE, runs.SPLIT)
+RESUMABLE = "to go on with what was begun: resume=True, or --resume"
+SHOWN = 6  # settings that are named when a run goes on
 
 
-@dataclass
-class State:
-    """What a resume needs to know besides weights.
+def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
+    """Say whether an unfinished run is to be continued; refuse what would lose something.
 
-    Attributes:
-        epoch: epochs that are done.
-        history: one row of figures per epoch.
-        stopping: the memory of the stopping rule.
-        train_seconds: time spent training so far.
-        train_cpu_seconds: the same of all cores together, which other work disturbs less.
-        precision: the dtype policy, kept by a resume on another machine.
-        is_done: whether no epoch of the phase is left to train.
-        phase: 0, or 1 where the backbone of a pretrained network learns too.
-        phase_start: epochs that were done when the phase began.
-        sha256: of the files that the run was begun with, by name; see `vouched`.
+    Raises:
+        InputError: if the folder is taken, or there is nothing to resume.
     """
-
-    epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    stopping: dict[str, float] = field(default_factory=dict)
-    train_seconds: float = 0.0
-    train_cpu_seconds: float = 0.0
-    precision: str = ""
-    is_done: bool = False
-    phase: int = 0
-    phase_start: int = 0
-    sha256: dict[str, str] = field(default_factory=dict)
-
-    def next_phase(self) -> None:
-        """Begin another phase: nothing of it is done, and nothing yet is best."""
-        self.phase, self.phase_start = self.phase + 1, self.epoch
-        self.is_done, self.stopping = False, {}
-
-
-class Stopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
-    """Early stopping that remembers, over a cut, what was best and how long ago."""
-
-    def __init__(self, patience: int, epochs: int, best_weights: bool) -> None:
-        super().__init__("val_loss", patience=patience or epochs, restore_best_weights=best_weights)
-        self.kept: dict[str, float] = {}
-        self.kept_weights: list[Any] | None = None
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Forget, as Keras does; then remember what a checkpoint held."""
-        super().on_train_begin(logs)
-        for key, value in self.kept.items():
-            setattr(self, key, value if key == "best" else int(value))
-        if self.kept_weights is not None:
-            self.best_weights = self.kept_weights
-
-    def memory(self) -> dict[str, float]:
-        """Return what a checkpoint must hold of the rule, besides the best weights."""
-        if self.best is None:
-            return {}
-        return {key: float(getattr(self, key)) for key in ("best", "wait", "best_epoch")}
+    state = runs.state(folder)
+    if state == "other":
+        raise InputError(
+            folder, "a run folder, or a new one", "one with other files in it", "another --run"
+        )
+    if state == "unfinished" and not resume and not fresh:
+        raise InputError(
+            folder, "--resume or --fresh", "an unfinished run", "--resume to go on with it"
+        )
+    if state == "finished" and resume:
+        raise InputError(folder, "an unfinished run to resume", "a finished one", "no --resume")
+    if state == "absent" and resume:
+        begun = ", ".join(runs.unfinished())
+        hint = f"no --resume, or one that was begun: {begun}" if begun else "no --resume"
+        raise InputError(folder, "an unfinished run to resume", "none of this name", hint)
+    # without its split a checkpoint is of no use: reading that says so
+    return resume and any((folder / name).exists() for name in (runs.SPLIT, runs.CHECKPOINT))
 
 
-class SeedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
-    """Set every seed generator (dropout's) from (seed, epoch) when an epoch begins."""
+def refuse_other_source(recipe: Recipe, folder: Path) -> None:
+    """Refuse to replace a run by one of other images, whose folder only has the same name.
 
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.seed = seed
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Overwrite the generators' states."""
-        layers = self.model._flatten_layers()  # the public `layers` skips nested models
-        generators = [layer.seed_generator for layer in layers if hasattr(layer, "seed_generator")]
-        for number, generator in enumerate(generators):
-            words = np.random.SeedSequence([self.seed, epoch, number]).generate_state(2)
-            generator.state.assign(words.astype(np.uint32))
-
-
-class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Write the state of the training at the end of every epoch."""
-
-    def __init__(self, folder: Path, state: State, stopping: Stopping) -> None:
-        super().__init__()
-        self.path, self.before = folder / FILE, folder / BEFORE
-        self.state, self.stopping = state, stopping
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Save; `self.state` has been brought up to date by the callback that keeps the history."""
-        self.state.stopping = self.stopping.memory()
-        # known here already: a cut from here on must not train one epoch more
-        self.state.is_done = self.model.stop_training or epoch + 1 == self.params["epochs"]
-        self.save()
-
-    def save(self) -> None:
-        """Write weights, optimizer, best weights and state as one file."""
-        arrays: dict[str, Any] = {"state": np.array(json.dumps(vars(self.state), allow_nan=False))}
-        groups = {
-            "weights": self.model.get_weights(),
-            "optimizer": [_array(variable) for variable in self.model.optimizer.variables],
-            "best": self.stopping.best_weights or [],
-        }
-        for name, values in groups.items():
-            arrays |= {f"{name}_{i}": value for i, value in enumerate(values)}
-        with atomic.writing(self.path) as part:
-            np.savez(part, **arrays)
-            if self.path.exists():
-                self.path.replace(self.before)
-
-    @staticmethod
-    def read_state(folder: Path, reporter: Reporter | None = None) -> State:
-        """Return the state of an unfinished run; a fresh one where no epoch had ended.
-
-        Where the file is damaged, that of the epoch before takes its place, and the reporter hears
-        of it.
-
-        Raises:
-            InputError: if there is none that can be read.
-            CheckError: if a file that the run was begun with is another one now.
-        """
-        reporter = reporter or Reporter()
-        path, before = folder / FILE, folder / BEFORE
-        if not path.exists() and not before.exists():
-            return State(sha256=vouched(folder))
-        try:
-            state = _read_whole(path)
-        except Exception as error:  # of a damaged file NumPy and zipfile raise nearly every type
-            if not _is_damage(error):
-                raise
-            state = _read_before(path, before, error)
-            what = f"{path} is {_damage(error)}"
-            reporter.note(f"{what}: going on from {before.name}, after epoch {state.epoch}")
-            atomic.replace(before, path)
-        _check_begun(state, folder, reporter)
-        return state
-
-    def restore(self) -> None:
-        """Put the model, its optimizer and the stopping rule where they were in this phase."""
-        if not self.path.exists():
-            return
-        with np.load(self.path, allow_pickle=False) as arrays:
-            if _state(arrays).phase != self.state.phase:
-                return
-            groups = {
-                name: [arrays[f"{name}_{i}"] for i in range(_count(arrays.files, name))]
-                for name in ("weights", "optimizer", "best")
-            }
-        with self.model.distribute_strategy.scope():  # a GPU's variables are made in no other
-            self.model.set_weights(groups["weights"])
-            optimizer = self.model.optimizer
-            optimizer.build(self.model.trainable_variables)
-            for variable, value in zip(optimizer.variables, groups["optimizer"], strict=True):
-                variable.assign(value)
-        self.stopping.kept = self.state.stopping
-        self.stopping.kept_weights = groups["best"] or None
-
-
-def vouched(folder: Path) -> dict[str, str]:
-    """Return the sha256 of each file that a run is begun with, by name.
-
-    A run that goes on with another split would be tested on what it has learnt.
+    Raises:
+        InputError: if the run that is there was trained on another source.
     """
-    there = (name for name in BEGUN_WITH if (folder / name).is_file())
-    return {name: sha256_of(folder / name) for name in there}
+    there = runs.source_of(folder)
+    if there is None or runs.same_source(there, recipe.data.source):
+        return
+    hint = f"--run with another name, or --run {folder.name} to move that run aside"
+    expected = f"a new run, or one of {recipe.data.source}"
+    raise InputError(folder, expected, f"a run of {there}", hint)
 
 
-def _check_begun(state: State, folder: Path, reporter: Reporter) -> None:
-    if not state.sha256:
-        reporter.note(f"{folder / FILE} is of an earlier tfcnn: it cannot vouch for the split")
-    now = vouched(folder)
-    for name, begun in state.sha256.items():
-        if now.get(name) != begun:
-            raise CheckError(
-                folder / name,
-                "the file that this run was begun with",
-                "another content" if name in now else "no such file",
-                "putting the old one back, or --fresh",
+def as_begun(recipe: Recipe, settings: Sequence[str], folder: Path, reporter: Reporter) -> Recipe:
+    """Return the recipe that an unfinished run was begun with, so that nothing is typed again.
+
+    Args:
+        recipe: the one that is named now.
+        settings: the assignments that are given now; each must be as it was.
+        folder: of the unfinished run.
+        reporter: hears in what the run differs from the recipe.
+
+    Raises:
+        InputError: if another recipe is named, or a setting is given another value.
+    """
+    begun = recipes.load(str(folder / runs.RECIPE))
+    if begun.name != recipe.name:
+        hint = f"--resume with {begun.name}, or another --run"
+        raise InputError(f"{folder}: recipe", f"{begun.name}, as it was begun", recipe.name, hint)
+    check_same(recipes.override(begun, list(settings)), folder)
+    now = _flat(_settled_as(recipe, begun).model_dump())
+    own = [
+        f"{key}={value}" for key, value in _flat(begun.model_dump(exclude_none=True)).items()
+        if key in now and now[key] is not None and now[key] != value
+    ]  # fmt: skip
+    more = f" and {len(own) - SHOWN} more" if len(own) > SHOWN else ""
+    reporter.note(
+        f"going on as it was begun{': ' if own else ''}{', '.join(own[:SHOWN])}{more} "
+        f"({folder / runs.RECIPE})"
+    )
+    return begun
+
+
+def check_same(recipe: Recipe, folder: Path) -> None:
+    """Refuse to go on with another recipe than a run was begun with.
+
+    Raises:
+        InputError: naming the first key that differs.
+    """
+    recorded = recipes.load(str(folder / runs.RECIPE))
+    recipe = _settled_as(recipe, recorded)
+    now, then = (_flat(r.model_dump(exclude={"name"})) for r in (recipe, recorded))
+    for key in {**then, **now}:
+        begun, received = then.get(key), now.get(key)
+        if begun != received and {begun, received} != {None, ""}:
+            raise InputError(
+                f"{folder}: {key}", f"{begun!r}, as it was begun", f"{received!r}", "--fresh"
             )
-    state.sha256 = now
 
 
-def _read_whole(path: Path) -> State:
-    """Return the state of a checkpoint, every array of which can be read."""
-    with np.load(path, allow_pickle=False) as arrays:
-        for name in arrays.files:
-            _ = arrays[name]  # whose checksum is compared in reading
-        return _state(arrays)
+def _settled_as(recipe: Recipe, begun: Recipe) -> Recipe:
+    """Settle mirroring as the run did, which settles it by its images."""
+    return recipe.model_copy(update={"inputs": direction.as_in(recipe.inputs, begun.inputs)})
 
 
-def _read_before(path: Path, before: Path, error: Exception) -> State:
+def make_room(folder: Path, reporter: Reporter) -> None:
+    """Move aside what is in a run's place, and say so; a recipe alone has nothing to keep."""
+    names = {path.name for path in folder.glob("[!.]*")}
+    if runs.state(folder) != "absent" and names != {runs.RECIPE}:
+        reporter.note(f"the earlier run is now {runs.retire(folder)}")
+
+
+@contextlib.contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Note on an exception that leaves the block that the run can be resumed, if it can.
+
+    A run that was there before must have been moved aside.
+    """
     try:
-        return _read_whole(before)
-    except Exception as other:
-        received = f"{_damage(error)}, and {before.name}, of the epoch before, {_damage(other)}"
-        hint = "--fresh, or a copy of the file"
-        raise InputError(path, "a checkpoint that can be read", received, hint) from error
+        yield
+    except BaseException as error:
+        if runs.state(folder) == "unfinished" and RESUMABLE not in getattr(error, "__notes__", ()):
+            error.add_note(RESUMABLE)
+        raise
 
 
-def _is_damage(error: Exception) -> bool:
-    """Say whether an error is the file's, and not one of the machine that may pass."""
-    if isinstance(error, OSError):
-        return error.errno in (None, errno.ENOENT, errno.EIO)
-    return not isinstance(error, MemoryError)
-
-
-def _damage(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "missing"
-    return f"damaged ({str(error) or type(error).__name__})"
-
-
-def _state(arrays: Any) -> State:
-    return State(**json.loads(str(arrays["state"])))
-
-
-def _count(files: list[str], name: str) -> int:
-    return sum(file.startswith(f"{name}_") for file in files)
-
-
-def _array(variable: Any) -> np.ndarray[Any, Any]:
-    return np.asarray(keras.ops.convert_to_numpy(variable))
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return settings by their whole keys; lists become tuples, for files give only lists."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = tuple(value) if isinstance(value, list) else value
+    return flat

@@ -1,13 +1,14 @@
-"""On what the training runs, and in which precision."""
+"""How a training computes: on which devices, in which precision, from which seed."""
 
+import contextlib
 import json
 import os
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tfcnn.base.errors import InputError
-
-__all__ = ["choose", "precision", "refuse_clusters"]
 
 # how many processes were started together; SLURM_NTASKS says only how many might be
 TASKS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -91,3 +92,33 @@ def _processor_flags() -> str:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:  # not Linux: no AMX to be found
         return ""
+
+
+@contextlib.contextmanager
+def seeded(seed: int, *, deterministic: bool) -> Iterator[None]:
+    """Seed Python, NumPy and TensorFlow; afterwards the first two go on where they were.
+
+    Args:
+        seed: at least 0.
+        deterministic: whether TensorFlow must compute the same again; this too is undone.
+    """
+    import keras
+    import numpy as np
+    from tensorflow.python.framework import config  # what switches determinism off is not public
+
+    def determine(is_wanted: bool) -> None:
+        if is_wanted:
+            config.enable_op_determinism()
+        else:
+            config.disable_op_determinism()
+
+    python, array = random.getstate(), np.random.get_state()  # noqa: NPY002
+    was_deterministic = config.is_op_determinism_enabled()
+    try:
+        keras.utils.set_random_seed(seed)
+        determine(deterministic)
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(array)  # noqa: NPY002
+        determine(was_deterministic)

@@ -1,24 +1,23 @@
 """`train(recipe, folder)`: from a recipe to a run folder that can be used and believed.
 
-What can be refused, and the reading of images, comes before TensorFlow is imported, so that whoever
-waits hears of it at once.
+The steps are `resume` (what may be written, and what goes on), `prepare`, `fit`, `save` and
+`measure`, a file each. What can be refused, and the reading of images, comes before TensorFlow is
+imported, so that whoever waits hears of it at once.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfcnn import runs
+from tfcnn import recipes, runs
 from tfcnn.base import quiet, tables
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.inputs import cache
+from tfcnn.manifest import splits
 from tfcnn.recipes import Recipe
-from tfcnn.runs import Run
 from tfcnn.training import strategy
-from tfcnn.training.begun import as_begun, check_same, may_write
 from tfcnn.training.prepare import Prepared, prepare
-
-__all__ = ["train"]
+from tfcnn.training.resume import as_begun, check_same, make_room, may_write, resumable
 
 
 def train(
@@ -31,10 +30,11 @@ def train(
     resume: bool = False,
     fresh: bool = False,
     reporter: Reporter | None = None,
-) -> Run:
+) -> None:
     """Train a recipe into a run folder and score it once on its test split.
 
-    A finished run of that name is moved aside; an unfinished one wants `resume` or `fresh`.
+    A finished run of that name is moved aside; an unfinished one wants `resume` or `fresh`. The run
+    is not stamped as done yet: the caller adds the report and calls `runs.finished`.
 
     Args:
         recipe: what to train.
@@ -46,9 +46,6 @@ def train(
         resume: go on with an unfinished run.
         fresh: move an unfinished run aside and start again.
         reporter: hears of the progress.
-
-    Returns:
-        The run, not stamped as done yet: the caller adds the report and calls `runs.finished`.
 
     Raises:
         InputError: if the recipe, the data or the run folder cannot be used.
@@ -73,9 +70,33 @@ def train(
     elif resume:
         reporter.note("nothing had been learnt yet: it starts anew")
     quiet.load_tensorflow(reporter)
-    from tfcnn.training.learn import learn
+    seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
+    with strategy.seeded(seed, deterministic=deterministic):
+        _learn(prepared, folder, resuming, reporter)
 
-    return learn(prepared, folder, resuming, reporter)
+
+def _learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) -> None:
+    """Fit, save and measure: all that needs TensorFlow."""
+    from tfcnn.training import checkpoint
+    from tfcnn.training.fit import build, fit
+    from tfcnn.training.measure import measure
+    from tfcnn.training.save import save
+
+    start = checkpoint.read(folder, reporter) if resuming else checkpoint.Start()
+    state = start.state
+    model = build(prepared, state)  # what it refuses, it refuses before anything is written
+    if not resuming:
+        make_room(folder, reporter)
+    with resumable(folder):
+        if not resuming:
+            recipes.write(prepared.recipe, folder / runs.RECIPE)
+            splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
+            state.sha256 = checkpoint.sha256_at_start(folder)
+        reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
+        trained = fit(prepared, model, folder, start, reporter)
+        reporter.stage("saving and scoring")
+        saved = save(prepared, trained, folder, reporter)
+        measure(prepared, saved, state, folder, reporter)
 
 
 def _check_same_images(prepared: Prepared, path: Path) -> None:

@@ -14,7 +14,7 @@ import tfcnn
 from tfcnn import recipes, runs
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
-from tfcnn.training import begun
+from tfcnn.training import resume
 
 GROUPED = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "train.epochs=2", "model.network=mlp")
 
@@ -57,7 +57,7 @@ def test_nothing_is_typed_again_to_resume(make_tree, home):
     whole = tfcnn.train(root, settings=GROUPED, run="whole")
     with pytest.raises(KeyboardInterrupt) as cut:
         tfcnn.train(root, settings=GROUPED, run="cut", reporter=Cut())
-    assert cut.value.__notes__ == [begun.RESUMABLE]
+    assert cut.value.__notes__ == [resume.RESUMABLE]
     heard = Cut(at=-1)
     again = ["train.epochs=2", "data.image_size=[32, 32]"]  # as it was: agreed with
     made = tfcnn.train(root, run="cut", resume=True, settings=again, reporter=heard)
@@ -88,7 +88,7 @@ def test_a_setting_with_another_value_is_refused_by_name(make_tree, settings, na
         tfcnn.train(root, settings=settings, resume=True)
     assert named in str(refused.value)
     with pytest.raises(InputError) as refused:  # a cross-validation is begun with a recipe too
-        begun.as_begun(recipes.for_folder(root), settings, runs.folder_of("shapes"), Reporter())
+        resume.as_begun(recipes.for_folder(root), settings, runs.folder_of("shapes"), Reporter())
     assert named in str(refused.value)
 
 
@@ -106,7 +106,7 @@ def test_a_recipe_that_was_given_another_source_goes_on_with_it(make_tree):
     root, folder = make_tree(), runs.folder_of("malaria")
     made = recipes.override(recipes.load("malaria"), [f"data.source={root}"])
     recipes.write(made, folder / "recipe.toml")
-    found = begun.as_begun(recipes.load("malaria"), [], folder, Reporter())
+    found = resume.as_begun(recipes.load("malaria"), [], folder, Reporter())
     assert found.data.source == str(root)
 
 
@@ -123,13 +123,17 @@ def test_a_run_that_has_learnt_nothing_starts_anew(make_tree, home):
 
 def test_a_cut_is_noted_only_where_its_own_run_was_begun(make_tree, home):
     folder = home / "models" / "x"
-    with pytest.raises(KeyboardInterrupt) as cut, begun.resumable(folder):
+    with pytest.raises(KeyboardInterrupt) as cut, resume.resumable(folder):
         raise KeyboardInterrupt
     assert not hasattr(cut.value, "__notes__")
     begin(make_tree(name="x"))
-    with pytest.raises(KeyboardInterrupt) as cut, begun.resumable(folder), begun.resumable(folder):
+    with (
+        pytest.raises(KeyboardInterrupt) as cut,
+        resume.resumable(folder),
+        resume.resumable(folder),
+    ):
         raise KeyboardInterrupt
-    assert cut.value.__notes__ == [begun.RESUMABLE]
+    assert cut.value.__notes__ == [resume.RESUMABLE]
 
 
 CUT_AT = """
@@ -146,9 +150,9 @@ __main__.main()
     ("module", "name", "resumes"),
     [
         ("training.train", "prepare", False),
-        pytest.param("training.learn", "make_room", False, marks=pytest.mark.slow),
+        pytest.param("training.train", "make_room", False, marks=pytest.mark.slow),
         ("manifest.splits", "write", True),
-        pytest.param("training.learn", "card", True, marks=pytest.mark.slow),
+        pytest.param("training.measure", "card", True, marks=pytest.mark.slow),
         ("report.page", "write", True),
     ],
 )
@@ -210,9 +214,9 @@ def test_the_same_folder_and_a_named_run_are_moved_aside_and_that_is_said(make_t
     begin(root)
     (home / "models" / "shapes" / "split.csv").write_text("")
     (home / "models" / "shapes" / "DONE").write_text("now\n")
-    begun.refuse_other_source(recipes.for_folder(root), home / "models" / "shapes")
+    resume.refuse_other_source(recipes.for_folder(root), home / "models" / "shapes")
     heard = Cut()
-    begun.make_room(home / "models" / "shapes", heard)
+    resume.make_room(home / "models" / "shapes", heard)
     assert "the earlier run is now" in heard.notes[0]
     assert len(list((home / "models" / ".old").iterdir())) == 1
 
@@ -221,7 +225,7 @@ def test_crossval_resumes_with_its_own_settings_and_folds(make_tree, home):
     root = make_tree(groups=8)
     with pytest.raises(KeyboardInterrupt) as cut:
         tfcnn.crossval(root, folds=2, settings=GROUPED, reporter=Cut())
-    assert cut.value.__notes__ == [begun.RESUMABLE]
+    assert cut.value.__notes__ == [resume.RESUMABLE]
     with pytest.raises(InputError, match=r"--folds: expected 2, as it was begun; received 3"):
         tfcnn.crossval(root, folds=3, resume=True)
     with pytest.raises(InputError, match=r"train\.epochs: expected 2, as it was begun"):

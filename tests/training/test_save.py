@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfcnn import architectures
 from tfcnn.recipes import ModelSettings
-from tfcnn.training import form, saving
-from tfcnn.training.activation import gelu
+from tfcnn.training import form, save
+from tfcnn.training.layers import gelu
 
 NETWORK = ModelSettings(network="speedrun", options={"widths": [16, 16]})
 SHAPE = (12, 12, 3)
@@ -32,7 +32,7 @@ def test_a_model_is_written_compressed_and_loads_in_keras_alone(tmp_path):
     model = form.training_form(NETWORK, SHAPE, 10, "float32")
     weights = form.as_computed(model.get_weights(), "mixed_bfloat16")
     plain = form.saved_form(NETWORK, SHAPE, 10, weights)
-    saving.write_keras(plain, tmp_path / "model.keras")
+    save.write_keras(plain, tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as file:
         stored = {each.filename: each for each in file.infolist()}
     weights_file = stored["model.weights.h5"]
@@ -45,7 +45,7 @@ def test_a_model_is_written_compressed_and_loads_in_keras_alone(tmp_path):
 def test_a_network_with_gelu_has_a_litert_twin(tmp_path):
     plain = architectures.build("speedrun", SHAPE, 10, NETWORK.options)
     images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), dtype=np.uint8)
-    assert saving.write_twin(plain, tmp_path / "model.tflite", images) is not None
+    assert save.write_twin(plain, tmp_path / "model.tflite", images) is not None
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="for CPUs")

@@ -1,0 +1,353 @@
+"""Measure a saved model: its answers on val and test, the rules that val gives, the run's card.
+
+The answers give the rules, the rules give the card. The card is made once, from values, when all
+are known, and the report from both.
+"""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcnn import runs
+from tfcnn.base import atomic, threads
+from tfcnn.base.errors import TfcnnError
+from tfcnn.base.progress import Reporter
+from tfcnn.decode import Decoder
+from tfcnn.evaluation import calibration, metrics, rules, scoring
+from tfcnn.evaluation import table as predictions
+from tfcnn.evaluation.table import Table
+from tfcnn.prediction import Model, ModelFiles, domain, flags
+from tfcnn.prediction.domain import Domain, Fitted
+from tfcnn.recipes import InputSettings, Recipe
+from tfcnn.runs import Run
+from tfcnn.training.checkpoint import State
+from tfcnn.training.fit import checked_places, val_batches
+from tfcnn.training.prepare import Prepared
+from tfcnn.training.save import Saved, refuse_no_answer
+
+Floats = npt.NDArray[np.float32]
+PART = 1024
+MEASURED = (runs.MODEL, runs.TWIN, runs.SPLIT, runs.DOMAIN)
+WRITTEN = (runs.RECIPE, runs.HISTORY, runs.PREDICTIONS, runs.REPORT)
+PACKAGES = ("tfcnn", "tensorflow", "keras", "numpy", "pillow", "ai-edge-litert")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a saved model says of images.
+
+    Attributes:
+        probs: float32 `(images, classes)`, each row sums to 1.
+        log_distances: float32 `(images, 2)` from what is usual in train, None where that is not
+            known; see `Domain.log_distances`.
+        usual: what is usual in train, without a threshold yet.
+        engine: what computed them; see `Model.computed_by`.
+    """
+
+    probs: Floats
+    log_distances: Floats | None
+    usual: Domain | None
+    engine: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """What turns answers into decisions and flags; chosen on val alone.
+
+    Attributes:
+        temperature: that is folded into the model.
+        entries: of `model.json`: threshold, abstention, the rule for groups, and why.
+        fitted: the domain with its threshold.
+        unmet: what a reader must know of these rules, and of val.
+    """
+
+    temperature: float
+    entries: dict[str, Any]
+    fitted: Fitted
+    unmet: list[str]
+
+
+def measure(
+    prepared: Prepared, saved: Saved, state: State, folder: Path, reporter: Reporter
+) -> None:
+    """Predict val and test with the saved model, and write all that follows from it.
+
+    Writes `domain.npz`, where val is large enough for one, `predictions.csv`, `report.json` and
+    `model.json`.
+
+    Args:
+        prepared: the images, and what the recipe asks for.
+        saved: the model.
+        state: of the training, at its end.
+        folder: of the run.
+        reporter: hears what computes, where that is not LiteRT.
+
+    Raises:
+        CheckError: if the network gives NaN or infinity.
+        TfcnnError: if Keras' own evaluation disagrees.
+    """
+    rows = np.concatenate([prepared.rows["val"], prepared.rows["test"]])
+    answers = _answer(prepared, rows, folder, reporter)
+    table = _table(prepared, rows, answers.probs)
+    rule_set = _choose(prepared, table, answers, saved.temperature)
+    _write_domain(rule_set.fitted, folder / runs.DOMAIN)
+    content = card(
+        class_names=prepared.manifest.class_names,
+        positive=prepared.recipe.data.positive,
+        decoder=prepared.decoder,
+        rule_set=rule_set,
+        is_leaky=prepared.recipe.data.split.unit == "image",
+        data=_data(prepared),
+        network={"name": prepared.recipe.model.network, "options": prepared.recipe.model.options},
+        record=record(state.precision, answers.engine),
+    )
+    run = Run(folder, content)
+    table = replace(table, flags=_flags(run, answers, rule_set.fitted.domain))
+    agreement = saved.agreement | {"keras_evaluate": _cross_check(saved.model, prepared, table)}
+    predictions.write(run, table)
+    facts = training_facts(prepared, state, agreement, answers.engine)
+    scoring.write(scoring.score(run, table, facts), folder)
+    there = (name for name in MEASURED + WRITTEN if (folder / name).exists())
+    runs.write_card(run.recorded(*there))
+
+
+def card(
+    *,
+    class_names: Sequence[str],
+    positive: str | None,
+    decoder: Decoder,
+    rule_set: RuleSet,
+    is_leaky: bool,
+    data: dict[str, Any],
+    network: dict[str, Any],
+    record: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the content of `model.json`, the contract for use, without the hashes of files.
+
+    Args:
+        class_names: in the order of the model's outputs.
+        positive: the class that is looked for; None or "" for none.
+        decoder: how an image becomes the model's input.
+        rule_set: chosen on val.
+        is_leaky: whether the split was a stamped demonstration of a leak.
+        data: what the model was trained on.
+        network: its name and its options.
+        record: how it came about; see `record`.
+    """
+    return {
+        "version": runs.CARD_VERSION,
+        "class_names": list(class_names),
+        "positive": positive or None,
+        "decoder": decoder.to_dict(),
+        **rule_set.entries,
+        "temperature": rule_set.temperature,
+        "unmet": rule_set.unmet,
+        "domain": rule_set.fitted.settings,
+        "domain_reason": rule_set.fitted.reason,
+        "leaky": is_leaky,
+        "data": data,
+        "network": network,
+        "sha256": {},
+        "record": record,
+    }
+
+
+def record(precision: str, engine: dict[str, str]) -> dict[str, Any]:
+    """Return what computed a model and its answers: versions, machine, devices."""
+    return {
+        "versions": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {threads.cores()} cores, {platform.system()}",
+        "precision": precision,
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "engine": engine,
+    }
+
+
+def _answer(
+    prepared: Prepared, rows: npt.NDArray[np.int64], folder: Path, reporter: Reporter
+) -> Answers:
+    """Ask the files that were saved, as `predict` will."""
+
+    def find(name: str) -> Path | None:
+        return folder / name if (folder / name).exists() else None
+
+    shape, num_classes = prepared.decoder.shape, len(prepared.manifest.class_names)
+    model = Model(ModelFiles(folder, find, shape, num_classes), note=reporter.note)
+    usual = _usual(prepared, model)
+    probs, logs = [], []
+    for start in range(0, len(rows), PART):  # the array may be larger than memory
+        images = prepared.images[rows[start : start + PART]]
+        part, features = model.probs_and_features(images)
+        probs.append(part)
+        if usual is not None:
+            logs.append(usual.log_distances(images, features))
+    whole = np.concatenate(probs)
+    refuse_no_answer(folder, whole, prepared.paths(rows))
+    return Answers(whole, np.concatenate(logs) if logs else None, usual, model.computed_by)
+
+
+def _usual(prepared: Prepared, model: Model) -> Domain | None:
+    """Fit to training images, some of them where there are many."""
+    train = prepared.rows["train"]
+    order = np.random.default_rng(0).permutation(len(train))[: domain.TRAIN_IMAGES]
+    rows = np.sort(train[order])
+    if not len(rows):
+        return None
+    parts = [
+        model.probs_and_features(prepared.images[part])[1]
+        for part in np.array_split(rows, -(-len(rows) // PART))
+    ]
+    return domain.fit(prepared.images[rows], np.concatenate(parts))
+
+
+def _table(prepared: Prepared, rows: npt.NDArray[np.int64], probs: Floats) -> Table:
+    return Table(
+        paths=np.array(prepared.paths(rows), dtype=np.str_),
+        splits=np.array([prepared.splits[row] for row in rows], dtype=np.str_),
+        groups=prepared.groups[rows],
+        labels=prepared.labels[rows],
+        probs=probs,
+    )
+
+
+def _choose(prepared: Prepared, table: Table, answers: Answers, temperature: float) -> RuleSet:
+    """Choose all rules on val."""
+    wishes, positive, val = prepared.recipe.evaluation, prepared.positive, table.part("val")
+    groups = None if table.known_groups is None else val.groups
+    entries = rules.choose(val.labels, val.probs, groups, positive, wishes)
+    unmet = entries.pop("unmet")
+    if wishes.calibrate:
+        unmet += _uncalibrated(val.labels, temperature)
+    unmet += _learnt_nothing(prepared.recipe, prepared.manifest.class_names, val.labels, val.probs)
+    logs = None if answers.log_distances is None else answers.log_distances[: len(val.labels)]
+    return RuleSet(temperature, entries, domain.calibrate(answers.usual, logs, groups), unmet)
+
+
+def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str]:
+    """Say why probabilities may not be honest, where val could not make them so."""
+    if len(np.unique(labels)) < 2:
+        return ["probabilities are not calibrated: val has images of one class only"]
+    if temperature in calibration.TEMPERATURES:
+        return [f"probabilities may not be calibrated: the search ended at its limit {temperature}"]
+    return []
+
+
+def _learnt_nothing(
+    recipe: Recipe, names: Sequence[str], labels: npt.NDArray[np.int32], probs: Floats
+) -> list[str]:
+    """Say where val is answered no better than luck would, and what of the recipe may be why."""
+    usual = metrics.commonest_class(np.bincount(labels, minlength=len(names)), names)
+    right = int((probs.argmax(axis=1) == labels).sum())
+    if usual["share"] == 1 or not metrics.may_be_luck(right, len(labels), usual):
+        return []
+    said = (
+        f"val: {right:,} of {len(labels):,} right may be no better than luck: always saying "
+        f"{usual['class']} gives {100 * usual['share']:.1f} %. Try more images or epochs "
+        f"(--set train.epochs={2 * recipe.train.epochs}), or a larger data.image_size"
+    )
+    if metrics.is_imbalanced(usual) and recipe.train.class_weights == "none":
+        said += ", or --set train.class_weights=balanced"
+    turned = _turned(recipe.inputs)
+    if turned:
+        off = " ".join(f"--set {key}=false" for key in turned)
+        said += f". Training images are mirrored or turned: where direction tells classes, {off}"
+    return [said]
+
+
+def _turned(inputs: InputSettings) -> list[str]:
+    """Return the settings by which training images are mirrored or turned."""
+    own = [f"augment.{key}" for key in ("flip_horizontal", "flip_vertical", "rotate90")
+           if getattr(inputs.augment, key)]  # fmt: skip
+    keras = [f"generator.{key}" for key in ("horizontal_flip", "vertical_flip")
+             if inputs.generator.get(key)]  # fmt: skip
+    return [f"inputs.{key}" for key in own + keras]
+
+
+def _write_domain(fitted: Fitted, path: Path) -> None:
+    if fitted.domain is None:
+        path.unlink(missing_ok=True)  # of a run that was cut here and resumed
+    else:
+        atomic.write_bytes(path, domain.to_bytes(fitted.domain))
+
+
+def _flags(run: Run, answers: Answers, usual: Domain | None) -> npt.NDArray[np.str_]:
+    """Return the flag of each image by the rules of a run, str `(images,)`."""
+    logs = answers.log_distances
+    distances = None if logs is None or usual is None else usual.scaled(logs)
+    rows = flags(answers.probs, run.positive, run.abstention, usual, distances)
+    return np.array([flag for flag, _ in rows], dtype=np.str_)
+
+
+def _data(prepared: Prepared) -> dict[str, Any]:
+    """Return what `model.json` says of the images."""
+    source, settings = prepared.manifest.source, prepared.recipe.data
+    return {
+        "source": source.name,
+        "summary": prepared.manifest.summary(),
+        "notes": list(prepared.manifest.notes),
+        "nouns": list(source.nouns),
+        "group_regex": settings.group_regex,
+        "group_from": settings.group_from,
+        "ignore": list(settings.ignore),
+    }
+
+
+def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
+    """Compare the accuracy from predictions with `model.evaluate`'s, on `checked_places`.
+
+    Raises:
+        TfcnnError: if they differ by more than two images on the edge between two classes.
+    """
+    part, places = table.part("val"), checked_places(prepared)
+    kind = "binary" if plain.output_shape[-1] == 1 else "sparse_categorical"
+    metrics = [f"{kind}_accuracy"]
+    # to trace it would take longer than these few images do
+    plain.compile(loss=f"{kind}_crossentropy", metrics=metrics, run_eagerly=True)
+    evaluated = plain.evaluate(val_batches(prepared, places), verbose=0, return_dict=True)
+    value = float(evaluated[f"{kind}_accuracy"])
+    counted = float(np.mean((part.probs.argmax(axis=1) == part.labels)[places]))
+    if abs(value - counted) > 2 / len(places):
+        raise TfcnnError(
+            "val accuracy", f"{counted:.5f}, from predictions", f"{value:.5f}, from evaluate()",
+            "reporting this as a bug",
+        )  # fmt: skip
+    return value
+
+
+def training_facts(
+    prepared: Prepared, state: State, agreement: dict[str, Any], engine: dict[str, str]
+) -> dict[str, Any]:
+    """Return what `report.json` says of the training besides metrics.
+
+    Args:
+        prepared: the images.
+        state: of the training, at its end.
+        agreement: between the forms and files of the model.
+        engine: what computed the predictions; see `Model.computed_by`.
+    """
+    seconds = state.train_seconds
+    trained = len(prepared.rows["train"]) * len(state.history)
+    return {
+        "decode_seconds": prepared.decode_seconds,
+        "train_seconds": seconds,
+        "train_cpu_seconds": state.train_cpu_seconds,
+        "images_per_second": trained / seconds if seconds else None,
+        "waiting_fraction": float(np.mean([row["waiting_fraction"] for row in state.history])),
+        "epochs": len(state.history),
+        "phase_start": state.phase_start,
+        "agreement": agreement,
+        "engine": engine,
+        "quarantined": [
+            {"path": row.path, "reason": row.unreadable} for row in prepared.manifest.quarantined
+        ],
+        "ignored_files": prepared.manifest.source.ignored,
+        "left_out": prepared.manifest.source.left_out_lines(),
+    }
