@@ -11,7 +11,7 @@ from PIL import Image
 
 from tfcnn import api
 from tfcnn.prediction import Predictor
-from tfcnn.recipes.schema import DataSettings
+from tfcnn.recipes import DataSettings
 from tfcnn.report import exhibits
 
 

@@ -16,7 +16,7 @@ from report_runs import write_run
 from tfcnn import runs
 from tfcnn.base.errors import CheckError
 from tfcnn.base.records import sha256_of
-from tfcnn.recipes.schema import DataSettings
+from tfcnn.recipes import DataSettings
 from tfcnn.report import content, exhibits, page
 from tfcnn.report.exhibits import overlays
 from tfcnn.runs import Run
