@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from conftest import run_tfcnn, write_tree
+from dataset_fakes import served
 
 import tfcnn
 from tfcnn import recipes
 from tfcnn.base import atomic, files, tables
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import _download, folder
-from tfcnn.datasets._mirror import locate
+from tfcnn.datasets import folder
+from tfcnn.datasets._fetch import fetch, locate
 from tfcnn.lab import image_kernel
 from tfcnn.prediction import expand
 
@@ -72,10 +73,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a table": ("groups.csv", lambda path: tables.read(path, ("path", "group"), "it")),
     "a recipe": ("own.toml", lambda path: recipes.load(str(path))),
     "a mirror": ("mnist.npz", lambda path: locate(str(path), ("mnist.npz",))),
-    "a file address": (
-        "cells.zip",
-        lambda path: _download.fetch(f"file://{path}", path.parent / "to" / "x", sha256=None),
-    ),
+    "a file address": ("mnist.npz", lambda path: locate(f"file://{path}", ("mnist.npz",))),
     "a folder": ("cells", lambda path: folder.open_folder(path)),
     "a kernel's picture": ("cell.png", lambda path: image_kernel._content(path)),
     "a kernel": ("numbers.csv", lambda path: image_kernel.read_kernel(str(path))),
@@ -175,7 +173,8 @@ def test_a_part_file_is_never_written_through_a_link(tmp_path: Path) -> None:
     target = tmp_path / "to" / "cells.zip"
     target.parent.mkdir()
     target.with_name("cells.zip.part").symlink_to(other)
-    _download.fetch(source.as_uri(), target, sha256=None)
+    with served(tmp_path) as (address, _):
+        fetch(f"{address}/cells.zip", target, sha256=None)
     assert target.read_bytes() == b"cells" and not target.is_symlink()
     assert other.read_bytes() == b"mine"
 

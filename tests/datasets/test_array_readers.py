@@ -2,23 +2,27 @@
 
 import gzip
 import io
+import os
 import pickle
 import struct
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from dataset_fakes import batch, fake_arrays, write_idx, write_npz, write_official, write_tar
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import cifar10, fashion_mnist, mnist
+from tfcnn.datasets._arrays import read_npz
+from tfcnn.decode import archives
 
 
 @pytest.fixture
@@ -321,3 +325,98 @@ def test_arrays_that_ask_for_memory_are_refused(tmp_path: Path, folder: Path) ->
     np.savez_compressed(tmp_path / "mnist.npz", **arrays)
     megabytes, error = peak_of("mnist", folder, tmp_path / "mnist.npz")
     assert megabytes < 50 and "where at most 537 MB are read" in error
+
+
+# --- `.npz` files
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_come_back_as_they_were(tmp_path, save):
+    path = tmp_path / "mnist.npz"
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    y = np.asfortranarray(rng.normal(size=(3, 4)))
+    save(path, x=x, y=y, other=x, empty=np.zeros((0, 3), np.int32))
+    arrays = read_npz(path, ("y", "x", "empty"))
+    assert list(arrays) == ["y", "x", "empty"]
+    np.testing.assert_array_equal(arrays["x"], x)
+    np.testing.assert_array_equal(arrays["y"], y)
+    assert arrays["x"].dtype == np.uint8
+    assert arrays["empty"].shape == (0, 3)
+
+
+def refused_array(path, name="x"):
+    with pytest.raises(InputError) as info:
+        read_npz(path, (name,))
+    message = str(info.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+def test_missing_array_names_those_there_are(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=np.zeros(3), labels=np.zeros(3))
+    message = refused_array(path, "x_train")
+    assert "'x_train'" in message and "images, labels" in message
+
+
+def test_pickled_array_is_not_run(tmp_path):
+    path, proof = tmp_path / "a.npz", tmp_path / "run"
+
+    class Hostile:
+        def __reduce__(self):
+            return os.mkdir, (str(proof),)
+
+    np.savez(path, x=np.array([Hostile()], dtype=object))
+    assert "allow_pickle=False" in refused_array(path)
+    assert not proof.exists()
+
+
+def test_truncated_and_foreign_files_are_one_line(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.zeros(1000))
+    path.write_bytes(path.read_bytes()[:-200])
+    assert "truncated" in refused_array(path)
+    path.write_bytes(b"")
+    assert "empty" in refused_array(path)
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    assert "something else" in refused_array(tmp_path / "a.npy")
+    assert "No such file" in refused_array(tmp_path / "none.npz")
+
+
+def test_array_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "SMALL_BYTES", 1 << 20)
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=np.zeros(2 << 20, np.uint8))
+    assert "expected at most 1 MB" in refused_array(path)
+
+
+@pytest.mark.parametrize("shape", [(10**15,), (1001,), (999,), (-1,)])
+def test_array_with_a_false_shape_is_refused(tmp_path, shape):
+    """Too many elements cannot be read; too few would leave the CRC unchecked."""
+    header = io.BytesIO()
+    description = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, description)
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", header.getvalue() + bytes(1000))
+    assert "'x' damaged" in refused_array(path)
+
+
+@settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), save=st.sampled_from([np.savez, np.savez_compressed]))
+def test_array_file_with_changed_bytes_gives_the_array_or_an_input_error(tmp_path, data, save):
+    path, x = tmp_path / "a.npz", np.arange(50, dtype=np.uint8)
+    save(path, x=x)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        array = read_npz(path, ("x",))["x"]
+    except InputError:
+        return
+    np.testing.assert_array_equal(array, x)

@@ -23,7 +23,7 @@ from dataset_fakes import (
 
 from tfcnn import datasets, manifest
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import ArraySource, Source, _download, _origin, cifar10, fashion_mnist, mnist
+from tfcnn.datasets import ArraySource, Source, _fetch, _install, cifar10, fashion_mnist, mnist
 from tfcnn.datasets._arrays import ArraySet, Remote
 from tfcnn.manifest import splits
 from tfcnn.recipes import SplitSettings
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_download, "BACKOFF_SECONDS", (0.0,))
+    monkeypatch.setattr(_fetch, "BACKOFF_SECONDS", (0.0,))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
@@ -106,7 +106,7 @@ def test_official_files_are_fetched_verified_and_opened(
     assert max(seen) == max(file.stat().st_size for file in files)
     source = known.open_source(folder)
     assert_equal(contents(source), arrays)
-    origin = _origin.read(folder)
+    origin = _install.read(folder)
     assert origin is not None
     assert (origin.official, origin.notes, source.notes) == (True, (), ())
     assert source.is_benchmark
@@ -345,7 +345,7 @@ def test_two_processes_do_not_make_the_same_at_once(tmp_path: Path, folder: Path
         except InputError as error:
             refused.append(str(error))
 
-    with _origin.replacing(folder):
+    with _install.replacing(folder):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()

@@ -19,7 +19,7 @@ from dataset_fakes import (
 
 from tfcnn import manifest
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import _download, _origin, _unpack, malaria
+from tfcnn.datasets import _fetch, _install, malaria
 from tfcnn.datasets import folder as class_folders
 
 NOTE = "16 cells of 4 patients; not the official archive of 27,558 cells of 200 patients"
@@ -37,7 +37,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_download, "BACKOFF_SECONDS", (0.0,))
+    monkeypatch.setattr(_fetch, "BACKOFF_SECONDS", (0.0,))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
@@ -46,9 +46,8 @@ def be_official(monkeypatch: pytest.MonkeyPatch, cells: Path, archive: Path, add
     monkeypatch.setattr(malaria, "ADDRESS", address)
     monkeypatch.setattr(malaria, "SIZE_BYTES", archive.stat().st_size)
     monkeypatch.setattr(malaria, "ARCHIVE_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
-    content, number = _unpack.content_sha256(cells)
-    monkeypatch.setattr(malaria, "CONTENT_SHA256", content)
-    monkeypatch.setattr(malaria, "NUM_CELLS", number)
+    monkeypatch.setattr(malaria, "CONTENT_SHA256", malaria.content_sha256(cells))
+    monkeypatch.setattr(malaria, "NUM_CELLS", len([*cells.glob("*/*.png")]))
 
 
 def refusal(data: Path, mirror: object = None) -> str:
@@ -78,7 +77,7 @@ def test_the_official_archive_is_fetched_verified_and_unpacked(
     assert (source.name, source.notes, source.store) == ("malaria", (), data)
     assert (source.positive, source.nouns) == ("Parasitized", ("cells", "patients"))
     assert manifest.build(source).summary() == "16 cells of 4 patients"
-    origin = _origin.read(data)
+    origin = _install.read(data)
     assert origin is not None
     assert origin.official
     assert origin.content_sha256 == malaria.CONTENT_SHA256
@@ -284,7 +283,7 @@ def test_an_archive_that_was_fetched_is_not_fetched_again(
     with served(tmp_path / "www") as (address, requested):
         be_official(monkeypatch, cells, archive, f"{address}/cell_images.zip")
         with monkeypatch.context() as patch:
-            patch.setattr(malaria, "unpack_zip", interrupt)
+            patch.setattr(_install, "unpack", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 malaria.download(data)
         assert_absent(data)

@@ -8,8 +8,8 @@ from conftest import Heard, recipe_of
 
 from tfcnn import manifest
 from tfcnn.base.errors import TfcnnError
-from tfcnn.datasets import _origin
-from tfcnn.datasets._origin import Origin
+from tfcnn.datasets import _install
+from tfcnn.datasets._install import Origin
 from tfcnn.datasets.folder import open_folder
 from tfcnn.manifest import audit
 from tfcnn.manifest.rows import REHASHED
@@ -86,29 +86,29 @@ def download(tmp_path: Path) -> Path:
     for place in (new, folder):
         place.mkdir()
     (new / "labels.npy").write_bytes(b"labels")
-    _origin.install(new, ("labels.npy",), folder, ORIGIN)
+    _install.install(new, ("labels.npy",), folder, ORIGIN)
     return folder
 
 
 def test_a_flipped_bit_in_the_origin_of_a_download_is_not_believed(download):
     path = download / "origin.json"
     content = path.read_bytes()
-    assert _origin.read(download) is not None
+    assert _install.read(download) is not None
     for place in range(0, len(content) - 1, 5):
         path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        found = _origin.read(download)
-        assert found is None or found == _origin.Origin(**{**vars(ORIGIN), "sha256": found.sha256})
+        found = _install.read(download)
+        assert found is None or found == Origin(**{**vars(ORIGIN), "sha256": found.sha256})
     path.write_bytes(content.replace(b"false", b"true"))
-    assert _origin.read(download) is None
+    assert _install.read(download) is None
     with pytest.raises(TfcnnError, match=r"origin\.json: .*try `tfcnn download mnist`, which"):
-        _origin.require(download, "mnist")
+        _install.require(download, "mnist")
 
 
 def test_labels_that_changed_since_are_refused_and_fetched_again(download):
     (download / "labels.npy").write_bytes(b"labelz")
-    assert _origin.read(download) is None
+    assert _install.read(download) is None
     path = download / "origin.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({key: value for key, value in content.items() if key != "sha256"}))
-    found = _origin.read(download)
+    found = _install.read(download)
     assert found is not None and found.sha256 == {}, "one of an earlier tfcnn cannot tell"

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from tfcnn.base import files
 from tfcnn.base.disk import require_disk_space
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import ArraySource, Item, Official, Progress, Source, _origin
-from tfcnn.datasets._download import fetch
-from tfcnn.datasets._mirror import FROM_HINT, locate, require_file
-from tfcnn.datasets._unpack import read_npz
-
-__all__ = ["NAMES", "ArraySet", "Arrays", "Remote", "read_official_npz"]
+from tfcnn.datasets import ArraySource, Item, Official, Progress, Source, _install
+from tfcnn.datasets._fetch import FROM_HINT, fetch, locate, require_file
+from tfcnn.datasets._install import Origin, damaged
+from tfcnn.decode import archives
+from tfcnn.decode.archives import Member
 
 Arrays = dict[str, NDArray[Any]]
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")  # as keras.datasets calls them
+MAX_ARRAY_BYTES = 1 << 29  # of one array; CIFAR-10's largest has 154 MB
 IMAGES = "images.npy"  # train first, then test
 LABELS: dict[Official, str] = {"train": "train_labels.npy", "test": "test_labels.npy"}
 
@@ -91,22 +91,23 @@ class ArraySet:
             InputError: if an address does not answer, or a file is missing, damaged or other than
                 expected; what was in `folder` is then left as it was.
         """
-        origin = _origin.read(folder)
+        origin = _install.read(folder)
         if origin and mirror is None:
             return
         places = self._places(mirror)
-        archive = _origin.describe(*places)
+        archive = _install.describe(*places)
         if origin and origin.archive == archive:
             return
-        with _origin.replacing(folder) as new:
+        with _install.replacing(folder) as new:
             is_official = mirror is None
             paths = [self._local(place, folder, is_official, progress) for place in places]
             arrays = self._read(paths)
-            made = self._origin(arrays, archive)
-            if is_official and not made.official:
-                raise InputError(places[0], f"the official {self.title}", made.notes[0], FROM_HINT)
+            new_origin = self._origin(arrays, archive)
+            if is_official and not new_origin.official:
+                received = new_origin.notes[0]
+                raise InputError(places[0], f"the official {self.title}", received, FROM_HINT)
             _write(arrays, new)
-            _origin.install(new, (IMAGES, *LABELS.values()), folder, made)
+            _install.install(new, (IMAGES, *LABELS.values()), folder, new_origin)
 
     def open_source(self, folder: Path) -> Source:
         """List the images of a finished download; pixels are read when they are asked for.
@@ -114,9 +115,9 @@ class ArraySet:
         Raises:
             InputError: if the download is not finished, or its files have been damaged since.
         """
-        origin = _origin.require(folder, self.name)
+        origin = _install.require(folder, self.name)
         again = f"`tfcnn download {self.name}`, which fetches it again"
-        _origin.check(folder, origin, LABELS.values(), again)
+        _install.check(folder, origin, LABELS.values(), again)
         try:
             # a plain view: each index into a memmap object would cost microseconds
             images = np.asarray(np.load(_regular(folder / IMAGES), mmap_mode="r"))
@@ -183,7 +184,7 @@ class ArraySet:
         remote = Remote(place, None)
         if is_official:
             remote = next(known for known in self.remotes if known.url == place)
-        target = _origin.archive_folder(folder) / remote.file_name
+        target = _install.archive_folder(folder) / remote.file_name
         return fetch(place, target, sha256=remote.sha256, progress=progress)
 
     def _read(self, paths: list[Path]) -> Arrays:
@@ -219,7 +220,7 @@ class ArraySet:
             received = f"another or damaged content ({type(error).__name__}: {error})"
             raise InputError(path, f"{self.title} as arrays", received, FROM_HINT) from error
 
-    def _origin(self, arrays: Arrays, archive: str) -> _origin.Origin:
+    def _origin(self, arrays: Arrays, archive: str) -> Origin:
         """Compare the arrays with the official ones."""
         found = {name: hashlib.sha256(arrays[name].data).hexdigest() for name in NAMES}
         differing = [name for name in NAMES if found[name] != self.sha256[name]]
@@ -229,7 +230,7 @@ class ArraySet:
             f"not the official {self.title} ({', '.join(differing)} differ)"
         )
         lines = "".join(f"{found[name]}  {name}\n" for name in NAMES)
-        return _origin.Origin(
+        return Origin(
             official=not differing,
             notes=(note,) if differing else (),
             archive=archive,
@@ -241,6 +242,57 @@ class ArraySet:
 def read_official_npz(paths: list[Path]) -> Arrays:
     """Read the four arrays of an `.npz` file, without pickle."""
     return read_npz(paths[0], NAMES)
+
+
+def read_npz(path: Path, names: tuple[str, ...]) -> Arrays:
+    """Read arrays from an `.npz` file without pickle, so that no code in it can run.
+
+    Args:
+        path: the file.
+        names: the arrays to read; others in the file are passed over.
+
+    Returns:
+        The arrays by name, in the order of `names`, with the dtypes and shapes they have there.
+
+    Raises:
+        InputError: if the file is missing, truncated, damaged or a bomb, if an array is missing,
+            there twice or too large, or if one holds Python objects.
+    """
+    members = archives.listed(path)
+    return {name: _read_array(path, members, name) for name in names}
+
+
+def _read_array(path: Path, members: list[Member], name: str) -> NDArray[Any]:
+    matches = [member for member in members if member.name == f"{name}.npy"]
+    if len(matches) != 1:
+        others = ", ".join(member.name.removesuffix(".npy") for member in members[:8]) or "none"
+        received = f"{len(matches)} of them" if matches else others
+        raise InputError(path, f"an array '{name}'", received, "another file")
+    if matches[0].size_bytes > MAX_ARRAY_BYTES:
+        received = files.too_large(matches[0].size_bytes, MAX_ARRAY_BYTES)
+        raise InputError(path, f"an array '{name}' of images or labels", received, "another file")
+    stream: Any = _Stream(archives.chunks(path, matches[0]))
+    try:
+        array = np.lib.format.read_array(stream, allow_pickle=False)
+        if stream.read(1):  # the CRC is compared only where the end is reached
+            raise ValueError("longer than its header says")
+    except Exception as error:  # of a broken header NumPy raises nearly every type
+        raise damaged(path, name, error) from error
+    return np.asarray(array)
+
+
+class _Stream:
+    """The content of a member for NumPy, which asks for so many bytes at a time."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._piece, self._place = pieces, b"", 0
+
+    def read(self, size: int) -> bytes:
+        if self._place == len(self._piece):
+            self._piece, self._place = next(self._pieces, b""), 0
+        piece = self._piece[self._place : self._place + size]
+        self._place += len(piece)
+        return piece
 
 
 def _regular(path: Path) -> Path:

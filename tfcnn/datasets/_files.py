@@ -331,6 +331,11 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.casefold() in LITTER
 
 
+def is_system_name(name: str) -> bool:
+    """Say whether a file or folder is hidden, or one that systems make for themselves."""
+    return is_litter(name) or name.casefold() in SYSTEM_FILES
+
+
 def is_ignored(path: str, patterns: Sequence[str]) -> bool:
     """Say whether a relative path matches a pattern: the whole, a name in it, or names that follow.
 
@@ -359,7 +364,7 @@ def suffix_of(name: str) -> str:
 
 
 def _kind(name: str, head: Callable[[str], bytes]) -> str:
-    if name.startswith((".", "~$")) or name.casefold() in SYSTEM_FILES:
+    if is_system_name(name) or name.startswith("~$"):
         return HIDDEN
     suffix = suffix_of(name)
     if suffix in IMAGE_SUFFIXES or suffix in FOREIGN_SUFFIXES:

@@ -7,7 +7,7 @@ import numpy as np
 from tfcnn.base import atomic
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, Progress, Source
-from tfcnn.datasets._unpack import read_npz
+from tfcnn.datasets._arrays import read_npz
 
 __all__ = ["IS_LOCAL", "download", "open_source"]
 

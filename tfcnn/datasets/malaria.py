@@ -5,6 +5,7 @@ Reference:
     improved malaria parasite detection in thin blood smear images*, PeerJ 6:e4568 (2018).
 """
 
+import hashlib
 import re
 import shutil
 from dataclasses import replace
@@ -12,13 +13,11 @@ from pathlib import Path, PurePosixPath
 
 from tfcnn.base.disk import require_disk_space
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import Item, Progress, Source, _origin, _parasites
+from tfcnn.base.records import sha256_of
+from tfcnn.datasets import Item, Progress, Source, _install, _parasites
 from tfcnn.datasets import folder as class_folders
-from tfcnn.datasets._download import fetch
-from tfcnn.datasets._mirror import FROM_HINT, locate
-from tfcnn.datasets._unpack import content_sha256, unpack_zip
-
-__all__ = ["download", "open_source"]
+from tfcnn.datasets._fetch import FROM_HINT, fetch, locate
+from tfcnn.datasets._install import Origin
 
 ADDRESS = "https://data.lhncbc.nlm.nih.gov/public/Malaria/cell_images.zip"
 ARCHIVE = "cell_images.zip"
@@ -52,14 +51,14 @@ def download(folder: Path, *, mirror: str | None = None, progress: Progress | No
         InputError: if the address does not answer, or what is there is damaged or something else;
             what was in `folder` is then left as it was.
     """
-    origin = _origin.read(folder)
+    origin = _install.read(folder)
     if origin and mirror is None:
         return
     found = ADDRESS if mirror is None else locate(mirror, (ARCHIVE,), class_folders=CLASSES)
-    archive = _origin.describe(*_parts(found))
+    archive = _install.describe(*_parts(found))
     if origin and origin.archive == archive:
         return
-    with _origin.replacing(folder) as new:
+    with _install.replacing(folder) as new:
         if isinstance(found, str):
             found = _fetched(found, folder, progress)
         if found.is_dir():
@@ -69,7 +68,7 @@ def download(folder: Path, *, mirror: str | None = None, progress: Progress | No
         made = _examine(new / IMAGES, found, archive)
         if mirror is None and not made.official:
             raise InputError(ADDRESS, "the official archive", made.notes[0], FROM_HINT)
-        _origin.install(new, (IMAGES,), folder, made)
+        _install.install(new, (IMAGES,), folder, made)
 
 
 def open_source(folder: Path) -> Source:
@@ -78,7 +77,7 @@ def open_source(folder: Path) -> Source:
     Raises:
         InputError: if the download is not finished.
     """
-    origin = _origin.require(folder, "malaria")
+    origin = _install.require(folder, "malaria")
     source = _listed(folder / IMAGES)
     notes = origin.notes
     if len(source.items) != origin.num_images:
@@ -105,7 +104,7 @@ def _parts(found: Path | str) -> list[Path | str]:
 
 def _fetched(address: str, folder: Path, progress: Progress | None) -> Path:
     """Fetch the archive; a mirror may have packed the same cells differently."""
-    target = _origin.archive_folder(folder) / ARCHIVE
+    target = _install.archive_folder(folder) / ARCHIVE
     if address == ADDRESS:
         sha256, size_bytes = ARCHIVE_SHA256, SIZE_BYTES
         return fetch(address, target, sha256=sha256, size_bytes=size_bytes, progress=progress)
@@ -127,7 +126,7 @@ def _copy(found: Path, images: Path, progress: Progress | None) -> None:
 def _unpack(archive: Path, new: Path, progress: Progress | None) -> None:
     """Unpack the two class folders, which archives hold at different depths, some of them twice."""
     unpacked = new / "archive"
-    unpack_zip(archive, unpacked, progress=progress)
+    _install.unpack(archive, unpacked, progress)
     parents = [path.parent for path in unpacked.rglob(CLASSES[0]) if path.is_dir()]
     parents = [path for path in parents if all((path / name).is_dir() for name in CLASSES)]
     if not parents:
@@ -139,7 +138,7 @@ def _unpack(archive: Path, new: Path, progress: Progress | None) -> None:
         (root / name).rename(new / IMAGES / name)
 
 
-def _examine(images: Path, found: Path, archive: str) -> _origin.Origin:
+def _examine(images: Path, found: Path, archive: str) -> Origin:
     """Compare the cells with the official ones, and say what they are if they differ."""
     try:
         items = _listed(images).items
@@ -147,14 +146,27 @@ def _examine(images: Path, found: Path, archive: str) -> _origin.Origin:
         wanted = f"images in {' and '.join(CLASSES)}"
         raise InputError(found, wanted, "an empty folder", FROM_HINT) from error
     patients = {_patient(item, found) for item in items}
-    content, _ = content_sha256(images)
+    content = content_sha256(images)
     is_official = (content, len(items)) == (CONTENT_SHA256, NUM_CELLS)
     note = (
         f"{len(items):,} cells of {len(patients):,} patients; not the official archive "
         f"of {NUM_CELLS:,} cells of {NUM_PATIENTS} patients"
     )
     notes = () if is_official else (note,)
-    return _origin.Origin(is_official, notes, archive, content, len(items))
+    return Origin(is_official, notes, archive, content, len(items))
+
+
+def content_sha256(folder: Path) -> str:
+    """Return one sha256 for all images of a folder of class folders.
+
+    It is taken over the lines `<sha256 of file>  <Class>/<name>.png`, each ended by a newline,
+    sorted by `<Class>/<name>.png` as bytes: the container and the order in it do not matter.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.png")):
+        line = f"{sha256_of(folder / name)}  {name}\n"
+        digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def _patient(item: Item, found: Path) -> str:
