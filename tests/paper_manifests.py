@@ -6,7 +6,7 @@ from tfcnn.datasets import Item, Source
 from tfcnn.manifest import Manifest, Row
 
 
-def made(groups: list[str], labels: list[str], pixels: list[str] | None = None) -> Manifest:
+def on_paper(groups: list[str], labels: list[str], pixels: list[str] | None = None) -> Manifest:
     """Return a manifest of rows that exist on paper only."""
     rows = tuple(
         Row(f"{label}/{i}.png", label, group, "", f"f{i}", pixels[i] if pixels else f"p{i}", 1, 1)
@@ -25,4 +25,4 @@ def patients(count: int, seed: int = 0) -> Manifest:
         share = 0.0 if patient % 4 == 0 else rng.uniform(0.3, 0.9)
         groups += [f"C{patient}"] * size
         labels += ["sick" if rng.random() < share else "well" for _ in range(size)]
-    return made(groups, labels)
+    return on_paper(groups, labels)

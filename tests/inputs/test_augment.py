@@ -13,13 +13,13 @@ from tfcnn.recipes import Augment
 INDICES = np.arange(4000)
 
 
-def changed(images, chosen, **drawn):
-    """Change images by what is given here, not by what would be drawn."""
+def changed(images, chosen, **parameters):
+    """Change images by these parameters, not by random ones."""
     batch, height, width, channels = images.shape
     nothing = augment.draw(Augment(), (height, width, channels), 0, 0, np.arange(batch))
-    full = {key: np.full(batch, value) for key, value in drawn.items() if key != "gains"}
-    if "gains" in drawn:
-        full["gains"] = np.tile(drawn["gains"], (batch, 1))
+    full = {key: np.full(batch, value) for key, value in parameters.items() if key != "gains"}
+    if "gains" in parameters:
+        full["gains"] = np.tile(parameters["gains"], (batch, 1))
     done = augment.compose(
         chosen, (height, width, channels), augment.Parameters(**{**vars(nothing), **full})
     )
@@ -34,10 +34,10 @@ def noise():
 
 
 def test_uniforms_are_uniform():
-    drawn = augment.uniforms(seed=0, epoch=0, indices=INDICES, num=len(augment.KINDS))
-    assert drawn.dtype == np.float64
-    assert drawn.min() >= 0 and drawn.max() < 1
-    for column in drawn.T:
+    uniforms = augment.uniforms(seed=0, epoch=0, indices=INDICES, num=len(augment.KINDS))
+    assert uniforms.dtype == np.float64
+    assert uniforms.min() >= 0 and uniforms.max() < 1
+    for column in uniforms.T:
         assert stats.kstest(column, "uniform").pvalue > 1e-3
 
 
@@ -76,8 +76,8 @@ def test_uniforms_are_a_chain_of_splitmix64():
         return x ^ x >> 31
 
     assert mix(0) == 0xE220A8397B1DCDAF  # the first output that is published for seed 0
-    drawn = augment.uniforms(seed=7, epoch=2, indices=np.array([5, 6]), num=2)
-    for row, index in zip(drawn, (5, 6), strict=True):
+    uniforms = augment.uniforms(seed=7, epoch=2, indices=np.array([5, 6]), num=2)
+    for row, index in zip(uniforms, (5, 6), strict=True):
         state = mix(mix(mix(7) + 2) + index)
         assert row.tolist() == [(mix(state + i) >> 11) / 2**53 for i in range(2)]
 
@@ -110,20 +110,22 @@ def test_ranges_are_filled_evenly(name):
 
 
 def test_shifts_from_one_on_are_in_pixels():
-    drawn = augment.draw(Augment(shift_height=1.0, shift_width=3.5), (20, 32, 3), 0, 0, INDICES)
-    assert stats.kstest(drawn.shift_height, "uniform", args=(-1, 2)).pvalue > 1e-3
-    assert stats.kstest(drawn.shift_width, "uniform", args=(-3.5, 7)).pvalue > 1e-3
+    parameters = augment.draw(
+        Augment(shift_height=1.0, shift_width=3.5), (20, 32, 3), 0, 0, INDICES
+    )
+    assert stats.kstest(parameters.shift_height, "uniform", args=(-1, 2)).pvalue > 1e-3
+    assert stats.kstest(parameters.shift_width, "uniform", args=(-3.5, 7)).pvalue > 1e-3
 
 
 def test_shifts_are_picked_from_a_list_with_a_random_sign():
     chosen = Augment(shift_height=(2, 5), shift_width=(0.25, 0.5))
-    drawn = augment.draw(chosen, (20, 32, 3), 0, 0, INDICES)
+    parameters = augment.draw(chosen, (20, 32, 3), 0, 0, INDICES)
     for values, expected in [
-        (drawn.shift_height, [-5, -2, 2, 5]),
-        (drawn.shift_width, [-16, -8, 8, 16]),
+        (parameters.shift_height, [-5, -2, 2, 5]),
+        (parameters.shift_width, [-16, -8, 8, 16]),
     ]:
-        found, counts = np.unique(values, return_counts=True)
-        assert found.tolist() == expected
+        shifts, counts = np.unique(values, return_counts=True)
+        assert shifts.tolist() == expected
         assert stats.chisquare(counts).pvalue > 1e-3
 
 
@@ -144,8 +146,8 @@ def test_a_list_of_shifts_is_in_pixels_by_its_largest_size_whatever_the_sign(cho
 
 def test_quarter_turns_and_flips_are_evenly_likely():
     chosen = Augment(rotate90=True, flip_horizontal=True, flip_vertical=True)
-    drawn = augment.draw(chosen, (8, 8, 3), 0, 0, INDICES)
-    kinds = drawn.turns * 4 + drawn.flip_vertical * 2 + drawn.flip_horizontal
+    parameters = augment.draw(chosen, (8, 8, 3), 0, 0, INDICES)
+    kinds = parameters.turns * 4 + parameters.flip_vertical * 2 + parameters.flip_horizontal
     assert stats.chisquare(np.bincount(kinds, minlength=16)).pvalue > 1e-3
     none = augment.draw(Augment(), (8, 8, 3), 0, 0, INDICES)
     assert not none.turns.any() and not none.flip_vertical.any() and not none.flip_horizontal.any()
@@ -184,10 +186,10 @@ def test_quarter_turns_want_square_images():
 
 def test_flips_come_after_the_affine_map(noise):
     chosen = Augment(rotation_degrees=20, shift_height=0.2, shift_width=0.2, shear_degrees=5)
-    drawn = {"rotation_degrees": 17.0, "shift_height": 1.5, "shift_width": -2.25}
-    plain = changed(noise, chosen, shear_degrees=4.0, **drawn)
+    parameters = {"rotation_degrees": 17.0, "shift_height": 1.5, "shift_width": -2.25}
+    plain = changed(noise, chosen, shear_degrees=4.0, **parameters)
     flipped = changed(
-        noise, chosen, shear_degrees=4.0, flip_horizontal=True, flip_vertical=True, **drawn
+        noise, chosen, shear_degrees=4.0, flip_horizontal=True, flip_vertical=True, **parameters
     )
     np.testing.assert_allclose(flipped, plain[:, ::-1, ::-1], atol=2e-3)
 
@@ -237,12 +239,12 @@ def test_without_settings_pixels_stay_as_they_are(noise):
 
 def test_alternating_flips_show_both_sides_equally_often():
     chosen = Augment(flip_horizontal="alternating", flip_vertical=True)
-    drawn = [augment.draw(chosen, (8, 8, 3), 0, epoch, INDICES) for epoch in range(4)]
-    first = drawn[0].flip_horizontal
+    parameters = [augment.draw(chosen, (8, 8, 3), 0, epoch, INDICES) for epoch in range(4)]
+    first = parameters[0].flip_horizontal
     assert 0.45 < first.mean() < 0.55
-    for epoch, one in enumerate(drawn):
+    for epoch, one in enumerate(parameters):
         np.testing.assert_array_equal(one.flip_horizontal, first ^ (epoch % 2 == 1))
-    assert 0.45 < (drawn[0].flip_vertical == drawn[1].flip_vertical).mean() < 0.55
+    assert 0.45 < (parameters[0].flip_vertical == parameters[1].flip_vertical).mean() < 0.55
 
 
 @pytest.mark.parametrize(

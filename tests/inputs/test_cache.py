@@ -184,9 +184,9 @@ def test_a_damaged_array_is_named_and_made_anew(make_tree, damage):
     before = path.read_bytes()
     DAMAGES[damage](path, np.load(path))
     assert path.read_bytes() != before, "not damaged: the test proves nothing"
-    found = cache.load(source, rows, DECODER)
-    assert (found.images == expected(root, rows)).all()
-    (note,) = found.notes
+    result = cache.load(source, rows, DECODER)
+    assert (result.images == expected(root, rows)).all()
+    (note,) = result.notes
     assert note.startswith(f"{path}: ") and note.endswith("; the images are decoded again")
     assert path.read_bytes() == before
     again = cache.load(source, rows, DECODER)
@@ -198,8 +198,8 @@ def test_the_array_of_other_images_is_not_taken_for_these(make_tree):
     root = make_tree()
     source, rows, path = stored(root)
     shutil.copy(other, path)
-    found = cache.load(source, rows, DECODER)
-    assert found.notes and (found.images == expected(root, rows)).all()
+    result = cache.load(source, rows, DECODER)
+    assert result.notes and (result.images == expected(root, rows)).all()
 
 
 def test_a_training_says_so_and_goes_on(make_tree):
@@ -267,8 +267,8 @@ def test_an_image_that_changed_after_it_was_decoded_early_is_not_seen(make_tree)
     assert (cache.load(source, rows, DECODER, early=early).images == was).all()
     fresh = manifest.build(source).rows
     assert fresh != rows
-    found = cache.load(source, fresh, DECODER, early=early).images  # of other files by now
-    assert (found == expected(root, fresh)).all()
+    result = cache.load(source, fresh, DECODER, early=early).images  # of other files by now
+    assert (result == expected(root, fresh)).all()
 
 
 def test_pixels_of_an_array_that_changed_are_refused_by_name():

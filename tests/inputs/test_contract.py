@@ -129,8 +129,8 @@ def test_a_resume_sees_what_an_uninterrupted_run_sees(settings, noise):
     whole = epochs_of(settings, noise, epochs=4)
     for first_epoch in (1, 3):
         rest = epochs_of(settings, noise, first_epoch=first_epoch, epochs=4)
-        for expected, found in zip(whole[first_epoch:], rest, strict=True):
-            for (images, labels), (same_images, same_labels) in zip(expected, found, strict=True):
+        for expected, again in zip(whole[first_epoch:], rest, strict=True):
+            for (images, labels), (same_images, same_labels) in zip(expected, again, strict=True):
                 np.testing.assert_array_equal(images, same_images)
                 np.testing.assert_array_equal(labels, same_labels)
 
@@ -138,14 +138,14 @@ def test_a_resume_sees_what_an_uninterrupted_run_sees(settings, noise):
 @pytest.mark.parametrize("settings", STRONG.values(), ids=STRONG)
 def test_an_image_is_changed_otherwise_in_every_epoch_and_run(settings, noise):
     one = ROWS[:1]
-    seen = [
+    batches = [
         epoch[0][0]
         for seed in (0, 1)
         for epoch in epochs_of(settings, noise, seed=seed, rows=one, epochs=3)
     ]
-    for i in range(len(seen)):
+    for i in range(len(batches)):
         for j in range(i):
-            assert np.abs(seen[i] - seen[j]).mean() > 1
+            assert np.abs(batches[i] - batches[j]).mean() > 1
 
 
 @pytest.mark.parametrize("settings", STRONG.values(), ids=STRONG)
@@ -183,12 +183,12 @@ def test_another_process_makes_the_same_batches_and_ends_at_once():
     process = subprocess.Popen(
         [sys.executable, "-c", code, folder], stdout=subprocess.PIPE, text=True
     )
-    found = [process.stdout.readline().strip() for _ in STRONG]
+    again = [process.stdout.readline().strip() for _ in STRONG]
     start = time.monotonic()
     process.wait(timeout=60)
     # the iterators of ImageDataGenerator kept a process alive for 48 s
     assert time.monotonic() - start < 20
-    assert found == [digest(settings) for settings in STRONG.values()]
+    assert again == [digest(settings) for settings in STRONG.values()]
 
 
 @pytest.mark.parametrize("size", [1, 7, 29, 64])
@@ -214,8 +214,8 @@ def test_images_may_stay_on_disk(settings, flat, tmp_path):
 def test_the_generator_pipeline_is_keras_own(noise):
     arguments = {**KERAS, "zoom_range": [0.5, 1.5], "brightness_range": [0.5, 1.5]}
     keras = tf.keras.preprocessing.image.ImageDataGenerator(**arguments)
-    drawn = augment.uniforms(SEED, 1, np.arange(40), len(augment.KINDS))
-    seeds = (drawn[:, augment.KINDS.index("generator")] * 2**32).astype(np.int64)
+    uniforms = augment.uniforms(SEED, 1, np.arange(40), len(augment.KINDS))
+    seeds = (uniforms[:, augment.KINDS.index("generator")] * 2**32).astype(np.int64)
     labels = np.arange(40, dtype=np.int32)  # every image's number
     settings = InputSettings(pipeline="generator", generator=arguments)
     batches = pipeline.training(
@@ -240,8 +240,8 @@ def test_numpys_own_random_numbers_and_the_batches_leave_each_other_alone(noise)
     for i, (images, _) in enumerate(batches.as_numpy_iterator()):
         np.testing.assert_array_equal(images, alone[i][0])
         # meanwhile the next batches are made
-        drawn = [np.random.random() for _ in range(2000)]  # noqa: NPY002
-        np.testing.assert_array_equal(drawn, expected[i])
+        uniforms = [np.random.random() for _ in range(2000)]  # noqa: NPY002
+        np.testing.assert_array_equal(uniforms, expected[i])
 
 
 def test_keras_takes_the_batches(noise):

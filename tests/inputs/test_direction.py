@@ -62,8 +62,8 @@ def test_names_that_name_a_direction_switch_mirroring_off(names):
     settled, why = direction.by_names(AUTO, names)
     assert settled.augment == Augment(brightness=0.1)
     assert "not mirrored left-right: " in why and "flip_horizontal=true" in why
-    for asked in (True, False, "alternating"):  # what a person asks for is done
-        given = InputSettings(augment=Augment(flip_horizontal=asked))
+    for flip in (True, False, "alternating"):  # what a person asks for is done
+        given = InputSettings(augment=Augment(flip_horizontal=flip))
         assert direction.by_names(given, names) == (given, "")
 
 
@@ -117,8 +117,8 @@ def halves(symmetric: bool, count=200):
 def test_images_that_only_their_direction_tells_apart_are_not_mirrored():
     for images, labels in (arrows(), halves(symmetric=False)):
         groups = np.array([f"P{i // 10}" for i in range(len(labels))])
-        for known in (groups, np.full(len(labels), "")):
-            why = direction.in_images(images, labels, known)
+        for names_of_groups in (groups, np.full(len(labels), "")):
+            why = direction.in_images(images, labels, names_of_groups)
             assert "% of the training images, and on" in why
         settled, why = direction.by_images(AUTO, images, labels, groups, np.arange(len(labels)))
         assert settled.augment.flip_horizontal is False and "not mirrored" in why
@@ -184,8 +184,8 @@ def test_a_folder_is_prepared_with_what_was_settled_and_why(names, tmp_path, hom
     reporter = Heard()
     prepared = prepare(recipe, None, False, reporter)
     assert prepared.recipe.inputs.augment.flip_horizontal is False
-    (said,) = (text for text in reporter.notes if "not mirrored" in text)
-    assert ("'left'" in said) == (names[0] == "left")
+    (message,) = (text for text in reporter.notes if "not mirrored" in text)
+    assert ("'left'" in message) == (names[0] == "left")
     assert pipeline.describe(prepared.recipe.inputs) == "brightness ±10 %"
     assert "flip_horizontal = false" in recipes.reader.to_toml(prepared.recipe)
 

@@ -72,8 +72,9 @@ def test_whole_shifts_are_exact_at_every_edge(mode, shift):
 def test_a_flat_area_stays_flat():
     images = np.full((1, 11, 11, 3), 201, np.uint8)
     one = {"zoom_x": 1.13, "zoom_y": 0.9, "rotation_degrees": 7.7, "shear_degrees": 3.3}
-    drawn = {name: np.array([value]) for name, value in {**one, "shift_x": 1, "shift_y": 2}.items()}
-    turned = geometry.affine_matrices((5, 5), **drawn)
+    values = {**one, "shift_x": 1, "shift_y": 2}
+    parameters = {name: np.array([value]) for name, value in values.items()}
+    turned = geometry.affine_matrices((5, 5), **parameters)
     for mode in ("nearest", "reflect", "wrap"):
         result = geometry.resample(images.astype(np.float32), turned.astype(np.float32), mode, 0.0)
         np.testing.assert_allclose(result, 201, rtol=0, atol=3e-5)

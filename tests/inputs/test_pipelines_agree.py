@@ -72,8 +72,8 @@ def test_changed_training_images_leave_the_evaluation_as_it_is(folders):
 def test_a_file_alone_is_predicted_as_in_the_evaluation(folders, root, name):
     rows = rows_of(folders[name])
     assert len(rows) > 8
-    found = tfcnn.predict(folders[name], [root / row["path"] for row in rows])
-    for row, prediction in zip(rows, found, strict=True):
+    predictions = tfcnn.predict(folders[name], [root / row["path"] for row in rows])
+    for row, prediction in zip(rows, predictions, strict=True):
         assert prediction.predicted == row["predicted"]
         for class_name, prob in prediction.probs.items():
             assert prob == pytest.approx(float(row[f"prob_{class_name}"]), abs=1e-4)

@@ -81,12 +81,12 @@ def patches(shape, count, seed=0):
     return np.stack(cut)
 
 
-def as_ours(drawn, channels):
+def as_ours(parameters, channels):
     """Return Keras' transform parameters as ours; tx stands for the height's, zx for x."""
-    count = len(drawn)
+    count = len(parameters)
 
     def column(name, default, dtype=np.float64):
-        values = [default if each[name] is None else each[name] for each in drawn]
+        values = [default if each[name] is None else each[name] for each in parameters]
         return np.array(values).astype(dtype)
 
     return augment.Parameters(
@@ -107,16 +107,16 @@ def as_ours(drawn, channels):
 
 
 def both(arguments, shape, count=24):
-    """Change real pictures with the same drawn parameters: by Keras, and by us."""
+    """Change real pictures with the same random parameters, once by Keras and once by us."""
     images = patches(shape, count)
     keras = Keras(**arguments)
-    drawn = [keras.get_random_transform(shape, seed) for seed in range(count)]
+    parameters = [keras.get_random_transform(shape, seed) for seed in range(count)]
     expected = [
         keras.apply_transform(image.astype(np.float32), each)
-        for image, each in zip(images, drawn, strict=True)
+        for image, each in zip(images, parameters, strict=True)
     ]
     settings = generator.translate(**arguments).augment
-    done = augment.compose(settings, shape, as_ours(drawn, shape[2]))
+    done = augment.compose(settings, shape, as_ours(parameters, shape[2]))
     turned = geometry.dihedral_batch(images, np.arange(count), done.turns, done.flipped)
     result = augment.change(turned, done.matrices, done.colours, settings)
     return images, np.stack(expected), np.asarray(result)
@@ -203,8 +203,8 @@ def test_picks_the_same_values_as_often(keras_name, our_name, arguments):
 
 
 def test_height_and_width_of_a_zoom_are_drawn_apart():
-    drawn = augment.draw(Augment(zoom=(0.5, 2.0)), (8, 8, 3), 0, 0, np.arange(1000))
-    assert abs(np.corrcoef(drawn.zoom_height, drawn.zoom_width)[0, 1]) < 0.15
+    parameters = augment.draw(Augment(zoom=(0.5, 2.0)), (8, 8, 3), 0, 0, np.arange(1000))
+    assert abs(np.corrcoef(parameters.zoom_height, parameters.zoom_width)[0, 1]) < 0.15
 
 
 FIXED = [
@@ -444,6 +444,6 @@ def test_a_list_of_negative_shifts_has_keras_unit(values):
 def test_our_negative_shifts_keep_their_unit_in_keras_words(values):
     arguments, _ = generator.arguments_for(Augment(shift_width=values))
     keras = Keras(**arguments)
-    drawn = [keras.get_random_transform((24, 24, 3), seed)["tx"] for seed in range(200)]
+    parameters = [keras.get_random_transform((24, 24, 3), seed)["tx"] for seed in range(200)]
     ours = augment.draw(Augment(shift_width=values), (24, 24, 3), 0, 0, np.arange(200)).shift_width
-    np.testing.assert_array_equal(np.unique(np.float64(drawn)), np.unique(ours))
+    np.testing.assert_array_equal(np.unique(np.float64(parameters)), np.unique(ours))

@@ -17,24 +17,24 @@ def test_files_too_many_of_which_are_unreadable_are_listed(make_tree):
     root = make_tree()
     for i in range(7):
         (root / "round" / f"bad{i}.png").write_bytes(b"")
-    found = audited(root)
-    assert found.is_blocking and "at most 5 unreadable images" in found.lines()[1]
-    (finding,) = found.findings
+    report = audited(root)
+    assert report.is_blocking and "at most 5 unreadable images" in report.lines()[1]
+    (finding,) = report.findings
     assert [line.split(":")[0] for line in finding.examples] == [
         f"round/bad{i}.png" for i in range(7)
     ]
-    assert "0 bytes" in found.lines()[2] and "and 2 more (--json lists all)" in found.lines()[-1]
+    assert "0 bytes" in report.lines()[2] and "and 2 more (--json lists all)" in report.lines()[-1]
 
 
 def test_a_split_that_training_would_refuse_is_a_finding(make_tree):
     root = make_tree(groups=2)
     assert not audited(root).is_blocking
-    found = audited(root, group_regex=r"^(P\d)")
-    assert "at least 3 groups; received 2" in found.lines()[-1] and found.is_blocking
+    report = audited(root, group_regex=r"^(P\d)")
+    assert "at least 3 groups; received 2" in report.lines()[-1] and report.is_blocking
     (root / "third").mkdir()
     (root / "round" / "P0_0.png").rename(root / "third" / "P0_0.png")
-    found = audited(root)
-    assert "at least 3 different images of every class" in found.lines()[-1] and found.is_blocking
+    report = audited(root)
+    assert "at least 3 different images of every class" in report.lines()[-1] and report.is_blocking
 
 
 def test_groups_come_from_one_place(make_tree):
@@ -44,9 +44,9 @@ def test_groups_come_from_one_place(make_tree):
 
 def test_many_classes_are_told_in_a_few_lines(tmp_path):
     write_files(tmp_path, [f"n{i:03}/{j}.png" for i in range(60) for j in range(4)])
-    found = audited(tmp_path)
-    lines = found.lines()
-    assert lines[0].endswith("n019 4, 40 more classes") and len(found.counts) == 60
+    report = audited(tmp_path)
+    lines = report.lines()
+    assert lines[0].endswith("n019 4, 40 more classes") and len(report.counts) == 60
     assert "note: 60 of 60 classes have fewer than 20 images" in lines
     assert len(lines) < 20 and max(map(len, lines)) < 400
 

@@ -27,9 +27,9 @@ def test_a_flipped_bit_anywhere_is_not_believed(source):
     for place in [*range(0, len(content) - 1, 37), len(content) - 2]:
         for bit in (0x80, 0x01, 0x20):
             path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
-            found = manifest.build(source)
-            assert found.rows == first.rows and found.notes == first.notes
-            assert REHASHED in found.rehash_note and str(path) in found.rehash_note
+            result = manifest.build(source)
+            assert result.rows == first.rows and result.notes == first.notes
+            assert REHASHED in result.rehash_note and str(path) in result.rehash_note
             assert path.read_bytes() == content, "and it is as it was"
 
 
@@ -50,9 +50,9 @@ def test_other_damage_is_not_believed_and_said_once(source, damage):
         "utf-16": text,
     }[damage]  # fmt: skip
     path.write_bytes(changed.encode("utf-16" if damage == "utf-16" else "utf-8"))
-    found = manifest.build(source)
-    assert found.rows == first.rows
-    assert [text for text in found.messages() if REHASHED in text] == [found.rehash_note]
+    result = manifest.build(source)
+    assert result.rows == first.rows
+    assert [text for text in result.messages() if REHASHED in text] == [result.rehash_note]
     again = manifest.build(source)
     assert again.rehash_note == "" and again.rows == first.rows
 
@@ -70,9 +70,9 @@ def test_check_and_training_say_it_and_go_on(make_tree, monkeypatch):
     manifest.build(source)
     path = source.store / "manifest.csv"
     path.write_bytes(b"\xff\xfe" + path.read_bytes())
-    found = audit.audit(recipe_of(root).data, Heard())
-    assert not found.is_blocking
-    assert any(REHASHED in finding.what for finding in found.findings)
+    result = audit.audit(recipe_of(root).data, Heard())
+    assert not result.is_blocking
+    assert any(REHASHED in finding.what for finding in result.findings)
     assert not any(REHASHED in f.what for f in audit.audit(recipe_of(root).data, Heard()).findings)
 
 
@@ -96,8 +96,9 @@ def test_a_flipped_bit_in_the_origin_of_a_download_is_not_believed(download):
     assert _install.read(download) is not None
     for place in range(0, len(content) - 1, 5):
         path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        found = _install.read(download)
-        assert found is None or found == Origin(**{**vars(ORIGIN), "sha256": found.sha256})
+        result = _install.read(download)
+        if result is not None:
+            assert result == Origin(**{**vars(ORIGIN), "sha256": result.sha256})
     path.write_bytes(content.replace(b"false", b"true"))
     assert _install.read(download) is None
     with pytest.raises(TfcnnError, match=r"origin\.json: .*try `tfcnn download mnist`, which"):
@@ -110,5 +111,5 @@ def test_labels_that_changed_since_are_refused_and_fetched_again(download):
     path = download / "origin.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({key: value for key, value in content.items() if key != "sha256"}))
-    found = _install.read(download)
-    assert found is not None and found.sha256 == {}, "one of an earlier tfcnn cannot tell"
+    result = _install.read(download)
+    assert result is not None and result.sha256 == {}, "one of an earlier tfcnn cannot tell"

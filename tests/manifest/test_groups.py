@@ -35,17 +35,17 @@ def nested(root: Path) -> Path:
     ],
 )
 def test_a_regex_is_searched_in_the_path_where_names_do_not_fit(tmp_path, regex, place):
-    listed = manifest.build(open_folder(nested(tmp_path)), group_regex=regex)
-    assert {row.group for row in listed.rows} == {f"C{i}01" for i in range(1, 9)}
-    assert place in listed.group_rule
+    data = manifest.build(open_folder(nested(tmp_path)), group_regex=regex)
+    assert {row.group for row in data.rows} == {f"C{i}01" for i in range(1, 9)}
+    assert place in data.group_rule
 
 
 def test_a_regex_that_fits_the_names_is_not_searched_in_paths(tmp_path):
     """An anchor means the begin of the name, as before, whatever the folders are called."""
     names = [f"P{label}/P{i}_{j}.png" for label in "xy" for i in range(3) for j in range(2)]
-    listed = manifest.build(open_folder(write_files(tmp_path, names)), group_regex="^(P.)")
-    assert {row.group for row in listed.rows} == {"P0", "P1", "P2"}
-    assert "file names" in listed.group_rule
+    data = manifest.build(open_folder(write_files(tmp_path, names)), group_regex="^(P.)")
+    assert {row.group for row in data.rows} == {"P0", "P1", "P2"}
+    assert "file names" in data.group_rule
 
 
 def test_only_images_that_can_be_read_need_a_group(make_tree, tmp_path):
@@ -56,8 +56,8 @@ def test_only_images_that_can_be_read_need_a_group(make_tree, tmp_path):
     table = tmp_path / "groups.csv"
     lines = [f"{item.path},{item.path[-7:-4]}" for item in source.items if "cut" not in item.path]
     table.write_text("\n".join(["path,group", *lines]))
-    listed = manifest.build(source, group_csv=str(table))
-    assert all(row.group for row in listed.rows) and len(listed.quarantined) == 1
+    data = manifest.build(source, group_csv=str(table))
+    assert all(row.group for row in data.rows) and len(data.quarantined) == 1
     table.write_text("\n".join(["path,group", *lines[1:]]))
     with pytest.raises(InputError, match=r"a group for every image; received none for 1 images"):
         manifest.build(source, group_csv=str(table))
@@ -68,8 +68,8 @@ def test_folders_that_look_like_groups_are_proposed(tmp_path):
     assert "data.group_from=folder" in (groups.propose_folder(source) or "")
     deep = [f"{a}/SOB/{t}/{p}/{m}X/{i}.png" for a, t in (("ill", "x"), ("well", "y"))
             for p in ("P1", "P2") for m in (40, 100) for i in range(2)]  # fmt: skip
-    said = groups.propose_folder(open_folder(write_files(tmp_path / "deep", deep))) or ""
-    assert "such as well/SOB/y/P2/40X" in said and "data.group_regex" in said
+    hint = groups.propose_folder(open_folder(write_files(tmp_path / "deep", deep))) or ""
+    assert "such as well/SOB/y/P2/40X" in hint and "data.group_regex" in hint
     flat = open_folder(write_files(tmp_path / "flat", ["a/1.png", "a/x/2.png", "b/3.png"]))
     assert groups.propose_folder(flat) is None
 
@@ -95,26 +95,22 @@ def surveyed(root: Path, *settings: str) -> tuple[recipes.Recipe, manifest.Manif
 def test_an_empty_regex_means_no_groups_even_where_the_data_have_some(
     make_tree, monkeypatch, source_has
 ):
-    from dataclasses import replace
-
     own = replace(open_folder(make_tree()), group_regex=r"^(P\d)" if source_has else None)
     monkeypatch.setattr(prepare, "open_any", lambda *_: own)
-    made, listed = surveyed(own.root, "data.group_regex=''")
-    assert not listed.has_groups and made.data.group_regex == ""
-    again = recipes.parse({**made.model_dump()}, "again")
+    recipe, data = surveyed(own.root, "data.group_regex=''")
+    assert not data.has_groups and recipe.data.group_regex == ""
+    again = recipes.parse(recipe.model_dump(), "again")
     assert prepare.survey(again, Reporter())[1].has_groups is False, "a resume finds it so"
-    assert 'group_regex = ""' in recipes.reader.to_toml(made)
+    assert 'group_regex = ""' in recipes.reader.to_toml(recipe)
 
 
 def test_an_empty_positive_class_means_none_even_where_the_data_have_one(make_tree, monkeypatch):
-    from dataclasses import replace
-
     own = replace(open_folder(make_tree()), positive="round")
     monkeypatch.setattr(prepare, "open_any", lambda *_: own)
     assert surveyed(own.root)[0].data.positive == "round"
-    made, _ = surveyed(own.root, "data.positive=''")
-    assert made.data.positive == "" and 'positive = ""' in recipes.reader.to_toml(made)
-    assert prepare.survey(made, Reporter())[0].data.positive == ""
+    recipe, _ = surveyed(own.root, "data.positive=''")
+    assert recipe.data.positive == "" and 'positive = ""' in recipes.reader.to_toml(recipe)
+    assert prepare.survey(recipe, Reporter())[0].data.positive == ""
     with pytest.raises(InputError, match=r"evaluation\.sensitivity.*data\.positive=round"):
         surveyed(own.root, "data.positive=''", "evaluation.sensitivity=.9")
 
@@ -125,21 +121,21 @@ def test_a_source_without_folders_has_no_groups_in_them():
 
 
 def test_a_named_data_set_can_be_ignored_in_part(home):
-    data = recipe_of("digits", ignore=["*/0001*", "nothing*"])
-    _, listed = prepare.survey(data, Reporter())
-    assert listed.source.ignored > 0
-    assert not any("/0001" in row.path for row in listed.rows)
-    assert any("'nothing*' matches no file" in note for note in listed.notes)
+    recipe = recipe_of("digits", ignore=["*/0001*", "nothing*"])
+    _, data = prepare.survey(recipe, Reporter())
+    assert data.source.ignored > 0
+    assert not any("/0001" in row.path for row in data.rows)
+    assert any("'nothing*' matches no file" in note for note in data.notes)
 
 
 def test_classes_that_are_the_groups_are_refused(tmp_path):
     """Patients as class folders, whose names a regex reads as groups too."""
     root = write_files(tmp_path, [f"P{i}/P{i}_{j}.png" for i in range(5) for j in range(4)])
-    listed = manifest.build(open_folder(root), group_regex="^(P[0-9])_")
+    data = manifest.build(open_folder(root), group_regex="^(P[0-9])_")
     with pytest.raises(InputError, match="classes that are one group each, such as class P0"):
-        splits.assign(listed, recipes.SplitSettings())
+        splits.assign(data, recipes.SplitSettings())
     with pytest.raises(InputError, match="classes that are one group each"):
-        folds.assign(listed, recipes.SplitSettings(), 3)
+        folds.assign(data, recipes.SplitSettings(), 3)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +156,7 @@ def test_groups_that_are_written_in_several_ways_are_said(make_tree, tmp_path):
     """A spreadsheet writes 007 as 7; what is meant cannot be known, so nothing is joined."""
     source = open_folder(make_tree())
     path = tmp_path / "groups.csv"
-    for spellings, said in [
+    for spellings, notes in [
         (("007", "7", "7.0", "x"), ["007 = 7 = 7.0"]),
         (("P1", "p01", "P2", "P3"), ["P1 = p01"]),
         (("1", "10", "100", "0"), []),
@@ -168,14 +164,14 @@ def test_groups_that_are_written_in_several_ways_are_said(make_tree, tmp_path):
     ]:
         lines = [f"{item.path},{spellings[i % 4]}" for i, item in enumerate(source.items)]
         path.write_text("\n".join(["path,group", *lines]))
-        listed = manifest.build(source, group_csv=str(path))
-        assert len({row.group for row in listed.rows}) == 4
-        assert [note.rpartition(": ")[2] for note in listed.notes] == said
+        data = manifest.build(source, group_csv=str(path))
+        assert len({row.group for row in data.rows}) == 4
+        assert [note.rpartition(": ")[2] for note in data.notes] == notes
 
 
 @pytest.mark.parametrize("empty", ["data.group_csv=''", "data.ignore=''", "data.path_column=''"])
 def test_an_empty_setting_is_as_if_it_were_not_given(make_tree, empty):
     root = make_tree()
-    made, listed = surveyed(root, empty)
-    assert made == surveyed(root)[0]
-    assert not [note for note in listed.notes if "matches no file" in note]
+    recipe, data = surveyed(root, empty)
+    assert recipe == surveyed(root)[0]
+    assert not [note for note in data.notes if "matches no file" in note]

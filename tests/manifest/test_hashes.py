@@ -96,9 +96,9 @@ def test_distinct_dark_pictures_are_not_in_two_classes_at_once(tmp_path, channel
             samples = random.integers(0, 90, (16, 16, channels)).astype(np.uint16)
             samples[5, 5] = 65535
             (tmp_path / label / f"{i}.png").write_bytes(deep_png(samples))
-    listed = manifest.build(open_folder(tmp_path))
-    assert not listed.copies()
-    assert listed.notes == (DIM_NOTE,)  # which one hot pixel does not hide
+    data = manifest.build(open_folder(tmp_path))
+    assert not data.copies()
+    assert data.notes == (DIM_NOTE,)  # which one hot pixel does not hide
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

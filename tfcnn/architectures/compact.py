@@ -44,12 +44,12 @@ def build(
     model = keras.Sequential(name="compact")
     model.add(keras.Input(input_shape, name="image"))
     if equalize:
-        # a vector of unit length, over all pixels of a channel, then to a usual size of pixels;
-        # in float32, for a sum of squares needs more than the 8 bits of bfloat16
+        # each channel becomes a vector of unit length, and is then scaled to usual pixel sizes;
+        # in float32, as a sum of squares needs more than the 8 bits of bfloat16
         unit = keras.layers.UnitNormalization(axis=(1, 2), dtype="float32", name="equalize")
         model.add(unit)
         scale = 0.8 * math.sqrt(input_shape[0] * input_shape[1])
-        # about nought, where bfloat16 tells the most values apart
+        # centred on 0, where bfloat16 is most precise
         model.add(keras.layers.Rescaling(scale, -0.8, dtype="float32", name="rescale"))
     else:
         model.add(keras.layers.Rescaling(1 / 255, name="rescale"))
@@ -65,7 +65,7 @@ def build(
             )
         )
         model.add(keras.layers.MaxPooling2D(name=f"pool{i}"))
-        # a short training has few steps for the moving averages to follow it in
+        # a short training has few steps in which the moving averages can follow
         model.add(keras.layers.BatchNormalization(momentum=0.9, name=f"norm{i}"))
         model.add(keras.layers.ReLU(name=f"relu{i}"))
     model.add(keras.layers.GlobalAveragePooling2D(name="average"))

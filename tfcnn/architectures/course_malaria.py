@@ -13,14 +13,10 @@ MIN_SIZE = (22, 22)
 
 
 def build(input_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
-    """Build the network.
+    """Build the network, from pixels in [0, 255] to probabilities.
 
-    Args:
-        input_shape: `(height, width, channels)`, at least 22x22.
-        num_classes: 2 gives one sigmoid unit, the probability of class 1; more give a softmax.
-
-    Returns:
-        A model from pixels in [0, 255] to probabilities.
+    `input_shape` is `(height, width, channels)`, at least 22x22. Two classes give one sigmoid unit,
+    the probability of class 1; more give a softmax.
 
     Raises:
         ValueError: if the images are smaller than `MIN_SIZE`.

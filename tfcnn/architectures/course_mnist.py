@@ -13,14 +13,9 @@ MIN_SIZE = (5, 5)
 
 
 def build(input_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
-    """Build the network.
+    """Build the network, from pixels in [0, 255] to probabilities.
 
-    Args:
-        input_shape: `(height, width, channels)`, at least 5x5.
-        num_classes: outputs of the softmax.
-
-    Returns:
-        A model from pixels in [0, 255] to probabilities.
+    `input_shape` is `(height, width, channels)`, at least 5x5.
 
     Raises:
         ValueError: if the images are smaller than `MIN_SIZE`.

@@ -72,10 +72,10 @@ def build(
 
 
 def _sparse_conv2(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Convolve each of the 16 choices of maps apart: absent connections have no weights at all."""
+    """Convolve each of the 16 choices of maps separately, so that others have no weights at all."""
     maps = keras.ops.split(x, 6, axis=-1)
     outputs = []
     for i, chosen in enumerate(CONNECTIONS):
-        seen = keras.layers.Concatenate(name=f"maps2_{i}")([maps[m] for m in chosen])
-        outputs.append(keras.layers.Conv2D(1, 5, name=f"conv2_{i}")(seen))
+        inputs = keras.layers.Concatenate(name=f"maps2_{i}")([maps[m] for m in chosen])
+        outputs.append(keras.layers.Conv2D(1, 5, name=f"conv2_{i}")(inputs))
     return keras.layers.Concatenate(name="conv2")(outputs)

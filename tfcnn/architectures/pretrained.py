@@ -53,7 +53,7 @@ def build(
         A model from pixels in [0, 255] to probabilities.
 
     Raises:
-        InputError: if there is no such backbone, or its weights cannot be had or do not fit.
+        InputError: if there is no such backbone, or its weights do not load or do not fit.
         UnfitValueError: if the images are too small, or have neither 1 nor 3 channels.
     """
     if input_shape[2] not in (1, 3):
@@ -86,15 +86,15 @@ def finetune(model: keras.Model) -> None:
 def _application(backbone: str) -> Callable[..., keras.Model]:
     functions = dict(inspect.getmembers(keras.applications, inspect.isfunction))
     if backbone not in functions:
-        listed = f"one of {', '.join(functions)}"
-        raise InputError("network pretrained, option backbone", listed, backbone, "ResNet50")
+        expected = f"one of {', '.join(functions)}"
+        raise InputError("network pretrained, option backbone", expected, backbone, "ResNet50")
     return functions[backbone]
 
 
 def _preprocess(x: keras.KerasTensor, application: Callable[..., keras.Model]) -> keras.KerasTensor:
-    """Apply a backbone's `preprocess_input` as layers, read off its answers to four pixels.
+    """Apply a backbone's `preprocess_input` as layers, derived from its results for four pixels.
 
-    All of them are a scale and an offset per channel, some after turning RGB into BGR.
+    Each of them is a scale and an offset per channel, some after turning RGB into BGR.
     """
     black_and_primaries = np.vstack([np.zeros(3), 255 * np.eye(3)]).reshape(4, 1, 1, 3)
     preprocess_input = sys.modules[application.__module__].preprocess_input
@@ -119,7 +119,7 @@ def _load(
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             # Keras warns where its weights come from another image size: averages fit any.
             warnings.filterwarnings("ignore", message="`input_shape` is undefined")
-            # It also lists what a file lacks, hundreds of lines, before the error that says so.
+            # It lists in hundreds of lines what a file lacks, before an error that says the same.
             warnings.filterwarnings("ignore", message="Skipping nested container")
             base = application(include_top=False, pooling="avg", **arguments)
             if path:
@@ -135,7 +135,7 @@ def _load(
 
 
 def _no_weights(backbone: str, weights: str, error: Exception) -> InputError:
-    """Say which file or address failed: Keras' own message names the address."""
+    """Return the error for weights that do not load; Keras' message names file or address."""
     return InputError(
         f"weights {weights!r} of {backbone}",
         f"weights of {backbone} without its top, with the same names and shapes",

@@ -4,8 +4,8 @@ Paper: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (2024, arXiv 24
 3, which has about 1.97 million parameters; the whitening follows Page, "How to train your ResNet"
 (2018).
 Built: a frozen convolution that whitens patches of 2x2 pixels, by both signs of every component;
-three groups of convolution, pooling, BatchNorm, GELU, convolution, BatchNorm, GELU; the greatest
-value over all positions; head, which begins near nought. BatchNorm shifts and does not scale.
+three groups of convolution, pooling, BatchNorm, GELU, convolution, BatchNorm, GELU; the maximum
+over all positions; head, whose weights start near 0. BatchNorm shifts and does not scale.
 Differs: ReLU instead of GELU, and no bias, after the whitening; the head has a bias.
 `initialize` sets the whitening from training images and lets the first filters of each convolution
 pass their input on (section 3.2).
@@ -60,14 +60,14 @@ def build(
             model.add(_convolution(width, f"conv{i}{part}"))
             if part == "a":
                 model.add(keras.layers.MaxPooling2D(name=f"pool{i}"))
-            # a short training has few steps for the moving averages to follow it in
+            # a short training has few steps in which the moving averages can follow
             norm = keras.layers.BatchNormalization(
                 momentum=0.6, epsilon=1e-5, scale=False, name=f"norm{i}{part}"
             )
             model.add(norm)
             model.add(keras.layers.Activation("gelu", name=f"gelu{i}{part}"))
     model.add(keras.layers.GlobalMaxPooling2D(name="greatest"))
-    # the greatest values are large: a head of the usual size would begin sure of what it says
+    # the maxima are large: a head with usual weights would start with extreme probabilities
     start = keras.initializers.RandomNormal(stddev=0.001)
     head = keras.layers.Dense(
         num_classes, activation="softmax", kernel_initializer=start, dtype="float32", name="head"
@@ -77,7 +77,7 @@ def build(
 
 
 def initialize(model: Any, images: npt.NDArray[np.uint8]) -> None:
-    """Set what is not random before the first step.
+    """Set the weights that are not random, before the first step.
 
     Args:
         model: the network, or its training form; changed in place.
@@ -88,9 +88,9 @@ def initialize(model: Any, images: npt.NDArray[np.uint8]) -> None:
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D) and layer is not whiten:
             kernel = np.array(layer.get_weights()[0])
-            middle, passed = kernel.shape[0] // 2, min(kernel.shape[2:])
-            kernel[..., :passed] = 0
-            kernel[middle, middle, :passed, :passed] = np.eye(passed)
+            middle, num_identity = kernel.shape[0] // 2, min(kernel.shape[2:])
+            kernel[..., :num_identity] = 0
+            kernel[middle, middle, :num_identity, :num_identity] = np.eye(num_identity)
             layer.set_weights([kernel])
 
 

@@ -97,9 +97,9 @@ def audit(data: DataSettings, reporter: Reporter) -> Audit:
 
 def _notes(manifest: Manifest, findings: Sequence[Finding]) -> list[Finding]:
     """Return a manifest's notes, without those that the findings say already."""
-    known = {finding.what for finding in findings} | set(contradiction_notes(manifest))
+    texts = {finding.what for finding in findings} | set(contradiction_notes(manifest))
     notes = [*manifest.notes, *filter(None, [manifest.rehash_note])]
-    return [Finding(note, False) for note in notes if note not in known]
+    return [Finding(note, False) for note in notes if note not in texts]
 
 
 def _unreadable(manifest: Manifest) -> list[Finding]:
