@@ -243,6 +243,13 @@ def test_a_missing_file_is_named(make_run: MakeRun, name: str) -> None:
     assert not (folder / "report.html").exists()
 
 
+def test_a_name_that_no_new_run_may_have_is_no_hindrance(make_run: MakeRun) -> None:
+    folder = make_run(num_images={"val": 60, "test": 60})
+    recipe = (folder / "recipe.toml").read_text()
+    (folder / "recipe.toml").write_text(recipe.replace('name = "run"', 'name = "../a/b"', 1))
+    assert "../a/b" in Page(page.write(folder).read_text("utf-8")).prose, "it is shown as it is"
+
+
 def test_snippets_name_what_exists(folders: dict[str, Path], pages: dict[str, Page]) -> None:
     import tfcnn
     from tfcnn.prediction import Prediction

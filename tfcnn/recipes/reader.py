@@ -30,8 +30,13 @@ def names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.toml"))
 
 
-def load(name: str) -> Recipe:
+def load(name: str, *, is_record: bool = False) -> Recipe:
     """Read a recipe by its name, or by the path of a `.toml` file.
+
+    Args:
+        name: of a recipe that comes with tfcnn, or a path.
+        is_record: it is the copy in a run folder. Older runs may have a name that no new run may
+            have; the recipe then gets the nearest name that one may.
 
     Raises:
         InputError: if there is none, or it does not fit the schema.
@@ -49,7 +54,10 @@ def load(name: str) -> Recipe:
         raise InputError(path, "a recipe", received, "another path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(path, "a TOML file", str(error), "mending that line") from error
-    return parse({"name": path.stem, **content}, subject=str(path))
+    settings = {"name": path.stem, **content}
+    if is_record:
+        settings["name"] = naming.as_folder_name(str(settings["name"]))
+    return parse(settings, subject=str(path))
 
 
 def for_folder(folder: Path) -> Recipe:

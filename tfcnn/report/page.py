@@ -72,7 +72,7 @@ def write_labels(suspects: Suspects, top: int) -> Path:
     Raises:
         InputError: if the images are no longer where they were.
     """
-    data = recipes.load(str(suspects.path / runs.RECIPE)).data
+    data = recipes.load(str(suspects.path / runs.RECIPE), is_record=True).data
     source = open_any(data, Reporter())
     rows = []
     for row in suspects.rows[:top]:

@@ -148,10 +148,11 @@ def _crossval_folder(content: Content) -> tuple[Path | None, str]:
         if not (runs.is_crossval(folder) and runs.is_done(folder)):
             continue
         try:
-            recipe, mine = recipes.load(str(folder / runs.RECIPE)), content.recipe
+            recipe = recipes.load(str(folder / runs.RECIPE), is_record=True)
         except TfcnnError as error:
             damage.append(f"{folder.name} cannot be read ({error}).")
             continue
+        mine = content.recipe
         # each fold settles for itself what the recipe left open
         inputs = direction.as_in(recipe.inputs, mine.inputs)
         recipe = recipe.model_copy(update={"inputs": inputs})

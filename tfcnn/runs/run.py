@@ -112,7 +112,7 @@ class Run:
         """The content of `recipe.toml`: every setting that the run was trained with."""
         from tfcnn import recipes  # late: a prediction needs no recipe
 
-        return recipes.load(str(self.file(RECIPE)))
+        return recipes.load(str(self.file(RECIPE)), is_record=True)
 
     @cached_property
     def report(self) -> dict[str, Any]:
