@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     from tfcnn.recipes import DataSettings, Recipe
     from tfcnn.runs import Run
 
-__all__ = [
-    "compare",
-    "crossval",
-    "data_for",
-    "evaluate",
-    "explain_images",
-    "label_errors",
-    "load",
-    "predict",
-    "recipe_for",
-    "set_threshold",
-    "stream",
-    "train",
-]
-
 
 def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "Recipe":
     """Return a recipe by name, by the path of a `.toml` file, or the default one for a folder.
@@ -44,7 +29,7 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     A recipe's name wins over a folder of that name, unless it is written `./NAME`.
 
     Args:
-        recipe: a name, a path, or a recipe already made.
+        recipe: a name, a path, or a whole recipe.
         settings: assignments `section.key=value` that change it.
 
     Raises:
@@ -52,15 +37,14 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     """
     from tfcnn import recipes
 
-    given = [settings] if isinstance(settings, str) else list(settings)
+    assignments, name = _as_list(settings), str(recipe)
     if isinstance(recipe, recipes.Recipe):
-        return recipes.override(recipe, given)
-    name = str(recipe)
+        return recipes.override(recipe, assignments)
     if name.endswith(".toml") or (not _is_path(recipe) and name in recipes.names()):
-        return recipes.override(recipes.load(name), given)
+        return recipes.override(recipes.load(name), assignments)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return recipes.override(recipes.for_folder(folder), given)
+        return recipes.override(recipes.for_folder(folder), assignments)
     raise _unknown(name, "a recipe or a folder", recipes.names())
 
 
@@ -78,22 +62,22 @@ def data_for(source: str | Path, settings: Iterable[str] = ()) -> "DataSettings"
 
     name = str(source)
     if not _is_path(source) and name in datasets.names():
-        made = recipes.parse({"name": name, "data": {"source": name}}, name)
-        return recipes.override(made, list(settings)).data
+        recipe = recipes.parse({"name": name, "data": {"source": name}}, name)
+        return recipes.override(recipe, _as_list(settings)).data
     if Path(name).is_file() and not name.endswith(".toml"):
         raise InputError(name, "a folder of class folders", "a file", "the folder it is in")
-    known = sorted({*recipes.names(), *datasets.names()})
-    if not name.endswith(".toml") and name not in known and not Path(name).expanduser().is_dir():
-        raise _unknown(name, "a data set, a recipe or a folder", known)
+    names = sorted({*recipes.names(), *datasets.names()})
+    if not name.endswith(".toml") and name not in names and not Path(name).expanduser().is_dir():
+        raise _unknown(name, "a data set, a recipe or a folder", names)
     return recipe_for(source, settings).data
 
 
-def _unknown(name: str, expected: str, known: list[str]) -> InputError:
-    """Return what is said of a name that is none of those known, and no folder."""
+def _unknown(name: str, expected: str, names: list[str]) -> InputError:
+    """Return the error for a name that is none of these names, and no folder."""
     path = Path(name).expanduser()
     beside = [folder.name for folder in path.parent.glob("*/")]
-    received = f"none of these{did_you_mean(path.name, [*known, *beside])}"
-    return InputError(name, expected, received, f"one of {', '.join(known)}, or a folder's path")
+    received = f"none of these{did_you_mean(path.name, [*names, *beside])}"
+    return InputError(name, expected, received, f"one of {', '.join(names)}, or a folder's path")
 
 
 def _is_path(recipe: "str | Path | Recipe") -> bool:
@@ -101,20 +85,31 @@ def _is_path(recipe: "str | Path | Recipe") -> bool:
     return isinstance(recipe, Path) or name.startswith((".", "/", "~")) or name.endswith("/")
 
 
-def _typed(
-    recipe: "str | Path | Recipe", made: "Recipe", settings: Iterable[str]
-) -> list[str] | None:
-    """Return what was typed of a recipe's settings, a folder being `data.source`.
+def _prepare(
+    recipe: "str | Path | Recipe",
+    settings: Iterable[str],
+    run: str | None,
+    suffix: str,
+    resume: bool,
+) -> "tuple[Recipe, Path, list[str] | None]":
+    """Return the recipe, the run's folder, and the assignments that a resume must find again.
 
-    None where it was given whole.
+    A folder is the assignment of `data.source`. A recipe that is no name or path has no
+    assignments: None.
     """
-    from tfcnn import recipes
+    from tfcnn import recipes, runs
+    from tfcnn.training.resume import refuse_other_source
 
+    assignments = _as_list(settings)
+    whole = recipe_for(recipe, assignments)
+    folder = runs.folder_of(run or f"{whole.name}{suffix}")
+    if run is None and not resume:
+        refuse_other_source(whole, folder)
     if not isinstance(recipe, str | Path):
-        return None
-    given = [settings] if isinstance(settings, str) else list(settings)
-    is_folder = Path(recipe).suffix != ".toml" and Path(made.data.source).is_absolute()
-    return [recipes.assignment("data.source", made.data.source), *given] if is_folder else given
+        return whole, folder, None
+    if Path(recipe).suffix != ".toml" and Path(whole.data.source).is_absolute():
+        assignments.insert(0, recipes.assignment("data.source", whole.data.source))
+    return whole, folder, assignments
 
 
 def train(
@@ -154,37 +149,32 @@ def train(
     Example:
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
     """
-    from tfcnn import runs
     from tfcnn.base.disk import locked
-    from tfcnn.training.resume import refuse_other_source
     from tfcnn.training.train import train as train_into
 
-    made = recipe_for(recipe, settings)
-    folder = runs.folder_of(run or made.name)
-    if run is None and not resume:
-        refuse_other_source(made, folder)
+    whole, folder, assignments = _prepare(recipe, settings, run, "", resume)
     with locked(folder):
         train_into(
-            made,
+            whole,
             folder,
-            settings=_typed(recipe, made, settings),
+            settings=assignments,
             split_csv=Path(split) if split else None,
             resplit=resplit,
             resume=resume,
             fresh=fresh,
             reporter=reporter,
         )
-        made_run = _finish(folder)
+        finished = _finish(folder)
     _prune(reporter)
-    return made_run
+    return finished
 
 
 def _prune(reporter: Reporter | None) -> None:
     """Keep the cache of decoded images under its bound."""
     from tfcnn.inputs import cache
 
-    if (said := cache.prune()) and reporter:
-        reporter.note(said)
+    if (note := cache.prune()) and reporter:
+        reporter.note(note)
 
 
 def _finish(folder: Path) -> "Run":
@@ -227,23 +217,17 @@ def crossval(
         InputError: if recipe, data or number of folds cannot be used, or the folder is taken.
         CheckError: if the data changed since the cross-validation was begun.
     """
-    from tfcnn import runs
     from tfcnn.base.disk import locked
     from tfcnn.training.crossval import crossval as train_folds
-    from tfcnn.training.resume import refuse_other_source
 
-    made = recipe_for(recipe, settings)
-    folder = runs.folder_of(run or f"{made.name}-crossval")
-    if run is None and not resume:
-        refuse_other_source(made, folder)
-    typed = _typed(recipe, made, settings)
+    whole, folder, assignments = _prepare(recipe, settings, run, "-crossval", resume)
     with locked(folder):
         summary = train_folds(
-            made,
+            whole,
             folder,
             folds,
             finish=_finish,
-            settings=typed,
+            settings=assignments,
             resume=resume,
             fresh=fresh,
             reporter=reporter,
@@ -259,6 +243,14 @@ def load(name_or_path: str | Path) -> "Run":
     return runs.open_run(name_or_path)
 
 
+def _as_run(run: "Run | str | Path") -> "Run":
+    return load(run) if isinstance(run, str | Path) else run
+
+
+def _as_list(values: str | Path | Iterable[Any]) -> list[Any]:
+    return [values] if isinstance(values, str | Path) else list(values)
+
+
 def stream(
     run: "Run | str | Path",
     paths: str | Path | Iterable[str | Path],
@@ -271,9 +263,8 @@ def stream(
     """
     from tfcnn.prediction import Predictor
 
-    opened = load(run) if isinstance(run, str | Path) else run
-    several = [paths] if isinstance(paths, str | Path) else paths
-    return Predictor(opened, note=note).predict(several, note)
+    opened = _as_run(run)
+    return Predictor(opened, note=note).predict(_as_list(paths), note)
 
 
 def predict(
@@ -307,9 +298,8 @@ def explain_images(
     """
     from tfcnn.explain import study
 
-    opened = load(run) if isinstance(run, str | Path) else run
-    several = [paths] if isinstance(paths, str | Path) else paths
-    return study.explain_files(opened, several, **options)
+    opened = _as_run(run)
+    return study.explain_files(opened, _as_list(paths), **options)
 
 
 def evaluate(
@@ -344,10 +334,10 @@ def evaluate(
     """
     from tfcnn.evaluation import scoring
 
-    opened = load(run) if isinstance(run, str | Path) else run
+    opened = _as_run(run)
     if data is None:
-        given = (group_regex, group_csv, group_from, path_column, group_column, ignore)
-        if any(rule is not None for rule in given):
+        rules = (group_regex, group_csv, group_from, path_column, group_column, ignore)
+        if any(rule is not None for rule in rules):
             raise InputError("groups", "a folder that they are of", "none", "--data FOLDER")
         return scoring.load(opened)
     from tfcnn.evaluation import other_data
@@ -379,7 +369,7 @@ def set_threshold(
         run: a run with its predictions, or its name or path.
         sensitivity: the least share of positive images to be called positive on val, in (0, 1].
         specificity: the least share of negative images to be called negative on val, in (0, 1].
-        value: the threshold itself, in [0, 1]; one of the three is given.
+        value: the threshold itself, in [0, 1]. Give one of the three.
         positive: the class that is looked for; the run's own if None.
 
     Returns:
@@ -392,7 +382,7 @@ def set_threshold(
     from tfcnn.base.disk import locked
     from tfcnn.evaluation import rethreshold
 
-    opened = load(run) if isinstance(run, str | Path) else run
+    opened = _as_run(run)
     rethreshold.refuse(opened, positive)  # a shipped model lies where nothing may be written
     from tfcnn.report.page import render
 
@@ -419,8 +409,7 @@ def compare(first: "Run | str | Path", second: "Run | str | Path") -> "Compariso
     """
     from tfcnn.evaluation import comparison
 
-    opened = [load(run) if isinstance(run, str | Path) else run for run in (first, second)]
-    return comparison.compare(*opened)
+    return comparison.compare(_as_run(first), _as_run(second))
 
 
 def label_errors(name: str | Path, *, top: int = 60) -> "Suspects":

@@ -7,7 +7,7 @@ from scipy.ndimage import correlate, laplace, prewitt, sobel
 
 from tfcnn.base.errors import InputError
 from tfcnn.concepts.kernels import KERNELS, apply_kernel
-from tfcnn.lab.image_kernel import KNOWN, apply_to_file, read_kernel
+from tfcnn.lab.image_kernel import CATALOG, apply_to_file, read_kernel
 
 
 @pytest.fixture
@@ -202,12 +202,12 @@ def test_other_words_for_a_kernel_are_known(word, name):
 def test_further_kernels_are_those_of_the_literature(picture, tmp_path):
     flat = np.full((8, 8, 3), 77, np.uint8)
     Image.fromarray(flat).save(tmp_path / "flat.png")
-    for name in KNOWN:
+    for name in CATALOG:
         with Image.open(apply_to_file(tmp_path / "flat.png", name, tmp_path / "o.png")) as image:
             (value,) = np.unique(np.asarray(image))
-        assert value == (77 if KNOWN[name].sum() > 0.5 else 0), name
+        assert value == (77 if CATALOG[name].sum() > 0.5 else 0), name
     pixels = picture[1]
-    ours = apply_kernel(pixels.astype(float), KNOWN["laplacian"])
+    ours = apply_kernel(pixels.astype(float), CATALOG["laplacian"])
     expected = np.stack([laplace(pixels[..., c].astype(float)) for c in range(3)], axis=-1)
     np.testing.assert_allclose(ours, expected[1:-1, 1:-1])
 

@@ -1,4 +1,4 @@
-"""`tfcnn kernel`: an image kernel, known by name or read from a file, applied to a picture."""
+"""`tfcnn kernel`: apply an image kernel, by its name or from a file, to a picture."""
 
 import difflib
 import io
@@ -15,8 +15,6 @@ from tfcnn.concepts.kernels import KERNELS, apply_kernel
 from tfcnn.concepts.windows import Padding
 from tfcnn.decode import open_image, read_file
 
-__all__ = ["apply_to_file", "read_kernel"]
-
 Kernel = npt.NDArray[np.float64]
 MAX_BYTES = 1 << 20  # of a text file of numbers
 LARGEST = 1e6  # whose sums stay finite
@@ -25,20 +23,20 @@ LARGEST = 1e6  # whose sums stay finite
 def _sides(name: str, middle: int, corner: int) -> dict[str, Kernel]:
     """Return the four kernels of a gradient, each named after the side that is brighter."""
     left = np.array([[corner], [middle], [corner]]) @ np.array([[1.0, 0.0, -1.0]])
-    turned = {"left": left, "top": left.T, "right": -left, "bottom": -left.T}
-    return {f"{name}_{side}": weights for side, weights in turned.items()}
+    sides = {"left": left, "top": left.T, "right": -left, "bottom": -left.T}
+    return {f"{name}_{side}": weights for side, weights in sides.items()}
 
 
 # Gonzalez and Woods, Digital image processing, sections 3.5, 3.6 and 10.2; Scharr, Optimal
 # operators in digital image processing (2000)
-KNOWN: dict[str, Kernel] = {
+CATALOG: dict[str, Kernel] = {
     **KERNELS,
     "box": np.full((3, 3), 1 / 9),
     "laplacian": np.array([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]),
     **_sides("prewitt", 1, 1),
     **_sides("scharr", 10, 3),
 }
-# the length of both is what the name alone means to most
+# these names mean the length of the gradient, from both kernels
 GRADIENTS = {name: (f"{name}_right", f"{name}_bottom") for name in ("sobel", "prewitt", "scharr")}
 ALIASES = {
     **dict.fromkeys(("gaussian", "gauss", "gaussian_blur", "smooth", "soften"), "blur"),
@@ -86,15 +84,22 @@ def apply_to_file(
     """
     default = _default_name(image, kernel, stride, padding)
     _check_options(image, output or default, stride, padding)
-    along = GRADIENTS.get(_plain(kernel))
-    kernels = [KNOWN[name] for name in along] if along else [read_kernel(kernel)]
+    pair = GRADIENTS.get(_plain(kernel))
+    kernels = [CATALOG[name] for name in pair] if pair else [read_kernel(kernel)]
     pixels = np.asarray(open_image(_content(image), image).flat())
-    for weights in kernels:
-        _check_size(kernel, weights, pixels, image, padding)
-    content = _png(_filtered(pixels, kernels, stride, padding))
-    output = output or _free(default, content)
+    size, image_size = kernels[0].shape, pixels.shape[:2]  # a pair has one size
+    if padding == "valid" and (size[0] > image_size[0] or size[1] > image_size[1]):
+        raise InputError(
+            kernel,
+            f"a kernel of at most {image_size[0]} x {image_size[1]} px, the size of {image}",
+            f"one of {size[0]} x {size[1]}",
+            "--padding same, or a smaller kernel",
+        )
+    content = io.BytesIO()
+    Image.fromarray(_filtered(pixels, kernels, stride, padding)).save(content, "PNG")
+    output = output or _free(default, content.getvalue())
     try:
-        atomic.write_bytes(output, content)
+        atomic.write_bytes(output, content.getvalue())
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(output, "a place to write to", reason, "another --output") from error
@@ -110,25 +115,6 @@ def _filtered(
     return np.rint(np.hypot(*parts)).clip(0, 255).astype(np.uint8)
 
 
-def _check_size(
-    name: str, weights: Kernel, pixels: npt.NDArray[np.uint8], image: Path, padding: Padding
-) -> None:
-    too_large = weights.shape[0] > pixels.shape[0] or weights.shape[1] > pixels.shape[1]
-    if padding == "valid" and too_large:
-        raise InputError(
-            name,
-            expected=f"a kernel of at most {_shape(pixels)} px, the size of {image}",
-            received=f"one of {_shape(weights)}",
-            hint="--padding same, or a smaller kernel",
-        )
-
-
-def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, format="PNG")
-    return content.getvalue()
-
-
 def _default_name(image: Path, kernel: str, stride: int, padding: str) -> Path:
     parts = [image.stem, Path(kernel).stem]
     parts += [f"stride{stride}"] if stride != 1 else []
@@ -136,22 +122,22 @@ def _default_name(image: Path, kernel: str, stride: int, padding: str) -> Path:
     return Path("-".join(parts) + ".png")
 
 
-def _free(wanted: Path, content: bytes) -> Path:
-    """Return a path that no other picture has: the wanted one, or one with a number.
+def _free(path: Path, content: bytes) -> Path:
+    """Return a path that no other picture has: this one, or one with a number.
 
     The same picture, written again, keeps its name.
     """
-    path, number = wanted, 1
-    while path.exists() and not (path.is_file() and path.read_bytes() == content):
+    free, number = path, 1
+    while free.exists() and not (free.is_file() and free.read_bytes() == content):
         number += 1
-        path = wanted.with_name(f"{wanted.stem}-{number}.png")
-    return path
+        free = path.with_name(f"{path.stem}-{number}.png")
+    return free
 
 
 def _plain(name: str) -> str:
-    """Return a name as it is listed; `Gaussian blur` and `box-blur` are other words for others."""
-    listed = "_".join(name.casefold().replace("-", " ").replace("_", " ").split())
-    return ALIASES.get(listed, listed)
+    """Return the catalog's name for a name: `Gaussian blur` and `gauss` are its `blur`."""
+    plain = "_".join(name.casefold().replace("-", " ").replace("_", " ").split())
+    return ALIASES.get(plain, plain)
 
 
 def read_kernel(kernel: str) -> Kernel:
@@ -171,24 +157,23 @@ def read_kernel(kernel: str) -> Kernel:
     Raises:
         InputError: if there is neither, or if the file is not a rectangle of finite numbers.
     """
-    known = KERNELS.get(kernel.replace("-", "_"))
-    if known is None and not Path(kernel).is_file():
-        known = KNOWN.get(_plain(kernel))
-    if known is not None:
-        return known
-    if not Path(kernel).is_file():
-        names = [*sorted(KNOWN), *sorted(GRADIENTS)]
+    weights = KERNELS.get(kernel.replace("-", "_"))
+    is_file = Path(kernel).is_file()
+    if weights is None and not is_file:
+        weights = CATALOG.get(_plain(kernel))
+    if weights is not None:
+        return weights
+    if not is_file:
+        names = [*sorted(CATALOG), *sorted(GRADIENTS)]
         near = difflib.get_close_matches(_plain(kernel), [*names, *ALIASES], n=1)
         raise InputError(
             kernel,
-            expected=f"a kernel's name ({', '.join(names)}) or a text file of numbers",
-            received="two of them" if _plain(kernel) in GRADIENTS else "neither",
-            hint=f"--kernel {near[0] if near else 'blur'}",
+            f"a kernel's name ({', '.join(names)}) or a text file of numbers",
+            "two of them" if _plain(kernel) in GRADIENTS else "neither",
+            f"--kernel {near[0] if near else 'blur'}",
         )
-    try:
-        text = files.read_text(
-            Path(kernel), MAX_BYTES, "utf-8-sig"
-        )  # spreadsheets write a byte-order mark
+    try:  # spreadsheets write a byte-order mark
+        text = files.read_text(Path(kernel), MAX_BYTES, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(kernel, "a text file of numbers", str(error), "a CSV file") from error
     return _parse(kernel, text)
@@ -248,7 +233,3 @@ def _content(image: Path) -> bytes:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(image, "an image file", reason, "the path of one picture") from error
-
-
-def _shape(array: npt.NDArray[np.generic]) -> str:
-    return f"{array.shape[0]} x {array.shape[1]}"
