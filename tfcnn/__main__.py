@@ -12,8 +12,6 @@ from typing import Any
 from tfcnn.base import interrupts, naming, quiet
 from tfcnn.base.errors import TfcnnError, did_you_mean
 
-__all__ = ["main"]
-
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # HDF5 has the number in its text only
 
@@ -59,10 +57,10 @@ def _notes(error: BaseException) -> list[str]:
     return getattr(error, "__notes__", [])
 
 
-def _continuation(is_begun: bool) -> str:
-    """Return the line that continues a command; it is the same line if no run was begun."""
+def _continuation(can_resume: bool) -> str:
+    """Return the line that continues a command; the same line if there is no run to resume."""
     words = sys.argv[1:]
-    if is_begun:
+    if can_resume:
         words = [*(word for word in words if word not in ("--fresh", "--resume")), "--resume"]
     return shlex.join(["tfcnn", *words])
 
@@ -73,8 +71,8 @@ def _misused(error: Any) -> str:
     command = context.command_path if context else "tfcnn"
     if type(error).__name__ == "NoSuchOption":
         return _unknown_option(error.option_name, context, command)
-    said = error.format_message().replace("Value error, ", "").rstrip(".")
-    received = f"something else: {said[:1].lower()}{said[1:]}"
+    text = error.format_message().replace("Value error, ", "").rstrip(".")
+    received = f"something else: {text[:1].lower()}{text[1:]}"
     return f"{command}: expected what its help lists; received {received}; try {command} -h"
 
 
@@ -87,8 +85,8 @@ def _unknown_option(name: str, context: Any, command: str) -> str:
     own = [text for parameter in context.command.params for text in parameter.opts]
     group: Any = get_command(app)
     others = [
-        other for other, found in group.commands.items()
-        if _has(found, name)
+        other for other, subcommand in group.commands.items()
+        if _has(subcommand, name)
     ]  # fmt: skip
     is_short = any(_has(group.commands[other], "--set") for other in others)
     key = _key(name) if "--set" in own and not is_short else None
@@ -109,9 +107,9 @@ def _key(option: str) -> str | None:
     """Return the recipe's key that has the name of an option, such as train.class_weights."""
     from tfcnn import recipes
 
-    wanted = option.lstrip("-").replace("-", "_")
-    found = [key for key in recipes.known_keys() if wanted == key.rpartition(".")[2] != key]
-    return found[0] if len(found) == 1 else None
+    last = option.lstrip("-").replace("-", "_")
+    keys = [key for key in recipes.known_keys() if last == key.rpartition(".")[2] != key]
+    return keys[0] if len(keys) == 1 else None
 
 
 def _fail(message: str, code: int) -> None:

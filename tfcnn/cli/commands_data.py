@@ -1,4 +1,4 @@
-"""Commands about images and what is kept: `download`, `check`, `clean`, `list`, `kernel`."""
+"""Commands about data sets, folders and leftovers, and `list` and `kernel`."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -226,7 +226,10 @@ def explain(
         Literal["layer-cam", "grad-cam"], typer.Option(help="grad-cam is coarser.")
     ] = "layer-cam",
     class_name: Annotated[
-        str | None, typer.Option("--class", help="The class asked about; each image's predicted.")
+        str | None,
+        typer.Option(
+            "--class", help="The class to explain; each image's predicted one by default."
+        ),
     ] = None,
     layer: Annotated[
         str | None, typer.Option(help="Whose feature maps; the deepest fine enough by default.")

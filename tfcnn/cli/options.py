@@ -60,7 +60,7 @@ Settings = Annotated[
 ]
 RunName = Annotated[str | None, typer.Option(help="Name or path of the run folder.")]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with an unfinished run, as it was begun.")
+    bool, typer.Option("--resume", help="Go on with an unfinished run, with its own settings.")
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start an unfinished run again.")]
 GroupCsv = Annotated[str | None, typer.Option(help="CSV with columns path,group.")]
@@ -76,8 +76,8 @@ def end_if_unanswered(unreadable: int, no_answer: int, total: int) -> None:
     if unreadable:
         typer.echo(f"{unreadable} of {total:,} images could not be read", err=True)
     if no_answer:
-        said = "images got no answer: the network gives no number for them"
-        typer.echo(f"{no_answer} of {total:,} {said}", err=True)
+        reason = "the network gives no number for them"
+        typer.echo(f"{no_answer} of {total:,} images got no answer: {reason}", err=True)
     if unreadable or no_answer:
         raise typer.Exit(3)
 
@@ -177,14 +177,14 @@ def _settings(settings: list[str], values: dict[Short, Any]) -> list[str]:
         return settings
     from tfcnn import recipes
 
-    typed = dict(recipes.read_assignment(text) for text in settings)
+    by_key = dict(recipes.read_assignment(text) for text in settings)
     assignments = list(settings)
     for short, value in values.items():
         if value is None:
             continue
         value = _size(value) if short.parameter == "image_size" else value
-        if short.key in typed and typed[short.key] != value:
-            received = f"{value!r}, and {typed[short.key]!r} by --set"
+        if short.key in by_key and by_key[short.key] != value:
+            received = f"{value!r}, and {by_key[short.key]!r} by --set"
             raise InputError(short.option, f"one value of {short.key}", received, "one of them")
         assignments.append(recipes.assignment(short.key, value))
     return assignments

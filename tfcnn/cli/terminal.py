@@ -123,7 +123,7 @@ def percent(value: float | None) -> str:
 def conclude(
     result: "Report | Comparison | Summary", console: Console, *places: tuple[str, object]
 ) -> None:
-    """Print what must be known of a result, where its files are, and the result in a sentence.
+    """Print a result: its warnings, where its files are, and its sentence.
 
     A terminal's lines end between words; what goes into a file or pipe is a line each.
     """

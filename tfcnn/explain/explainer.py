@@ -123,7 +123,7 @@ class ModelExplainer:
 
         Args:
             images: uint8 `(n, height, width, channels)` in [0, 255], of the model's input size.
-            classes: int `(n,)`, the class asked about per image; the predicted one if None.
+            classes: int `(n,)`, the class to explain per image; the predicted one if None.
 
         Returns:
             float32 `(n, height, width)` in [0, 1], 1 at the strongest place of each image; all 0
@@ -169,9 +169,9 @@ class ModelExplainer:
 
     def _check(self, images: Pixels, classes: Ints | None) -> None:
         if images.ndim != 4 or images.shape[1:] != self.shape:
-            wanted = "x".join(map(str, self.shape))
+            size = "x".join(map(str, self.shape))
             received = "x".join(map(str, images.shape))
-            raise InputError("images", f"shape nx{wanted}", received, "images of that size")
+            raise InputError("images", f"shape nx{size}", received, "images of that size")
         if classes is None:
             return
         if np.shape(classes) != (len(images),) or not np.issubdtype(
@@ -271,9 +271,9 @@ def feature_maps(model: Any, image: Pixels, layers: list[str] | None = None) -> 
         InputError: if there is no such layer, or the image is of another size.
     """
     if image.shape != tuple(model.input_shape[1:]):
-        wanted = "x".join(map(str, model.input_shape[1:]))
+        size = "x".join(map(str, model.input_shape[1:]))
         received = "x".join(map(str, image.shape))
-        raise InputError("image", wanted, received, "an image of that size")
+        raise InputError("image", size, received, "an image of that size")
     named = [feature_layers.find(model, name) for name in layers or []]
     stages = named or feature_layers.worth_showing(model)
     outputs = layer_outputs(model, [stage.layer for stage in stages], image)

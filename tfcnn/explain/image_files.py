@@ -53,7 +53,7 @@ def list_images(
         InputError: if a path does not exist, or a folder or archive holds no image.
     """
     named: list[tuple[Image, Path]] = []
-    taken = {"filters"}  # the name of another picture in the same folder
+    stems = {"filters"}  # the name of another picture in the same folder
     for path in paths:
         for image in expand([path], note, ignore):
             inside = Path(image.path).name
@@ -64,10 +64,10 @@ def list_images(
             name = Path(*(naming.shortened(part, LONGEST_STEM) for part in parts))
             stem = name.with_suffix("") if name.suffix.lower() == ".png" else name
             free, number = stem, 1
-            while str(free).casefold() in taken:
+            while str(free).casefold() in stems:
                 number += 1
                 free = stem.with_name(f"{stem.name}-{number}")
-            taken |= {str(free).casefold(), f"{free}.features".casefold()}
+            stems |= {str(free).casefold(), f"{free}.features".casefold()}
             named.append((image, free.with_name(f"{free.name}.png")))
     return named
 

@@ -46,7 +46,7 @@ class Explanation:
 
     Attributes:
         path: the image, as it was given; `archive.zip/member` inside an archive.
-        explained: the class asked about, "" where the image could not be read or got no answer.
+        explained: the class in question, "" where the image could not be read or got no answer.
         prob: its probability; None there.
         peak: `(height, width)` of the strongest evidence, as shares of the image from its top left
             corner; None where nothing speaks for the class.
@@ -84,7 +84,7 @@ class Study:
         layer: whose maps were used.
         explanations: one per image, in order.
         sanity: whether the maps depend on what was learnt; None where no image has an answer.
-        filters: the picture of the first convolution's kernels, "" where not asked for.
+        filters: the picture of the first convolution's kernels, "" where there is none.
         thing: what the images show, in one word.
         left_out: for each folder and archive, how many of its files are no images, by kind.
     """

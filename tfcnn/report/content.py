@@ -230,7 +230,7 @@ def history(content: Content) -> dict[str, Any]:
             plots.curves(accuracy, label="accuracy on val", is_share=True, colours=("blue",))
         ),
         "phase_start": start,
-        "kept": best if train.best_weights else last,
+        "kept_epoch": best if train.best_weights else last,
         "is_best": train.best_weights,
     }
 

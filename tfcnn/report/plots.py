@@ -102,8 +102,8 @@ def groups(rows: Sequence[dict[str, Any]], overall: float) -> str:
     Returns:
         An SVG element.
     """
-    shown = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MAX_GROUPS)).round())
-    rows = [rows[int(i)] for i in shown]
+    indices = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MAX_GROUPS)).round())
+    rows = [rows[int(i)] for i in indices]
     is_named = len(rows) <= MAX_NAMED_GROUPS
     height = 90 + ROW_HEIGHT * len(rows) if is_named else 460
     with matplotlib.rc_context(STYLE):
@@ -228,7 +228,7 @@ def _unit_axes(axes: Axes) -> None:
 
 
 def _areas(counts: NDArray[np.integer]) -> Floats:
-    """Return dot areas in pt^2, in proportion to counts, none too small to be seen."""
+    """Return dot areas in pt^2, in proportion to counts, at least 14."""
     return np.asarray(np.maximum(260 * counts / counts.max(), 14))
 
 
