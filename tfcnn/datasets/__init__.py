@@ -1,4 +1,4 @@
-"""Where images come from: one file per data set, found by its name without being imported.
+"""Where images come from: one file or package per data set, found by name without import.
 
 A data set's file offers `download(folder, *, mirror, progress)`, which makes `folder` complete,
 and `open_source(folder) -> Source`, which lists what is in it.
@@ -196,18 +196,25 @@ def data_home() -> Path:
 
 def names() -> list[str]:
     """Return the named data sets, as they are written on the command line."""
-    files = Path(__file__).parent.glob("*.py")
+    places = Path(__file__).parent.iterdir()
+    modules = {path.stem for path in places if path.suffix == ".py" or path.is_dir()}
     return sorted(
-        file.stem.replace("_", "-")
-        for file in files
-        if not file.stem.startswith("_") and file.stem != "folder"
+        name.replace("_", "-")
+        for name in modules - {"folder"}
+        if not name.startswith("_") and _file(name).is_file()
     )
 
 
 def describe(name: str) -> str:
     """Return the first line of a data set's file, without importing it."""
-    text = (Path(__file__).parent / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    text = _file(name).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+
+
+def _file(name: str) -> Path:
+    """Return the file of a data set: a module, or a package."""
+    place = Path(__file__).parent / name.replace("-", "_")
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
 def find(name: str) -> ModuleType:

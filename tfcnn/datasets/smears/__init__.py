@@ -1,6 +1,5 @@
 """Synthetic stained blood cells drawn by tfcnn, with known parasites: not real, no download."""
 
-import csv
 import datetime
 import math
 from dataclasses import dataclass, replace
@@ -45,7 +44,7 @@ PREFIXES = (  # the archive's spellings vary; only what GROUP_REGEX reads is to 
 )
 README = """# Synthetic blood cells, drawn by tfcnn
 
-These pictures are drawn by a program (`tfcnn/datasets/smears.py`). They are **not photographs of
+These pictures are drawn by a program (`tfcnn/datasets/smears/`). They are **not photographs of
 real cells**, and nothing learnt or measured on them says anything about a patient: not for
 diagnosis.
 
@@ -241,7 +240,7 @@ def _label(positive: bool) -> str:
 def _draw_all(
     part: Path, cells: list[_Cell], wrong: NDArray[np.bool_], seed: int, progress: Progress | None
 ) -> None:
-    from tfcnn.datasets import _smears_render as render
+    from tfcnn.datasets.smears import render
 
     for name in (f"{IMAGES}/{POSITIVE}", f"{IMAGES}/{NEGATIVE}", "masks"):
         (part / name).mkdir(parents=True)
@@ -268,7 +267,5 @@ def _write_truth(path: Path, cells: list[_Cell], wrong: NDArray[np.bool_]) -> No
         given = _label(cell.infected != is_wrong)
         path_in_set = f"{IMAGES}/{given}/{cell.name}"
         rows.append((path_in_set, _label(cell.infected), given, f"C{cell.patient}"))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("path", "true_label", "given_label", "patient"))
-        writer.writerows(sorted(rows))
+    header = ("path", "true_label", "given_label", "patient")
+    path.write_text(atomic.csv_text(header, sorted(rows)), encoding="utf-8")

@@ -9,18 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = [
-    "DISTRACTORS",
-    "Canvas",
-    "Floats",
-    "Look",
-    "Rng",
-    "clouds",
-    "colour",
-    "ring",
-    "trophozoite",
-]
-
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
 
@@ -28,6 +16,7 @@ PIGMENT_DENSITY = (0.5, 0.75, 0.9)  # malaria pigment (haemozoin) is brown-black
 
 
 def colour(values: object) -> Floats:
+    """Return numbers as float32."""
     return np.asarray(values, dtype=np.float32)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tfcnn.datasets._smears_marks import (
+from tfcnn.datasets.smears.marks import (
     DISTRACTORS,
     Canvas,
     Floats,
@@ -22,8 +22,6 @@ from tfcnn.datasets._smears_marks import (
     ring,
     trophozoite,
 )
-
-__all__ = ["draw_cell", "draw_look", "draw_photograph"]
 
 # Weight and mean colour of a cell (red, green, blue) in each family of stain and camera, by eye
 # after photographs of Giemsa-stained thin smears: salmon, rose, grey lilac, blue, magenta, violet.
