@@ -95,8 +95,13 @@ def test_the_quick_commands_of_a_page_run(name, tmp_path, monkeypatch, trained):
     shutil.copytree(trained, tmp_path / "models" / "cells")
     cells = write_tree(tmp_path / "cells", groups=3)
     write_tree(tmp_path / "new_cells", groups=1, seed=5)
-    lines = [f"{path.parent.name}/{path.name},{path.name[:2]}" for path in cells.rglob("*.png")]
-    (tmp_path / "groups.csv").write_text("\n".join(["path,group", *lines]))
+    table = ["path,group"]
+    for path in sorted(cells.rglob("*.png")):  # each group of a class has a folder
+        folder = path.parent / f"{path.parent.name}-{path.name[:2]}"
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / path.name)
+        table.append(f"{path.parent.name}/{folder.name}/{path.name},{path.name[:2]}")
+    (tmp_path / "groups.csv").write_text("\n".join(table))
     for words in commands(DOCS / name, "tfcnn"):
         if not any(word in words for word in NOT_QUICK):
             result = run_tfcnn(*words[1:], home=tmp_path)
