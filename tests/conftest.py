@@ -1,6 +1,9 @@
 """What many tests share: a home of their own, small folders of images, and one trained run."""
 
+import contextlib
 import fcntl
+import gc
+import io
 import json
 import os
 import shutil
@@ -15,7 +18,8 @@ import pytest
 from PIL import Image
 
 from tfcnn import recipes, runs
-from tfcnn.base import quiet
+from tfcnn.__main__ import main
+from tfcnn.base import interrupts, quiet
 from tfcnn.base.progress import Reporter
 
 quiet.silence()  # before a test imports Keras: its settings change how sums are rounded
@@ -100,7 +104,27 @@ def make_tree(tmp_path: Path) -> Callable[..., Path]:
 def run_tfcnn(
     *words: object, home: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, as a user does."""
+    """Run the command line as a user does, but in this process: a start takes seconds."""
+    out, err = io.StringIO(), io.StringIO()
+    variables = {**environment, **({} if home is None else {"TFCNN_HOME": str(home)})}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["tfcnn", *map(str, words)])
+        patch.setattr(gc, "freeze", lambda: None)
+        patch.setattr(interrupts, "listen", lambda: None)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def start_tfcnn(
+    *words: object, home: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
     variables = {**os.environ, **environment}
     if home is not None:
         variables["TFCNN_HOME"] = str(home)
@@ -130,7 +154,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             settings = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "data.positive=round")
             words = [word for setting in settings for word in ("--set", setting)]
             root = write_tree(base / "cells", groups=12)
-            result = run_tfcnn("train", root, *words, home=base / "home")
+            result = start_tfcnn("train", root, *words, home=base / "home")
             assert result.returncode == 0, result.stderr
     return run
 

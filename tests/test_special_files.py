@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import run_tfcnn, write_tree
+from conftest import start_tfcnn, write_tree
 from dataset_fakes import served
 
 import tfcnn
@@ -117,7 +117,7 @@ def test_special_files_in_a_folder_are_left_out_and_said(tmp_path: Path) -> None
 
 def test_predict_refuses_a_pipe_before_it_answers(trained: Path, tmp_path: Path) -> None:
     make_fifo(tmp_path / "cell.png")
-    result = run_tfcnn("predict", trained, tmp_path / "cell.png", home=trained.parents[1])
+    result = start_tfcnn("predict", trained, tmp_path / "cell.png", home=trained.parents[1])
     assert result.returncode == 2 and result.stdout == ""
     assert "received a named pipe (FIFO)" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1

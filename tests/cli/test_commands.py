@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import QUICK, run_tfcnn
+from conftest import QUICK, run_tfcnn, start_tfcnn
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -48,7 +48,7 @@ def test_a_mistaken_command_line_is_one_line(words, named):
 
 
 def test_no_words_are_a_call_for_help():
-    result = run_tfcnn()
+    result = start_tfcnn()
     assert result.returncode == 0 and "Usage: tfcnn" in result.stdout
 
 
@@ -108,7 +108,7 @@ def test_columns_of_no_folder_are_refused_too(trained, rule):
 
 
 def test_evaluate_shows_every_metric_and_json_holds_it(trained):
-    shown = run_tfcnn("evaluate", trained).stdout
+    shown = start_tfcnn("evaluate", trained).stdout
     assert "sensitivity" in shown and "95 % interval" in shown and "On 2 unseen groups" in shown
     content = json.loads(run_tfcnn("evaluate", trained, "--split", "val", "--json").stdout)
     assert set(content["splits"]) == {"val"}
@@ -122,7 +122,7 @@ def test_check_audits_a_folder(make_tree):
     (root / "square" / "copy.png").write_bytes(first.read_bytes())
     (root / "round" / "P0_9.png").write_bytes(b"")
     (root / "round" / "Thumbs.db").write_bytes(b"x")
-    result = run_tfcnn("check", root)
+    result = start_tfcnn("check", root)
     assert result.returncode == 3
     assert "BLOCKING: 1 pictures are in two classes" in result.stdout
     assert "P0_9.png: " in result.stdout
@@ -136,7 +136,7 @@ def test_check_audits_a_folder(make_tree):
 
 def test_report_is_written_anew(run_copy):
     (run_copy / "report.html").unlink()
-    assert run_tfcnn("report", run_copy).returncode == 0
+    assert start_tfcnn("report", run_copy).returncode == 0
     assert (run_copy / "report.html").exists()
 
 

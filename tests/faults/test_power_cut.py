@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, run_tfcnn, write_tree
+from conftest import QUICK, start_tfcnn, write_tree
 
 from tfcnn import runs
 
@@ -112,16 +112,16 @@ def test_a_training(tmp_path, disk, there, wait_seconds):
         assert all(path.stat().st_size for path in run.rglob("*") if path.is_file()), "emptied"
     else:
         is_begun = runs.state(run) == "unfinished"
-        again = run_tfcnn(
+        again = start_tfcnn(
             "train", source, *(["--resume"] if is_begun else SETTINGS), home=disk.root
         )
         assert again.returncode == 0, again.stderr
-    whole = run_tfcnn("train", source, *SETTINGS, "--run", "whole", home=disk.root)
+    whole = start_tfcnn("train", source, *SETTINGS, "--run", "whole", home=disk.root)
     assert whole.returncode == 0, whole.stderr
     for name in ("predictions.csv", "split.csv"):
         other = disk.root / "models" / "whole" / name
         assert (run / name).read_bytes() == other.read_bytes()
-    told = run_tfcnn("predict", run, source / "round" / "P0_0.png", home=disk.root)
+    told = start_tfcnn("predict", run, source / "round" / "P0_0.png", home=disk.root)
     assert told.returncode == 0, told.stderr
 
 
@@ -133,11 +133,11 @@ def test_a_download(disk, wait_seconds):
         there = disk.root / "data" / made
         process = started(disk, "download", name)
         cut_at(disk, process, there, wait_seconds)
-        told = run_tfcnn("check", name, home=disk.root)
+        told = start_tfcnn("check", name, home=disk.root)
         assert "a fault in tfcnn" not in told.stderr
         if told.returncode:  # it had not reached the disk
-            assert run_tfcnn("download", name, home=disk.root).returncode == 0
-            told = run_tfcnn("check", name, home=disk.root)
+            assert start_tfcnn("download", name, home=disk.root).returncode == 0
+            told = start_tfcnn("check", name, home=disk.root)
         assert told.returncode == 0, told.stderr
 
 
