@@ -18,7 +18,6 @@ LEFT_BEHIND = (runs.PREDICTIONS, runs.REPORT)
 MOST_TWIN_BYTES = 3e6
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("names", nargs="+", help="runs in models/")
-
 for name in parser.parse_args().names:
     run = runs.open_run(runs.models_home() / name)
     folder = runs.models_home() / f"{name}-crossval"
