@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tfcnn import manifest
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, Source, data_home
-from tfcnn.datasets.folder import image_files, is_image_name, open_folder, open_source, typical_size
+from tfcnn.datasets.folder import image_files, open_folder, open_source, typical_size
 
 NAMES = [f"{label}/{number}.png" for label in ("cat", "dog") for number in range(3)]
 
@@ -290,14 +290,6 @@ def test_image_files_of_a_flat_folder(tmp_path: Path) -> None:
         "sub/c.png",
     ]
     assert [(Path(one.path).name, one.kind) for one in left_out] == [("notes.txt", ".txt")]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("a.png", True), ("A.TIFF", True), (".png", False), (".a.png", False), ("Thumbs.db", False)],
-)
-def test_is_image_name(name: str, expected: bool) -> None:
-    assert is_image_name(name) is expected
 
 
 @settings(deadline=None, max_examples=20)

@@ -6,9 +6,9 @@ import pytest
 from dataset_fakes import write_files
 
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import Source
-from tfcnn.datasets._names import split_of, splits_of
-from tfcnn.datasets.folder import LayoutError, image_files, open_folder
+from tfcnn.datasets import LayoutError, Source
+from tfcnn.datasets._classes import split_of, splits_of
+from tfcnn.datasets.folder import image_files, open_folder
 
 BOTH = ("cat", "dog")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfcnn.decode import describe, is_picture
+from tfcnn.decode import kind_of
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 
@@ -61,7 +61,7 @@ def test_pictures_are_pictures_whether_we_read_them_or_not(name):
     Image.init()
     if name not in Image.SAVE:
         pytest.skip("this Pillow does not write it")
-    assert is_picture(encoded(name)) and describe(encoded(name))
+    assert kind_of(encoded(name)).is_picture
 
 
 OTHERS = {
@@ -86,7 +86,8 @@ OTHERS = {
 
 @pytest.mark.parametrize("part", OTHERS)
 def test_what_is_no_picture_is_named(part):
-    assert part in (describe(OTHERS[part]) or "") and not is_picture(OTHERS[part])
+    kind = kind_of(OTHERS[part])
+    assert part in kind.name and not kind.is_picture
 
 
 FOREIGN = {
@@ -106,9 +107,11 @@ FOREIGN = {
 
 @pytest.mark.parametrize("part", FOREIGN)
 def test_foreign_pictures_are_named_and_are_pictures(part):
-    assert part in (describe(FOREIGN[part]) or "") and is_picture(FOREIGN[part])
+    kind = kind_of(FOREIGN[part])
+    assert part in kind.name and kind.is_picture
 
 
 @pytest.mark.parametrize("text", [b"BM is short for bone marrow", b"P1 and P2", b"\x07\x99\x13"])
 def test_a_short_mark_alone_makes_no_picture(text):
-    assert not is_picture(text)
+    kind = kind_of(text)
+    assert not (kind and kind.is_picture)

@@ -19,23 +19,6 @@ from typing import TextIO
 from tfcnn.base import files, naming
 from tfcnn.base.errors import InputError
 
-__all__ = [
-    "PART_SUFFIX",
-    "csv_text",
-    "half_written",
-    "make_folder",
-    "part_path",
-    "printable",
-    "remove_old_parts",
-    "remove_parts",
-    "replace",
-    "to_disk",
-    "write_bytes",
-    "write_rows",
-    "write_text",
-    "writing",
-]
-
 PART_SUFFIX = ".part"
 OLD_SECONDS = 3600  # whoever still writes a file has done so within the hour
 USUAL = re.compile(r"[\w./][\w./ -]*", re.ASCII)

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from tfcnn.base.errors import InputError
 
-__all__ = ["disk_errors", "locked", "require_disk_space"]
-
 
 def require_disk_space(folder: Path, needed_bytes: int) -> None:
     """Raise InputError if the disk that holds an existing folder has less space than needed."""

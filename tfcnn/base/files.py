@@ -12,21 +12,6 @@ from pathlib import Path
 
 from tfcnn.base.errors import InputError
 
-__all__ = [
-    "BROKEN",
-    "FOLDER",
-    "MAX_BYTES",
-    "NOTHING",
-    "SPECIAL_NAMES",
-    "NotReadableError",
-    "opened",
-    "read",
-    "read_text",
-    "require",
-    "too_large",
-    "what",
-]
-
 MAX_BYTES = 256 << 20  # of one table
 PIECE_BYTES = 1 << 20
 NOTHING, BROKEN, FOLDER = "no such file", "a link to nothing", "a folder"

@@ -10,8 +10,6 @@ import sys
 import threading
 from typing import Any
 
-__all__ = ["Interrupted", "check", "listen"]
-
 AGAIN_SECONDS = 0.05
 _asked = threading.Event()
 

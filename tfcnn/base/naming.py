@@ -8,16 +8,6 @@ import re
 from collections.abc import Iterable
 from itertools import chain
 
-__all__ = [
-    "as_folder_name",
-    "cell",
-    "from_cell",
-    "from_cells",
-    "is_folder_name",
-    "shortened",
-    "visible",
-]
-
 # controls but tab and line ends; Unicode's line separators and Bidi_Control; what no UTF-8 or XML
 # file can hold
 HIDDEN = (

@@ -11,8 +11,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-__all__ = ["search"]
-
 LIMIT_SECONDS = 5.0  # of the processor, and one more for each 10,000 texts
 TEXTS_PER_SECOND = 10_000
 WAIT_FACTOR = 10  # where the machine is busy with other things

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-__all__ = ["Reporter"]
-
 
 class Reporter:
     """Hears what happens during a command and shows nothing; the command line's own shows it."""

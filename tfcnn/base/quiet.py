@@ -19,15 +19,6 @@ from pathlib import Path
 from tfcnn.base import naming
 from tfcnn.base.progress import Reporter
 
-__all__ = [
-    "load_tensorflow",
-    "log_path",
-    "silence",
-    "stderr_to_log",
-    "write_details",
-    "write_log",
-]
-
 _REDIRECTING = threading.RLock()
 SHOW = "TFCNN_SHOW_TENSORFLOW_LOG"  # set it to see everything
 LOG_BYTES = 1_000_000  # the log begins anew when it is longer

@@ -20,17 +20,6 @@ from tfcnn.base.errors import CheckError, InputError
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = [
-    "is_sealed",
-    "read_arrays",
-    "read_json",
-    "read_rows",
-    "sealed",
-    "sha256_of",
-    "to_json",
-    "unsealed",
-]
-
 SEALS = "sha256"
 # what a damaged `.npz` file makes NumPy and zipfile raise; a file of one array has no names
 DAMAGED = (KeyError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)

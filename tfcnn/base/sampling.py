@@ -6,8 +6,6 @@ A manifest is sorted by path, so its first rows are of one class and of one pati
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["evenly"]
-
 
 def evenly(labels: npt.ArrayLike, most: int) -> npt.NDArray[np.int64]:
     """Choose places so that each class has an equal part, as far as it has images.

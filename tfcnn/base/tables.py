@@ -13,8 +13,6 @@ from pathlib import Path, PurePosixPath
 from tfcnn.base import files, naming
 from tfcnn.base.errors import InputError
 
-__all__ = ["Table", "by_path", "is_missing", "read"]
-
 Row = dict[str, str]
 SEPARATORS = ",;\t|"
 # what spreadsheets and statistics programs write where a value is missing

@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
 
-__all__ = ["SHARED_BYTES", "claim", "cores", "ordered", "parts", "sharing_memory"]
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 PART = 16  # a task for each image costs a tenth of what decoding a cell does

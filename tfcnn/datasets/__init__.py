@@ -22,7 +22,9 @@ from tfcnn.decode import Content, Pixels, read_file, read_size
 __all__ = [
     "ArraySource",
     "Item",
+    "LayoutError",
     "LeftOut",
+    "Official",
     "Progress",
     "Source",
     "data_home",
@@ -37,6 +39,10 @@ __all__ = [
 
 Official = Literal["", "train", "val", "test"]
 Progress = Callable[[int, int | None], None]
+
+
+class LayoutError(InputError):
+    """Folders that can be read in two ways; the hint names the setting for each."""
 
 
 @dataclass(frozen=True)

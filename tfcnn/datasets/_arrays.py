@@ -20,8 +20,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, Official, Progress, Source, _install
 from tfcnn.datasets._fetch import FROM_HINT, fetch, locate, require_file
 from tfcnn.datasets._install import Origin, damaged
-from tfcnn.decode import archives
-from tfcnn.decode.archives import Member
+from tfcnn.decode import Member, archives
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -16,7 +16,7 @@ from tfcnn.base import atomic, files
 from tfcnn.base.disk import disk_errors, locked, require_disk_space
 from tfcnn.base.errors import InputError
 from tfcnn.base.records import sha256_of
-from tfcnn.decode.kinds import HEAD_BYTES, HTML, Kind, kind_of
+from tfcnn.decode import HEAD_BYTES, HTML, Kind, kind_of
 
 FROM_HINT = "--from FOLDER|ZIP|ADDRESS with a copy that can be reached"
 TIMEOUT_SECONDS = (10, 30)  # to connect; between two bytes

@@ -11,23 +11,7 @@ from itertools import combinations
 from pathlib import Path, PurePath
 
 from tfcnn.base import atomic, naming
-from tfcnn.decode import HEAD_BYTES, is_picture
-
-__all__ = [
-    "AUGMENTED",
-    "IMAGE_FOLDER",
-    "IMAGE_SUFFIXES",
-    "Folder",
-    "from_names",
-    "is_aside",
-    "is_ignored",
-    "is_image_name",
-    "is_litter",
-    "is_utf8",
-    "kinds",
-    "read",
-    "set_masks_aside",
-]
+from tfcnn.decode import HEAD_BYTES, kind_of
 
 # the formats of photographs and microscopes that Pillow reads
 IMAGE_SUFFIXES = frozenset(
@@ -321,11 +305,6 @@ def _stem(path: str) -> str:
     return PurePath(path).stem.casefold()
 
 
-def is_image_name(name: str) -> bool:
-    """Say whether a file's name is that of an image: an image suffix, and not hidden."""
-    return not name.startswith(".") and suffix_of(name) in IMAGE_SUFFIXES
-
-
 def is_litter(name: str) -> bool:
     """Say whether a folder is one that systems and network drives make for themselves."""
     return name.startswith(".") or name.casefold() in LITTER
@@ -369,7 +348,7 @@ def _kind(name: str, head: Callable[[str], bytes]) -> str:
     suffix = suffix_of(name)
     if suffix in IMAGE_SUFFIXES or suffix in FOREIGN_SUFFIXES:
         return ""
-    if suffix not in OTHER_SUFFIXES and is_picture(head(name)):
+    if suffix not in OTHER_SUFFIXES and (kind := kind_of(head(name))) and kind.is_picture:
         return ""
     return suffix or "without a suffix"
 

@@ -13,8 +13,7 @@ from tfcnn.base.disk import disk_errors, locked, require_disk_space
 from tfcnn.base.errors import InputError, TfcnnError
 from tfcnn.datasets import Progress
 from tfcnn.datasets._files import is_system_name
-from tfcnn.decode import archives
-from tfcnn.decode.archives import Member
+from tfcnn.decode import Member, archives
 
 FILE = "origin.json"
 AGAIN = "fetching it again"

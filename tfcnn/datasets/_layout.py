@@ -9,20 +9,21 @@ from pathlib import Path
 
 from tfcnn.base import atomic
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import Item, LeftOut, Official, in_words
+from tfcnn.datasets import Item, LayoutError, LeftOut, Official, in_words
 from tfcnn.datasets._classes import (
-    LayoutError,
+    ANNOTATIONS,
+    PLAIN,
+    WRAPPER,
     Part,
     Place,
     few,
     inner_folders,
     official_folders,
     parts_of,
+    split_of,
+    splits_of,
 )
 from tfcnn.datasets._files import AUGMENTED, MASK_FOLDER, Folder, is_aside, is_utf8, set_masks_aside
-from tfcnn.datasets._names import ANNOTATIONS, PLAIN, WRAPPER, split_of, splits_of
-
-__all__ = ["Layout", "LayoutError", "arrange"]
 
 
 @dataclass

@@ -19,8 +19,6 @@ from tfcnn.base import files
 from tfcnn.datasets._arrays import Arrays, ArraySet, Remote
 from tfcnn.decode import Pixels
 
-__all__ = ["CIFAR10", "download", "open_source", "read_batches"]
-
 Labels = npt.NDArray[np.int64]
 BATCHES = {
     "train": [f"cifar-10-batches-py/data_batch_{number}" for number in range(1, 6)],

@@ -9,8 +9,6 @@ from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, Progress, Source
 from tfcnn.datasets._arrays import read_npz
 
-__all__ = ["IS_LOCAL", "download", "open_source"]
-
 IS_LOCAL = True  # nothing to fetch: made from what is installed
 FILE = "digits.npz"
 

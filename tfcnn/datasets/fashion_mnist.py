@@ -15,8 +15,6 @@ from tfcnn.base import files
 from tfcnn.datasets._arrays import NAMES, Arrays, ArraySet, Remote
 from tfcnn.decode import Pixels
 
-__all__ = ["FASHION_MNIST", "download", "open_source", "read_idx"]
-
 ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 MAX_BYTES = 1 << 28  # of one array; the largest official one has 47 MB
 

@@ -14,24 +14,10 @@ from tfcnn.base.disk import disk_errors
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import LeftOut, Source, _files, _layout, data_home
-from tfcnn.datasets._files import is_image_name
-from tfcnn.datasets._layout import LayoutError
-from tfcnn.datasets._names import owners
+from tfcnn.datasets._classes import owners as owners  # for groups of predicted images
 
 if TYPE_CHECKING:
     from tfcnn.recipes import DataSettings
-
-__all__ = [
-    "LayoutError",
-    "image_files",
-    "is_image_name",
-    "member_images",
-    "open_any",
-    "open_folder",
-    "open_source",
-    "owners",
-    "typical_size",
-]
 
 SIZE_SAMPLE = 500  # headers read to guess the image size; the median settles long before
 

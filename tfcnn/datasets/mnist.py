@@ -7,8 +7,6 @@ Reference:
 
 from tfcnn.datasets._arrays import ArraySet, Remote, read_official_npz
 
-__all__ = ["MNIST", "download", "open_source"]
-
 MNIST = ArraySet(
     name="mnist",
     title="MNIST",

@@ -1,44 +1,52 @@
 """From the bytes of a file to pixels."""
 
+from tfcnn.decode import archives, limits, remarks
+from tfcnn.decode.archives import Member
 from tfcnn.decode.decoder import (
-    HEAD_BYTES,
-    Background,
     Content,
     Decoder,
     Fit,
-    Opened,
     Pixels,
     TooLargeError,
     UnreadableImageError,
-    check_file,
+    claim_file,
     content_sha256,
-    describe,
     histogram_of_16_bits,
     in_memory,
-    is_picture,
     open_image,
     read_file,
     read_size,
 )
+from tfcnn.decode.kinds import HEAD_BYTES, HTML, Kind, kind_of
+from tfcnn.decode.opened import Opened, strips
+from tfcnn.decode.remarks import Background
+from tfcnn.decode.samples import Samples, blocks
 
 __all__ = [
     "HEAD_BYTES",
+    "HTML",
     "Background",
     "Content",
     "Decoder",
     "Fit",
+    "Kind",
+    "Member",
     "Opened",
     "Pixels",
+    "Samples",
     "TooLargeError",
     "UnreadableImageError",
-    "check_file",
+    "archives",
+    "blocks",
+    "claim_file",
     "content_sha256",
-    "describe",
     "histogram_of_16_bits",
     "in_memory",
-    "is_picture",
+    "kind_of",
+    "limits",
     "open_image",
-    "opened",
     "read_file",
     "read_size",
+    "remarks",
+    "strips",
 ]

@@ -23,8 +23,6 @@ from tfcnn.base import files
 from tfcnn.base.errors import InputError
 from tfcnn.decode.kinds import HEAD_BYTES, kind_of
 
-__all__ = ["Member", "MemberError", "chunks", "head", "listed", "read"]
-
 MAX_MEMBERS = 2_000_000
 MAX_BYTES = 256 << 30  # unpacked; ImageNet has 150 GB
 # Deflate can shrink 1,032-fold, images that are worth storing hardly at all, masks some 50-fold.

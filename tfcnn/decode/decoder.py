@@ -25,26 +25,6 @@ from tfcnn.decode.opened import Opened
 from tfcnn.decode.remarks import Background
 from tfcnn.decode.samples import FULL, NotReadError, blocks
 
-__all__ = [
-    "HEAD_BYTES",
-    "Background",
-    "Content",
-    "Decoder",
-    "Opened",
-    "Pixels",
-    "TooLargeError",
-    "UnreadableImageError",
-    "check_file",
-    "content_sha256",
-    "describe",
-    "histogram_of_16_bits",
-    "in_memory",
-    "is_picture",
-    "open_image",
-    "read_file",
-    "read_size",
-]
-
 # over 89 megapixels Pillow's readers warn; ours asks for the memory that an image takes
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 Pixels = npt.NDArray[np.uint8]
@@ -169,40 +149,25 @@ def read_file(path: Path, name: object) -> bytes:
         TooLargeError: if there are too many.
         OSError: if it cannot be read.
     """
-    check_file(path.stat().st_size, name)
+    claim_file(path.stat().st_size, name)
     with in_memory(name):
         return files.read(path, limits.most_bytes())
 
 
-def check_file(size_bytes: int, name: object) -> None:
+def claim_file(size_bytes: int, name: object) -> None:
     """Refuse an image file that is too large, before it is read.
 
     Raises:
         TooLargeError: naming it, if it is.
     """
     with _named_errors(name):
-        limits.check_file(size_bytes)
+        limits.claim_file(size_bytes)
 
 
 def content_sha256(content: Content) -> str:
     """Return the sha256 of an image file's bytes, or of the values of pixels that are no file."""
     data = content if isinstance(content, bytes) else np.ascontiguousarray(content).data
     return hashlib.sha256(data).hexdigest()
-
-
-def describe(head: bytes) -> str | None:
-    """Say what a file is by its first `HEAD_BYTES` bytes: "a Git LFS pointer, …"."""
-    kind = kinds.kind_of(head)
-    return kind.name if kind else None
-
-
-def is_picture(head: bytes) -> bool:
-    """Say whether a file's first `HEAD_BYTES` bytes are those of an image.
-
-    That is so for photographs, drawings and medical images, also those that we cannot read.
-    """
-    kind = kinds.kind_of(head)
-    return kind is not None and kind.is_picture
 
 
 def open_image(content: Content, name: object = "image") -> Opened:

@@ -3,8 +3,6 @@
 import struct
 from dataclasses import dataclass
 
-__all__ = ["HEAD_BYTES", "HTML", "Kind", "kind_of"]
-
 HEAD_BYTES = 4096  # enough of a file for `kind_of`
 
 AGAIN = "fetching it again"

@@ -12,17 +12,6 @@ from tfcnn.base import threads
 from tfcnn.base.errors import InputError
 from tfcnn.decode.samples import NotReadError
 
-__all__ = [
-    "DEFAULT",
-    "VARIABLE",
-    "TooLargeError",
-    "check",
-    "check_file",
-    "megapixels",
-    "most_bytes",
-    "refuse",
-]
-
 VARIABLE = "TFCNN_MAX_MEGAPIXELS"
 DEFAULT = 100.0
 PIXEL_BYTES = 9  # of memory, for each pixel of the bound
@@ -53,7 +42,7 @@ def megapixels() -> float:
     raise InputError(VARIABLE, "a number of megapixels", text, f"{VARIABLE}={DEFAULT:g}")
 
 
-def check(size: tuple[int, int], pixel_bytes: float, file_bytes: int) -> None:
+def claim(size: tuple[int, int], pixel_bytes: float, file_bytes: int) -> None:
     """Refuse an image that is too large; else wait until other threads leave memory for it.
 
     Args:
@@ -69,7 +58,7 @@ def check(size: tuple[int, int], pixel_bytes: float, file_bytes: int) -> None:
 
 
 def refuse(size: tuple[int, int], pixel_bytes: float, file_bytes: int) -> None:
-    """Refuse an image that is too large; arguments and errors as of `check`."""
+    """Refuse an image that is too large; arguments and errors as of `claim`."""
     pixels, needed_bytes = math.prod(size), _needed_bytes(size, pixel_bytes, file_bytes)
     # how many megapixels the bound must be for each
     wanted = (max(size) / SIDE_PX, pixels / 1e6, needed_bytes / (PIXEL_BYTES * 1e6))
@@ -91,8 +80,8 @@ def _needed_bytes(size: tuple[int, int], pixel_bytes: float, file_bytes: int) ->
     return int(math.prod(size) * pixel_bytes) + COPIES * file_bytes
 
 
-def check_file(size_bytes: int) -> None:
-    """Refuse a file that is too large to be read at all; else wait, as in `check`.
+def claim_file(size_bytes: int) -> None:
+    """Refuse a file that is too large to be read at all; else wait, as in `claim`.
 
     Raises:
         TooLargeError: if it is.

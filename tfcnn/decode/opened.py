@@ -16,12 +16,9 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError, _imaging
 
 from tfcnn.decode import formats, kinds, limits, pillow, png, tiff
-from tfcnn.decode.exif import orientation
 from tfcnn.decode.kinds import Kind
 from tfcnn.decode.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
 from tfcnn.decode.samples import FULL, SCALED, Deep, NotReadError, Samples, blocks, by_blocks
-
-__all__ = ["Opened", "from_file", "from_pixels", "is_deep", "size", "strips"]
 
 # of metadata: whatever is in them, the pixels are sound or the file is named
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -142,7 +139,7 @@ def size(file: BinaryIO, kind: Kind | None) -> tuple[int, int] | None:
         Exception: nearly any, if it is, or is broken.
     """
     names, file_bytes = pillow.readers(kind), os.fstat(file.fileno()).st_size
-    limits.check_file(file_bytes)
+    limits.claim_file(file_bytes)
     if names == ("TIFF",):
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             found = tiff.size(content)
@@ -157,7 +154,7 @@ def size(file: BinaryIO, kind: Kind | None) -> tuple[int, int] | None:
 
 def _by_pillow(image: Image.Image, content: bytes) -> Opened:
     image.load()
-    turn = UPRIGHT.get(orientation(image))
+    turn = UPRIGHT.get(tiff.exif_orientation(image))
     turned = image if turn is None else image.transpose(turn)
     if turned.mode.startswith("I"):  # grey of 16 bits
         return _of(_grey(turned), 1)

@@ -12,8 +12,6 @@ from tfcnn.decode import limits
 from tfcnn.decode.kinds import Kind
 from tfcnn.decode.samples import NotReadError, blocks
 
-__all__ = ["FORMATS", "header", "pixels", "readers", "values", "within_limits"]
-
 # no others are ever opened: for EPS Pillow starts a program
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 # bytes of memory for each pixel, measured at the peak by benchmarks/memory.py: those of an image,
@@ -87,7 +85,7 @@ def within_limits(image: ImageFile.ImageFile, file_bytes: int) -> ImageFile.Imag
         pixel_bytes += WITH_ALPHA - PHOTOGRAPH
     if "progressive" in image.info:
         pixel_bytes += PROGRESSIVE
-    limits.check((image.height, image.width), pixel_bytes, file_bytes)
+    limits.claim((image.height, image.width), pixel_bytes, file_bytes)
     if Image.MAX_IMAGE_PIXELS is not None:  # which Pillow's readers ask once more
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(limits.megapixels() * 1e6))
     return image

@@ -12,11 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.decode import limits, pillow
-from tfcnn.decode.exif import orientation
+from tfcnn.decode import limits, pillow, tiff
 from tfcnn.decode.samples import FULL, Deep, Samples, blocks, by_blocks, upright
-
-__all__ = ["deep", "is_deep", "size", "white", "without_bulk", "without_metadata"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {2: 3, 4: 2, 6: 4}  # of the colour types of which Pillow keeps 8 bits
@@ -41,16 +38,16 @@ def deep(content: bytes) -> Deep | None:
     if content[12:16] != b"IHDR" or content[24] != 16 or content[25] not in CHANNELS:
         return None
     channels, (width, height) = CHANNELS[content[25]], struct.unpack_from(">II", content, 16)
-    limits.check((height, width), CHANNEL_BYTES * channels, len(content))
+    limits.claim((height, width), CHANNEL_BYTES * channels, len(content))
     with pillow.header(io.BytesIO(content), ("PNG",)) as image:
-        way = orientation(image)
+        orientation = tiff.exif_orientation(image)
     data = b"".join(body for name, body in _chunks(content) if name == b"IDAT")
     transparent = next((body for name, body in _chunks(content) if name == b"tRNS"), b"")
     samples = _samples(content, data, channels)
     if transparent:
         clear = np.frombuffer(transparent, ">u2")
         samples = by_blocks(height, width * 4, lambda rows: _with_alpha(samples[rows], clear))
-    return Deep(upright(samples, way))
+    return Deep(upright(samples, orientation))
 
 
 def size(content: bytes) -> tuple[int, int] | None:

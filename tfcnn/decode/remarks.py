@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-__all__ = ["Background", "counted", "join", "notes"]
-
 Background = Literal["black", "white"]
 
 PAGES = "several pages, of which only the first is read"

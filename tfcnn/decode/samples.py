@@ -7,17 +7,6 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "FULL",
-    "SCALED",
-    "Deep",
-    "NotReadError",
-    "Samples",
-    "blocks",
-    "by_blocks",
-    "upright",
-]
-
 Samples = npt.NDArray[np.uint16]
 Number = TypeVar("Number", bound=np.generic)
 SCALED = "scaling them to 16-bit whole numbers, 0 to 65535"

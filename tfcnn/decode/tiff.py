@@ -13,21 +13,11 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from tfcnn.decode import limits, pillow
 from tfcnn.decode.kinds import RAW
 from tfcnn.decode.samples import FULL, SCALED, Deep, NotReadError, Samples, by_blocks, upright
-
-__all__ = [
-    "deep",
-    "first_tags",
-    "is_deep",
-    "is_misread",
-    "pages",
-    "size",
-    "unread",
-    "without_metadata",
-]
 
 Tags = dict[int, tuple[int, ...]]
 Content = bytes | mmap.mmap
@@ -37,6 +27,7 @@ FILL_ORDER, STRIPS, ORIENTATION, CHANNELS = 266, 273, 274, 277
 STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 322, 323, 324, 325
 SUB_IMAGES, EXTRA, FORMAT = 330, 338, 339
+ORIENTATIONS = range(1, 9)
 DEPTH = 32997  # slices of a volume
 DNG_VERSION, SENSOR = 50706, 32803  # the second: a photometry, of a colour filter array
 REDUCED, MASK = 1, 4  # bits of SUBFILE: a thumbnail, and what is to be seen of another image
@@ -76,6 +67,23 @@ PREMULTIPLIED, ALPHA = 1, 2  # values of EXTRA
 def first_tags(content: Content) -> Tags:
     """Return the first page's tags of whole numbers, without those that lie outside the file."""
     return next(_directories(content), {})
+
+
+def exif_orientation(image: Image.Image) -> int:
+    """Return the orientation in an image's EXIF data, 1 to 8; 1 where they do not say it.
+
+    EXIF data are a TIFF file without pixels. Pillow's reader gives up at the first broken entry,
+    but it knows other places where programs write the orientation.
+    """
+    data = image.info.get("exif")
+    tags = first_tags(data.removeprefix(b"Exif\0\0")) if isinstance(data, bytes) else {}
+    value: object = tags.get(ORIENTATION, (0,))[0]
+    if value not in ORIENTATIONS:
+        try:
+            value = image.getexif().get(ORIENTATION)
+        except Exception:  # metadata never make an image unreadable
+            return 1
+    return value if isinstance(value, int) and value in ORIENTATIONS else 1
 
 
 def pages(content: bytes) -> int:
@@ -120,7 +128,7 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
     channels, photometry = tags.get(CHANNELS, (1,))[0], tags.get(PHOTOMETRIC, (0,))[0]
     height, width, extra = tags[HEIGHT][0], tags[WIDTH][0], tags.get(EXTRA, ())
     sample_bytes = CHANNEL_BYTES * max(bits[0], 16) / 16
-    limits.check((height, width), channels * sample_bytes, len(content))
+    limits.claim((height, width), channels * sample_bytes, len(content))
     planes = _planes(content, tags, bits[0])
 
     def compute(rows: slice) -> Samples:

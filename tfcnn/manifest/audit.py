@@ -7,8 +7,8 @@ from typing import Any
 
 from tfcnn.base.errors import TfcnnError
 from tfcnn.base.progress import Reporter
-from tfcnn.datasets import Source
-from tfcnn.datasets.folder import LayoutError, open_any
+from tfcnn.datasets import LayoutError, Source
+from tfcnn.datasets.folder import open_any
 from tfcnn.manifest import groups, splits
 from tfcnn.manifest.rows import LossError, Manifest, Row, build, contradiction_notes
 from tfcnn.recipes import DataSettings

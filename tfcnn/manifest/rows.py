@@ -20,16 +20,17 @@ from tfcnn.decode import (
     Background,
     Content,
     Opened,
+    Samples,
     TooLargeError,
     UnreadableImageError,
+    blocks,
     content_sha256,
     histogram_of_16_bits,
     in_memory,
     open_image,
     remarks,
+    strips,
 )
-from tfcnn.decode.opened import strips
-from tfcnn.decode.samples import Samples, blocks
 from tfcnn.manifest import groups as grouping
 
 FILE = "manifest.csv"

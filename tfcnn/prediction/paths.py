@@ -9,8 +9,7 @@ from tfcnn.base import files, patterns
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import LeftOut, in_words
 from tfcnn.datasets.folder import image_files, member_images, owners
-from tfcnn.decode import UnreadableImageError, archives, check_file, in_memory, read_file
-from tfcnn.decode.archives import Member
+from tfcnn.decode import Member, UnreadableImageError, archives, claim_file, in_memory, read_file
 from tfcnn.runs import Run
 
 
@@ -31,7 +30,7 @@ class Image:
         """
         try:
             if self.archive and self.member:
-                check_file(self.member.size_bytes, self.path)
+                claim_file(self.member.size_bytes, self.path)
                 with in_memory(self.path):
                     return archives.read(self.archive, self.member)
             return read_file(Path(self.path), self.path)

@@ -15,8 +15,6 @@ from tfcnn.base.errors import InputError
 from tfcnn.datasets import Progress, Source, _parasites
 from tfcnn.datasets import folder as class_folders
 
-__all__ = ["IS_LOCAL", "download", "generate", "open_source"]
-
 IS_LOCAL = True  # drawn where it is needed: nothing to fetch
 
 GROUP_REGEX = r"^(C\d+)"
