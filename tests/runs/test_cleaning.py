@@ -52,8 +52,8 @@ def full(home) -> Path:
     return home
 
 
-def names(found: cleaning.Found) -> set[str]:
-    return {one.path.name for one in found.going}
+def names(found: cleaning.Leftovers) -> set[str]:
+    return {one.path.name for one in found.removable}
 
 
 LEFT = {

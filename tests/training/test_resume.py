@@ -88,7 +88,9 @@ def test_a_setting_with_another_value_is_refused_by_name(make_tree, settings, na
         tfcnn.train(root, settings=settings, resume=True)
     assert named in str(refused.value)
     with pytest.raises(InputError) as refused:  # a cross-validation is begun with a recipe too
-        resume.as_begun(recipes.for_folder(root), settings, runs.folder_of("shapes"), Reporter())
+        resume.resumed_recipe(
+            recipes.for_folder(root), settings, runs.folder_of("shapes"), Reporter()
+        )
     assert named in str(refused.value)
 
 
@@ -106,7 +108,7 @@ def test_a_recipe_that_was_given_another_source_goes_on_with_it(make_tree):
     root, folder = make_tree(), runs.folder_of("malaria")
     made = recipes.override(recipes.load("malaria"), [f"data.source={root}"])
     recipes.write(made, folder / "recipe.toml")
-    found = resume.as_begun(recipes.load("malaria"), [], folder, Reporter())
+    found = resume.resumed_recipe(recipes.load("malaria"), [], folder, Reporter())
     assert found.data.source == str(root)
 
 

@@ -17,8 +17,6 @@ from tfcnn.runs import home as folders
 from tfcnn.runs.cross_validation import is_crossval
 from tfcnn.runs.run import CHECKPOINT
 
-__all__ = ["Found", "Removable", "find"]
-
 DAY_SECONDS = 24 * 3600
 HOUR_SECONDS = 3600  # a half-written file that did not change for so long has no writer any more
 STAMP = re.compile(r"-(\d{8}T\d{6}Z)(-\d+)?$")  # of a retired run's name
@@ -34,16 +32,16 @@ class Removable:
 
 
 @dataclass(frozen=True)
-class Found:
+class Leftovers:
     """What may go, and what is kept of the same kinds."""
 
-    going: tuple[Removable, ...]
+    removable: tuple[Removable, ...]
     kept: tuple[str, ...]
 
     @property
     def size_bytes(self) -> int:
         """How much space all of it takes."""
-        return sum(one.size_bytes for one in self.going)
+        return sum(one.size_bytes for one in self.removable)
 
     def remove(self) -> None:
         """Remove all of it.
@@ -51,7 +49,7 @@ class Found:
         Raises:
             InputError: if something cannot be removed.
         """
-        for one in self.going:
+        for one in self.removable:
             with disk_errors(one.path):
                 if one.path.is_dir() and not one.path.is_symlink():
                     shutil.rmtree(one.path)
@@ -60,20 +58,21 @@ class Found:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        going = [
-            {"path": str(one.path), "bytes": one.size_bytes, "why": one.why} for one in self.going
+        removable = [
+            {"path": str(one.path), "bytes": one.size_bytes, "why": one.why}
+            for one in self.removable
         ]
-        return {"removed": going, "bytes": self.size_bytes, "kept": list(self.kept)}
+        return {"removed": removable, "bytes": self.size_bytes, "kept": list(self.kept)}
 
     def lines(self, dry_run: bool) -> list[str]:
         """Return what a person reads."""
         verb = "would be removed" if dry_run else "removed"
-        lines = [f"{_size(one.size_bytes):>10}  {one.path}  ({one.why})" for one in self.going]
+        lines = [f"{_size(one.size_bytes):>10}  {one.path}  ({one.why})" for one in self.removable]
         lines += [f"kept: {text}" for text in self.kept]
-        return [*lines, f"{verb}: {len(self.going)}, {_size(self.size_bytes)}"]
+        return [*lines, f"{verb}: {len(self.removable)}, {_size(self.size_bytes)}"]
 
 
-def find(*, older_than_days: float | None = None, keep_gb: float | None = None) -> Found:
+def find(*, older_than_days: float | None = None, keep_gb: float | None = None) -> Leftovers:
     """Find what may go.
 
     Args:
@@ -86,35 +85,37 @@ def find(*, older_than_days: float | None = None, keep_gb: float | None = None) 
     """
     keep_bytes = cache.bound_bytes() if keep_gb is None else cache.bytes_of(keep_gb, "--keep-gb")
     since = None if older_than_days is None else time() - older_than_days * DAY_SECONDS
-    going, kept = _arrays(keep_bytes, since)
+    removable, kept = _arrays(keep_bytes, since)
     retired = [path for folder in _homes() for path in sorted((folder / ".old").glob("*"))]
     old = [path for path in retired if since is not None and _retired(path) <= since]
-    going += [_removable(path, "a run that a newer one replaced") for path in old]
-    going += [_removable(path, "left by a killed process") for path in _leftovers()]
-    going += [_removable(path, "of a run that is finished") for path in _checkpoints()]
-    if stay := len(retired) - len(old):
+    removable += [_removable(path, "a run that a newer one replaced") for path in old]
+    removable += [_removable(path, "left by a killed process") for path in _leftovers()]
+    removable += [_removable(path, "of a run that is finished") for path in _checkpoints()]
+    if kept_count := len(retired) - len(old):
         size = _size(sum(_bytes(path) for path in retired if path not in old))
-        kept.append(f"{stay} retired runs in .old, {size} (--older-than DAYS removes older ones)")
-    return Found(tuple(going), tuple(kept))
+        kept.append(
+            f"{kept_count} retired runs in .old, {size} (--older-than DAYS removes older ones)"
+        )
+    return Leftovers(tuple(removable), tuple(kept))
 
 
 def _arrays(keep_bytes: int, since: float | None) -> tuple[list[Removable], list[str]]:
-    """Return the arrays of decoded images that may go, and what is said of the others."""
+    """Return the arrays of decoded images that may go, and what a reader is told of the others."""
     arrays = cache.array_files()
     surplus = cache.surplus(arrays, keep_bytes)
-    going, stay_bytes = [], []
+    removable, stay_bytes = [], []
     for one in arrays:
         if one in surplus:
             why = f"decoded images over {_size(keep_bytes)}"
-            going.append(Removable(one.path, one.size_bytes, why))
+            removable.append(Removable(one.path, one.size_bytes, why))
         elif since is not None and one.last_use <= since:
-            going.append(Removable(one.path, one.size_bytes, "decoded images not used since"))
+            removable.append(Removable(one.path, one.size_bytes, "decoded images not used since"))
         else:
             stay_bytes.append(one.size_bytes)
     if not stay_bytes:
-        return going, []
-    said = f"{len(stay_bytes)} arrays of decoded images, {_size(sum(stay_bytes))}"
-    return going, [f"{said}, under {_size(keep_bytes)} (--keep-gb 0 removes all)"]
+        return removable, []
+    text = f"{len(stay_bytes)} arrays of decoded images, {_size(sum(stay_bytes))}"
+    return removable, [f"{text}, under {_size(keep_bytes)} (--keep-gb 0 removes all)"]
 
 
 def _homes() -> list[Path]:

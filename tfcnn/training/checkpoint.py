@@ -24,7 +24,7 @@ from tfcnn.base.records import sha256_of
 
 Array = np.ndarray[Any, Any]
 FILE, BEFORE = f"{runs.CHECKPOINT}/state.npz", f"{runs.CHECKPOINT}/before.npz"
-BEGUN_WITH = (runs.RECIPE, runs.SPLIT)
+START_FILES = (runs.RECIPE, runs.SPLIT)
 
 
 @dataclass
@@ -170,7 +170,7 @@ def read(folder: Path, reporter: Reporter) -> Start:
         what = f"{path} is {_damage(error)}"
         reporter.note(f"{what}: going on from {before.name}, after epoch {start.state.epoch}")
         atomic.replace(before, path)
-    _check_begun(start.state, folder, reporter)
+    _refuse_other_start(start.state, folder, reporter)
     return start
 
 
@@ -192,16 +192,16 @@ def sha256_at_start(folder: Path) -> dict[str, str]:
 
     A run that goes on with another split would be tested on what it has learnt.
     """
-    there = (name for name in BEGUN_WITH if (folder / name).is_file())
+    there = (name for name in START_FILES if (folder / name).is_file())
     return {name: sha256_of(folder / name) for name in there}
 
 
-def _check_begun(state: State, folder: Path, reporter: Reporter) -> None:
+def _refuse_other_start(state: State, folder: Path, reporter: Reporter) -> None:
     if not state.sha256:
         reporter.note(f"{folder / FILE} is of an earlier tfcnn: it cannot vouch for the split")
     now = sha256_at_start(folder)
-    for name, begun in state.sha256.items():
-        if now.get(name) != begun:
+    for name, recorded in state.sha256.items():
+        if now.get(name) != recorded:
             raise CheckError(
                 folder / name,
                 "the file that this run was begun with",

@@ -1,13 +1,10 @@
-"""Cross-validation: every image is predicted once, by a network that saw none of its group.
+"""Cross-validation: a network per fold predicts the images whose groups it has not seen.
 
-A folder of ordinary runs, one per fold, with what they say together beside them:
-
-    models/<name>-crossval/ recipe.toml  splits/fold-<i>.csv  fold-<i>/  predictions.csv
-                            summary.json  DONE
+The folds are ordinary runs in one folder; `runs.cross_validation` describes it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfcnn import recipes, runs
@@ -21,7 +18,13 @@ from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import strategy
 from tfcnn.training.prepare import decoder_of, survey
-from tfcnn.training.resume import as_begun, check_same, make_room, may_write, resumable
+from tfcnn.training.resume import (
+    make_room,
+    may_write,
+    refuse_other_recipe,
+    resumable,
+    resumed_recipe,
+)
 from tfcnn.training.train import train
 
 FOLDS = 5
@@ -58,118 +61,120 @@ def crossval(
     listener = _PerFold(reporter or Reporter())
     strategy.refuse_clusters()
     may_write(folder, resume=resume, fresh=fresh)
-    if resume and settings is not None and (folder / runs.RECIPE).exists():
-        recipe = as_begun(recipe, settings, folder, listener)
-    begun = runs.count_folds(folder) if resume else 0
-    num_folds = num_folds or begun or FOLDS
-    if begun and begun != num_folds:
-        expected = f"{begun}, as it was begun"
+    if resume:
+        recipe = resumed_recipe(recipe, settings, folder, listener)
+    recorded = runs.count_folds(folder) if resume else 0
+    num_folds = num_folds or recorded or FOLDS
+    if recorded and recorded != num_folds:
+        expected = f"{recorded}, as it was begun"
         raise InputError(f"{folder}: --folds", expected, str(num_folds), "--fresh")
-    recipe, listed, assigned = _prepare(recipe, num_folds, listener)
-    if begun:
-        _check_begun(recipe, listed, assigned, folder)
+    plan = _prepare(recipe, num_folds, listener)
+    if recorded:
+        _refuse_other(plan, folder)
     else:
         make_room(folder, listener)
     with resumable(folder):
-        if not begun:
-            _begin(recipe, listed, assigned, folder)
-        return _train(recipe, listed, assigned, folder, finish, listener)
+        if not recorded:
+            _write(plan, folder)
+        return _train(plan, folder, finish, listener)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the folds are trained on: the recipe, all images, and per fold a split per image."""
+
+    recipe: Recipe
+    manifest: Manifest
+    folds: list[list[str]]
+
+    @property
+    def tested(self) -> list[int]:
+        """The rows that are tested, each in one fold."""
+        return folds.tested(self.manifest, self.recipe.data.split)
+
+    def part(self, rows: list[int]) -> Manifest:
+        """Return the manifest of some rows."""
+        return replace(self.manifest, rows=tuple(self.manifest.rows[row] for row in rows))
 
 
 class _PerFold(Reporter):
-    """Hands on what is said, a note that every fold repeats only once."""
+    """Hands on what it hears, each note once: every fold repeats some."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.prefix = ""
         self._reporter = reporter
-        self._said: set[str] = set()
+        self._notes: set[str] = set()
 
     def stage(self, text: str) -> Callable[[int, int | None], None]:
         return self._reporter.stage(self.prefix + text)
 
     def note(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._notes:
+            self._notes.add(text)
             self._reporter.note(text)
 
     def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
         self._reporter.epoch(epoch, epochs, logs)
 
 
-def _prepare(
-    recipe: Recipe, num_folds: int, reporter: Reporter
-) -> tuple[Recipe, Manifest, list[list[str]]]:
-    """Read and assign; what would be refused is refused here, before anything is written."""
-    recipe, listed = survey(recipe, reporter)
-    assigned = folds.assign(listed, recipe.data.split, num_folds)
-    shape = decoder_of(recipe).shape
+def _prepare(recipe: Recipe, num_folds: int, reporter: Reporter) -> _Plan:
+    """Read the images and deal them; refuse here, before anything is written."""
+    recipe, manifest = survey(recipe, reporter)
+    plan = _Plan(recipe, manifest, folds.assign(manifest, recipe.data.split, num_folds))
     quiet.load_tensorflow(reporter)
     from tfcnn.training import form
 
-    form.training_form(recipe.model, shape, len(listed.class_names), "float32")
-    spared = len(listed.rows) - len(folds.tested(listed, recipe.data.split))
-    if spared:
-        nouns = listed.source.nouns[0]
-        reporter.note(f"the folds are drawn from the training {nouns}; "
-                      f"the {spared:,} of the official test set are left untouched")  # fmt: skip
-    return recipe, listed, assigned
+    shape = decoder_of(recipe).shape
+    form.training_form(recipe.model, shape, len(manifest.class_names), "float32")
+    untested = len(manifest.rows) - len(plan.tested)
+    if untested:
+        noun = manifest.source.nouns[0]
+        reporter.note(f"the folds are drawn from the training {noun}; "
+                      f"the {untested:,} of the official test set are left untouched")  # fmt: skip
+    return plan
 
 
-def _begin(recipe: Recipe, listed: Manifest, assigned: list[list[str]], folder: Path) -> None:
-    recipes.write(recipe, folder / runs.RECIPE)
+def _write(plan: _Plan, folder: Path) -> None:
+    recipes.write(plan.recipe, folder / runs.RECIPE)
     with atomic.writing(folder / runs.SPLITS) as part:  # all of them or none
-        for i, split in enumerate(assigned):
-            splits.write(listed, split, part / runs.fold_split(folder, i).name)
+        for i, split in enumerate(plan.folds):
+            splits.write(plan.manifest, split, part / runs.fold_split(folder, i).name)
 
 
-def _train(
-    recipe: Recipe,
-    listed: Manifest,
-    assigned: list[list[str]],
-    folder: Path,
-    finish: Callable[[Path], Run],
-    listener: _PerFold,
-) -> Summary:
-    """Train what is left of the folds and sum up all of them."""
-    for i, split in enumerate(assigned):
+def _refuse_other(plan: _Plan, folder: Path) -> None:
+    """Refuse to go on with another recipe or other images."""
+    refuse_other_recipe(plan.recipe, folder)
+    for i, split in enumerate(plan.folds):
+        path = runs.fold_split(folder, i)
+        if splits.read(path, plan.manifest) != split:
+            raise CheckError(path, "the images it was begun with", "others", "--fresh")
+
+
+def _train(plan: _Plan, folder: Path, finish: Callable[[Path], Run], listener: _PerFold) -> Summary:
+    """Train the folds that are not done and sum up all of them."""
+    for i, split in enumerate(plan.folds):
         listener.prefix = f"{runs.fold_name(i)}: "
-        part = _only(listed, [row for row, name in enumerate(split) if name == "test"])
-        listener.note(f"{runs.fold_name(i)}, {i + 1} of {len(assigned)}: {part.summary()} to test")
-        _train_fold(recipe, listed, split, folder, i, finish, listener)
-    tested = _only(listed, folds.tested(listed, recipe.data.split))
-    summary = out_of_fold.summarise(
-        folder, [runs.open_run(folder / runs.fold_name(i)) for i in range(len(assigned))], tested
-    )
+        part = plan.part([row for row, name in enumerate(split) if name == "test"])
+        title = f"{runs.fold_name(i)}, {i + 1} of {len(plan.folds)}"
+        listener.note(f"{title}: {part.summary()} to test")
+        _train_fold(plan, folder, i, finish, listener)
+    trained = [runs.open_run(folder / runs.fold_name(i)) for i in range(len(plan.folds))]
+    summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested))
     runs.stamp(folder)
     return summary
 
 
-def _check_begun(recipe: Recipe, listed: Manifest, assigned: list[list[str]], folder: Path) -> None:
-    """Refuse to go on with another recipe or other data."""
-    check_same(recipe, folder)
-    for i, split in enumerate(assigned):
-        path = runs.fold_split(folder, i)
-        if splits.read(path, listed) != split:
-            raise CheckError(path, "the images it was begun with", "others", "--fresh")
-
-
 def _train_fold(
-    recipe: Recipe,
-    listed: Manifest,
-    split: list[str],
-    folder: Path,
-    number: int,
-    finish: Callable[[Path], Run],
-    reporter: Reporter,
+    plan: _Plan, folder: Path, number: int, finish: Callable[[Path], Run], reporter: Reporter
 ) -> None:
     """Train a fold, go on with it where it was cut, or keep it where it is done."""
-    run, split_csv = folder / runs.fold_name(number), runs.fold_split(folder, number)
-    state, own = runs.state(run), run / runs.SPLIT
-    is_cut = state == "unfinished" and own.exists()
+    run = folder / runs.fold_name(number)
+    state, own_split = runs.state(run), run / runs.SPLIT
+    is_cut = state == "unfinished" and own_split.exists()
     if is_cut or state == "finished":
-        check_same(recipe, run)
-        if splits.read(own, listed) != split:
-            raise CheckError(own, "the split of this fold", "another", "--fresh")
+        refuse_other_recipe(plan.recipe, run)
+        if splits.read(own_split, plan.manifest) != plan.folds[number]:
+            raise CheckError(own_split, "the split of this fold", "another", "--fresh")
     if state == "finished":
         reporter.note(f"{runs.fold_name(number)} is done, and kept")
         return
@@ -177,15 +182,11 @@ def _train_fold(
 
     keras.backend.clear_session()  # else each fold's graphs stay in memory
     train(
-        recipe,
+        plan.recipe,
         run,
-        split_csv=None if is_cut else split_csv,
+        split_csv=None if is_cut else runs.fold_split(folder, number),
         resume=is_cut,
         fresh=not is_cut,
         reporter=reporter,
     )
     finish(run)
-
-
-def _only(listed: Manifest, rows: list[int]) -> Manifest:
-    return replace(listed, rows=tuple(listed.rows[row] for row in rows))

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import architectures, manifest
+from tfcnn import architectures
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder
 from tfcnn.inputs import cache, direction, pipeline
-from tfcnn.manifest import Manifest, groups, splits
+from tfcnn.manifest import Manifest, build, groups, splits
 from tfcnn.recipes import InputSettings, Recipe
 
-SHOWN = 20  # classes
+MAX_CLASSES = 20  # that are named
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Prepared:
     """The data of a run.
 
     Attributes:
-        recipe: with what was left open (image size, positive class) filled in.
+        recipe: with what was left open (image size, positive class) settings in.
         manifest: all readable images.
         splits: a split per row of it.
         images: uint8 `(images, height, width, channels)` in [0, 255], memory-mapped.
@@ -76,45 +76,50 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         InputError: if the data cannot be used.
         CheckError: if the split leaks.
     """
-    recipe, listed, early = _survey(recipe, reporter, resplit)
+    recipe, manifest, early = _survey(recipe, reporter, resplit)
     split = recipe.data.split
     reporter.stage("splitting")
-    assigned = splits.read(split_csv, listed) if split_csv else splits.assign(listed, split)
-    splits.gate(listed, assigned, unit=split.unit)
+    row_splits = splits.read(split_csv, manifest) if split_csv else splits.assign(manifest, split)
+    splits.gate(manifest, row_splits, unit=split.unit)
     decoder, progress = decoder_of(recipe), reporter.stage("decoding")
-    images = cache.load(listed.source, listed.rows, decoder, progress, early)
+    images = cache.load(manifest.source, manifest.rows, decoder, progress, early)
     for note in images.notes:
         reporter.note(note)
-    classes = {name: i for i, name in enumerate(listed.class_names)}
+    classes = {name: i for i, name in enumerate(manifest.class_names)}
     prepared = Prepared(
         recipe,
-        listed,
-        assigned,
+        manifest,
+        row_splits,
         images.images,
-        np.array([classes[row.label] for row in listed.rows], dtype=np.int32),
-        {name: splits.select(assigned, name) for name in splits.NAMES},
+        np.array([classes[row.label] for row in manifest.rows], dtype=np.int32),
+        {name: splits.select(row_splits, name) for name in splits.NAMES},
         images.decode_seconds,
     )
-    settled = direction.by_images(
+    inputs_and_reason = direction.by_images(
         recipe.inputs, prepared.images, prepared.labels, prepared.groups, prepared.rows["train"]
     )
-    return replace(prepared, recipe=_with_inputs(recipe, settled, reporter))
+    return replace(prepared, recipe=_with_inputs(recipe, inputs_and_reason, reporter))
 
 
-def _with_inputs(recipe: Recipe, settled: tuple[InputSettings, str], reporter: Reporter) -> Recipe:
-    """Take over what was settled of `[inputs]`, and say why."""
-    inputs, why = settled
+def _with_inputs(
+    recipe: Recipe, inputs_and_reason: tuple[InputSettings, str], reporter: Reporter
+) -> Recipe:
+    """Return the recipe with the `[inputs]` that the data call for, and report why."""
+    inputs, why = inputs_and_reason
     if why:
         reporter.note(why)
     return recipe.model_copy(update={"inputs": inputs})
 
 
 def survey(recipe: Recipe, reporter: Reporter) -> tuple[Recipe, Manifest]:
-    """Find out what the data are; returns the recipe with what it left open, and the manifest.
+    """Read what the data are.
 
     Args:
         recipe: what to prepare.
         reporter: hears of every stage.
+
+    Returns:
+        The recipe with what it left open filled in, and the manifest.
 
     Raises:
         InputError: if data, network options or augmentation cannot be used.
@@ -141,20 +146,20 @@ def _check_network(recipe: Recipe) -> None:
 def _survey(
     recipe: Recipe, reporter: Reporter, resplit: bool = False
 ) -> tuple[Recipe, Manifest, cache.Early]:
-    """Do what `survey` does, and return what was decoded on the way."""
+    """Return what `survey` does, and what was decoded on the way."""
     _check_network(recipe)
     source = open_any(recipe.data, reporter)
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)
         source = replace(source, items=items)
-    recipe = _filled_in(recipe, source)
+    recipe = _fill_in(recipe, source)
     names = sorted({item.label for item in source.items})
     recipe = _with_inputs(recipe, direction.by_names(recipe.inputs, names), reporter)
     _check_shape(recipe)
     for warning in pipeline.warnings(recipe.inputs):
         reporter.note(f"note: {warning}")
     early = cache.Early(decoder_of(recipe))
-    listed = manifest.build(
+    manifest = build(
         source,
         group_regex=recipe.data.group_regex,
         group_csv=recipe.data.group_csv,
@@ -163,8 +168,8 @@ def _survey(
         on_image=early.see,
         background=recipe.data.background,
     )
-    _tell(recipe, listed, reporter)
-    return recipe, listed, early
+    _report_data(recipe, manifest, reporter)
+    return recipe, manifest, early
 
 
 def _check_shape(recipe: Recipe) -> None:
@@ -186,10 +191,10 @@ def decoder_of(recipe: Recipe) -> Decoder:
     return Decoder(size, recipe.data.channels, recipe.data.fit, recipe.data.background)
 
 
-def _filled_in(recipe: Recipe, source: Source) -> Recipe:
+def _fill_in(recipe: Recipe, source: Source) -> Recipe:
     """Fill in what the recipe leaves to the data: image size, group regex, positive class.
 
-    An empty regex or class stays empty: whoever goes on with the run must find it so.
+    An empty regex or class stays empty, so that a resume finds the same recipe.
 
     Raises:
         InputError: if the positive class is none of two, or is lacking where a target needs one.
@@ -205,50 +210,50 @@ def _filled_in(recipe: Recipe, source: Source) -> Recipe:
     regex = source.group_regex if data.group_regex is None else data.group_regex
     if data.group_csv or data.group_from != "name":
         regex = None
-    filled = data.model_copy(
+    settings = data.model_copy(
         update={
             "image_size": data.image_size or typical_size(source),
             "group_regex": regex,
             "positive": "" if data.positive == "" else positive,
         }
     )
-    return recipe.model_copy(update={"data": filled})
+    return recipe.model_copy(update={"data": settings})
 
 
-def _tell(recipe: Recipe, listed: Manifest, reporter: Reporter) -> None:
-    """Say what there is, how it is read, what was left out, and what a reader must know."""
-    source, data = listed.source, recipe.data
-    counts = Counter(row.label for row in listed.rows)
+def _report_data(recipe: Recipe, manifest: Manifest, reporter: Reporter) -> None:
+    """Report what the data are, how they are read, what was left out, and what to beware of."""
+    source, data = manifest.source, recipe.data
+    counts = Counter(row.label for row in manifest.rows)
     classes = [f"{name} ({count:,})" for name, count in sorted(counts.items())]
-    more = [f"{len(classes) - SHOWN} more"] if len(classes) > SHOWN else []
+    more = [f"{len(classes) - MAX_CLASSES} more"] if len(classes) > MAX_CLASSES else []
     height, width, channels = decoder_of(recipe).shape
     colour = "grey, 1 channel" if channels == 1 else f"colour, {channels} channels"
     positive = f"; positive: {data.positive}" if data.positive else ""
-    reporter.note(f"{source.name}: {listed.summary()}")
-    reporter.note(f"classes: {', '.join(classes[:SHOWN] + more)}{positive}")
+    reporter.note(f"{source.name}: {manifest.summary()}")
+    reporter.note(f"classes: {', '.join(classes[:MAX_CLASSES] + more)}{positive}")
     reporter.note(f"images: {height} x {width} px (height x width), {colour}, {data.fit}")
     reporter.note(f"augmentation: {pipeline.describe(recipe.inputs)}")
-    reporter.note(f"groups: {_groups_in_words(recipe, listed)}")
-    for note in listed.messages():
+    reporter.note(f"groups: {_groups_in_words(recipe, manifest)}")
+    for note in manifest.messages():
         reporter.note(note)
-    if listed.has_groups or source.is_benchmark or data.group_regex == "":
+    if manifest.has_groups or source.is_benchmark or data.group_regex == "":
         return
     reporter.note(
         "images of one patient, slide or video may be on both sides of the split: "
         "--group-regex reads them from file names, --group-from folder from folders"
     )
-    if proposed := groups.propose_folder(source):
-        reporter.note(proposed)
+    if proposal := groups.propose_folder(source):
+        reporter.note(proposal)
 
 
-def _groups_in_words(recipe: Recipe, listed: Manifest) -> str:
-    """Say who is kept on one side of the split, and how that is known."""
-    if not listed.has_groups:
-        asked = ", as data.group_regex is empty" if recipe.data.group_regex == "" else ""
-        official = "given by the data, else " if any(row.official for row in listed.rows) else ""
-        return f"none known{asked}; the split is {official}by image"
-    count = len({row.group for row in listed.rows})
+def _groups_in_words(recipe: Recipe, manifest: Manifest) -> str:
+    """Return the groups in words, and whether each is kept on one side of the split."""
+    if not manifest.has_groups:
+        reason = ", as data.group_regex is empty" if recipe.data.group_regex == "" else ""
+        official = "given by the data, else " if any(row.official for row in manifest.rows) else ""
+        return f"none known{reason}; the split is {official}by image"
+    count = len({row.group for row in manifest.rows})
     kept = "each on one side of the split"
     if recipe.data.split.unit == "image":
         kept = "not heeded, as data.split.unit is image"
-    return f"{count:,} {listed.source.nouns[1]}, {listed.group_rule}; {kept}"
+    return f"{count:,} {manifest.source.nouns[1]}, {manifest.group_rule}; {kept}"

@@ -1,4 +1,4 @@
-"""The folder that a training writes: what it may replace there, and how it goes on with a run."""
+"""What a training may replace in its folder, and what must be the same where it goes on."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from tfcnn import recipes, runs
-from tfcnn.base.errors import InputError
+from tfcnn.base import tables
+from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.inputs import direction
+from tfcnn.manifest import Manifest
 from tfcnn.recipes import Recipe
 
 RESUMABLE = "to go on with what was begun: resume=True, or --resume"
-SHOWN = 6  # settings that are named when a run goes on
+MAX_SETTINGS = 6  # that are named when a run goes on
 
 
 def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
-    """Say whether an unfinished run is to be continued; refuse what would lose something.
+    """Return whether a training goes on with the unfinished run in its folder.
 
     Raises:
-        InputError: if the folder is taken, or there is nothing to resume.
+        InputError: if something there would be lost, or there is nothing to resume.
     """
     state = runs.state(folder)
     if state == "other":
@@ -33,10 +35,10 @@ def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
     if state == "finished" and resume:
         raise InputError(folder, "an unfinished run to resume", "a finished one", "no --resume")
     if state == "absent" and resume:
-        begun = ", ".join(runs.unfinished())
-        hint = f"no --resume, or one that was begun: {begun}" if begun else "no --resume"
+        names = ", ".join(runs.unfinished())
+        hint = f"no --resume, or one that was begun: {names}" if names else "no --resume"
         raise InputError(folder, "an unfinished run to resume", "none of this name", hint)
-    # without its split a checkpoint is of no use: reading that says so
+    # a checkpoint without its split is refused when the split is read
     return resume and any((folder / name).exists() for name in (runs.SPLIT, runs.CHECKPOINT))
 
 
@@ -54,60 +56,107 @@ def refuse_other_source(recipe: Recipe, folder: Path) -> None:
     raise InputError(folder, expected, f"a run of {there}", hint)
 
 
-def as_begun(recipe: Recipe, settings: Sequence[str], folder: Path, reporter: Reporter) -> Recipe:
-    """Return the recipe that an unfinished run was begun with, so that nothing is typed again.
+def resumed_recipe(
+    recipe: Recipe, settings: Sequence[str] | None, folder: Path, reporter: Reporter
+) -> Recipe:
+    """Return the recipe of the run that a training goes on with, so that nothing is typed again.
 
     Args:
-        recipe: the one that is named now.
-        settings: the assignments that are given now; each must be as it was.
-        folder: of the unfinished run.
+        recipe: the one that was named now.
+        settings: what was typed now to change it: each must be as in the run. None: the recipe was
+            given whole, and is returned.
+        folder: of the unfinished run; without a recipe there, the one named now is returned.
         reporter: hears in what the run differs from the recipe.
 
     Raises:
-        InputError: if another recipe is named, or a setting is given another value.
+        InputError: if another recipe is named, or a setting has another value.
     """
-    begun = recipes.load(str(folder / runs.RECIPE))
-    if begun.name != recipe.name:
-        hint = f"--resume with {begun.name}, or another --run"
-        raise InputError(f"{folder}: recipe", f"{begun.name}, as it was begun", recipe.name, hint)
-    check_same(recipes.override(begun, list(settings)), folder)
-    now = _flat(_settled_as(recipe, begun).model_dump())
+    path = folder / runs.RECIPE
+    if settings is None or not path.exists():
+        return recipe
+    recorded = recipes.load(str(path))
+    if recorded.name != recipe.name:
+        hint = f"--resume with {recorded.name}, or another --run"
+        expected = f"{recorded.name}, as it was begun"
+        raise InputError(f"{folder}: recipe", expected, recipe.name, hint)
+    refuse_other_recipe(recipes.override(recorded, list(settings)), folder)
+    now = _flat(_with_mirroring_of(recorded, recipe).model_dump())
     own = [
-        f"{key}={value}" for key, value in _flat(begun.model_dump(exclude_none=True)).items()
+        f"{key}={value}" for key, value in _flat(recorded.model_dump(exclude_none=True)).items()
         if key in now and now[key] is not None and now[key] != value
     ]  # fmt: skip
-    more = f" and {len(own) - SHOWN} more" if len(own) > SHOWN else ""
+    more = f" and {len(own) - MAX_SETTINGS} more" if len(own) > MAX_SETTINGS else ""
     reporter.note(
-        f"going on as it was begun{': ' if own else ''}{', '.join(own[:SHOWN])}{more} "
-        f"({folder / runs.RECIPE})"
+        f"going on as it was begun{': ' if own else ''}{', '.join(own[:MAX_SETTINGS])}{more} "
+        f"({path})"
     )
-    return begun
+    return recorded
 
 
-def check_same(recipe: Recipe, folder: Path) -> None:
+def refuse_other_recipe(recipe: Recipe, folder: Path) -> None:
     """Refuse to go on with another recipe than a run was begun with.
 
     Raises:
         InputError: naming the first key that differs.
     """
     recorded = recipes.load(str(folder / runs.RECIPE))
-    recipe = _settled_as(recipe, recorded)
-    now, then = (_flat(r.model_dump(exclude={"name"})) for r in (recipe, recorded))
+    recipe = _with_mirroring_of(recorded, recipe)
+    now, then = (_flat(one.model_dump(exclude={"name"})) for one in (recipe, recorded))
     for key in {**then, **now}:
-        begun, received = then.get(key), now.get(key)
-        if begun != received and {begun, received} != {None, ""}:
+        expected, received = then.get(key), now.get(key)
+        if expected != received and {expected, received} != {None, ""}:
             raise InputError(
-                f"{folder}: {key}", f"{begun!r}, as it was begun", f"{received!r}", "--fresh"
+                f"{folder}: {key}", f"{expected!r}, as it was begun", f"{received!r}", "--fresh"
             )
 
 
-def _settled_as(recipe: Recipe, begun: Recipe) -> Recipe:
-    """Settle mirroring as the run did, which settles it by its images."""
-    return recipe.model_copy(update={"inputs": direction.as_in(recipe.inputs, begun.inputs)})
+def resumed_split(folder: Path, split_csv: Path | None) -> Path:
+    """Return the path of the split of the run that a training goes on with.
+
+    Raises:
+        InputError: if another split was named now.
+    """
+    own = folder / runs.SPLIT
+    if split_csv is not None and _splits_by_path(split_csv) != _splits_by_path(own):
+        expected, received = f"the split this run was begun with, {own}", str(split_csv)
+        raise InputError("--split", expected, received, "--resume without --split")
+    return own
+
+
+def _splits_by_path(path: Path) -> dict[str, str]:
+    rows = tables.read(path, ("path", "split"), "the split.csv of a run").rows
+    return {row["path"]: row["split"] for row in rows if row["split"]}
+
+
+def refuse_other_images(manifest: Manifest, folder: Path) -> None:
+    """Refuse to go on with more images, or with other classes or groups of them.
+
+    An image is augmented by its place among all: with others, half would be learnt from each.
+
+    Raises:
+        CheckError: if there are others than the split was made of.
+    """
+    path = folder / runs.SPLIT
+    rows = tables.read(path, ("path",), "the split.csv of this run").rows
+    if len(rows) != len(manifest.rows):  # an image that is gone was refused before
+        expected = f"the {len(rows):,} images it was begun with"
+        raise CheckError(path, expected, f"{len(manifest.rows):,}", "--fresh")
+    keys = [key for key in ("sha256", "label", "group") if key in rows[0]]
+    recorded = {tuple(row[key] for key in keys) for row in rows}
+    for row in manifest.rows:
+        if tuple(getattr(row, key) for key in keys) not in recorded:
+            expected = "its class and group as they were when the run was begun"
+            received = f"{row.label}, {row.group or 'no group'}"
+            raise CheckError(row.path, expected, received, "--fresh")
+
+
+def _with_mirroring_of(recorded: Recipe, recipe: Recipe) -> Recipe:
+    """Return a recipe with the mirroring of the run, which its images decided."""
+    return recipe.model_copy(update={"inputs": direction.as_in(recipe.inputs, recorded.inputs)})
 
 
 def make_room(folder: Path, reporter: Reporter) -> None:
-    """Move aside what is in a run's place, and say so; a recipe alone has nothing to keep."""
+    """Move aside a run that is in the place of another, and report it; a recipe alone may go."""
     names = {path.name for path in folder.glob("[!.]*")}
     if runs.state(folder) != "absent" and names != {runs.RECIPE}:
         reporter.note(f"the earlier run is now {runs.retire(folder)}")
@@ -115,7 +164,7 @@ def make_room(folder: Path, reporter: Reporter) -> None:
 
 @contextlib.contextmanager
 def resumable(folder: Path) -> Iterator[None]:
-    """Note on an exception that leaves the block that the run can be resumed, if it can.
+    """Add a note to an exception that leaves the block: the run can be resumed, where it can.
 
     A run that was there before must have been moved aside.
     """
@@ -128,7 +177,7 @@ def resumable(folder: Path) -> Iterator[None]:
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return settings by their whole keys; lists become tuples, for files give only lists."""
+    """Return settings by their whole keys, lists as tuples: a file holds only lists."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict):
