@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcnn import architectures
+from tfcnn import architectures, recipes
+from tfcnn.architectures import speedrun
 from tfcnn.recipes import ModelSettings
-from tfcnn.training import form, save
+from tfcnn.training import fit, form, save
 from tfcnn.training.layers import gelu
+from tfcnn.training.train import train
 
 NETWORK = ModelSettings(network="speedrun", options={"widths": [16, 16]})
 SHAPE = (12, 12, 3)
@@ -72,3 +74,37 @@ def test_the_training_form_is_the_faster_one_and_the_same_network(policy, tolera
 
     for ours, theirs in zip(*gradients(images), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=tolerance * float(tf.norm(theirs)))
+
+
+QUICK = [
+    "model.network=speedrun",
+    "model.options.widths=[8]",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "train.precision=float32",
+    "data.image_size=16",
+]
+
+
+def test_start_and_checks_see_images_of_every_class(make_tree, home, tmp_path, monkeypatch):
+    seen = {}
+
+    def starting(model, images):
+        seen["start"] = images
+
+    def writing(model, path, sample):
+        seen["twin"] = sample
+        return write(model, path, sample)
+
+    write = save.write_twin
+    monkeypatch.setattr(speedrun, "initialize", starting)
+    monkeypatch.setattr(save, "write_twin", writing)
+    monkeypatch.setattr(fit, "START_IMAGES", 8)
+    monkeypatch.setattr(save, "TWIN_IMAGES", 4)
+    classes = ("high", "low")
+    recipe = recipes.for_folder(make_tree(classes=classes, groups=8, per_group=8, side=16))
+    train(recipes.override(recipe, QUICK), tmp_path / "run")
+    assert [len(seen["start"]), len(seen["twin"])] == [8, 4]
+    for images in seen.values():
+        is_low = images[:, 8:].mean(axis=(1, 2, 3)) > images[:, :8].mean(axis=(1, 2, 3))
+        assert np.bincount(is_low).tolist() == [len(images) // 2] * 2

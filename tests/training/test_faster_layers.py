@@ -1,4 +1,4 @@
-"""Images side by side are convolved, and learned from, as one by one."""
+"""Layers of the training form: Keras' results, by fewer passes over memory."""
 
 import keras
 import numpy as np
@@ -8,7 +8,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfcnn.training import strategy
-from tfcnn.training.layers import FasterConv2D, convolve
+from tfcnn.training.layers import FasterConv2D, convolve, gelu
+
+
+@pytest.mark.parametrize(
+    ("policy", "tolerance"), [("float64", 1e-6), ("float32", 1e-6), ("mixed_bfloat16", 0.02)]
+)
+@pytest.mark.parametrize("shape", [(0, 3), (7,), (2, 5, 3, 4)])
+def test_gelu_has_the_values_and_gradients_of_the_library(policy, tolerance, shape):
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.normal(scale=2, size=shape))
+    upstream = rng.normal(size=shape)
+    layer = keras.layers.Activation(gelu, dtype=policy)
+    found = []
+    for x, function in (
+        (tf.cast(images, layer.compute_dtype), layer),
+        (images, keras.activations.gelu),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = function(x)
+        found.append([outputs, tape.gradient(outputs, x, tf.cast(upstream, outputs.dtype))])
+    for mine, theirs in zip(*found, strict=True):
+        assert mine.dtype == layer.compute_dtype
+        np.testing.assert_allclose(
+            tf.cast(mine, tf.float64), theirs, atol=tolerance, rtol=tolerance
+        )
+
 
 ODD = st.sampled_from([1, 3, 5, 7])
 
@@ -20,7 +46,7 @@ ODD = st.sampled_from([1, 3, 5, 7])
     filters=st.integers(1, 3),
     seed=st.integers(0, 99),
 )
-def test_values_and_gradients_are_those_of_the_library(shape, size, filters, seed):
+def test_a_convolution_has_the_values_and_gradients_of_the_library(shape, size, filters, seed):
     rng = np.random.default_rng(seed)
     images = tf.constant(rng.normal(size=shape))
     kernel = tf.constant(rng.normal(size=(*size, shape[3], filters)))

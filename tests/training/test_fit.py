@@ -1,12 +1,16 @@
-"""What counts as waiting for input: from the request of a batch to its delivery, nothing else."""
+"""What a fit measures and logs: waiting is from a batch's request to its delivery, nothing else."""
 
 import subprocess
 import sys
 import time
 
 import numpy as np
+import pytest
 import tensorflow as tf
+from conftest import QUICK, Heard
 
+import tfcnn
+from tfcnn.training import fit
 from tfcnn.training.fit import Waiting
 
 SLOW = 0.05  # seconds that a batch takes
@@ -71,3 +75,25 @@ def test_the_next_batch_is_made_while_a_step_computes():
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert float(result.stdout) < 0.5 * 16 * SLOW, "half of what making 16 batches takes"
+
+
+@pytest.mark.parametrize("absent", ["tensorboard", "tensorboard.plugins.scalar.summary_v2"])
+def test_without_it_a_training_ends_and_says_how_to_get_it(make_tree, monkeypatch, absent):
+    for name in [name for name in sys.modules if name.startswith(absent)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, absent, None)
+    heard = Heard()
+    run = tfcnn.train(make_tree(), settings=[*QUICK, "train.epochs=1"], reporter=heard)
+    assert not (run.path / "logs").exists() and (run.path / "history.csv").exists()
+    (said,) = [note for note in heard.notes if "TensorBoard" in note]
+    assert said.endswith("it is not installed; for them: pip install tensorboard")
+
+
+def test_one_that_does_not_start_is_named(monkeypatch, tmp_path):
+    def broken(name):
+        raise TypeError("Descriptors cannot be created directly")
+
+    monkeypatch.setattr(fit.importlib, "import_module", broken)
+    heard = Heard()
+    assert fit.tensorboard_callbacks(tmp_path, heard) == []
+    assert "does not start (Descriptors cannot" in heard.notes[0]
