@@ -1,4 +1,4 @@
-"""What `tfcnn clean` removes: files that can be made again, and if asked old retired runs."""
+"""What `tfcnn clean` removes: files that can be made again, and old retired runs on demand."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from tfcnn.runs.cross_validation import is_crossval
 from tfcnn.runs.run import CHECKPOINT
 
 DAY_SECONDS = 24 * 3600
-HOUR_SECONDS = 3600  # a half-written file that did not change for so long has no writer any more
+HOUR_SECONDS = 3600  # a half-written file that has not changed for an hour has no writer
 STAMP = re.compile(r"-(\d{8}T\d{6}Z)(-\d+)?$")  # of a retired run's name
 
 
@@ -126,14 +126,14 @@ def _homes() -> list[Path]:
 
 def _leftovers() -> list[Path]:
     """Return what killed processes left half-written: arrays, manifests, images, parts of runs."""
-    found, home = cache.leftovers(), data_home()
+    home = data_home()
     pattern, latest = f".*{atomic.PART_SUFFIX}*", time() - HOUR_SECONDS
     parts = [*home.glob("[!.]*/.new"), *home.glob("folders/[!.]*/" + pattern)]
     for folder in [*_homes(), home]:
         parts += [*folder.glob(pattern), *folder.glob(f"[!.]*/{pattern}")]
-    arrays = home / "cache"  # of which is known whether a process is making them
-    found += [path for path in parts if path.parent != arrays and _changed(path) < latest]
-    return sorted(set(found))
+    arrays = home / "cache"  # the cache itself knows which are being made
+    old = (path for path in parts if path.parent != arrays and _changed(path) < latest)
+    return sorted({*cache.leftovers(), *old})
 
 
 def _changed(path: Path) -> float:
@@ -146,9 +146,9 @@ def _changed(path: Path) -> float:
 
 
 def _checkpoints() -> list[Path]:
-    """Return what a process that was killed right after its run was done did not remove."""
-    found = [path for home in _homes() for path in home.glob(f"[!.]*/{CHECKPOINT}")]
-    return sorted(path for path in found if folders.is_done(path.parent))
+    """Return the checkpoints of finished runs, left where the process was killed at its end."""
+    paths = (path for home in _homes() for path in home.glob(f"[!.]*/{CHECKPOINT}"))
+    return sorted(path for path in paths if folders.is_done(path.parent))
 
 
 def _retired(path: Path) -> float:

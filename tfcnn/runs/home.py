@@ -135,9 +135,9 @@ def find(name_or_path: str | Path) -> Path:
             "its folder, or training it with `tfcnn train`",
         )
     shipped = sorted(path.name for path in ZOO.glob("*") if path.name not in names())
-    known = [*names(), *(f"{model} (shipped)" for model in shipped)]
+    choices = [*names(), *(f"{model} (shipped)" for model in shipped)]
     received = f"no such run{did_you_mean(Path(name).name, [*names(), *shipped])}"
-    raise InputError(name, "a run's name or path", received, f"one of: {', '.join(known)}")
+    raise InputError(name, "a run's name or path", received, f"one of: {', '.join(choices)}")
 
 
 def _candidates(name: str) -> list[Path]:

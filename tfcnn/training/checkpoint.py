@@ -1,9 +1,9 @@
-"""A training that was cut goes on to the same result as one that was not.
+"""The state of a training: a cut one goes on to the same result as one that was not cut.
 
-Everything that has a state at the end of an epoch is in one file, written whole or not at all:
-weights, optimizer, the best weights so far and the memory of the stopping rule, and the history.
-The file of the epoch before is kept beside it, for a disk may damage what was written whole.
-Batches and augmentation have no state (see `inputs`); dropout's is set from (seed, epoch).
+One file holds all that has a state at the end of an epoch: weights, optimizer, the best weights so
+far, the memory of the stopping rule, and the history. It is written whole or not at all. The file
+of the epoch before is kept beside it, as a disk may damage what was written whole. Batches and
+augmentation have no state (see `inputs`); the state of dropout follows from (seed, epoch).
 """
 
 import errno
@@ -128,7 +128,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save; `self.state` has been brought up to date by the callback that keeps the history."""
         self.state.stopping = self.stopping.memory()
-        # known here already: a cut from here on must not train one epoch more
+        # so that a cut from here on trains no epoch more
         self.state.is_done = self.model.stop_training or epoch + 1 == self.params["epochs"]
         self.save()
 

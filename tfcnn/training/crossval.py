@@ -41,13 +41,13 @@ def crossval(
     fresh: bool = False,
     reporter: Reporter | None = None,
 ) -> Summary:
-    """Train a recipe once per fold and sum up what the networks said of unseen images.
+    """Train a recipe once per fold and sum up how the networks answer unseen images.
 
     Args:
         recipe: what to train.
         folder: where the runs go.
-        num_folds: at least 2, at most the number of groups; None: as many as it was begun with,
-            else 5.
+        num_folds: at least 2, at most the number of groups; None: as many as an
+            unfinished one there has, else 5.
         finish: adds the report to a fold's run and stamps it as done.
         settings: what was typed to change the recipe; see `train`.
         resume: keep the folds that are done and go on with the one that was cut.

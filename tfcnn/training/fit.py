@@ -118,36 +118,35 @@ def val_batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slic
 class Waiting:
     """Measures how long training waits for its next batch: from its request to its delivery.
 
-    Both are noted inside the input pipeline, for what a step does besides, before it asks and
-    while it asks, is no waiting.
+    Both times are taken inside the input pipeline: the rest of a step is no waiting.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._asked = 0.0
+        self._request_time = 0.0
 
     def _ask(self, number: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        self._asked = perf_counter()
+        self._request_time = perf_counter()
         return number
 
-    def _deliver(self, asked: Any, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        self.seconds += perf_counter() - self._asked
+    def _deliver(self, request: Any, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        self.seconds += perf_counter() - self._request_time
         return labels
 
     def measured(self, dataset: Any) -> Any:
-        """Return the dataset, which now notes each request and each delivery.
+        """Return the dataset with the time of each request and each delivery taken.
 
-        What notes them is stateless but for the note. Whatever prefetches after it (a strategy
-        over several GPUs does) asks early, and is counted as waiting itself.
+        A strategy over several GPUs prefetches after it, and so requests early: this counts as
+        waiting too.
         """
 
         def ask(number: Any) -> Any:
             return tfdata.call(self._ask, [number], tf.int64)
 
-        def deliver(asked: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        def deliver(request: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
             images, labels, *weights = batch
-            noted = tfdata.call(self._deliver, [asked, labels], labels.dtype)
-            return images, tf.ensure_shape(noted, labels.shape), *weights
+            labels_then = tfdata.call(self._deliver, [request, labels], labels.dtype)
+            return images, tf.ensure_shape(labels_then, labels.shape), *weights
 
         # of a zip, the first is asked before the second
         requests = tf.data.Dataset.counter().map(tfdata.as_written(ask))

@@ -161,8 +161,8 @@ def averaged(model: Any, views: str) -> Any:
     images = keras.Input(model.input_shape[1:], name="image")
     several = VIEWS[views](images)
     distinct = {id(view): view for view in several}  # one that counts twice is computed once
-    seen = {key: trunk(view) for key, view in distinct.items()}
-    features = keras.layers.Average(name="views")([seen[id(view)] for view in several])
+    features_of = {key: trunk(view) for key, view in distinct.items()}
+    features = keras.layers.Average(name="views")([features_of[id(view)] for view in several])
     new_head = type(head).from_config(head.get_config())
     whole = keras.Model(images, new_head(features), name=model.name)
     new_head.set_weights(head.get_weights())

@@ -1,7 +1,6 @@
 """Measure a saved model: its answers on val and test, the rules that val gives, the run's card.
 
-The answers give the rules, the rules give the card. The card is made once, from values, when all
-are known, and the report from both.
+The answers give the rules, and the rules give the card. The card is made once, from values.
 """
 
 import platform
@@ -232,7 +231,7 @@ def _choose(prepared: Prepared, table: Table, answers: Answers, temperature: flo
 
 
 def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str]:
-    """Say why probabilities may not be honest, where val could not make them so."""
+    """Return why probabilities may not be honest, where val could not calibrate them."""
     if len(np.unique(labels)) < 2:
         return ["probabilities are not calibrated: val has images of one class only"]
     if temperature in calibration.TEMPERATURES:
@@ -243,23 +242,23 @@ def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str
 def _learnt_nothing(
     recipe: Recipe, names: Sequence[str], labels: npt.NDArray[np.int32], probs: Floats
 ) -> list[str]:
-    """Say where val is answered no better than luck would, and what of the recipe may be why."""
+    """Return a warning where val is answered no better than by luck, and what to try."""
     usual = metrics.commonest_class(np.bincount(labels, minlength=len(names)), names)
     right = int((probs.argmax(axis=1) == labels).sum())
     if usual["share"] == 1 or not metrics.may_be_luck(right, len(labels), usual):
         return []
-    said = (
+    text = (
         f"val: {right:,} of {len(labels):,} right may be no better than luck: always saying "
         f"{usual['class']} gives {100 * usual['share']:.1f} %. Try more images or epochs "
         f"(--set train.epochs={2 * recipe.train.epochs}), or a larger data.image_size"
     )
     if metrics.is_imbalanced(usual) and recipe.train.class_weights == "none":
-        said += ", or --set train.class_weights=balanced"
+        text += ", or --set train.class_weights=balanced"
     turned = _turned(recipe.inputs)
     if turned:
         off = " ".join(f"--set {key}=false" for key in turned)
-        said += f". Training images are mirrored or turned: where direction tells classes, {off}"
-    return [said]
+        text += f". Training images are mirrored or turned: where direction tells classes, {off}"
+    return [text]
 
 
 def _turned(inputs: InputSettings) -> list[str]:
