@@ -10,7 +10,7 @@ from tfcnn.evaluation.calibration import (
     MAX_TEMPERATURE,
     MIN_TEMPERATURE,
     apply_temperature,
-    before_and_after,
+    describe,
     fit_temperature,
     reliability,
 )
@@ -93,33 +93,39 @@ def test_temperatures_that_mean_nothing_are_refused(temperature):
 
 
 def test_the_curve_equals_scikit_learns_and_its_mean_gap_is_the_ece():
-    labels, probs = calibrated(1, 2000, 2)
-    curve = reliability(labels, probs, positive=1, bins=15)
+    def gap(bins):
+        filled = [row for row in bins if row["count"]]
+        images = sum(row["count"] for row in filled)
+        return sum(abs(r["frequency"] - r["confidence"]) * r["count"] for r in filled) / images
+
+    (labels, probs), several = calibrated(1, 2000, 2), calibrated(2, 500, 4)
+    bins = reliability(labels, probs, positive=1, bins=15)
     frequency, confidence = calibration_curve(labels, probs[:, 1], n_bins=15)
-    kept = curve.counts > 0
-    np.testing.assert_allclose(curve.frequency[kept], frequency)
-    np.testing.assert_allclose(curve.confidence[kept], confidence)
-    assert curve.counts.sum() == 2000 and curve.edges.tolist()[::15] == [0.0, 1.0]
-    gap = np.abs(curve.frequency - curve.confidence)[kept] @ curve.counts[kept] / 2000
-    assert gap == pytest.approx(compute(labels, probs, positive=1)["ece"].value)
-    several = calibrated(2, 500, 4)
-    curve = reliability(*several)
-    gap = np.nansum(np.abs(curve.frequency - curve.confidence) * curve.counts) / 500
-    assert gap == pytest.approx(compute(*several)["ece"].value)
+    filled = [row for row in bins if row["count"]]
+    np.testing.assert_allclose([row["frequency"] for row in filled], frequency)
+    np.testing.assert_allclose([row["confidence"] for row in filled], confidence)
+    assert gap(bins) == pytest.approx(compute(labels, probs, positive=1)["ece"].value)
+    assert gap(reliability(*several)) == pytest.approx(compute(*several)["ece"].value)
 
 
-def test_empty_bins_are_nan_without_a_warning(recwarn):
-    curve = reliability(np.array([0, 1]), np.array([[0.9, 0.1], [0.1, 0.9]]), positive=1)
-    assert np.isnan(curve.frequency).sum() == 13
-    assert not recwarn.list
+def test_empty_bins_have_no_values():
+    bins = reliability(np.array([0, 1]), np.array([[0.9, 0.1], [0.1, 0.9]]), positive=1)
+    assert [row["count"] for row in bins] == [0, 1, *[0] * 11, 1, 0]
+    assert [row["frequency"] for row in bins if row["count"]] == [0.0, 1.0]
+    assert bins[0] == {"count": 0, "confidence": None, "frequency": None}
 
 
 def test_overconfidence_is_mended_on_data_the_fit_has_not_seen():
     labels, probs = calibrated(3, 8000, 3)
     distorted = apply_temperature(probs, 0.4)
     temperature = fit_temperature(labels[:4000], distorted[:4000])
-    found = before_and_after(labels[4000:], distorted[4000:], temperature)
-    assert set(found) == {"ece", "brier", "log_loss"}
-    for before, after in found.values():
-        assert after < before
-    assert set(before_and_after(*calibrated(4, 50, 2), 2.0, positive=1)) == {"ece", "brier"}
+    mended = apply_temperature(distorted[4000:], temperature)
+    result = describe(labels[4000:], mended, temperature)
+    for metric in ("ece", "brier", "log_loss"):
+        assert result[metric]["after"] < result[metric]["before"]
+    expected = compute(labels[4000:], distorted[4000:])["ece"].value
+    assert result["ece"]["before"] == pytest.approx(expected)
+    assert (
+        result["edges"][::15] == [0, 1] and sum(r["count"] for r in result["bins"]["after"]) == 4000
+    )
+    assert "log_loss" not in describe(*calibrated(4, 50, 2), 2.0, positive=1)

@@ -64,9 +64,9 @@ def test_curves_name_their_lines(epochs: int) -> None:
 
 def test_reliability_draws_filled_bins_only() -> None:
     probs = np.array([[0.9, 0.1], [0.2, 0.8], [0.15, 0.85], [0.97, 0.03]])
-    curve = reliability(np.array([0, 1, 0, 0]), probs, positive=1)
-    svg = plots.reliability(curve, "share that is x")
-    assert dots(svg) == int((curve.counts > 0).sum())
+    bins = reliability(np.array([0, 1, 0, 0]), probs, positive=1)
+    svg = plots.reliability(bins, "share that is x")
+    assert dots(svg) == sum(row["count"] > 0 for row in bins)
     assert ">share that is x<" in svg
 
 

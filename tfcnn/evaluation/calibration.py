@@ -1,6 +1,5 @@
-"""Calibration: one temperature fitted on val, and the curve that shows what it mended."""
+"""Calibration: one temperature fitted on val, and what it does to the probabilities."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,37 +9,10 @@ from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import values
 from tfcnn.evaluation.sample import ECE_BINS, SMALLEST_PROB, Sample, confidence_and_hit
 
-__all__ = [
-    "TEMPERATURES",
-    "Reliability",
-    "apply_temperature",
-    "before_and_after",
-    "describe",
-    "fit_temperature",
-    "reliability",
-]
-
 Floats = NDArray[np.floating]
 
 # Label smoothing of .2 wants about .5, a badly overconfident network about 4
 TEMPERATURES = MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 10.0
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Stated probability against what came true, in bins of equal width.
-
-    Attributes:
-        edges: float array, shape `(bins + 1,)`, from 0 to 1.
-        counts: int array, shape `(bins,)`: images per bin.
-        confidence: float array, shape `(bins,)`: mean stated probability; NaN in an empty bin.
-        frequency: float array, shape `(bins,)`: share that came true; NaN in an empty bin.
-    """
-
-    edges: Floats
-    counts: NDArray[np.integer]
-    confidence: Floats
-    frequency: Floats
 
 
 def fit_temperature(labels: ArrayLike, probs: ArrayLike) -> float:
@@ -79,8 +51,8 @@ def fit_temperature(labels: ArrayLike, probs: ArrayLike) -> float:
 
     least = MIN_TEMPERATURE if (sample.predicted != sample.labels).any() else 1.0
     limits = (np.log(least), np.log(MAX_TEMPERATURE))
-    found = minimize_scalar(loss, bounds=limits, method="bounded", options={"xatol": 1e-6})
-    best = min((0.0, *limits, float(found.x)), key=loss)  # the search stops short of its bounds
+    result = minimize_scalar(loss, bounds=limits, method="bounded", options={"xatol": 1e-6})
+    best = min((0.0, *limits, float(result.x)), key=loss)  # the search stops short of its bounds
     return float(np.clip(np.exp(best), least, MAX_TEMPERATURE))
 
 
@@ -107,10 +79,47 @@ def apply_temperature(probs: ArrayLike, temperature: float) -> Floats:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
+def describe(
+    labels: ArrayLike, probs: ArrayLike, temperature: float, *, positive: int | None = None
+) -> dict[str, Any]:
+    """Return what the temperature that is folded into a model did to its probabilities.
+
+    The probabilities before it are computed back from those after: `softmax(temperature x log
+    probs)`.
+
+    Args:
+        labels: int array, shape `(n,)`. Val's flatter, as the temperature was fitted on them.
+        probs: float array, shape `(n, num_classes)`: as the model gives them.
+        temperature: above 0: the one folded in.
+        positive: index of the positive class of two, or None.
+
+    Returns:
+        `temperature`; `ece`, `brier` and, without a positive, `log_loss`, each `{"before",
+        "after"}`; `edges` of the bins; and `bins`, `{"before", "after"}` as `reliability` returns
+        them.
+
+    Raises:
+        InputError: if the predictions are not what the arguments say.
+    """
+    before = apply_temperature(probs, 1 / temperature)
+    versions = {"before": before, "after": apply_temperature(before, temperature)}
+    scores = {name: _scores(labels, own, positive) for name, own in versions.items()}
+    versions["after"] = np.asarray(probs)
+    bins = {name: reliability(labels, own, positive=positive) for name, own in versions.items()}
+    return {
+        "temperature": temperature,
+        **{name: {when: scores[when][name] for when in scores} for name in scores["after"]},
+        "edges": np.linspace(0, 1, ECE_BINS + 1).tolist(),
+        "bins": bins,
+    }
+
+
 def reliability(
     labels: ArrayLike, probs: ArrayLike, *, positive: int | None = None, bins: int = ECE_BINS
-) -> Reliability:
-    """Return the reliability curve whose mean gap, weighted by counts, is the ECE.
+) -> list[dict[str, Any]]:
+    """Return stated probability against what came true, in bins of equal width.
+
+    The mean gap of the two, weighted by counts, is the ECE.
 
     Args:
         labels: int array, shape `(n,)`.
@@ -120,7 +129,8 @@ def reliability(
         bins: how many, at least 1.
 
     Returns:
-        The curve.
+        A row per bin, from probability 0 to 1: the `count` of its images, `confidence`, their mean
+        stated probability, and `frequency`, the share that came true; None in an empty bin.
 
     Raises:
         InputError: if the predictions are not what the arguments say.
@@ -128,76 +138,18 @@ def reliability(
     sample = Sample(labels, probs, positive=positive)
     stated, hit = confidence_and_hit(sample.labels, sample.probs, positive)
     index = np.minimum((stated * bins).astype(np.int64), bins - 1)
-    counts = np.bincount(index, minlength=bins)
-    with np.errstate(invalid="ignore"):
-        confidence = np.bincount(index, stated, bins) / counts
-        frequency = np.bincount(index, hit, bins) / counts
-    return Reliability(np.linspace(0, 1, bins + 1), counts, confidence, frequency)
-
-
-def before_and_after(
-    labels: ArrayLike, probs: ArrayLike, temperature: float, *, positive: int | None = None
-) -> dict[str, tuple[float, float]]:
-    """Return what a temperature did to the probabilities.
-
-    Args:
-        labels: int array, shape `(n,)`; another split than the temperature was fitted on.
-        probs: float array, shape `(n, num_classes)`: before the temperature.
-        temperature: above 0.
-        positive: index of the positive class of two, or None.
-
-    Returns:
-        For `ece`, `brier` and, without a positive, `log_loss`: before and after.
-
-    Raises:
-        InputError: if the predictions are not what the arguments say.
-    """
-    found = []
-    for version in (probs, apply_temperature(probs, temperature)):
-        sample = Sample(labels, version, positive=positive)
-        ones = np.ones((1, sample.num_units))
-        found.append(values(sample, ones, ("ece", "brier", "log_loss")))
-    before, after = found
-    return {name: (float(before[name][0]), float(after[name][0])) for name in before}
-
-
-def describe(
-    labels: ArrayLike, probs: ArrayLike, temperature: float, *, positive: int | None = None
-) -> dict[str, Any]:
-    """Return what the temperature that is folded into a model did to its probabilities.
-
-    Those before it are found back from those after: `softmax(temperature x log probs)`.
-
-    Args:
-        labels: int array, shape `(n,)`; val's flatter, as the temperature was fitted on them.
-        probs: float array, shape `(n, num_classes)`: as the model gives them.
-        temperature: above 0: the one folded in.
-        positive: index of the positive class of two, or None.
-
-    Returns:
-        `temperature`; `ece`, `brier` and, without a positive, `log_loss`, each `{"before",
-        "after"}`; `edges` of the bins; and per version `bins`, rows `{"count", "confidence",
-        "frequency"}` as `Reliability` has them, None for an empty bin.
-
-    Raises:
-        InputError: if the predictions are not what the arguments say.
-    """
-    versions = {"before": apply_temperature(probs, 1 / temperature), "after": probs}
-    scores = before_and_after(labels, versions["before"], temperature, positive=positive)
-    curves = {name: reliability(labels, own, positive=positive) for name, own in versions.items()}
-    return {
-        "temperature": temperature,
-        **{name: dict(zip(versions, pair, strict=True)) for name, pair in scores.items()},
-        "edges": curves["after"].edges.tolist(),
-        "bins": {name: _rows(curve) for name, curve in curves.items()},
-    }
-
-
-def _rows(curve: Reliability) -> list[dict[str, Any]]:
-    columns = zip(curve.counts, curve.confidence, curve.frequency, strict=True)
+    columns = (np.bincount(index, weights, bins).tolist() for weights in (None, stated, hit))
     return [
-        {"count": int(count), "confidence": float(stated), "frequency": float(true)}
-        if count
-        else {"count": 0, "confidence": None, "frequency": None}
-        for count, stated, true in columns
+        {
+            "count": int(count),
+            "confidence": confidence / count if count else None,
+            "frequency": frequency / count if count else None,
+        }
+        for count, confidence, frequency in zip(*columns, strict=True)
     ]
+
+
+def _scores(labels: ArrayLike, probs: ArrayLike, positive: int | None) -> dict[str, float]:
+    sample = Sample(labels, probs, positive=positive)
+    scores = values(sample, np.ones((1, sample.num_units)), ("ece", "brier", "log_loss"))
+    return {name: float(value[0]) for name, value in scores.items()}

@@ -10,7 +10,6 @@ from markupsafe import Markup
 from tfcnn.base import naming
 from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
-from tfcnn.evaluation.calibration import Reliability
 from tfcnn.evaluation.metrics import DESCRIPTIONS, SHARES
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
@@ -239,26 +238,18 @@ def reliability(content: Content) -> dict[str, Any]:
     """Return the reliability diagram, with ECE and Brier score before and after calibration."""
     part, positive = content.predictions, content.run.positive
     temperature = content.run.card["temperature"]
-    after = calibration.reliability(part.labels, part.probs, positive=positive)
-    before: Reliability | None = None
-    scores: dict[str, tuple[float, float]] = {}
-    if content.recipe.evaluation.calibrate and temperature != 1:
-        # the temperature is folded into the model: its inverse gives what was there before
-        raw = calibration.apply_temperature(part.probs, 1 / temperature)
-        before = calibration.reliability(part.labels, raw, positive=positive)
-        scores = calibration.before_and_after(part.labels, raw, temperature, positive=positive)
-    event = "predicted class right"
+    whole = calibration.describe(part.labels, part.probs, temperature, positive=positive)
+    has_before = content.recipe.evaluation.calibrate and temperature != 1
+    bins, event = whole["bins"], "predicted class right"
     if positive is not None:
         event = f"share that is {naming.visible(content.run.class_names[positive])}"
     return {
-        "svg": Markup(plots.reliability(after, event, before)),
+        "svg": Markup(
+            plots.reliability(bins["after"], event, bins["before"] if has_before else [])
+        ),
         "event": event,
         "ece": content.report.splits[content.split]["ece"],
-        "scores": {
-            key: scores[key]
-            for key in ("ece", "brier")
-            if key in scores and np.isfinite(scores[key]).all()
-        },
+        "scores": {key: tuple(whole[key].values()) for key in ("ece", "brier") if has_before},
         "temperature": temperature,
         "is_at_limit": temperature in calibration.TEMPERATURES,
         "is_calibrated": content.recipe.evaluation.calibrate,

@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from tfcnn.evaluation.calibration import Reliability
-
 Floats = NDArray[np.floating]
+Bins = Sequence[Mapping[str, Any]]
 
 COLOURS = {
     "ink": "#1c2126",
@@ -134,18 +133,18 @@ def groups(rows: Sequence[dict[str, Any]], overall: float) -> str:
         return _svg(figure, "groups")
 
 
-def reliability(curve: Reliability, event: str, before: Reliability | None = None) -> str:
+def reliability(bins: Bins, event: str, before: Bins = ()) -> str:
     """Plot stated probability against what came true, dots as large as their number of images.
 
     Args:
-        curve: the bins.
+        bins: as `calibration.reliability` returns them.
         event: what the probability is of, the label of the upright axis.
-        before: the bins before calibration, drawn as open circles.
+        before: the bins before calibration, drawn as open circles; none to leave them out.
 
     Returns:
         An SVG element.
     """
-    filled = curve.counts > 0
+    counts, stated, came_true = _filled(bins)
     with matplotlib.rc_context(STYLE):
         figure, axes = _figure()
         axes.plot([0, 1], [0, 1], color=COLOURS["muted"], linewidth=1, zorder=1)
@@ -153,23 +152,27 @@ def reliability(curve: Reliability, event: str, before: Reliability | None = Non
             0.72, 0.69, "as stated", rotation=45, rotation_mode="anchor", ha="center", va="top",
             transform_rotates_text=True, color=COLOURS["muted"],
         )  # fmt: skip
-        stated, came_true = curve.confidence[filled], curve.frequency[filled]
         axes.vlines(stated, stated, came_true, color=COLOURS["line"], linewidth=1.4, zorder=1)
         axes.scatter(
-            stated, came_true, s=_areas(curve.counts[filled]), color=COLOURS["blue"], alpha=0.85,
+            stated, came_true, s=_areas(counts), color=COLOURS["blue"], alpha=0.85,
             linewidth=0, zorder=3, clip_on=False,
         )  # fmt: skip
-        if before is not None:
-            filled = before.counts > 0
+        if before:
+            counts, stated, came_true = _filled(before)
             axes.scatter(
-                before.confidence[filled], before.frequency[filled],
-                s=_areas(before.counts[filled]), facecolor="none", edgecolor=COLOURS["muted"],
+                stated, came_true, s=_areas(counts), facecolor="none", edgecolor=COLOURS["muted"],
                 linewidth=1.2, zorder=2, clip_on=False,
             )  # fmt: skip
         _unit_axes(axes)
         axes.set_xlabel("stated probability")
         axes.set_title(event, loc="left", fontsize="medium", fontweight="bold")
         return _svg(figure, "reliability")
+
+
+def _filled(bins: Bins) -> Floats:
+    """Return count, confidence and frequency of the bins that hold images, `(3, bins)`."""
+    keys = ("count", "confidence", "frequency")
+    return np.array([[row[key] for row in bins if row["count"]] for key in keys])
 
 
 def operating_point(
