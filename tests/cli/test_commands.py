@@ -21,9 +21,9 @@ from tfcnn.base.errors import InputError
 from tfcnn.cli import app
 
 
-def fails(code: int, *words: object, **options: object) -> str:
+def fails(code: int, *words: object) -> str:
     """Run a command that must fail with one line and an exit code; return the line."""
-    result = run_tfcnn(*words, **options)
+    result = run_tfcnn(*words)
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert result.returncode == code, result.stderr
     assert "" not in result.stderr.splitlines(), result.stderr
@@ -79,7 +79,7 @@ def test_list_names_everything(trained):
 
 
 def test_groups_of_no_folder_are_refused_and_not_ignored(trained):
-    result = run_tfcnn("evaluate", trained, "--group-regex", "^(P)", home=trained.parents[1])
+    result = run_tfcnn("evaluate", trained, "--group-regex", "^(P)")
     assert result.returncode == 2
     assert result.stderr == (
         "error: groups: expected a folder that they are of; received none; try --data FOLDER\n"
@@ -108,8 +108,8 @@ def test_columns_of_no_folder_are_refused_too(trained, rule):
 
 
 def test_evaluate_shows_every_metric_and_json_holds_it(trained):
-    shown = start_tfcnn("evaluate", trained).stdout
-    assert "sensitivity" in shown and "95 % interval" in shown and "On 2 unseen groups" in shown
+    text = start_tfcnn("evaluate", trained).stdout
+    assert "sensitivity" in text and "95 % interval" in text and "On 2 unseen groups" in text
     content = json.loads(run_tfcnn("evaluate", trained, "--split", "val", "--json").stdout)
     assert set(content["splits"]) == {"val"}
     assert set(content["splits"]["val"]["accuracy"]) >= {"value", "low", "high"}
@@ -150,44 +150,44 @@ def test_kernel_command(tmp_path):
 
 def test_mistakes_before_a_training(make_tree, home):
     root = make_tree()
-    assert "no/such" in fails(2, "train", "no/such", home=home)
-    assert "malaria" in fails(2, "train", "nonsense", home=home)
-    assert "tfcnn download malaria" in fails(2, "train", "malaria", home=home)
-    assert "train.epochs" in fails(2, "train", root, "--set", "train.epoch=3", home=home)
-    assert "train.epochs" in fails(2, "train", root, "--set", "train.epochs=x", home=home)
-    assert "compact" in fails(2, "train", root, "--set", "model.network=compct", home=home)
-    assert "widths" in fails(2, "train", root, "--set", "model.options.width=3", home=home)
+    assert "no/such" in fails(2, "train", "no/such")
+    assert "malaria" in fails(2, "train", "nonsense")
+    assert "tfcnn download malaria" in fails(2, "train", "malaria")
+    assert "train.epochs" in fails(2, "train", root, "--set", "train.epoch=3")
+    assert "train.epochs" in fails(2, "train", root, "--set", "train.epochs=x")
+    assert "compact" in fails(2, "train", root, "--set", "model.network=compct")
+    assert "widths" in fails(2, "train", root, "--set", "model.options.width=3")
     one = make_tree(name="one", classes=("only",))
-    assert "2 class folders" in fails(2, "train", one, home=home)
+    assert "2 class folders" in fails(2, "train", one)
     (root / "hollow").mkdir()
-    assert "hollow" in fails(2, "train", root, home=home)
+    assert "hollow" in fails(2, "train", root)
     assert not (home / "models").exists() or not list((home / "models").glob("[!.]*"))
 
 
 def test_mistakes_with_runs(home):
-    assert "no such run" in fails(2, "evaluate", "nothing", home=home)
-    assert "no such run" in fails(2, "predict", "nothing", "x.png", home=home)
+    assert "no such run" in fails(2, "evaluate", "nothing")
+    assert "no such run" in fails(2, "predict", "nothing", "x.png")
     (home / "models" / "half").mkdir(parents=True)
     (home / "models" / "half" / "recipe.toml").write_text("")
-    assert "--resume" in fails(2, "evaluate", "half", home=home)
+    assert "--resume" in fails(2, "evaluate", "half")
 
 
 def test_mistakes_with_archives(tmp_path, home):
     archive = tmp_path / "cell_images.zip"
     archive.write_bytes(b"PK\x03\x04 cut short")
-    assert "cell_images.zip" in fails(2, "download", "malaria", "--from", archive, home=home)
+    assert "cell_images.zip" in fails(2, "download", "malaria", "--from", archive)
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("../escape.png", b"x")
-    assert "../escape.png" in fails(2, "download", "malaria", "--from", archive, home=home)
-    assert "nowhere" in fails(2, "download", "malaria", "--from", tmp_path / "nowhere", home=home)
-    assert "one of" in fails(2, "download", "nothing", home=home)
+    assert "../escape.png" in fails(2, "download", "malaria", "--from", archive)
+    assert "nowhere" in fails(2, "download", "malaria", "--from", tmp_path / "nowhere")
+    assert "one of" in fails(2, "download", "nothing")
     assert not (tmp_path / "escape.png").exists()
-    assert "tfcnn download malaria" in fails(2, "train", "malaria", home=home)
+    assert "tfcnn download malaria" in fails(2, "train", "malaria")
 
 
 def test_no_network_is_said_in_one_line(home):
     closed = "http://127.0.0.1:9/cell_images.zip"
-    line = fails(2, "download", "malaria", "--from", closed, home=home)
+    line = fails(2, "download", "malaria", "--from", closed)
     assert closed in line and "--from" in line
 
 
@@ -243,7 +243,7 @@ def test_an_interrupted_training_prints_the_line_that_continues_it(make_tree, ho
     assert process.wait(60) == 130, "".join(seen) + rest
     assert f"error: interrupted; to continue: tfcnn train {root}" in rest and "--resume" in rest
     assert "Traceback" not in rest
-    line = fails(2, *words[:2], home=home)
+    line = fails(2, *words[:2])
     assert "--resume" in line
 
 

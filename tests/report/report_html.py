@@ -2,7 +2,10 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
+
+from tfcnn.report import page
 
 VOID = {"meta", "br", "link", "img", "hr", "input", "col"}
 
@@ -76,6 +79,13 @@ class Page(HTMLParser):
 
     def attributes(self, tag: str) -> list[dict[str, str | None]]:
         return [attrs for name, attrs in self.tags if name == tag]
+
+
+def write_page(folder: Path) -> Page:
+    """Write the report of a run and read it, its tags balanced."""
+    made = Page(page.write(folder).read_text("utf-8"))
+    assert not made.errors
+    return made
 
 
 def rgb(colour: str) -> tuple[float, ...]:

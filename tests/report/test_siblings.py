@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_html import Page
+from report_html import Page, write_page
 from report_runs import write_run
 
 from tfcnn import runs
@@ -16,8 +16,7 @@ from tfcnn.report import page
 
 
 def prose(folder: Path) -> str:
-    made = Page(page.write(folder).read_text("utf-8"))
-    assert not made.errors
+    made = write_page(folder)
     return made.prose
 
 

@@ -142,9 +142,8 @@ def show_metrics(report: "Report", split: str, console: Console) -> None:
 
     counts = report.counts[split]
     groups = f", {counts['groups']:,} groups" if counts["groups"] else ""
-    table = Table(title=f"{split}: {counts['images']:,} images{groups}", title_justify="left")
-    for name, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    title = f"{split}: {counts['images']:,} images{groups}"
+    table = _table(title, "metric", "value", "95 % interval")
     usual = report.baseline.get(split)
     for name, row in report.splits[split].items():
         show = percent if name in SHARES else _number
@@ -169,9 +168,7 @@ def show_confusion(
     if len(class_names) > MOST_CLASSES:
         return
     console.print(f"{split}: true classes in rows, {_rule(report)} in columns", style="italic")
-    table = Table()
-    for name in ("", *class_names):
-        table.add_column(name, justify="right" if name else "left")
+    table = _table(None, "", *class_names)
     for name, counts in zip(class_names, report.confusion[split], strict=True):
         table.add_row(name, *(f"{count:,}" for count in counts))
     console.print(table)
@@ -193,12 +190,9 @@ def show_groups(report: "Report", split: str, console: Console, limit: int = 10)
     title = f"{split}: {min(limit, len(rows))} of {len(rows)} groups, most errors first"
     if report.operating_point.get("threshold", 0.5) != 0.5:
         title += ", by the most probable class"
-    table = Table(title=title, title_justify="left")
-    flat = [{**row, **row["per_class"]} for row in rows[:limit]]
     names = ["group", "images", *rows[0]["per_class"], "errors", "accuracy"]
-    for name in names:
-        table.add_column(name, justify="left" if name == "group" else "right")
-    for row in flat:
+    table = _table(title, *names)
+    for row in ({**row, **row["per_class"]} for row in rows[:limit]):
         table.add_row(
             *(percent(row[name]) if name == "accuracy" else str(row[name]) for name in names)
         )
@@ -214,14 +208,12 @@ def show_folds(summary: "Summary", console: Console) -> None:
     names = [name for name in titles if name in summary.metrics]
     counted = ["images", "groups"] if summary.counts["groups"] else ["images"]
     usual = summary.baseline
-    table = Table(
-        title=f"{len(summary.folds)} folds, every image tested in one", title_justify="left",
+    table = _table(
+        f"{len(summary.folds)} folds, every image tested in one",
+        "run", *counted, *(titles[name] for name in names), "train s",
         caption=f"always saying {usual['class']}: {percent(usual['share'])}" if usual else None,
         caption_justify="left", padding=(0, 0) if summary.by_class else (0, 1),
     )  # fmt: skip
-    table.add_column("run")
-    for title in (*counted, *(titles[name] for name in names), "train s"):
-        table.add_column(title, justify="right")
 
     def cells(values: dict[str, float | None]) -> list[str]:
         return [_number(values[n]) if n.endswith("auc") else percent(values[n]) for n in names]
@@ -246,10 +238,7 @@ def show_comparison(comparison: "Comparison", console: Console) -> None:
 
     groups = f" of {comparison.counts['groups']:,} groups" if comparison.counts["groups"] else ""
     title = f"{comparison.counts['images']:,} test images{groups}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("metric")
-    for name in (*comparison.runs, "difference", "95 % interval"):
-        table.add_column(name, justify="right")
+    table = _table(title, "metric", *comparison.runs, "difference", "95 % interval")
     for name, row in comparison.metrics.items():
         show, change = (percent, _points) if name in SHARES else (_number, _signed)
         difference = row["difference"]
@@ -266,9 +255,7 @@ def show_threshold(change: "Change", console: Console) -> None:
     from tfcnn.evaluation.metrics import percent as with_interval
 
     title = f"{change.run.name}: {change.run.card['positive']} from a probability on, upwards"
-    table = Table(title=title, title_justify="left")
-    for name in ("", "before", "after"):
-        table.add_column(name, justify="right" if name else "left")
+    table = _table(title, "", "before", "after")
     table.add_row("threshold", f"{change.before:.3g}", f"{change.after:.3g}")
     for split, rows in change.splits.items():
         table.add_section()
@@ -296,6 +283,15 @@ def show_suspects(suspects: "Suspects", console: Console, limit: int = 10) -> No
         texts = (row[name] for name in ("path", "group", "label", "suggested"))
         table.add_row(*texts, percent(row["prob_label"]))
     console.print(table)
+
+
+def _table(title: str | None, first: str, *others: str, **options: Any) -> Table:
+    """Return an empty table of names on the left and numbers on the right."""
+    table = Table(title=title, title_justify="left", **options)
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
 
 
 def _points(value: float | None) -> str:

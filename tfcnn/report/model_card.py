@@ -20,37 +20,37 @@ def intended_use(run: Run) -> str:
     )
 
 
-def limits(run: Run, report: Report, shown: str) -> list[str]:
+def limits(run: Run, report: Report, split: str) -> list[str]:
     """Return the limits of use, the gravest first.
 
     Args:
         run: the run.
         report: its figures.
-        shown: the split they are taken from.
+        split: the split they are taken from.
     """
-    data, metrics = run.card["data"], report.splits[shown]
-    found = []
+    data, metrics = run.card["data"], report.splits[split]
+    texts = []
     if run.is_leaky:
-        found.append("A demonstration of a leak: its figures flatter, and it is not to be used.")
+        texts.append("A demonstration of a leak: its figures flatter, and it is not to be used.")
     if run.positive is not None:
-        found.append("Not a medical device: no diagnosis may rest on it.")
+        texts.append("Not a medical device: no diagnosis may rest on it.")
     if on_positive := datasets.part(data["source"], "positive_limit", run.card["positive"]):
-        found.append(on_positive(metrics.get("specificity", {}).get("value")))
-    found += datasets.part(data["source"], "LIMITS") or ()
-    if not report.counts[shown]["groups"]:
-        found.append(
+        texts.append(on_positive(metrics.get("specificity", {}).get("value")))
+    texts += datasets.part(data["source"], "LIMITS") or ()
+    if not report.counts[split]["groups"]:
+        texts.append(
             "No groups are known: pictures of one patient, slide or video may be in training and "
             "here alike, which flatters."
         )
-    found += [
+    texts += [
         "Measured on one source. Another microscope, stain, camera or population can do much "
         "worse.",
         f"It knows {_list(run.class_names)} only, and gives one of these for any picture, also "
         "for one that shows none of them.",
     ]
     if run.positive is not None:
-        found.append(_prevalence(run, report, shown))
-    return found
+        texts.append(_prevalence(run, report, split))
+    return texts
 
 
 def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> str:
@@ -62,22 +62,22 @@ def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> 
         crossval: the `summary.json` of its recipe's cross-validation, where all images were
             trained on and none is left to test.
     """
-    data, shown = run.card["data"], "test" if "test" in report.splits else "val"
+    data, split = run.card["data"], "test" if "test" in report.splits else "val"
     figures = [report.sentence]
-    if crossval and shown == "val":
+    if crossval and split == "val":
         images, groups = data["nouns"]
         others = (
-            f"other {groups}' {images}" if report.counts[shown]["groups"] else f"other {images}"
+            f"other {groups}' {images}" if report.counts[split]["groups"] else f"other {images}"
         )
         figures = [
             f"{crossval['sentence']} Those were trained as this one was, on {others}. "
             "**This one was trained on all but val: no image is left to test it.** On val, which "
             "chose its temperature and its rules, it has an accuracy of "
-            f"{percent(report.splits[shown]['accuracy'])}.",
+            f"{percent(report.splits[split]['accuracy'])}.",
         ]
     record = run.card["record"]
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    bullets = [*limits(run, report, shown), *(f"{note}." for note in data["notes"])]
+    bullets = [*limits(run, report, split), *(f"{note}." for note in data["notes"])]
     parts = [
         f"# {run.name}: {run.card['network']['name']} on {data['source']}",
         intended_use(run),
@@ -94,8 +94,8 @@ def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> 
     return "\n\n".join(parts) + "\n"
 
 
-def _prevalence(run: Run, report: Report, shown: str) -> str:
-    rows, positive = report.confusion[shown], run.positive or 0
+def _prevalence(run: Run, report: Report, split: str) -> str:
+    rows, positive = report.confusion[split], run.positive or 0
     share = sum(rows[positive]) / sum(map(sum, rows))
     return (
         f"PPV and NPV hold where {100 * share:.1f} % of the images are "
@@ -105,5 +105,5 @@ def _prevalence(run: Run, report: Report, shown: str) -> str:
 
 def _list(names: tuple[str, ...]) -> str:
     most = 12
-    shown = [*names[:most], f"{len(names) - most} others"] if len(names) > most else list(names)
-    return " and ".join([", ".join(shown[:-1]), shown[-1]])
+    parts = [*names[:most], f"{len(names) - most} others"] if len(names) > most else list(names)
+    return " and ".join([", ".join(parts[:-1]), parts[-1]])
