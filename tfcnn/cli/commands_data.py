@@ -93,7 +93,7 @@ def clean(
     Decoded images are made again when needed. Runs in models/, downloads and your own folders are
     never touched; runs that newer ones replaced (models/.old) only with --older-than.
     """
-    from tfcnn.runs import cleaning
+    from tfcnn.cli import cleaning
 
     leftovers = cleaning.find(older_than_days=older_than, keep_gb=keep_gb)
     if not dry_run:

@@ -13,8 +13,8 @@ from conftest import QUICK, Heard, run_tfcnn
 import tfcnn
 from tfcnn.base import disk
 from tfcnn.base.errors import InputError
+from tfcnn.cli import cleaning
 from tfcnn.inputs import cache
-from tfcnn.runs import cleaning
 
 DAY = 24 * 3600
 
