@@ -136,16 +136,16 @@ def choose(
         return Rule(None, "no rule: there is no positive class")
     if groups is None:
         return Rule(None, "no rule: no groups are known")
-    found = _per_group(Sample(labels, probs, groups, positive=positive, threshold=threshold))
-    counts = int(found.is_positive.sum()), int((~found.is_positive).sum())
+    units = _per_group(Sample(labels, probs, groups, positive=positive, threshold=threshold))
+    counts = int(units.is_positive.sum()), int((~units.is_positive).sum())
     if not all(counts):
         lacks = "positive" if not counts[0] else "negative"
         return Rule(None, f"no rule: val has no {lacks} group among its {sum(counts)}")
-    shares = np.unique(np.append(found.shares, [0.0, 1.0]))
+    shares = np.unique(np.append(units.shares, [0.0, 1.0]))
     limits = np.append((shares[:-1] + shares[1:]) / 2, 1.0)
-    called = found.shares >= limits[:, None]
-    sensitivity = called[:, found.is_positive].mean(axis=1)
-    specificity = 1 - called[:, ~found.is_positive].mean(axis=1)
+    called = units.shares >= limits[:, None]
+    sensitivity = called[:, units.is_positive].mean(axis=1)
+    specificity = 1 - called[:, ~units.is_positive].mean(axis=1)
     best = max(range(len(limits)), key=lambda i: (sensitivity[i] + specificity[i], specificity[i]))
     return Rule(
         float(limits[best]),
@@ -180,18 +180,18 @@ def measure(
     Raises:
         InputError: if the predictions are not what the arguments say.
     """
-    found = _per_group(Sample(labels, probs, groups, positive=positive, threshold=threshold))
+    units = _per_group(Sample(labels, probs, groups, positive=positive, threshold=threshold))
     limit = rule.least_share
-    called = None if limit is None else found.shares >= limit
+    called = None if limit is None else units.shares >= limit
     rows = [
         {
             "group": name,
-            "images": int(found.images[i]),
-            "called_share": float(found.shares[i]),
-            "is_positive": bool(found.is_positive[i]),
+            "images": int(units.images[i]),
+            "called_share": float(units.shares[i]),
+            "is_positive": bool(units.is_positive[i]),
             "is_called": None if called is None else bool(called[i]),
         }
-        for i, name in enumerate(found.names)
+        for i, name in enumerate(units.names)
     ]
     rows.sort(key=lambda row: (-float(str(row["called_share"])), str(row["group"])))
     if called is None:
@@ -202,25 +202,25 @@ def measure(
         }
     return {
         "groups": rows,
-        "sensitivity": _share(called[found.is_positive], "positive"),
-        "specificity": _share(~called[~found.is_positive], "negative"),
+        "sensitivity": _share(called[units.is_positive], "positive"),
+        "specificity": _share(~called[~units.is_positive], "negative"),
     }
 
 
-def sentences(found: dict[str, Any], split: str) -> list[str]:
-    """Return what was found of a split's groups in words; nothing without groups or positive.
+def sentences(content: dict[str, Any], split: str) -> list[str]:
+    """Return in words how well groups are called; nothing without groups or a positive class.
 
     Args:
-        found: `rule`, and per split in `splits` what `measure` returned, with a `caveat` where
+        content: `rule`, and per split in `splits` what `measure` returned, with a `caveat` where
             the data set has one.
         split: which.
     """
-    part = found.get("splits", {}).get(split)
+    part = content.get("splits", {}).get(split)
     if not part:
         return []
-    limit = found["rule"]["least_share"]
+    limit = content["rule"]["least_share"]
     if limit is None:
-        return [f"Per group: {found['rule']['reason']}."]
+        return [f"Per group: {content['rule']['reason']}."]
     line = (
         f"Per group, called positive from {limit:.1%} of its images on: "
         f"sensitivity {percent(part['sensitivity'])}, specificity {percent(part['specificity'])}."

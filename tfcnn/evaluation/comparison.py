@@ -62,7 +62,7 @@ def compare(first: Run, second: Run) -> Comparison:
         compute(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
         for run, t in ((first, ours), (second, theirs))
     ]
-    found = intervals.paired(
+    differences = intervals.paired(
         ours.labels, ours.probs, theirs.probs, groups,
         positive=positive, threshold=first.threshold, other_threshold=second.threshold,
     )  # fmt: skip
@@ -72,7 +72,7 @@ def compare(first: Run, second: Run) -> Comparison:
             "second": own[1][name].value,
             "difference": difference.to_dict(),
         }
-        for name, difference in found.items()
+        for name, difference in differences.items()
     }
     counts = {"images": len(ours.labels), "groups": 0 if groups is None else len(set(groups))}
     names = (first.name, second.name)
@@ -87,9 +87,9 @@ def compare(first: Run, second: Run) -> Comparison:
 
 def _common(first: Run, second: Run, tables: list[Table]) -> tuple[Table, Table]:
     """Return the rows of the images that both were tested on, in the same order."""
-    known = [_hashes(run) for run in (first, second)]
+    hashes = [_hashes(run) for run in (first, second)]
     paths = np.intersect1d(tables[0].paths, tables[1].paths)
-    same = np.array([known[0].get(path) == known[1].get(path) for path in paths], dtype=bool)
+    same = np.array([hashes[0].get(path) == hashes[1].get(path) for path in paths], dtype=bool)
     paths = paths[same]
     if not len(paths):
         raise InputError(
@@ -105,15 +105,15 @@ def _common(first: Run, second: Run, tables: list[Table]) -> tuple[Table, Table]
 
 def _groups(runs: tuple[Run, Run], ours: Table, theirs: Table) -> npt.NDArray[np.str_] | None:
     """Return the groups of the common images, which one of the runs may know alone."""
-    known = [groups for part in (ours, theirs) if (groups := part.known_groups) is not None]
-    if len(known) == 2 and (differ := known[0] != known[1]).any():
+    both = [groups for part in (ours, theirs) if (groups := part.known_groups) is not None]
+    if len(both) == 2 and (differ := both[0] != both[1]).any():
         i = np.flatnonzero(differ)[0]
         raise InputError(
             runs[1].path, "the same groups in both runs",
-            f"{known[0][i]} and {known[1][i]} for {ours.paths[i]}",
+            f"{both[0][i]} and {both[1][i]} for {ours.paths[i]}",
             f"--split {runs[0].path / SPLIT} when training the second",
         )  # fmt: skip
-    return known[0] if known else None
+    return both[0] if both else None
 
 
 def _rows(of: Table, paths: npt.NDArray[np.str_]) -> Table:
@@ -134,23 +134,23 @@ def _warnings(
     counts: dict[str, int],
     groups: npt.NDArray[np.str_] | None,
 ) -> list[str]:
-    found = list(dict.fromkeys(note for run in runs for note in run.card["data"]["notes"]))
+    warnings = list(dict.fromkeys(note for run in runs for note in run.card["data"]["notes"]))
     for run, tested in zip(runs, tables, strict=True):
         if run.is_leaky:
-            found.append(f"LEAKY: {run.name} was split by image, so its figures flatter it")
+            warnings.append(f"LEAKY: {run.name} was split by image, so its figures flatter it")
         elif groups is not None and tested.known_groups is None:
             nouns = run.card["data"]["nouns"]
-            found.append(
+            warnings.append(
                 f"LEAKY: {run.name} knew no groups, so it may have been trained on other "
                 f"{nouns[0]} of those it was tested on, and its figures flatter it"
             )
         if len(tested.labels) > counts["images"]:
-            found.append(
+            warnings.append(
                 f"{run.name} was tested on {len(tested.labels):,} images; "
                 f"compared on the {counts['images']:,} that both were"
             )
-    said = by_group.warning(groups, noun=runs[0].card["data"]["nouns"][1])
-    return found + ([said] if said else [])
+    few_groups = by_group.warning(groups, noun=runs[0].card["data"]["nouns"][1])
+    return warnings + ([few_groups] if few_groups else [])
 
 
 def _sentence(

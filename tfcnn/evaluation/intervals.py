@@ -417,8 +417,8 @@ def _draws(rng: np.random.Generator, num_units: int, num_resamples: int) -> Iter
     """
     for start in range(0, num_resamples, ROWS_AT_ONCE):
         rows = min(ROWS_AT_ONCE, num_resamples - start)
-        drawn = rng.integers(0, num_units, (rows, num_units))
+        draws = rng.integers(0, num_units, (rows, num_units))
         counts = np.empty((rows, num_units), dtype=np.float32)
-        for row, units in enumerate(drawn):  # one row's counts stay in the cache
+        for row, units in enumerate(draws):  # one row's counts stay in the cache
             counts[row] = np.bincount(units, minlength=num_units)
         yield np.asfortranarray(counts)

@@ -149,12 +149,12 @@ def per_group(
     logits = np.log(np.clip(probs, LEAST_PROB, 1))
     logits -= logits.mean(axis=1, keepdims=True)
     features = sparse.hstack([logits, OneHotEncoder().fit_transform(groups[:, None])]).tocsr()
-    known, answers = features[votes], labels[votes]
+    inputs, answers = features[votes], labels[votes]
     model = LogisticRegression(max_iter=1000)
-    found: npt.NDArray[np.float64] = model.fit(known, answers).predict_proba(features)
+    corrected: npt.NDArray[np.float64] = model.fit(inputs, answers).predict_proba(features)
     parts = StratifiedKFold(min(NUM_PARTS, fewest), shuffle=True, random_state=0)
-    found[votes] = cross_val_predict(model, known, answers, cv=parts, method="predict_proba")
-    return found
+    corrected[votes] = cross_val_predict(model, inputs, answers, cv=parts, method="predict_proba")
+    return corrected
 
 
 def _folder(name: str | Path) -> Path:

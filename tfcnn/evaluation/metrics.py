@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfcnn.evaluation.sample import ECE_BINS, Sample
+from tfcnn.manifest import IMBALANCED
 
 Floats = NDArray[np.floating]
 Totals = dict[str, Floats]
@@ -31,7 +32,6 @@ WITHOUT_POSITIVE = (
     "accuracy", "balanced_accuracy", "macro_f1", "mcc", "macro_roc_auc", "log_loss", "brier", "ece",
 )  # fmt: skip
 
-IMBALANCED = 0.6  # of the images in one class: beyond, accuracy alone misleads
 LUCK = 0.05  # chance that an accuracy is reached by luck, beyond which nothing is shown
 MOST_NAMED = 5
 # read in percent
@@ -93,10 +93,10 @@ def compute(
     sample = Sample(
         labels, probs, groups, positive=positive, threshold=threshold, class_names=class_names
     )
-    found = values(sample, np.ones((1, sample.num_units)))
+    results = values(sample, np.ones((1, sample.num_units)))
     return {
         name: Metric(None, why_undefined(sample, name)) if np.isnan(v[0]) else Metric(float(v[0]))
-        for name, v in found.items()
+        for name, v in results.items()
     }
 
 
@@ -122,11 +122,11 @@ def values(
     totals = sample.totals(weights)
     wanted = [name for name in metric_names(sample) if names is None or name in names]
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = {name: _value(name, sample, totals, weights) for name in wanted}
+        results = {name: _value(name, sample, totals, weights) for name in wanted}
     has_all_classes = (totals["label"] > 0).all(axis=1)
     return {
         name: value if name in _WITHOUT_ALL_CLASSES else np.where(has_all_classes, value, np.nan)
-        for name, value in found.items()
+        for name, value in results.items()
     }
 
 
@@ -218,14 +218,14 @@ _OF_ALL_CLASSES: dict[str, Formula] = {
 _WITHOUT_ALL_CLASSES = {"accuracy", "sensitivity", "specificity", "log_loss", "brier", "ece"}
 
 
-def percent(found: dict[str, Any]) -> str:
+def percent(row: dict[str, Any]) -> str:
     """Return a share with its interval for reading: 95.8 % (93.6 to 97.2)."""
-    if found["value"] is None:
-        return f"– ({found['reason']})"
-    value = f"{100 * found['value']:.1f} %"
-    if found["low"] is None:
-        return f"{value} (no interval: {found['reason']})"
-    return f"{value} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+    if row["value"] is None:
+        return f"– ({row['reason']})"
+    value = f"{100 * row['value']:.1f} %"
+    if row["low"] is None:
+        return f"{value} (no interval: {row['reason']})"
+    return f"{value} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
 
 
 def commonest_class(counts: ArrayLike, class_names: Sequence[str]) -> dict[str, Any]:
@@ -305,13 +305,13 @@ def may_be_luck(right: int, images: int, baseline: dict[str, Any]) -> bool:
     return bool(bdtrc(right - 1, images, baseline["share"]) > LUCK) if right else True
 
 
-def percents(found: dict[str, dict[str, Any]], names: Sequence[str], but: str = "") -> list[str]:
+def percents(rows: dict[str, dict[str, Any]], names: Sequence[str], but: str = "") -> list[str]:
     """Return metrics with their intervals for reading, without those that cannot be computed.
 
     Args:
-        found: per metric `{"value", "low", "high"}`.
+        rows: per metric `{"value", "low", "high"}`.
         names: the metrics wanted, in order.
         but: one of them that is said elsewhere.
     """
-    known = [name for name in names if name != but and found[name]["value"] is not None]
-    return [f"{name.replace('_', ' ')} {percent(found[name])}" for name in known]
+    defined = [name for name in names if name != but and rows[name]["value"] is not None]
+    return [f"{name.replace('_', ' ')} {percent(rows[name])}" for name in defined]

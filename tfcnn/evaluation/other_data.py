@@ -20,8 +20,8 @@ from tfcnn.manifest import Manifest, groups
 from tfcnn.prediction import NO_ANSWER, Note, Predictor
 from tfcnn.runs import HINT, SEEN, SPLIT, Run
 
-# of a sha256's 32: that one of 30,000 new images is taken for one of 30,000 seen has odds of 3 in a
-# million
+# Of a sha256's 32. The chance that one of 30,000 new images is taken for one of 30,000 seen images
+# is 3 in a million.
 PREFIX_BYTES = 6
 
 
@@ -116,10 +116,10 @@ def evaluate(
         group_from=group_from,
         is_ruled=True,  # the run knows its classes: no other folders are taken for them
     )
-    listed = _listed(run, source, group_regex, group_csv, columns)
-    notes = [*listed.messages(), *(f"of the training data: {note}" for note in own["notes"])]
+    images = _read_images(run, source, group_regex, group_csv, columns)
+    notes = [*images.messages(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
-    table = _answered(run, predict(run, listed, predictor, notes.append), notes)
+    table = _answered(run, predict(run, images, predictor, notes.append), notes)
     return scoring.score(run, table, {"engine": predictor.computed_by}, notes)
 
 
@@ -140,27 +140,27 @@ def _answered(run: Run, table: Table, notes: list[str]) -> Table:
     return table.take(np.flatnonzero(~lost))
 
 
-def predict(run: Run, listed: Manifest, predictor: Predictor, note: Note) -> Table:
+def predict(run: Run, images: Manifest, predictor: Predictor, note: Note) -> Table:
     """Predict every image of a manifest whose labels are the run's classes, as the split "data".
 
     `note` hears of decoded images that were damaged and made anew.
     """
-    found = cache.load(listed.source, listed.rows, run.decoder)
-    for damage in found.notes:
+    arrays = cache.load(images.source, images.rows, run.decoder)
+    for damage in arrays.notes:
         note(damage)
     index = {name: i for i, name in enumerate(run.class_names)}
-    probs, flags = predictor.answers(found.images)
+    probs, flags = predictor.answers(arrays.images)
     return Table(
-        paths=np.array([row.path for row in listed.rows], dtype=np.str_),
-        splits=np.full(len(listed.rows), "data"),
-        groups=np.array([row.group for row in listed.rows], dtype=np.str_),
-        labels=np.array([index[row.label] for row in listed.rows], dtype=np.int32),
+        paths=np.array([row.path for row in images.rows], dtype=np.str_),
+        splits=np.full(len(images.rows), "data"),
+        groups=np.array([row.group for row in images.rows], dtype=np.str_),
+        labels=np.array([index[row.label] for row in images.rows], dtype=np.int32),
         probs=probs,
         flags=np.array([flag for flag, _ in flags], dtype=np.str_),
     )
 
 
-def _listed(
+def _read_images(
     run: Run,
     source: Source,
     group_regex: str | None,
@@ -168,18 +168,18 @@ def _listed(
     columns: tuple[str | None, str | None],
 ) -> Manifest:
     """Read the images, by the run's own group regex where there is no other rule."""
-    source, known = _with_run_classes(source, run), read_seen(run)
+    source, seen = _with_run_classes(source, run), read_seen(run)
     if group_regex is None and group_csv is None and source.group_from == "name":
-        group_regex = _own_regex(run, source, known)
-    listed = manifest.build(
+        group_regex = _own_regex(run, source, seen)
+    images = manifest.build(
         source,
         group_regex=group_regex,
         group_csv=group_csv,
         columns=columns,
         background=run.decoder.background,
     )
-    _refuse_seen(known, listed)
-    return listed
+    _refuse_seen(seen, images)
+    return images
 
 
 def _with_run_classes(source: Source, run: Run) -> Source:
@@ -199,10 +199,10 @@ def _with_run_classes(source: Source, run: Run) -> Source:
     return replace(source, items=tuple(items))
 
 
-def _own_regex(run: Run, source: Source, known: Seen) -> str | None:
+def _own_regex(run: Run, source: Source, seen: Seen) -> str | None:
     """Return the regex that read the run's groups, where it fits these file names too."""
     regex: str | None = run.card["data"]["group_regex"]
-    if known.groups and not regex:  # a table named them: nobody can tell whether they come again
+    if seen.groups and not regex:  # a table named them: nobody can tell whether they come again
         raise InputError(
             source.root,
             f"who its {run.card['data']['nouns'][1]} are, as the run knows those it was trained on",
@@ -210,8 +210,8 @@ def _own_regex(run: Run, source: Source, known: Seen) -> str | None:
             "--group-csv with columns path,group, or --group-regex '' where all are surely others",
         )
     if regex:
-        found = groups.search(source, regex).by_path
-        strange = [item.path for item in source.items if item.path not in found]
+        by_path = groups.search(source, regex).by_path
+        strange = [item.path for item in source.items if item.path not in by_path]
         if any(_is_readable(source, path) for path in strange):
             raise InputError(
                 source.root,
@@ -230,16 +230,16 @@ def _is_readable(source: Source, path: str) -> bool:
     return True
 
 
-def _refuse_seen(known: Seen, listed: Manifest) -> None:
-    for row in listed.rows:
-        if known.holds_image(row.pixels_sha256):
+def _refuse_seen(seen: Seen, images: Manifest) -> None:
+    for row in images.rows:
+        if seen.holds_image(row.pixels_sha256):
             raise CheckError(
                 row.path,
                 "an image the run has not seen",
                 "one with the pixels of one it was trained or tuned on",
                 "other images, or `tfcnn evaluate` without --data for its own test split",
             )
-        if row.group in known.groups:
+        if row.group in seen.groups:
             raise CheckError(
                 row.path,
                 "a group the run has not seen",

@@ -139,10 +139,10 @@ def _fold(number: int, run: Run) -> dict[str, Any]:
 
 
 def _over_folds(values: list[float | None]) -> dict[str, Any]:
-    known = [value for value in values if value is not None]
+    defined = [value for value in values if value is not None]
     return {
-        "mean": float(np.mean(known)) if known else None,
-        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+        "mean": float(np.mean(defined)) if defined else None,
+        "sd": float(np.std(defined, ddof=1)) if len(defined) > 1 else None,
         "folds": values,
     }
 
@@ -180,17 +180,19 @@ def _warnings(
     metrics: dict[str, dict[str, Any]],
     confusion: NDArray[np.int64],
 ) -> list[str]:
-    found = list(run.card["data"]["notes"])
+    warnings = list(run.card["data"]["notes"])
     never = never_answered(confusion.tolist(), run.class_names)
-    found += [never] if never else []
+    warnings += [never] if never else []
     groups = [row["group"] for row in rows] if rows[0]["group"] else None
-    said = by_group.warning(groups, noun=run.card["data"]["nouns"][1])
-    found += [said] if said else []
+    few_groups = by_group.warning(groups, noun=run.card["data"]["nouns"][1])
+    warnings += [few_groups] if few_groups else []
     for name, row in metrics.items():
         without = [str(i) for i, value in enumerate(row["folds"]) if value is None]
         if without:
-            found.append(f"{name}: mean and sd leave out fold {', '.join(without)}, which has none")
-    return found
+            warnings.append(
+                f"{name}: mean and sd leave out fold {', '.join(without)}, which has none"
+            )
+    return warnings
 
 
 def _sentence(summary: Summary, tested: Manifest) -> str:
@@ -198,13 +200,13 @@ def _sentence(summary: Summary, tested: Manifest) -> str:
     how = f"by a model of other {groups}" if tested.has_groups else "by a model of the others"
     if summary.leaky:
         how = f"by a model of the same {groups} (a demonstrated leak)"
-    shown = [f"accuracy {_spread(metrics['accuracy'], 100, 1)} %"]
-    shown += [
+    figures = [f"accuracy {_spread(metrics['accuracy'], 100, 1)} %"]
+    figures += [
         f"{title} {_spread(metrics[name], 1, 3)}"
         for name, title in (("roc_auc", "ROC AUC"), ("macro_roc_auc", "macro ROC AUC"))
         if name in metrics
     ]
-    first = f"{tested.summary()}, each predicted {how}: {', '.join(shown)}"
+    first = f"{tested.summary()}, each predicted {how}: {', '.join(figures)}"
     pooled = {name: row["pooled"] for name, row in metrics.items()}
     by_class = percents(pooled, summary.by_class)
     beside = against_baseline(pooled["accuracy"], summary.baseline)

@@ -86,8 +86,8 @@ def change(
             the run has no predictions, no two classes, or no positive one.
         CheckError: if the run is a demonstrated leak.
     """
-    given = {"--sensitivity": sensitivity, "--specificity": specificity, "--value": value}
-    words = [f"{option} {number:g}" for option, number in given.items() if number is not None]
+    options = {"--sensitivity": sensitivity, "--specificity": specificity, "--value": value}
+    words = [f"{option} {number:g}" for option, number in options.items() if number is not None]
     if len(words) != 1:
         one_of = "one of --sensitivity, --specificity and --value"
         raise InputError("threshold", one_of, " ".join(words) or "none", "--sensitivity 0.95")
@@ -108,12 +108,12 @@ def change(
     table = replace(table, flags=_flags(after, table))
     report = scoring.score(after, table, scoring.facts(run))
     before = _before(run, name)
-    made = Change(
+    result = Change(
         after, before, point.threshold, after.card["threshold_reason"],
         _figures(table, index, before, report), report,
     )  # fmt: skip
     words += [] if positive is None else [f"--positive {shlex.quote(positive)}"]
-    return replace(made, run=_write(run, made, table, " ".join(words), render))
+    return replace(result, run=_write(run, result, table, " ".join(words), render))
 
 
 def refuse(run: Run, positive: str | None = None) -> None:
@@ -133,12 +133,12 @@ def _check_positive(run: Run, wanted: str | None) -> None:
         hint = "nothing: its answer is the most probable class"
         raise InputError(run.path, "a run of two classes", f"{len(names)} classes", hint)
     name = wanted if wanted is not None else run.card["positive"]
-    listed = f"{names[0]} or {names[1]}"
+    either = f"{names[0]} or {names[1]}"
     if name is None:
         hint = f"--positive {names[0]}, or --positive {names[1]}"
         raise InputError(run.path, "a positive class", "none", hint)
     if name not in names:
-        raise InputError("--positive", listed, name or "an empty name", names[0])
+        raise InputError("--positive", either, name or "an empty name", names[0])
 
 
 def _check_val(run: Run) -> None:
@@ -164,7 +164,7 @@ def _rules(run: Run, table: Table, positive: int, point: OperatingPoint) -> dict
     is_tested = bool((table.splits == "test").any())
     when = "after test was scored" if is_tested else "after training"
     replaced = (run.card["threshold_reason"], run.card.get("abstention_reason"))
-    unmet = [said for said in run.card.get("unmet", []) if said not in replaced]
+    unmet = [reason for reason in run.card.get("unmet", []) if reason not in replaced]
     return chosen | {
         "threshold_reason": f"{point.reason}; set {when}",
         "threshold_set_after_test": is_tested,
@@ -191,23 +191,23 @@ def _before(run: Run, positive: str) -> float:
 def _figures(
     table: Table, positive: int, before: float, report: Report
 ) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
-    found = {}
+    figures = {}
     for split, rows in report.splits.items():
         part = table.part(split)
         earlier = intervals.bootstrap(
             part.labels, part.probs, part.known_groups,
             positive=positive, threshold=before, names=SHOWN,
         )  # fmt: skip
-        found[split] = {
+        figures[split] = {
             name: {"before": earlier[name].to_dict(), "after": rows[name]} for name in SHOWN
         }
-    return found
+    return figures
 
 
 def _write(run: Run, change: Change, table: Table, words: str, render: Callable[[Run], str]) -> Run:
     path, names = run.path, (runs.PREDICTIONS, runs.REPORT)
-    begun = run.unrecorded(*names)
-    runs.write_card(Run(path, begun.card | {"changing": words}))
+    unfinished = run.unrecorded(*names)
+    runs.write_card(Run(path, unfinished.card | {"changing": words}))
     predictions.write(change.run, table)
     scoring.write(change.report, path)
     after = change.run.recorded(*names)

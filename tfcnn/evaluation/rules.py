@@ -229,8 +229,8 @@ def _describe(sample: Sample, threshold: float, reason: str, *, is_reached: bool
     specificity = float((~called[~is_positive]).mean()) if not is_positive.all() else None
     if reason != "default":
         achieved = {"sensitivity": sensitivity, "specificity": specificity}
-        found = [f"{name} {value:.3f}" for name, value in achieved.items() if value is not None]
-        reason = f"{reason} (there: {', '.join(found)}){_beside_default(threshold, reason)}"
+        shares = [f"{name} {value:.3f}" for name, value in achieved.items() if value is not None]
+        reason = f"{reason} (there: {', '.join(shares)}){_beside_default(threshold, reason)}"
     return OperatingPoint(threshold, reason, sensitivity, specificity, is_reached)
 
 
@@ -312,8 +312,8 @@ def choose_band(
     if not ends[fits]:
         return Abstention(None, None, f"off, as {wish} asks for no band: {missing}")
     cut = float(clearness[ends[fits] - 1 : ends[fits] + 1].mean())
-    found = f"{1 - answered[fits] / len(right):.1%} abstained, accuracy {accuracies[fits]:.3f}"
-    reason = f"{wish} on {len(right)} val images (there: {found} among the answered)"
+    result = f"{1 - answered[fits] / len(right):.1%} abstained, accuracy {accuracies[fits]:.3f}"
+    reason = f"{wish} on {len(right)} val images (there: {result} among the answered)"
     return Abstention(*_band(sample, cut), reason)
 
 
@@ -361,15 +361,15 @@ def describe_wish(run: Run, splits: dict[str, dict[str, dict[str, Any]]]) -> dic
     """
     if run.positive is None:
         return {}
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "positive": run.card["positive"],
         "threshold": run.threshold,
         "reason": run.card["threshold_reason"],
     }
     for metric, asked in (run.card.get("asked") or {}).items():
-        found |= {"metric": metric, "asked": asked}
-        found["splits"] = {split: rows[metric] for split, rows in splits.items()}
-    return found
+        content |= {"metric": metric, "asked": asked}
+        content["splits"] = {split: rows[metric] for split, rows in splits.items()}
+    return content
 
 
 def wish_in_words(point: dict[str, Any]) -> str:
@@ -384,25 +384,29 @@ def wish_in_words(point: dict[str, Any]) -> str:
 
 def wish_warnings(point: dict[str, Any], parts: dict[str, Table], run: Run) -> list[str]:
     """Say where val is too small to promise what was asked, and where other images fall short."""
-    found = []
+    warnings = []
     if run.card.get("threshold_set_after_test") and "test" in parts:
-        found.append("the threshold was set after test was scored: if a look at test chose it, "
-                     "the figures of test flatter")  # fmt: skip
+        warnings.append(
+            "the threshold was set after test was scored: if a look at test chose it, the figures "
+            "of test flatter"
+        )
     if "asked" not in point:
-        return found
-    metric, asked = point["metric"], point["asked"]
+        return warnings
+    metric, wish = point["metric"], point["asked"]
     # twice the misses asked for, but no more than five points and no less than one
-    least = asked - min(0.05, max(1 - asked, 0.01))
+    least = wish - min(0.05, max(1 - wish, 0.01))
     val = point["splits"].get("val")
-    wanted = f"a {metric} of {100 * asked:g} %"
+    wanted = f"a {metric} of {100 * wish:g} %"
     if val and val["value"] is not None and (val["low"] is None or val["low"] < least):
-        found.append(f"val, {_size(parts['val'], metric, run)}, is too small to promise {wanted}: "
-                     f"it is {percent(val)} there")  # fmt: skip
+        size = _size(parts["val"], metric, run)
+        warnings.append(
+            f"val, {size}, is too small to promise {wanted}: it is {percent(val)} there"
+        )
     for split in ("test", "data"):
         row = point["splits"].get(split)
         if row and row["value"] is not None and row["value"] < least:
-            found.append(f"{split}: {wanted} was asked, and it is {percent(row)}")
-    return found
+            warnings.append(f"{split}: {wanted} was asked, and it is {percent(row)}")
+    return warnings
 
 
 def _size(val: Table, metric: str, run: Run) -> str:

@@ -107,7 +107,8 @@ def score(
         raise InputError(run.path, "predictions to score", "none", "a split that has images")
     warnings = list(run.card["data"]["notes"] if notes is None else notes)
     if run.is_leaky:
-        warnings.append("LEAKY: split by image, so patients are on both sides; a demonstration")
+        groups = run.card["data"]["nouns"][1]
+        warnings.append(f"LEAKY: split by image, so {groups} are on both sides; a demonstration")
     warnings += run.card.get("unmet", [])
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
     splits, counts, confusion = {}, {}, {}
@@ -202,7 +203,7 @@ def _look_through(report: Report, run: Run) -> None:
 
 
 def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
-    found = intervals.bootstrap(
+    results = intervals.bootstrap(
         part.labels,
         part.probs,
         part.known_groups,
@@ -210,7 +211,7 @@ def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
         threshold=run.threshold,
         class_names=run.class_names,
     )
-    return {name: value.to_dict() for name, value in found.items()}
+    return {name: value.to_dict() for name, value in results.items()}
 
 
 def _group_table(run: Run, part: Table) -> list[dict[str, Any]]:
@@ -232,18 +233,18 @@ def _patients(
         val = parts["val"]
         rule = by_group.choose(val.labels, val.probs, val.known_groups, run.positive, run.threshold)
     caveat = datasets.part(run.card["data"]["source"], "group_caveat")
-    found: dict[str, Any] = {"rule": rule.to_dict(), "splits": {}}
+    content: dict[str, Any] = {"rule": rule.to_dict(), "splits": {}}
     for split, part in parts.items():
         names = part.known_groups
         if names is None or run.positive is None:
             continue
         args = part.labels, part.probs, names, run.positive, run.threshold
-        row = found["splits"][split] = by_group.measure(*args, rule)
+        row = content["splits"][split] = by_group.measure(*args, rule)
         specificity = splits[split]["specificity"]
         if caveat and specificity["value"] is not None:
             images = float(np.median([group["images"] for group in row["groups"]]))
             row["caveat"] = caveat(specificity["value"], specificity["low"], images)
-    return found
+    return content
 
 
 def _confusion(part: Table, run: Run) -> list[list[int]]:
@@ -266,22 +267,22 @@ def _baseline(run: Run, confusion: dict[str, list[list[int]]]) -> dict[str, dict
 
 
 def _warnings(split: str, part: Table, run: Run, confusion: list[list[int]]) -> list[str]:
-    found = []
+    warnings = []
     missing = sorted(set(range(len(run.class_names))) - set(part.labels.tolist()))
     if missing:
         names = ", ".join(run.class_names[i] for i in missing)
-        found.append(f"no image of class {names}; what needs it is not computed")
-    found.append(metrics.never_answered(confusion, run.class_names))
-    return [f"{split}: {said}" for said in found if said]
+        warnings.append(f"no image of class {names}; what needs it is not computed")
+    warnings.append(metrics.never_answered(confusion, run.class_names))
+    return [f"{split}: {text}" for text in warnings if text]
 
 
 def _of_groups(parts: dict[str, Table], run: Run) -> list[str]:
     """Say what few groups, or none, mean for the intervals: once where it is so for all splits."""
     noun, splits = run.card["data"]["nouns"][1], dict[str, list[str]]()
     for split, part in parts.items():
-        if said := by_group.warning(part.known_groups, noun=noun):
-            splits.setdefault(said, []).append(split)
-    return [f"{' and '.join(names)}: {said}" for said, names in splits.items()]
+        if warning := by_group.warning(part.known_groups, noun=noun):
+            splits.setdefault(warning, []).append(split)
+    return [f"{' and '.join(names)}: {warning}" for warning, names in splits.items()]
 
 
 def _sentence(
@@ -306,24 +307,24 @@ def _sentence(
     value = percent(row)
     if row["low"] is None:
         value = f"{100 * row['value']:.1f} %, without an interval: {row['reason']}"
-    said = metrics.against_baseline(row, commonest[split])
+    remarks = metrics.against_baseline(row, commonest[split])
     by_class = _by_class(splits[split], commonest[split], point)
-    return "; ".join([f"On {on}: {value}", *said, *by_class]) + "."
+    return "; ".join([f"On {on}: {value}", *remarks, *by_class]) + "."
 
 
 def _by_class(
-    found: dict[str, dict[str, Any]], usual: dict[str, Any], point: dict[str, Any]
+    rows: dict[str, dict[str, Any]], usual: dict[str, Any], point: dict[str, Any]
 ) -> list[str]:
-    """Say what is found of each class, where accuracy hides it or counts another rule."""
+    """Say how much of each class is found, where accuracy hides it or counts another rule."""
     is_moved = bool(point) and point["threshold"] != DEFAULT_THRESHOLD
     if not (is_moved or metrics.is_imbalanced(usual) or "asked" in point):
         return []
     names = metrics.telling_metrics(usual, has_positive=bool(point))
-    said = [rules.wish_in_words(point)] if "asked" in point else []
-    said += metrics.percents(found, names, but=point.get("metric", ""))
-    if said and is_moved:
-        said[0] = f"at the threshold of {point['threshold']:.3g}: {said[0]}"
-    return said
+    parts = [rules.wish_in_words(point)] if "asked" in point else []
+    parts += metrics.percents(rows, names, but=point.get("metric", ""))
+    if parts and is_moved:
+        parts[0] = f"at the threshold of {point['threshold']:.3g}: {parts[0]}"
+    return parts
 
 
 def _flags(run: Run, part: Table, groups: NDArray[np.str_] | None) -> dict[str, Any]:
@@ -343,16 +344,16 @@ def _flags(run: Run, part: Table, groups: NDArray[np.str_] | None) -> dict[str, 
     if flags is None:
         return {OUT_OF_DOMAIN: undefined("measured before flags were")}
     outside, abstained = flags == OUT_OF_DOMAIN, flags == ABSTAIN
-    found: dict[str, Any] = {OUT_OF_DOMAIN: _share(outside, groups)}
+    content: dict[str, Any] = {OUT_OF_DOMAIN: _share(outside, groups)}
     if not run.card.get("domain"):
         reason = run.card.get("domain_reason", "trained before this was fitted")
-        found[OUT_OF_DOMAIN] = undefined(reason)
+        content[OUT_OF_DOMAIN] = undefined(reason)
     if run.abstention is None:
-        return found
+        return content
     answered = ~(outside | abstained)
-    found[ABSTAIN], found["answered"] = _share(abstained, groups), _share(answered, groups)
-    found["of_answered"] = _answered(run, part, groups, answered)
-    return found
+    content[ABSTAIN], content["answered"] = _share(abstained, groups), _share(answered, groups)
+    content["of_answered"] = _answered(run, part, groups, answered)
+    return content
 
 
 def _share(hits: NDArray[np.bool_], groups: NDArray[np.str_] | None) -> dict[str, Any]:
@@ -363,24 +364,24 @@ def _share(hits: NDArray[np.bool_], groups: NDArray[np.str_] | None) -> dict[str
         groups: str `(images,)`, or None where none are known.
     """
     certain = np.tile([0.0, 1.0], (len(hits), 1))
-    found = intervals.bootstrap(
+    results = intervals.bootstrap(
         hits.astype(np.int64), certain, groups, positive=None, names=["accuracy"]
     )
-    return {"count": int(hits.sum()), **found["accuracy"].to_dict()}
+    return {"count": int(hits.sum()), **results["accuracy"].to_dict()}
 
 
-def _flag_sentences(found: dict[str, Any]) -> list[str]:
-    """Return what `measure` found of a split in words; nothing where nothing was found out."""
+def _flag_sentences(content: dict[str, Any]) -> list[str]:
+    """Return in words what `_flags` returned; nothing for a run without flags."""
     lines = []
-    outside = found.get(OUT_OF_DOMAIN)
+    outside = content.get(OUT_OF_DOMAIN)
     if outside and outside["value"] is None:
         lines.append(f"Out of domain: {outside['reason']}.")
     elif outside:
         lines.append(f"Flagged as out of domain: {outside['count']:,}, {percent(outside)}.")
-    if ABSTAIN in found:
+    if ABSTAIN in content:
         lines.append(
-            f"Left unanswered: {percent(found[ABSTAIN])}; "
-            f"of the answered {percent(found['of_answered']['accuracy'])} are right."
+            f"Left unanswered: {percent(content[ABSTAIN])}; "
+            f"of the answered {percent(content['of_answered']['accuracy'])} are right."
         )
     return lines
 
@@ -395,7 +396,7 @@ def _answered(
         part.labels[answered], part.probs[answered], positive=run.positive, threshold=run.threshold
     )
     decided = np.eye(len(run.class_names))[sample.decision]  # certain: the decision, not the odds
-    found = intervals.bootstrap(
+    results = intervals.bootstrap(
         sample.labels,
         decided,
         None if groups is None else groups[answered],
@@ -403,4 +404,4 @@ def _answered(
         class_names=run.class_names,
         names=names,
     )
-    return {name: value.to_dict() for name, value in found.items()}
+    return {name: value.to_dict() for name, value in results.items()}

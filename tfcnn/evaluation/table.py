@@ -47,8 +47,8 @@ class Table:
 
     def take(self, rows: npt.NDArray[np.integer]) -> "Table":
         """Return some rows, in the order of their numbers `(rows,)`."""
-        found = {name: column[rows] for name, column in vars(self).items() if column is not None}
-        return Table(**found)
+        columns = {name: column[rows] for name, column in vars(self).items() if column is not None}
+        return Table(**columns)
 
 
 def write(run: Run, table: Table) -> None:

@@ -1,5 +1,5 @@
 """Who is in the data, who belongs together, and who is in which split."""
 
-from tfcnn.manifest.rows import Manifest, Row, build
+from tfcnn.manifest.rows import IMBALANCED, Manifest, Row, build
 
-__all__ = ["Manifest", "Row", "build"]
+__all__ = ["IMBALANCED", "Manifest", "Row", "build"]

@@ -10,10 +10,9 @@ from tfcnn.base.progress import Reporter
 from tfcnn.datasets import LayoutError, Source
 from tfcnn.datasets.folder import open_any
 from tfcnn.manifest import groups, splits
-from tfcnn.manifest.rows import LossError, Manifest, Row, build, contradiction_notes
+from tfcnn.manifest.rows import IMBALANCED, LossError, Manifest, Row, build, contradiction_notes
 from tfcnn.recipes import DataSettings
 
-COMMON = 0.6  # a class with a larger share makes accuracy say little
 RARE = 4  # a class is rare where the commonest has so many times its images
 FEW_IMAGES = 20  # of a class: fewer leave about three in test
 MAX_EXAMPLES = 5  # printed of a finding
@@ -183,10 +182,10 @@ def _classes(counts: Counter[str]) -> list[Finding]:
         findings = [Finding(what, False, tuple(few))]
     (common, most), least = counts.most_common(1)[0], min(counts.values())
     share = most / counts.total()
-    if share > COMMON or most >= RARE * least:
+    if share > IMBALANCED or most >= RARE * least:
         rare = min(counts, key=counts.__getitem__)
         what = f"imbalance: {common} has {most / least:.1f} times as many images as {rare}"
-        if share > COMMON:
+        if share > IMBALANCED:
             what += f"; always saying {common} is right for {100 * share:.1f} %"
         what += ": look at balanced accuracy, and try --set train.class_weights=balanced"
         findings.append(Finding(what, False))

@@ -36,6 +36,7 @@ from tfcnn.manifest import groups as grouping
 FILE = "manifest.csv"
 CHECKSUM = "# sha256"  # begins the last line, which holds the hash of all lines above it
 REHASHED = "damaged, or written by another tfcnn: every file is hashed again"
+IMBALANCED = 0.6  # a class with a larger share of the images makes accuracy say little
 SAMPLE = 20  # images whose bits are looked at
 DIM = 65536 // 8  # 12-bit cameras end at 4095
 DIM_SHARE = 0.995  # of the sample's values: a single hot pixel in 16 x 16 does not count

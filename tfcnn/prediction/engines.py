@@ -254,8 +254,8 @@ class _OtherAnswersError(ValueError):
 def _place_of(expected: Floats, outputs: list[Floats]) -> int:
     """Return which output it is, by shape and by values."""
     tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    alike = {i: found for i, found in enumerate(outputs) if found.shape == expected.shape}
-    differences = {i: float(np.abs(found - expected).max()) for i, found in alike.items()}
+    alike = {i: output for i, output in enumerate(outputs) if output.shape == expected.shape}
+    differences = {i: float(np.abs(output - expected).max()) for i, output in alike.items()}
     for place, difference in differences.items():
         if difference <= tolerance:
             return place

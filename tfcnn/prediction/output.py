@@ -63,13 +63,13 @@ def format_of(output: Path | None, as_json: bool, excel: bool = False) -> Format
         raise InputError(output, expected, getattr(output, "name", ""), "one of them")
     if output is not None and output.is_dir():
         raise InputError(output, "a file to write", "a folder", "another name")
-    found = FORMATS[suffix]
-    if excel and found == "jsonl":
+    name = FORMATS[suffix]
+    if excel and name == "jsonl":
         raise InputError("--excel", "a CSV", "JSON lines", "--output predictions.csv, or .xlsx")
-    if found == "xlsx" and importlib.util.find_spec("openpyxl") is None:
+    if name == "xlsx" and importlib.util.find_spec("openpyxl") is None:
         hint = "pip install 'tfcnn[excel]', or --output predictions.csv --excel"
         raise InputError(output, "the package openpyxl for .xlsx", "none", hint)
-    return found
+    return name
 
 
 def write(
@@ -171,11 +171,11 @@ def _write_rows(rows: Iterable[Row], format_name: Format, output: Path | None, e
         if excel:
             file.write("\ufeff")
         # a person sees one line for each row
-        shown = (map(_shown, row) for row in rows) if file.isatty() else rows
-        atomic.write_rows(file, shown)
+        lines = (map(_on_one_line, row) for row in rows) if file.isatty() else rows
+        atomic.write_rows(file, lines)
 
 
-def _shown(value: str | float) -> str | float:
+def _on_one_line(value: str | float) -> str | float:
     return value.translate(BREAKS) if isinstance(value, str) else value
 
 
@@ -269,10 +269,10 @@ class GroupTable:
     def lines(self, path: Path) -> list[str]:
         """Return what to say of the table: where it is, what calls a group, and what that means."""
         groups = self._run.card["data"]["nouns"][1]
-        known, unknown = len(self._counts.keys() - {""}), self._counts.get("")
-        line = f"{known:,} {groups} in {path}"
-        if unknown:
-            line += f"; of {unknown.images:,} images the group is not known"
+        named, nameless = len(self._counts.keys() - {""}), self._counts.get("")
+        line = f"{named:,} {groups} in {path}"
+        if nameless:
+            line += f"; of {nameless.images:,} images the group is not known"
         rule = self._run.card.get("group_rule") or {}
         if self._least_share is None:
             return [line, *([f"no call per group: {rule['reason']}"] if rule else [])]
@@ -289,8 +289,8 @@ class GroupTable:
 
     @property
     def _least_share(self) -> float | None:
-        found: float | None = (self._run.card.get("group_rule") or {}).get("least_share")
-        return found if self._looked_for is not None else None
+        share: float | None = (self._run.card.get("group_rule") or {}).get("least_share")
+        return share if self._looked_for is not None else None
 
     def _answer(self, group: str, count: _Count, looked_for: str) -> Row:
         """Return the share of positive decisions and, with a rule, the call."""
