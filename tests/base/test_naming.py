@@ -118,7 +118,7 @@ def test_a_folder_may_not_be_called_so(name):
 
 
 def test_a_number_below_zero_in_a_table_leaves_its_names_to_be_read_back():
-    lines = [["=a.png", "-1"], ["'b", "x\\y"]]
-    written = [[naming.cell(name), "-0.5"] for name, _ in lines]
+    written = [[naming.cell(name), "-0.5"] for name in ("=a.png", "'b")]
     written.append([naming.cell("-1"), "-1e-05"])
-    assert naming.from_cells(written) == [["=a.png", "-0.5"], ["'b", "-0.5"], ["-1", "-1e-05"]]
+    text = "\n".join(map(",".join, written))
+    assert naming.read_csv(text) == [["=a.png", "-0.5"], ["'b", "-0.5"], ["-1", "-1e-05"]]

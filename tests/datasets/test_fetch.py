@@ -494,7 +494,7 @@ def test_folder_in_place_of_the_target_is_one_line(mirror, target):
 def test_an_endless_answer_ends_at_the_limit_and_leaves_nothing(
     mirror, target, monkeypatch, is_chunked
 ):
-    monkeypatch.setattr(_fetch, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(_fetch, "MAX_FILE_BYTES", 1_000_000)
     mirror.is_endless, mirror.has_length, mirror.is_chunked = True, False, is_chunked
     message = refusal(mirror, target, sha256=None)
     assert "at most 1,000,000 bytes; received more" in message
@@ -513,7 +513,7 @@ def test_an_answer_longer_than_the_file_is_refused(mirror, target):
 
 
 def test_a_length_over_the_limit_is_refused_before_the_transfer(mirror, target, monkeypatch):
-    monkeypatch.setattr(_fetch, "MAX_BYTES", SIZE - 1)
+    monkeypatch.setattr(_fetch, "MAX_FILE_BYTES", SIZE - 1)
     message = refusal(mirror, target, sha256=None)
     assert f"at most {SIZE - 1:,} bytes; received {SIZE:,} bytes" in message
     assert names(target) == []

@@ -171,7 +171,7 @@ def test_bomb_is_refused_by_its_ratio(tmp_path, target, monkeypatch):
 @pytest.mark.parametrize(
     ("limit", "most", "expected"),
     [
-        ("MAX_BYTES", 1000, "at most 0 MB when unpacked"),
+        ("MAX_UNPACKED_BYTES", 1000, "at most 0 MB when unpacked"),
         ("MAX_MEMBERS", len(FILES) - 1, f"at most {len(FILES) - 1} members; received {len(FILES)}"),
     ],
 )

@@ -140,7 +140,7 @@ def test_members_are_read_as_zipfile_reads_them(method: int, tmp_path: Path) -> 
         "folder/text": b"cells " * 300_000,
     }
     archive = make_zip(tmp_path / "cells.zip", contents, method)
-    listed = archives.listed(archive)
+    listed = archives.members(archive)
     assert [member.name for member in listed] == list(contents)
     for member in listed:
         assert archives.read(archive, member) == contents[member.name]
@@ -157,7 +157,7 @@ def test_what_stands_before_and_after_does_not_matter(
     with zipfile.ZipFile(archive, "a") as made:
         made.comment = comment
     archive.write_bytes(before + archive.read_bytes())
-    found = [archives.read(archive, member) for member in archives.listed(archive)]
+    found = [archives.read(archive, member) for member in archives.members(archive)]
     assert found == list(PICTURES.values())
 
 
@@ -175,7 +175,7 @@ def test_archives_of_64_bits_are_read(tmp_path: Path) -> None:
     wide += struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
     struct.pack_into("<2L", content, end + 12, 0xFFFFFFFF, 0xFFFFFFFF)
     archive.write_bytes(content[:end] + wide + content[end:])
-    listed = archives.listed(archive)
+    listed = archives.members(archive)
     assert [archives.read(archive, member) for member in listed] == list(PICTURES.values())
     with zipfile.ZipFile(archive) as oracle:
         assert oracle.namelist() == [member.name for member in listed]
@@ -195,7 +195,7 @@ def test_changed_bytes_give_the_content_or_a_fault(
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     archive.write_bytes(content)
     try:
-        listed = archives.listed(archive)
+        listed = archives.members(archive)
     except InputError as error:
         assert "\n" not in str(error)
         return
@@ -220,7 +220,7 @@ def overlapping(path: Path, count: int) -> Path:
 
 
 def test_overlapping_members_are_read_once(tmp_path: Path) -> None:
-    listed = archives.listed(overlapping(tmp_path / "bomb.zip", 50))
+    listed = archives.members(overlapping(tmp_path / "bomb.zip", 50))
     assert [bool(member.fault) for member in listed] == [False] + [True] * 49
 
 
@@ -378,4 +378,4 @@ def test_an_archive_in_a_truncated_one_is_not_taken_for_it(tmp_path, cut):
     end = len(content) - cut if cut == 30 else content.index(packed) + len(packed)
     path.write_bytes(content[:end])
     with pytest.raises(InputError, match=r"truncated or damaged one .*another archive"):
-        archives.listed(path)
+        archives.members(path)

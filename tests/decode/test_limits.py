@@ -170,7 +170,7 @@ def test_an_image_is_looked_at_again_when_the_bound_changes(make_tree, monkeypat
 def test_too_little_memory_is_an_unreadable_row(make_tree, monkeypatch):
     source = open_folder(make_tree())
     path = source.items[3].path
-    for place, name in ((decode.opened, "from_file"), (manifest.rows, "hash_pixels")):
+    for place, name in ((decode.opening, "from_file"), (manifest.rows, "hash_pixels")):
         real, calls = getattr(place, name), []
 
         def failing(*arguments, real=real, calls=calls):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tfcnn.base.errors import InputError
 
-MAX_BYTES = 256 << 20  # of one table
+MAX_TABLE_BYTES = 256 << 20  # of one table
 PIECE_BYTES = 1 << 20
 NOTHING, BROKEN, FOLDER = "no such file", "a link to nothing", "a folder"
 SPECIAL = (
@@ -58,7 +58,7 @@ def require(path: Path, expected: str, hint: str = "another path") -> None:
         raise InputError(path, expected, found, hint)
 
 
-def opened(path: Path) -> BufferedReader:
+def open_file(path: Path) -> BufferedReader:
     """Open a regular file to read its bytes; this never waits, and opens no device.
 
     Raises:
@@ -81,14 +81,14 @@ def read(path: Path, most: int | None = None) -> bytes:
 
     Args:
         path: the file.
-        most: bytes that it may have; `MAX_BYTES` if None.
+        most: bytes that it may have; `MAX_TABLE_BYTES` if None.
 
     Raises:
         NotReadableError: if something else is there, or it is larger.
         OSError: if there is nothing, or it cannot be read.
     """
-    most = MAX_BYTES if most is None else most
-    with opened(path) as file:
+    most = MAX_TABLE_BYTES if most is None else most
+    with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         content = file.read(size + 1) if size <= most else b""
         # a system file states 0 bytes, and another process may write on

@@ -4,8 +4,9 @@ A name may hold what acts on a terminal, turns the order of letters, or is a for
 spreadsheet. It is shown with escapes, and stored so that it can be read back as it was.
 """
 
+import csv
+import io
 import re
-from collections.abc import Iterable
 from itertools import chain
 
 # controls but tab and line ends; Unicode's line separators and Bidi_Control; what no UTF-8 or XML
@@ -60,12 +61,16 @@ def from_cell(text: str) -> str:
     return ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), plain)
 
 
-def from_cells(lines: Iterable[list[str]]) -> list[list[str]]:
-    """Return the texts of a table's cells.
+def read_csv(text: str, separator: str = ",", *, strict: bool = False) -> list[list[str]]:
+    """Return the texts in the cells of a CSV file.
 
-    Where `cell` would not have made all of them, they are texts as they are: earlier versions and
-    other programs write names so.
+    Where `cell` would not have made all of them, they are taken as they are written, as earlier
+    versions and other programs write names.
+
+    Raises:
+        csv.Error: if it is broken; of wrong quotes only where `strict`.
     """
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     written = list(lines)
     if not any(text[:1] == "'" or "\\" in text for line in written for text in line):
         return written

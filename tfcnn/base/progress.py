@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+Progress = Callable[[int, int | None], None]  # called with what is done, and of how much if known
+
 
 class Reporter:
     """Hears what happens during a command and shows nothing; the command line's own shows it."""
 
-    def stage(self, text: str) -> Callable[[int, int | None], None]:
+    def stage(self, text: str) -> Progress:
         """Begin a stage; returns what to call with (done, of how many)."""
         return lambda done, total: None
 

@@ -69,7 +69,7 @@ def read_rows(
     """
     try:
         text = _content(path).decode("utf-8")
-        lines = naming.from_cells(csv.reader(io.StringIO(text, newline=""), strict=True))
+        lines = naming.read_csv(text, strict=True)
     except OSError as error:
         raise InputError(path, expected, error.strerror or str(error), hint) from error
     except (ValueError, csv.Error) as error:
@@ -121,8 +121,8 @@ def unsealed(content: Json, name: str) -> Json:
     return {**content, SEALS: others}
 
 
-def is_sealed(content: Json, path: Path, expected: str, hint: str) -> bool:
-    """Say whether a content holds its own sha256.
+def check_seal(content: Json, path: Path, expected: str, hint: str) -> bool:
+    """Compare a content with its own sha256; return whether it holds one.
 
     Raises:
         InputError: if `sha256` is something else.
@@ -140,12 +140,12 @@ def is_sealed(content: Json, path: Path, expected: str, hint: str) -> bool:
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, in hexadecimal."""
-    with files.opened(path) as file:
+    with files.open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _content(path: Path) -> bytes:
-    with files.opened(path) as file:  # which waits for no pipe
+    with files.open_file(path) as file:  # which waits for no pipe
         return file.read()
 
 

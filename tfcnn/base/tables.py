@@ -219,5 +219,4 @@ def _lines(text: str, wanted: set[str]) -> list[list[str]]:
         return max(((len(wanted & names), len(names)) for names in headers), default=(0, 0))
 
     best = max(SEPARATORS, key=score)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=best, strict=False)
-    return naming.from_cells(lines)
+    return naming.read_csv(text, best)

@@ -8,7 +8,7 @@ import ast
 import importlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Progress
 from tfcnn.decode import Content, Pixels, read_file, read_size
 
 __all__ = [
@@ -38,7 +39,6 @@ __all__ = [
 ]
 
 Official = Literal["", "train", "val", "test"]
-Progress = Callable[[int, int | None], None]
 
 
 class LayoutError(InputError):

@@ -118,9 +118,11 @@ class ArraySet:
         again = f"`tfcnn download {self.name}`, which fetches it again"
         _install.check(folder, origin, LABELS.values(), again)
         try:
+            for name in (IMAGES, *LABELS.values()):
+                files.open_file(folder / name).close()  # NumPy would wait for a named pipe
             # a plain view: each index into a memmap object would cost microseconds
-            images = np.asarray(np.load(_regular(folder / IMAGES), mmap_mode="r"))
-            labels = {part: np.load(_regular(folder / name)) for part, name in LABELS.items()}
+            images = np.asarray(np.load(folder / IMAGES, mmap_mode="r"))
+            labels = {part: np.load(folder / name) for part, name in LABELS.items()}
             self._check_installed(images, labels, origin.num_images)
         except (OSError, ValueError, EOFError) as error:
             hint = f"removing the folder and `tfcnn download {self.name}`"
@@ -257,7 +259,7 @@ def read_npz(path: Path, names: tuple[str, ...]) -> Arrays:
         InputError: if the file is missing, truncated, damaged or a bomb, if an array is missing,
             there twice or too large, or if one holds Python objects.
     """
-    members = archives.listed(path)
+    members = archives.members(path)
     return {name: _read_array(path, members, name) for name in names}
 
 
@@ -292,12 +294,6 @@ class _Stream:
         piece = self._piece[self._place : self._place + size]
         self._place += len(piece)
         return piece
-
-
-def _regular(path: Path) -> Path:
-    """Return the path of a regular file; NumPy would wait for a named pipe."""
-    files.opened(path).close()
-    return path
 
 
 def _images(images: NDArray[Any], train: tuple[int, ...]) -> NDArray[np.uint8]:

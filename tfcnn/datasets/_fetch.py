@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 from tfcnn.base import atomic, files
 from tfcnn.base.disk import disk_errors, locked, require_disk_space
 from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Progress
 from tfcnn.base.records import sha256_of
 from tfcnn.decode import HEAD_BYTES, HTML, Kind, kind_of
 
@@ -26,7 +27,7 @@ WINDOW_BYTES = 1 << 16  # a slower transfer would take days
 CHUNK_BYTES = 1 << 16  # about this much is lost by a cut or a kill
 BACKOFF_SECONDS = (0.5, 1.0, 2.0)  # so four attempts in a row that bring nothing new
 LEAST_GAIN_BYTES = 1 << 20  # an attempt that brings this much resets the count of failures
-MAX_BYTES = 4 << 30  # of a file whose size is not known; the largest official one has 353 MB
+MAX_FILE_BYTES = 4 << 30  # of a file whose size is not known; the largest official one has 353 MB
 RESERVE_BYTES = 64 << 20  # of the disk, kept free of an answer that does not say how long it is
 BUSY_STATUSES = (408, 425, 429, 500, 502, 503, 504)  # worth another attempt
 
@@ -97,7 +98,7 @@ def fetch(
     *,
     sha256: str | None,
     size_bytes: int | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Bring the file at an address to `target`, and return `target` once it is whole and verified.
 
@@ -114,8 +115,8 @@ def fetch(
 
     Raises:
         InputError: if the address does not answer or has no such file; if size or sha256 differ,
-            it is a web page, or larger than `MAX_BYTES` (the part is deleted); if the disk is too
-            small or full; if another process is fetching the same file.
+            it is a web page, or larger than `MAX_FILE_BYTES` (the part is deleted); if the disk
+            is too small or full; if another process is fetching the same file.
     """
     part = target.with_name(target.name + ".part")
     transfer = _Transfer(url, part, sha256 and sha256.lower(), size_bytes, progress)
@@ -144,7 +145,7 @@ class _Transfer(NamedTuple):
     part: Path
     sha256: str | None
     size_bytes: int | None
-    progress: Callable[[int, int | None], None] | None
+    progress: Progress | None
 
     @property
     def record(self) -> Path:
@@ -159,7 +160,7 @@ class _Transfer(NamedTuple):
     def kind(self) -> Kind | None:
         if not self.done:
             return None
-        with files.opened(self.part) as file:
+        with files.open_file(self.part) as file:
             return kind_of(file.read(HEAD_BYTES))
 
     def discard(self) -> None:
@@ -260,15 +261,15 @@ class _Transfer(NamedTuple):
                 content_type = response.headers.get("Content-Type", "unknown type")
                 received = f"{total:,} bytes of {content_type}"
                 raise self.refused(f"{self.size_bytes:,} bytes", received)
-            if total > MAX_BYTES and self.sha256 is None:
-                raise self.refused(f"at most {MAX_BYTES:,} bytes", f"{total:,} bytes")
+            if total > MAX_FILE_BYTES and self.sha256 is None:
+                raise self.refused(f"at most {MAX_FILE_BYTES:,} bytes", f"{total:,} bytes")
             require_disk_space(self.part.parent, total - done)
         report = self.progress or (lambda done, total: None)
         with self.part.open("ab") as file:
             report(done, total)
             for piece in pieces:
-                if done + len(piece) > (MAX_BYTES if total is None else total):
-                    raise self.refused(f"at most {total or MAX_BYTES:,} bytes", "more")
+                if done + len(piece) > (MAX_FILE_BYTES if total is None else total):
+                    raise self.refused(f"at most {total or MAX_FILE_BYTES:,} bytes", "more")
                 if total is None:
                     self._require_reserve()
                 file.write(piece)

@@ -67,7 +67,7 @@ def require(folder: Path, name: str) -> Origin:
 def _read(folder: Path, hint: str) -> Origin:
     path, expected = folder / FILE, "the origin of a download"
     content = records.read_json(path, expected, hint)
-    records.is_sealed(content, path, expected, hint)  # an earlier tfcnn wrote no seal
+    records.check_seal(content, path, expected, hint)  # an earlier tfcnn wrote no seal
     try:
         fields = {**records.unsealed(content, FILE), "notes": tuple(content["notes"])}
         return Origin(**fields)
@@ -174,7 +174,7 @@ def unpack(archive: Path, folder: Path, progress: Progress | None = None) -> Non
             a member would leave `folder` or is no plain file; if the disk is too small.
         OSError: if the disk is full or cannot be written to.
     """
-    places = [(member, _safe_path(archive, member)) for member in archives.listed(archive)]
+    places = [(member, _safe_path(archive, member)) for member in archives.members(archive)]
     places = [(member, path) for member, path in places if not any(map(is_system_name, path.parts))]
     if all(member.is_folder for member, _ in places):
         raise InputError(archive, "an archive with files", "none", "another archive")

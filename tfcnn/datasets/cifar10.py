@@ -114,7 +114,7 @@ def _batches(path: Path) -> dict[str, tuple[Pixels, Labels]]:
     """Return the images and labels of each batch, read as they come; other members are skipped."""
     wanted = {name for members in BATCHES.values() for name in members}
     found: dict[str, tuple[Pixels, Labels]] = {}
-    with files.opened(path) as packed, gzip.open(packed) as unpacked:
+    with files.open_file(path) as packed, gzip.open(packed) as unpacked:
         source: Any = _Bounded(unpacked)
         with tarfile.open(fileobj=source, mode="r:") as archive:
             for count, info in enumerate(archive, start=1):

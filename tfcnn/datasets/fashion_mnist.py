@@ -16,7 +16,7 @@ from tfcnn.datasets._arrays import NAMES, Arrays, ArraySet, Remote
 from tfcnn.decode import Pixels
 
 ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
-MAX_BYTES = 1 << 28  # of one array; the largest official one has 47 MB
+MAX_ARRAY_BYTES = 1 << 28  # of one array; the largest official one has 47 MB
 
 
 def read_idx(path: Path) -> Pixels:
@@ -33,14 +33,14 @@ def read_idx(path: Path) -> Pixels:
         "The IDX file format", on the page of MNIST's authors: two zero bytes, the type (8: uint8),
         the number of dimensions, and each of them as a 32-bit number, the high byte first.
     """
-    with files.opened(path) as packed, gzip.open(packed) as file:
+    with files.open_file(path) as packed, gzip.open(packed) as file:
         zeros, kind, num_dimensions = struct.unpack(">HBB", _exactly(file.read(4), 4))
         if (zeros, kind) != (0, 8) or num_dimensions not in (1, 3):
             raise ValueError(f"{path.name} is no idx file of bytes")
         size = 4 * num_dimensions
         shape = struct.unpack(f">{num_dimensions}I", _exactly(file.read(size), size))
         size = math.prod(shape)
-        if size > MAX_BYTES:
+        if size > MAX_ARRAY_BYTES:
             raise ValueError(f"{path.name} says that it holds {size:,} bytes")
         content = _exactly(file.read(size + 1), size)
     return np.frombuffer(content, np.uint8).reshape(shape)

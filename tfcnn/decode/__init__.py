@@ -18,7 +18,7 @@ from tfcnn.decode.decoder import (
     read_size,
 )
 from tfcnn.decode.kinds import HEAD_BYTES, HTML, Kind, kind_of
-from tfcnn.decode.opened import Opened, strips
+from tfcnn.decode.opening import UprightImage, strips
 from tfcnn.decode.remarks import Background
 from tfcnn.decode.samples import Samples, blocks
 
@@ -31,11 +31,11 @@ __all__ = [
     "Fit",
     "Kind",
     "Member",
-    "Opened",
     "Pixels",
     "Samples",
     "TooLargeError",
     "UnreadableImageError",
+    "UprightImage",
     "archives",
     "blocks",
     "claim_file",

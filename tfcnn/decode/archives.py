@@ -24,7 +24,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.decode.kinds import HEAD_BYTES, kind_of
 
 MAX_MEMBERS = 2_000_000
-MAX_BYTES = 256 << 30  # unpacked; ImageNet has 150 GB
+MAX_UNPACKED_BYTES = 256 << 30  # unpacked; ImageNet has 150 GB
 # Deflate can shrink 1,032-fold, images that are worth storing hardly at all, masks some 50-fold.
 MAX_RATIO = 200
 SMALL_BYTES = 1 << 30  # below this no ratio is dangerous
@@ -92,7 +92,7 @@ class _Directory(NamedTuple):
     shift: int
 
 
-def listed(archive: Path) -> list[Member]:
+def members(archive: Path) -> list[Member]:
     """Return the members of a zip archive in the order of its list; none is unpacked.
 
     Raises:
@@ -101,7 +101,7 @@ def listed(archive: Path) -> list[Member]:
             they are unpacked, as it says.
     """
     try:
-        with files.opened(archive) as file:
+        with files.open_file(archive) as file:
             size = file.seek(0, 2)
             directory = _directory(file, size)
             members = []
@@ -129,7 +129,7 @@ def chunks(archive: Path, member: Member, piece_bytes: int = PIECE_BYTES) -> Ite
 
     Args:
         archive: where it is.
-        member: from `listed`.
+        member: from `members`.
         piece_bytes: the most that a piece may have.
 
     Raises:
@@ -140,7 +140,7 @@ def chunks(archive: Path, member: Member, piece_bytes: int = PIECE_BYTES) -> Ite
         raise MemberError(member.fault)
     done = crc = 0
     try:
-        with files.opened(archive) as file:
+        with files.open_file(archive) as file:
             file.seek(member.offset)
             header = LOCAL.unpack(file.read(LOCAL.size))
             if header[0] != b"PK\3\4":
@@ -190,7 +190,7 @@ def head(archive: Path, member: Member) -> bytes:
 
 
 def _limit(archive_bytes: int) -> int:
-    return min(max(SMALL_BYTES, MAX_RATIO * archive_bytes), MAX_BYTES)
+    return min(max(SMALL_BYTES, MAX_RATIO * archive_bytes), MAX_UNPACKED_BYTES)
 
 
 def _directory(file: BinaryIO, size: int) -> _Directory:
@@ -355,7 +355,7 @@ def _bomb(archive: Path, expected: str, received: str) -> InputError:
 
 
 def _no_archive(archive: Path, why: str) -> InputError:
-    with files.opened(archive) as file:
+    with files.open_file(archive) as file:
         start = file.read(HEAD_BYTES)
     kind = kind_of(start)
     received = f"something else{f': {kind.name}' if kind else ''}"

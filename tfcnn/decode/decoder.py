@@ -19,9 +19,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfcnn.base import files, threads
 from tfcnn.base.errors import InputError
-from tfcnn.decode import formats, kinds, limits, opened
+from tfcnn.decode import formats, kinds, limits, opening
 from tfcnn.decode.kinds import HEAD_BYTES, Kind
-from tfcnn.decode.opened import Opened
+from tfcnn.decode.opening import UprightImage
 from tfcnn.decode.remarks import Background
 from tfcnn.decode.samples import FULL, NotReadError, blocks
 
@@ -107,7 +107,7 @@ class Decoder:
         with in_memory(name):
             return self.pixels(open_image(content, name), name)
 
-    def pixels(self, image: Opened, name: object = "image") -> Pixels:
+    def pixels(self, image: UprightImage, name: object = "image") -> Pixels:
         """Return what `decode` does, of an image that `open_image` has opened."""
         with _named_errors(name):
             flat, mode = image.flat(self.background), "L" if self.channels == 1 else "RGB"
@@ -170,7 +170,7 @@ def content_sha256(content: Content) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def open_image(content: Content, name: object = "image") -> Opened:
+def open_image(content: Content, name: object = "image") -> UprightImage:
     """Open an image: EXIF orientation is applied, 16 bits are scaled to 8 (not clipped).
 
     Of several pages or frames the first is taken. Broken metadata are passed over.
@@ -181,11 +181,11 @@ def open_image(content: Content, name: object = "image") -> Opened:
     """
     if isinstance(content, np.ndarray):
         with _named_errors(name):
-            return opened.from_pixels(content)
+            return opening.from_pixels(content)
     kind = kinds.kind_of(content[:HEAD_BYTES])
     with _named_errors(name, kind):
         try:
-            return opened.from_file(content, kind)
+            return opening.from_file(content, kind)
         except (InputError, MemoryError, NotReadError, Image.DecompressionBombError):
             raise
         except Exception as error:  # of broken metadata Pillow's plug-ins raise nearly every type
@@ -195,7 +195,7 @@ def open_image(content: Content, name: object = "image") -> Opened:
             sound = formats.without_metadata(content, kind)
             if not sound:
                 raise
-            return opened.from_file(sound, kind)
+            return opening.from_file(sound, kind)
 
 
 def read_size(path: Path) -> tuple[int, int] | None:
@@ -204,8 +204,8 @@ def read_size(path: Path) -> tuple[int, int] | None:
     None where it has none, or is too large to be read.
     """
     try:
-        with files.opened(path) as file:
-            return opened.size(file, kinds.kind_of(file.read(HEAD_BYTES)))
+        with files.open_file(path) as file:
+            return opening.size(file, kinds.kind_of(file.read(HEAD_BYTES)))
     except InputError:  # a wrong setting
         raise
     except Exception:  # any broken header: the decoder will name the file
@@ -222,7 +222,7 @@ def histogram_of_16_bits(content: Content) -> npt.NDArray[np.int64] | None:
         if isinstance(content, np.ndarray):
             return None
         kind = kinds.kind_of(content[:HEAD_BYTES])
-        samples = open_image(content).samples if opened.is_deep(content, kind) else None
+        samples = open_image(content).samples if opening.is_deep(content, kind) else None
     except Exception:  # whoever decodes it will say what is wrong
         return None
     if samples is None:

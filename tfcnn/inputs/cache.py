@@ -30,14 +30,14 @@ from tfcnn.base import atomic, threads
 from tfcnn.base.disk import disk_errors, locked
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import Progress, Source, data_home
-from tfcnn.decode import Decoder, Opened, Pixels, content_sha256, in_memory
+from tfcnn.decode import Decoder, Pixels, UprightImage, content_sha256, in_memory
 from tfcnn.manifest import Row
 
 # raise it when the decoder or the form of the file changes: then all arrays are made again
 VERSION = 4
 ATTEMPTS = 3
 EARLY_BYTES = 2**30  # of memory
-MAX_BYTES, MAX_DISK_SHARE = 20 * 10**9, 0.1
+MAX_CACHE_BYTES, MAX_DISK_SHARE = 20 * 10**9, 0.1
 BOUND = "TFCNN_CACHE_GB"
 CHECKSUM = np.dtype("<u4")
 
@@ -78,7 +78,7 @@ class Early:
     _start: float = field(default_factory=perf_counter)
     seconds: float = 0.0
 
-    def see(self, row: Row, image: Opened) -> None:
+    def see(self, row: Row, image: UprightImage) -> None:
         """Decode the opened image of a row; called from several threads."""
         if len(self.pixels) * math.prod(self.decoder.shape) < EARLY_BYTES:
             self.pixels[row.sha256] = self.decoder.pixels(image, row.path)
@@ -225,7 +225,7 @@ def bound_bytes() -> int:
     if not text:
         folder = data_home().resolve()
         existing = next(path for path in (folder, *folder.parents) if path.exists())
-        return int(min(MAX_BYTES, MAX_DISK_SHARE * shutil.disk_usage(existing).total))
+        return int(min(MAX_CACHE_BYTES, MAX_DISK_SHARE * shutil.disk_usage(existing).total))
     return bytes_of(text, BOUND)
 
 

@@ -16,7 +16,7 @@ from tfcnn.concepts.windows import Padding
 from tfcnn.decode import open_image, read_file
 
 Kernel = npt.NDArray[np.float64]
-MAX_BYTES = 1 << 20  # of a text file of numbers
+MAX_KERNEL_BYTES = 1 << 20  # of a text file of numbers
 LARGEST = 1e6  # whose sums stay finite
 
 
@@ -173,7 +173,7 @@ def read_kernel(kernel: str) -> Kernel:
             f"--kernel {near[0] if near else 'blur'}",
         )
     try:  # spreadsheets write a byte-order mark
-        text = files.read_text(Path(kernel), MAX_BYTES, "utf-8-sig")
+        text = files.read_text(Path(kernel), MAX_KERNEL_BYTES, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(kernel, "a text file of numbers", str(error), "a CSV file") from error
     return _parse(kernel, text)

@@ -1,9 +1,7 @@
 """Who is in the data: one row per image, with its label, its group and its hashes."""
 
 import contextlib
-import csv
 import hashlib
-import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -19,10 +17,10 @@ from tfcnn.datasets import Progress, Source
 from tfcnn.decode import (
     Background,
     Content,
-    Opened,
     Samples,
     TooLargeError,
     UnreadableImageError,
+    UprightImage,
     blocks,
     content_sha256,
     histogram_of_16_bits,
@@ -89,7 +87,7 @@ class Row:
     remarks: str = ""
 
 
-OnImage = Callable[[Row, Opened], None]
+OnImage = Callable[[Row, UprightImage], None]
 
 
 @dataclass(frozen=True)
@@ -197,7 +195,7 @@ def build(
     return replace(manifest, notes=(*manifest.notes, *_notes(manifest, background)))
 
 
-def hash_pixels(opened: Opened) -> str:
+def hash_pixels(opened: UprightImage) -> str:
     """Return the sha256 of an image's values, the same for every file format."""
     samples, image = opened.samples, opened.image
     digest = hashlib.sha256(f"{image.size}".encode())
@@ -342,8 +340,7 @@ def _remembered(path: Path) -> tuple[dict[str, Row], str]:
     if last + b"\n" != _checksum(text + b"\n"):
         return damage
     try:
-        lines = csv.reader(io.StringIO(text.decode("utf-8"), newline=""))
-        header, *rest = naming.from_cells(lines) or [[]]
+        header, *rest = naming.read_csv(text.decode("utf-8")) or [[]]
         if header != [field.name for field in fields(Row)]:
             raise ValueError
         rows = [_from_csv(dict(zip(header, line, strict=True))) for line in rest]

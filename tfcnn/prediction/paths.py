@@ -87,7 +87,7 @@ def _images_in(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[Lef
 def _members_of(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[LeftOut]]:
     """List the images of an archive, and its other files, as those of a folder."""
     members: dict[str, list[Member]] = defaultdict(list)
-    for member in archives.listed(path):
+    for member in archives.members(path):
         if not member.is_folder:
             parts = PurePosixPath(member.name).parts  # so that ./a//b, ../a/b and a/b are one
             members["/".join(part for part in parts if part not in ("..", "/"))].append(member)

@@ -13,7 +13,7 @@ from tfcnn.base import atomic, files, naming
 from tfcnn.base.errors import InputError, UnfitValueError
 from tfcnn.recipes.schema import Recipe
 
-MAX_BYTES = 1 << 20  # of a recipe
+MAX_RECIPE_BYTES = 1 << 20  # of a recipe
 FOLDER = Path(__file__).parent
 EXPECTED = {  # in words, by pydantic's type of error
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
@@ -48,7 +48,7 @@ def load(name: str, *, is_record: bool = False) -> Recipe:
         hint = f"one of {', '.join(names())}, or a folder's path"
         raise InputError(name, "a recipe", received, hint)
     try:
-        content = tomllib.loads(files.read_text(path, MAX_BYTES))
+        content = tomllib.loads(files.read_text(path, MAX_RECIPE_BYTES))
     except OSError as error:
         received = error.strerror or str(error)
         raise InputError(path, "a recipe", received, "another path") from error

@@ -45,7 +45,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     """
     path, what = folder / SUMMARY, "the summary of a cross-validation"
     content = records.read_json(path, what, CROSSVAL_HINT)
-    records.is_sealed(content, path, what, CROSSVAL_HINT)  # one of an earlier tfcnn is not
+    records.check_seal(content, path, what, CROSSVAL_HINT)  # one of an earlier tfcnn is not
     return content
 
 

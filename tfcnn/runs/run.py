@@ -183,7 +183,7 @@ def read(folder: Path) -> Run:
         version = int(card.get("version", 1))
         if version > CARD_VERSION:
             raise ValueError(f"version {version}, of a later tfcnn")
-        if not records.is_sealed(card, path, CONTRACT, HINT) and version > 1:
+        if not records.check_seal(card, path, CONTRACT, HINT) and version > 1:
             raise CheckError(path, f"{CONTRACT} with its own sha256", "none", HINT)
         run = Run(folder, card)
         _ = run.class_names, run.positive, run.threshold, run.decoder, run.is_leaky, run.abstention

@@ -38,7 +38,7 @@ SAMPLE_PX = 64
 
 
 @dataclass(frozen=True)
-class Opened:
+class UprightImage:
     """An image at its own size, upright.
 
     Attributes:
@@ -91,13 +91,13 @@ def _hush_libtiff() -> None:
 _hush_libtiff()
 
 
-def from_pixels(pixels: npt.NDArray[np.uint8]) -> Opened:
+def from_pixels(pixels: npt.NDArray[np.uint8]) -> UprightImage:
     """Open what is no file: uint8 `(height, width)` or `(height, width, 1 | 3 | 4)`."""
     image = _eight_bits(Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels))
-    return Opened(image, None, tuple(_vanishing(image)))
+    return UprightImage(image, None, tuple(_vanishing(image)))
 
 
-def from_file(content: bytes, kind: Kind | None) -> Opened:
+def from_file(content: bytes, kind: Kind | None) -> UprightImage:
     """Open a file of this kind.
 
     Raises:
@@ -152,7 +152,7 @@ def size(file: BinaryIO, kind: Kind | None) -> tuple[int, int] | None:
     return image.height, image.width
 
 
-def _by_pillow(image: Image.Image, content: bytes) -> Opened:
+def _by_pillow(image: Image.Image, content: bytes) -> UprightImage:
     image.load()
     turn = UPRIGHT.get(tiff.exif_orientation(image))
     turned = image if turn is None else image.transpose(turn)
@@ -160,16 +160,16 @@ def _by_pillow(image: Image.Image, content: bytes) -> Opened:
         return _of(_grey(turned), 1)
     flat = _eight_bits(turned, content)
     remarks = [*_more(image, content), *_vanishing(flat)]
-    return Opened(flat, None, tuple(remarks))
+    return UprightImage(flat, None, tuple(remarks))
 
 
-def _of(deep: Deep, pages: int) -> Opened:
+def _of(deep: Deep, pages: int) -> UprightImage:
     """Scale samples to 8 bits, rounded: 65535 / 257 = 255."""
     height, width, channels = deep.samples.shape
     reduced = by_blocks(height, width * channels, lambda rows: _eight(deep.samples[rows]))
     image = _eight_bits(Image.fromarray(reduced[..., 0] if reduced.shape[2] == 1 else reduced))
     remarks = [*counted(PAGES, pages, 2), *counted(CHANNELS, deep.unread, 1), *_vanishing(image)]
-    return Opened(image, deep.samples, tuple(remarks))
+    return UprightImage(image, deep.samples, tuple(remarks))
 
 
 def _eight(samples: Samples) -> npt.NDArray[np.uint8]:
@@ -243,7 +243,7 @@ def _vanishing(image: Image.Image) -> Iterator[str]:
 
 def _is_hidden(image: Image.Image, background: Background) -> bool:
     """Say whether a background shows next to nothing of what the opacity draws."""
-    bands = _extents(Opened(image).flat(background))
+    bands = _extents(UprightImage(image).flat(background))
     least, most = _extents(image)[3]
     return max(high - low for low, high in bands) * LEAST_CONTRAST <= most - least
 
