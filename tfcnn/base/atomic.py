@@ -68,9 +68,9 @@ def writing(path: Path, *, is_durable: bool = True) -> Iterator[Path]:
 
 def _require_plain(path: Path) -> None:
     """Refuse to put a file in the place of a device, a pipe or a socket, such as `/dev/null`."""
-    found = files.what(path)
-    if found in files.SPECIAL_NAMES:
-        raise InputError(path, "a name for a file", found, "another name")
+    kind = files.what(path)
+    if kind in files.SPECIAL_NAMES:
+        raise InputError(path, "a name for a file", kind, "another name")
 
 
 def make_folder(folder: Path) -> None:

@@ -59,9 +59,9 @@ def _one_line(text: str) -> str:
     return naming.visible(re.sub(r"\s*[\r\n]\s*", " ", text))
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean NEAR?)" for the known name that is most like one, "" without any."""
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return " (did you mean NEAR?)" for the choice that is most like a name, "" without any."""
     import difflib  # late: most commands make no such mistake
 
-    near = difflib.get_close_matches(name, list(known), n=1)
+    near = difflib.get_close_matches(name, list(choices), n=1)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -54,8 +54,8 @@ def require(path: Path, expected: str, hint: str = "another path") -> None:
     Raises:
         InputError: if it is none; it says what is there.
     """
-    if found := what(path):
-        raise InputError(path, expected, found, hint)
+    if kind := what(path):
+        raise InputError(path, expected, kind, hint)
 
 
 def open_file(path: Path) -> BufferedReader:
@@ -118,9 +118,9 @@ def too_large(size_bytes: int, most: int) -> str:
 def _check(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    found = _special(mode)
-    if found:
-        raise NotReadableError(path, f"{found}, not a file")
+    kind = _special(mode)
+    if kind:
+        raise NotReadableError(path, f"{kind}, not a file")
 
 
 def _special(mode: int) -> str:

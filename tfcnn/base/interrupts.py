@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 AGAIN_SECONDS = 0.05
-_asked = threading.Event()
+_signal_came = threading.Event()
 
 
 class Interrupted(BaseException):
@@ -20,10 +20,10 @@ class Interrupted(BaseException):
 
 def listen() -> None:
     """Let both signals raise `Interrupted` in the main thread, from now on."""
-    _asked.clear()
+    _signal_came.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    sys.unraisablehook = _lost
+    sys.unraisablehook = _send_again
 
 
 def check() -> None:
@@ -32,16 +32,16 @@ def check() -> None:
     Raises:
         Interrupted: if a signal came.
     """
-    if _asked.is_set():
+    if _signal_came.is_set():
         raise Interrupted
 
 
 def _interrupt(*_: object) -> None:
-    _asked.set()
+    _signal_came.set()
     raise Interrupted
 
 
-def _lost(unraisable: Any) -> None:
+def _send_again(unraisable: Any) -> None:
     if not isinstance(unraisable.exc_value, Interrupted):
         sys.__unraisablehook__(unraisable)
         return

@@ -31,7 +31,7 @@ def search(regex: str, texts: Sequence[str], setting: str) -> list[str]:
             10,000 texts.
     """
     from tfcnn.base.errors import (
-        InputError,  # late, as in `_asked`: the process has nothing of tfcnn
+        InputError,  # late, as in `_search_in_process`: the process has nothing of tfcnn
     )
 
     subject = f"{setting} {regex[:SHOWN]!r}"
@@ -40,22 +40,22 @@ def search(regex: str, texts: Sequence[str], setting: str) -> list[str]:
     except (re.error, RecursionError, OverflowError) as error:
         raise InputError(subject, "a regular expression", str(error), r"^(C\d+)") from error
     if len(CHOICES.findall(regex)) < 2:  # at worst the square of a text's length
-        return _found(pattern, texts)
+        return _first_groups(pattern, texts)
     seconds = LIMIT_SECONDS + len(texts) / TEXTS_PER_SECOND
-    found = _asked(regex, texts, seconds)
-    if len(found) < len(texts):
-        received = f"one that takes over {seconds:.0f} s, at {texts[len(found)][:SHOWN]!r}"
+    matches = _search_in_process(regex, texts, seconds)
+    if len(matches) < len(texts):
+        received = f"one that takes over {seconds:.0f} s, at {texts[len(matches)][:SHOWN]!r}"
         hint = r"one without a repeat of what repeats or has alternatives, such as ^(C\d+)"
         raise InputError(subject, "a regular expression that is soon done", received, hint)
-    return found
+    return matches
 
 
-def _asked(regex: str, texts: Sequence[str], seconds: float) -> list[str]:
+def _search_in_process(regex: str, texts: Sequence[str], seconds: float) -> list[str]:
     """Return what a process of its own finds, for fewer texts where its time was up."""
     from tfcnn.base.errors import InputError
 
-    asked = {"regex": regex, "texts": list(texts), "seconds": seconds}
-    question = json.dumps(asked, allow_nan=False).encode()
+    content = {"regex": regex, "texts": list(texts), "seconds": seconds}
+    question = json.dumps(content, allow_nan=False).encode()
     command, wait = [sys.executable, "-I", "-S", __file__], WAIT_FACTOR * seconds
     try:
         done = subprocess.run(
@@ -74,29 +74,29 @@ def _asked(regex: str, texts: Sequence[str], seconds: float) -> list[str]:
         raise InputError(
             f"{regex[:SHOWN]!r}", "a process that searches", str(error), hint
         ) from error
-    found: list[str] = json.loads(done.stdout)
-    return found
+    matches: list[str] = json.loads(done.stdout)
+    return matches
 
 
-def _found(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
+def _first_groups(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
     matches = map(pattern.search, texts)
     return [(match[pattern.groups and 1] or "") if match else "" for match in matches]
 
 
-def _answer() -> None:
+def _search_for_parent() -> None:
     """Answer the question on standard input."""
     question = json.load(sys.stdin.buffer)
     pattern = re.compile(question["regex"])
-    found: list[str] = []
+    matches: list[str] = []
     signal.signal(signal.SIGPROF, _stop)
     signal.setitimer(signal.ITIMER_PROF, question["seconds"])
     try:
         for text in question["texts"]:
-            found += _found(pattern, [text])
+            matches += _first_groups(pattern, [text])
         signal.setitimer(signal.ITIMER_PROF, 0)
     except TimeoutError:
         pass
-    json.dump(found, sys.stdout, allow_nan=False)
+    json.dump(matches, sys.stdout, allow_nan=False)
 
 
 def _stop(*_: object) -> None:
@@ -104,4 +104,4 @@ def _stop(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    _answer()
+    _search_for_parent()

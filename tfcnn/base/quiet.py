@@ -38,9 +38,9 @@ def _own_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"tfcnn-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()  # of a link itself, not of what it leads to
-    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    if is_own and not stat.S_IMODE(found.st_mode) & 0o022:
+    status = folder.lstat()  # of a link itself, not of what it leads to
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    if is_own and not stat.S_IMODE(status.st_mode) & 0o022:
         return folder
     return _fresh_folder(tempfile.gettempdir())
 
@@ -86,7 +86,7 @@ def stderr_to_log() -> Iterator[None]:
         return
     with _REDIRECTING:
         sys.stderr.flush()
-        kept, log = os.dup(2), _opened()
+        kept, log = os.dup(2), _open_log()
         try:
             os.dup2(log, 2)
             yield
@@ -99,14 +99,14 @@ def stderr_to_log() -> Iterator[None]:
 
 def write_log(text: str) -> None:
     """Add a line to the log, where that can be written."""
-    log = _opened()
+    log = _open_log()
     try:
         os.write(log, f"{naming.visible(text, is_one_line=False)}\n".encode())
     finally:
         os.close(log)
 
 
-def _opened() -> int:
+def _open_log() -> int:
     """Return a descriptor of the log, or of nothing where it cannot be written."""
     try:  # without NONBLOCK a named pipe would wait for a reader
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -46,9 +46,9 @@ def read(
     Raises:
         InputError: if it is no such file.
     """
-    shown = {name: (called or {}).get(name) or name for name in columns}
-    wanted = {name: _plain_name(own) for name, own in shown.items()}
-    expected = f"a CSV with columns {','.join(shown.values())}"
+    titles = {name: (called or {}).get(name) or name for name in columns}
+    wanted = {name: _plain_name(own) for name, own in titles.items()}
+    expected = f"a CSV with columns {','.join(titles.values())}"
     files.require(path, expected)
     text, notes = _text(path)
     try:
@@ -115,8 +115,8 @@ def by_path(
         if not hits:
             strangers.append(row["path"])
             continue
-        found = certain if is_certain else loose
-        other = found.setdefault(hits[0], row)[column].strip()
+        rows = certain if is_certain else loose
+        other = rows.setdefault(hits[0], row)[column].strip()
         if other != row[column].strip():
             raise InputError(
                 f"{table.path}: {row['path']}", f"one {column}",

@@ -131,15 +131,15 @@ class Source:
             InputError: if it is none of two classes.
         """
         names = self.class_names
-        known, is_binary = ", ".join(names), len(names) == 2
+        choices, is_binary = ", ".join(names), len(names) == 2
         if not wanted:
             # a part of a data set may lack the class that the whole is searched for
             has_own = wanted is None and is_binary and self.positive in names
             return self.positive if has_own else None
         if wanted not in names:
-            raise InputError("data.positive", f"one of {known}", wanted, "one of these")
+            raise InputError("data.positive", f"one of {choices}", wanted, "one of these")
         if not is_binary:
-            expected, received = "two classes, one of them positive", f"{len(names)} ({known})"
+            expected, received = "two classes, one of them positive", f"{len(names)} ({choices})"
             raise InputError("data.positive", expected, received, "data.positive=''")
         return wanted
 
@@ -230,8 +230,8 @@ def find(name: str) -> ModuleType:
         InputError: if there is none of that name.
     """
     if name.replace("_", "-") not in names():
-        known = ", ".join(names())
-        raise InputError(name, "a data set's name", "an unknown one", f"one of {known}")
+        choices = ", ".join(names())
+        raise InputError(name, "a data set's name", "an unknown one", f"one of {choices}")
     return importlib.import_module(f"tfcnn.datasets.{name.replace('-', '_')}")
 
 
@@ -248,10 +248,10 @@ def part(name: str, attribute: str, positive: str | None = None) -> Any:
         positive: the class that is looked for; with it, a user's folder gets what is said by the
             data set whose positive class has that name, whatever the case.
     """
-    known = names()
-    if name not in known and positive is not None:
-        name = next((one for one in known if _looks_for(one, positive)), name)
-    return getattr(find(name), attribute, None) if name in known else None
+    choices = names()
+    if name not in choices and positive is not None:
+        name = next((one for one in choices if _looks_for(one, positive)), name)
+    return getattr(find(name), attribute, None) if name in choices else None
 
 
 def _looks_for(name: str, positive: str) -> bool:

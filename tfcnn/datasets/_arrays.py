@@ -148,14 +148,14 @@ class ArraySet:
             ValueError: naming the file.
         """
         if images.dtype != np.uint8 or images.ndim not in (3, 4) or len(images) != num_images:
-            found = f"{images.dtype} of shape {images.shape}"
-            raise ValueError(f"{IMAGES} holds {found}, not {num_images:,} images")
+            content = f"{images.dtype} of shape {images.shape}"
+            raise ValueError(f"{IMAGES} holds {content}, not {num_images:,} images")
         for part, name in LABELS.items():
             _check_labels(labels[part], len(self.class_names), name)
-        counts = {LABELS[part]: len(found) for part, found in labels.items()}
+        counts = {LABELS[part]: len(values) for part, values in labels.items()}
         if sum(counts.values()) != num_images:
-            told = " and ".join(f"{count:,} labels in {name}" for name, count in counts.items())
-            raise ValueError(f"{told}, but {num_images:,} images")
+            text = " and ".join(f"{count:,} labels in {name}" for name, count in counts.items())
+            raise ValueError(f"{text}, but {num_images:,} images")
 
     def _items(self, part: Official, labels: NDArray[np.uint8]) -> Iterator[Item]:
         width = max(5, len(str(len(labels) - 1)))  # sorted by path is sorted by index
@@ -184,7 +184,7 @@ class ArraySet:
             return place
         remote = Remote(place, None)
         if is_official:
-            remote = next(known for known in self.remotes if known.url == place)
+            remote = next(one for one in self.remotes if one.url == place)
         target = _install.archive_folder(folder) / remote.file_name
         return fetch(place, target, sha256=remote.sha256, progress=progress)
 
@@ -223,14 +223,14 @@ class ArraySet:
 
     def _origin(self, arrays: Arrays, archive: str) -> Origin:
         """Compare the arrays with the official ones."""
-        found = {name: hashlib.sha256(arrays[name].data).hexdigest() for name in NAMES}
-        differing = [name for name in NAMES if found[name] != self.sha256[name]]
+        hashes = {name: hashlib.sha256(arrays[name].data).hexdigest() for name in NAMES}
+        differing = [name for name in NAMES if hashes[name] != self.sha256[name]]
         num_train, num_test = len(arrays["x_train"]), len(arrays["x_test"])
         note = (
             f"{num_train:,} training and {num_test:,} test images; "
             f"not the official {self.title} ({', '.join(differing)} differ)"
         )
-        lines = "".join(f"{found[name]}  {name}\n" for name in NAMES)
+        lines = "".join(f"{hashes[name]}  {name}\n" for name in NAMES)
         return Origin(
             official=not differing,
             notes=(note,) if differing else (),

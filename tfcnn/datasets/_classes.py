@@ -111,25 +111,25 @@ def parts_of(
     root: Folder, tops: list[Place], group_from: str, is_ruled: bool, notes: list[str]
 ) -> list[Part]:
     """Decide whether the upper folders are the classes, or folders in them."""
-    found, below = _look_at(tops), _below(tops)
+    level, below = _look_at(tops), _below(tops)
     is_open = group_from == "name" and not is_ruled
     lowest = _lowest(tops)
     if group_from == "folder-above":
         return _grouped_above(lowest)
-    names = [name for name in found.names if FOLD.fullmatch(name)]
-    if len(names) > 1 and len(names) == len(found.names):
-        _check_folds(root, found, is_ruled and group_from == "name")
-        notes.append(f"{few(found.names)}: folds, looked through; images of one fold may part")
+    names = [name for name in level.names if FOLD.fullmatch(name)]
+    if len(names) > 1 and len(names) == len(level.names):
+        _check_folds(root, level, is_ruled and group_from == "name")
+        notes.append(f"{few(level.names)}: folds, looked through; images of one fold may part")
         return [Part(one.folder.name, one.official, one.folder) for one in below]
     if is_open and any(one.above[1:] for one in lowest):
-        _ask(root, found, lowest)
-    words = {split_of(name) for name in found.inner}
-    if found.is_shared and "train" in words and words <= {"train", "val", "test", "eval"}:
-        notes.append(f"{few(found.inner)}: the splits, each inside of a class folder")
+        _ask(root, level, lowest)
+    words = {split_of(name) for name in level.inner}
+    if level.is_shared and "train" in words and words <= {"train", "val", "test", "eval"}:
+        notes.append(f"{few(level.inner)}: the splits, each inside of a class folder")
         return [part for top in tops for part in _inverted(root, top)]
-    is_hopeless = group_from == "folder" and found.are_groups and len(found.inner) < 3
-    if found.is_shared and (is_open or is_hopeless):
-        _ask(root, found, below, is_hopeless)
+    is_hopeless = group_from == "folder" and level.are_groups and len(level.inner) < 3
+    if level.is_shared and (is_open or is_hopeless):
+        _ask(root, level, below, is_hopeless)
     return [Part(top.folder.name, top.official, top.folder) for top in tops]
 
 
@@ -175,9 +175,9 @@ def _lowest(tops: list[Place]) -> list[Place]:
     """
     chosen = parents = _below(tops)
     while parents:
-        found, inner = _look_at(parents), _below(parents)
-        are_views = all(VIEW.fullmatch(name) or split_of(name) for name in found.inner)
-        if found.is_shared and found.are_groups and not are_views:
+        level, inner = _look_at(parents), _below(parents)
+        are_views = all(VIEW.fullmatch(name) or split_of(name) for name in level.inner)
+        if level.is_shared and level.are_groups and not are_views:
             chosen = inner
         parents = inner
     return chosen
@@ -187,52 +187,52 @@ def _grouped_above(places: list[Place]) -> list[Part]:
     """Take folders as classes, and the patient's folder above each as the group."""
     chains = [owners(one.above) for one in places]
     homes: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for known in chains:
-        homes[known[-1]].add(known)
+    for chain in chains:
+        homes[chain[-1]].add(chain)
     return [
         Part(
             one.folder.name, one.official, one.folder,
-            known[-1] if len(homes[known[-1]]) == 1 else "/".join(known),
+            chain[-1] if len(homes[chain[-1]]) == 1 else "/".join(chain),
         )
-        for one, known in zip(places, chains, strict=True)
+        for one, chain in zip(places, chains, strict=True)
     ]  # fmt: skip
 
 
-def _check_folds(root: Folder, found: _Tops, is_ruled: bool) -> None:
+def _check_folds(root: Folder, level: _Tops, is_ruled: bool) -> None:
     """Refuse folds that nothing says how to take."""
-    received = f"{len(found.names)} folds ({few(found.names)})"
-    if any(split_of(name) == "train" for name in found.inner):
-        hint = f"one of them, such as {root.path / min(found.names)}"
+    received = f"{len(level.names)} folds ({few(level.names)})"
+    if any(split_of(name) == "train" for name in level.inner):
+        hint = f"one of them, such as {root.path / min(level.names)}"
         raise LayoutError(root.path, "one split into train and test", received, hint)
-    if len(found.inner) < 2:
+    if len(level.inner) < 2:
         hint = "class folders in each fold"
         raise LayoutError(root.path, "class folders", f"{received} without any", hint)
     if not is_ruled:
         raise LayoutError(
             root.path, "class folders",
-            f"{received}, each with folders {few(found.inner)}",
+            f"{received}, each with folders {few(level.inner)}",
             "--set data.group_from=folder-above, which keeps each fold on one side, or "
             "--set data.group_regex='' to pay no heed to folds",
         )  # fmt: skip
 
 
-def _ask(root: Folder, found: _Tops, lowest: list[Place], is_only_above: bool = False) -> None:
+def _ask(root: Folder, level: _Tops, lowest: list[Place], is_only_above: bool = False) -> None:
     """Refuse folders that share the folders in them: no setting says which are the classes.
 
     Args:
         root: what is read.
-        found: the upper folders.
+        level: the upper folders.
         lowest: the folders in them that may be the classes.
         is_only_above: whether a setting rules out that the upper ones are.
     """
     parents = sorted({"/".join(one.above) for one in lowest})
-    upper, lower = few(found.names), few({one.folder.name for one in lowest})
+    upper, lower = few(level.names), few({one.folder.name for one in lowest})
     tries = [f"--set data.group_from=folder-above where {lower} are the classes"]
     if not is_only_above:
         tries.append(f"--set data.group_from=folder where {upper} are")
         tries.append(f"--set data.group_regex='' where {upper} are, and there are no groups")
         tries.append("names with train and test where they are splits")
-    if copies := [name for name in found.names if AUGMENTED.fullmatch(name)]:
+    if copies := [name for name in level.names if AUGMENTED.fullmatch(name)]:
         tries.append(f"--set data.ignore={copies[0]} where it holds copies")
     raise LayoutError(
         root.path,
@@ -255,20 +255,20 @@ def _look_at(places: Iterable[Place]) -> _Tops:
 
 def inner_folders(top: Folder) -> list[Folder]:
     """Return the folders with images in a folder; `images` and the like are looked through."""
-    found = []
+    folders = []
     for child in top.folders:
         if IMAGE_FOLDER.fullmatch(child.name):
-            found += inner_folders(child)
+            folders += inner_folders(child)
         elif child.count:
-            found.append(child)
-    return found
+            folders.append(child)
+    return folders
 
 
 def few(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    if len(listed) <= SHOWN + 1:
-        return ", ".join(listed)
-    return f"{', '.join(listed[:SHOWN])} and {len(listed) - SHOWN} more"
+    ordered = sorted(names)
+    if len(ordered) <= SHOWN + 1:
+        return ", ".join(ordered)
+    return f"{', '.join(ordered[:SHOWN])} and {len(ordered) - SHOWN} more"
 
 
 def split_of(name: str, shared: Sequence[str] = ()) -> str:

@@ -123,19 +123,19 @@ class _Reader:
 
     def read(self, path: Path, why: str = "") -> Folder:
         """Read a folder; where `why` is given, each file in it is left out for that reason."""
-        found = Folder(path)
+        folder = Folder(path)
         paths = {}
         with os.scandir(path) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-        for entry in listed:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        for entry in ordered:
             if _is(entry.is_dir):
-                self._enter(entry, found, why)
+                self._enter(entry, folder, why)
             elif reason := why or self._reason(entry):
-                found.left_out.append((entry.path, reason))
+                folder.left_out.append((entry.path, reason))
             else:
                 paths[entry.name] = entry.path
-        _sort(found, paths, _head)
-        return found
+        _sort(folder, paths, _head)
+        return folder
 
     def _enter(self, entry: "os.DirEntry[str]", parent: Folder, why: str) -> None:
         if entry.is_symlink() and not self._is_new(entry.path):
@@ -150,16 +150,16 @@ class _Reader:
         elif not is_utf8(entry.name):
             why = NOT_UTF8
         try:
-            found = self.read(Path(entry.path), why)
+            folder = self.read(Path(entry.path), why)
         except OSError:
             if not is_foreign:  # lost+found is not ours to read
                 raise
             parent.left_out.append((entry.path, why))
             return
         if is_foreign:
-            parent.left_out += found.all_left_out()
+            parent.left_out += folder.all_left_out()
         else:
-            parent.folders.append(found)
+            parent.folders.append(folder)
 
     def _is_new(self, link: str) -> bool:
         """Say whether a link leads to a folder that is read only through it, and remember it."""
@@ -194,8 +194,8 @@ def kinds(names: Iterable[str], head: Callable[[str], bytes]) -> dict[str, str]:
         names: the files' names.
         head: returns the first `HEAD_BYTES` of one, read only where the name tells nothing.
     """
-    found = {name: _kind(name, head) for name in names}
-    stems = {name: _stem(name) for name, kind in found.items() if not kind}
+    kind_of_name = {name: _kind(name, head) for name in names}
+    stems = {name: _stem(name) for name, kind in kind_of_name.items() if not kind}
     images = set(stems.values())
     masks = []
     for name, stem in stems.items():
@@ -205,7 +205,7 @@ def kinds(names: Iterable[str], head: Callable[[str], bytes]) -> dict[str, str]:
         if any(match and match[1] in images for match in matches):
             masks.append(name)
     is_few = len(masks) <= MOST_MASKS * (len(stems) - len(masks))
-    return {**found, **dict.fromkeys(masks if is_few else (), MASK)}
+    return {**kind_of_name, **dict.fromkeys(masks if is_few else (), MASK)}
 
 
 def from_names(
@@ -219,14 +219,14 @@ def from_names(
         ignore: glob patterns; see `is_ignored`.
     """
     root = Folder(Path())
-    known: dict[tuple[str, ...], Folder] = {(): root}
+    folders: dict[tuple[str, ...], Folder] = {(): root}
     members: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
 
     def folder_of(parents: tuple[str, ...]) -> Folder:
-        if parents not in known:
-            known[parents] = Folder(Path(*parents))
-            folder_of(parents[:-1]).folders.append(known[parents])
-        return known[parents]
+        if parents not in folders:
+            folders[parents] = Folder(Path(*parents))
+            folder_of(parents[:-1]).folders.append(folders[parents])
+        return folders[parents]
 
     for name in names:
         parts = tuple(part for part in name.split("/") if part not in ("", ".", ".."))

@@ -85,7 +85,7 @@ def arrange(tree: Folder, group_from: str = "name", *, is_ruled: bool = False) -
 
 def _look_through(folder: Folder, aside: dict[int, str]) -> tuple[Folder, Folder | None]:
     """Look through folders that only wrap another; find a nested copy of the class folders."""
-    while inner := _wrapped(folder):
+    while inner := _only_inner(folder):
         for child in folder.folders:
             if child is not inner and child.count:
                 aside[id(child)] = f"in a folder {child.name}"
@@ -98,7 +98,7 @@ def _look_through(folder: Folder, aside: dict[int, str]) -> tuple[Folder, Folder
     return folder, None
 
 
-def _wrapped(folder: Folder) -> Folder | None:
+def _only_inner(folder: Folder) -> Folder | None:
     """Return the only folder in a folder that counts: `cells/images/{a,b}` beside `masks`."""
     children = folder.folders
     if len(children) == 1:
@@ -136,7 +136,7 @@ def _splits(
     root: Folder, children: list[Folder], aside: dict[int, str], notes: list[str]
 ) -> list[tuple[Official, Folder]]:
     """Return the folder of each split, or nothing where the children of the root are classes."""
-    named = _named(root, children)
+    named = _splits_by_name(root, children)
     splits = official_folders(root, [(split, child) for split, child in named if split])
     others = [child for split, child in named if not split]
     full = [child for child in others if child.count and not is_aside(child, root)]
@@ -166,7 +166,7 @@ def _splits(
     return list(splits.items())
 
 
-def _named(root: Folder, children: list[Folder]) -> list[tuple[str, Folder]]:
+def _splits_by_name(root: Folder, children: list[Folder]) -> list[tuple[str, Folder]]:
     """Return the split that each folder's name means, alone or beside the others."""
     named = [(split_of(child.name), child) for child in children]
     full = [child for child in children if child.count and not is_aside(child, root)]
@@ -193,11 +193,11 @@ def _fill(
     """List the images of each part, and all that is in none."""
     below = f"{layout.root}/"
 
-    def leave(found: Iterable[tuple[str, str]], label: str = "") -> None:
-        for path, kind in found:
+    def leave(paths: Iterable[tuple[str, str]], label: str = "") -> None:
+        for path, kind in paths:
             is_below = path.startswith(below)
-            shown = path.removeprefix(below) if is_below else os.path.relpath(path, layout.root)
-            layout.left_out.append(LeftOut(atomic.printable(shown), kind, label))
+            relative = path.removeprefix(below) if is_below else os.path.relpath(path, layout.root)
+            layout.left_out.append(LeftOut(atomic.printable(relative), kind, label))
 
     taken = set()
     for part in parts:
@@ -239,10 +239,10 @@ def _outside(folder: Folder, taken: set[int], aside: dict[int, str]) -> list[tup
         return []
     if id(folder) in aside:
         return folder.leave_out(aside[id(folder)])
-    found = [*((path, "loose images") for path in folder.images), *folder.left_out]
+    rows = [*((path, "loose images") for path in folder.images), *folder.left_out]
     for child in folder.folders:
-        found += _outside(child, taken, aside)
-    return found
+        rows += _outside(child, taken, aside)
+    return rows
 
 
 def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
@@ -258,9 +258,9 @@ def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
         )
         raise InputError(root.path, "class folders", received, hint)
     for split in ("val", "test"):
-        seen = {item.label for item in layout.items if item.official == split}
-        if seen and trained - seen:
-            layout.notes.append(f"{split}: no images of {few(trained - seen)}, of which it says "
+        labels = {item.label for item in layout.items if item.official == split}
+        if labels and trained - labels:
+            layout.notes.append(f"{split}: no images of {few(trained - labels)}, of which it says "
                                 "nothing")  # fmt: skip
     unknown = {item.label for item in layout.items} - trained
     if unknown:

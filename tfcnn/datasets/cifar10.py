@@ -113,7 +113,7 @@ class _Bounded:
 def _batches(path: Path) -> dict[str, tuple[Pixels, Labels]]:
     """Return the images and labels of each batch, read as they come; other members are skipped."""
     wanted = {name for members in BATCHES.values() for name in members}
-    found: dict[str, tuple[Pixels, Labels]] = {}
+    batches: dict[str, tuple[Pixels, Labels]] = {}
     with files.open_file(path) as packed, gzip.open(packed) as unpacked:
         source: Any = _Bounded(unpacked)
         with tarfile.open(fileobj=source, mode="r:") as archive:
@@ -121,13 +121,13 @@ def _batches(path: Path) -> dict[str, tuple[Pixels, Labels]]:
                 if count > MAX_MEMBERS:
                     raise tarfile.ReadError(f"more than {MAX_MEMBERS:,} members")
                 if info.name in wanted:
-                    if info.name in found:
+                    if info.name in batches:
                         raise ValueError(f"{info.name} twice")
-                    found[info.name] = _named(info.name, _content(archive, info))
-    missing = sorted(wanted - set(found))
+                    batches[info.name] = _read_named(info.name, _content(archive, info))
+    missing = sorted(wanted - set(batches))
     if missing:
         raise LookupError(f"no {missing[0]}")
-    return found
+    return batches
 
 
 def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
@@ -137,7 +137,7 @@ def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
     return bytes(member.read())
 
 
-def _named(name: str, content: bytes) -> tuple[Pixels, Labels]:
+def _read_named(name: str, content: bytes) -> tuple[Pixels, Labels]:
     """Return the images and labels of a batch; an error names it."""
     try:
         return _read_batch(content)

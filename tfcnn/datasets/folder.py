@@ -38,7 +38,7 @@ def open_any(data: "DataSettings", reporter: Reporter) -> Source:
             hint = "--set data.group_regex=REGEX, or data.group_csv=FILE"
             raise InputError("data.group_from", f'"name" for {name}', data.group_from, hint)
         source = datasets.open_named(name, progress=reporter.stage(f"making {name}"))
-        return _told(_without(source, data.ignore), data.ignore)
+        return _with_idle_patterns(_without(source, data.ignore), data.ignore)
     is_ruled = data.group_regex is not None or data.group_csv is not None
     return open_folder(
         Path(name), ignore=data.ignore, group_from=data.group_from, is_ruled=is_ruled
@@ -64,9 +64,9 @@ def open_folder(
         InputError: if the folder is missing or holds no two class folders with images.
         LayoutError: if the folders in it can be read in two ways.
     """
-    if (found := files.what(folder)) != files.FOLDER:
-        is_missing = found in (files.NOTHING, files.BROKEN)
-        received = "no such folder" if is_missing else found or "a file"
+    if (kind := files.what(folder)) != files.FOLDER:
+        is_missing = kind in (files.NOTHING, files.BROKEN)
+        received = "no such folder" if is_missing else kind or "a file"
         raise InputError(folder, "a folder of class folders", received, "another path")
     root = folder.resolve()
     key = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
@@ -79,7 +79,7 @@ def open_folder(
         group_from=group_from,
         is_ruled=is_ruled,
     )
-    return _told(source, ignore)
+    return _with_idle_patterns(source, ignore)
 
 
 def open_source(
@@ -136,8 +136,8 @@ def image_files(folder: Path, ignore: Sequence[str] = ()) -> tuple[list[Path], l
     """
     tree = _files.read(folder, ignore)
     _files.set_masks_aside(tree)
-    found = sorted(map(Path, tree.all_images()), key=str)
-    return found, [LeftOut(path, kind) for path, kind in tree.all_left_out()]
+    paths = sorted(map(Path, tree.all_images()), key=str)
+    return paths, [LeftOut(path, kind) for path, kind in tree.all_left_out()]
 
 
 def member_images(
@@ -176,7 +176,7 @@ def _without(source: Source, ignore: Sequence[str]) -> Source:
     )
 
 
-def _told(source: Source, ignore: Sequence[str]) -> Source:
+def _with_idle_patterns(source: Source, ignore: Sequence[str]) -> Source:
     """Note the patterns that ignore nothing: they are misspelt, or the folder is another."""
     paths = [one.path for one in source.left_out if one.kind == _files.IGNORED]
     idle = [

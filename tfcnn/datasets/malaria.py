@@ -54,21 +54,21 @@ def download(folder: Path, *, mirror: str | None = None, progress: Progress | No
     origin = _install.read(folder)
     if origin and mirror is None:
         return
-    found = ADDRESS if mirror is None else locate(mirror, (ARCHIVE,), class_folders=CLASSES)
-    archive = _install.describe(*_parts(found))
+    place = ADDRESS if mirror is None else locate(mirror, (ARCHIVE,), class_folders=CLASSES)
+    archive = _install.describe(*_parts(place))
     if origin and origin.archive == archive:
         return
     with _install.replacing(folder) as new:
-        if isinstance(found, str):
-            found = _fetched(found, folder, progress)
-        if found.is_dir():
-            _copy(found, new / IMAGES, progress)
+        if isinstance(place, str):
+            place = _fetch_archive(place, folder, progress)
+        if place.is_dir():
+            _copy(place, new / IMAGES, progress)
         else:
-            _unpack(found, new, progress)
-        made = _examine(new / IMAGES, found, archive)
-        if mirror is None and not made.official:
-            raise InputError(ADDRESS, "the official archive", made.notes[0], FROM_HINT)
-        _install.install(new, (IMAGES,), folder, made)
+            _unpack(place, new, progress)
+        new_origin = _examine(new / IMAGES, place, archive)
+        if mirror is None and not new_origin.official:
+            raise InputError(ADDRESS, "the official archive", new_origin.notes[0], FROM_HINT)
+        _install.install(new, (IMAGES,), folder, new_origin)
 
 
 def open_source(folder: Path) -> Source:
@@ -78,7 +78,7 @@ def open_source(folder: Path) -> Source:
         InputError: if the download is not finished.
     """
     origin = _install.require(folder, "malaria")
-    source = _listed(folder / IMAGES)
+    source = _list_cells(folder / IMAGES)
     notes = origin.notes
     if len(source.items) != origin.num_images:
         changed = f"{len(source.items):,} cells, but {origin.num_images:,} were downloaded"
@@ -86,7 +86,7 @@ def open_source(folder: Path) -> Source:
     return replace(source, notes=(*source.notes, *notes), store=folder)
 
 
-def _listed(folder: Path) -> Source:
+def _list_cells(folder: Path) -> Source:
     return class_folders.open_source(
         folder,
         name="malaria",
@@ -96,13 +96,13 @@ def _listed(folder: Path) -> Source:
     )
 
 
-def _parts(found: Path | str) -> list[Path | str]:
-    if isinstance(found, Path) and found.is_dir():
-        return [found / name for name in CLASSES]
-    return [found]
+def _parts(place: Path | str) -> list[Path | str]:
+    if isinstance(place, Path) and place.is_dir():
+        return [place / name for name in CLASSES]
+    return [place]
 
 
-def _fetched(address: str, folder: Path, progress: Progress | None) -> Path:
+def _fetch_archive(address: str, folder: Path, progress: Progress | None) -> Path:
     """Fetch the archive; a mirror may have packed the same cells differently."""
     target = _install.archive_folder(folder) / ARCHIVE
     if address == ADDRESS:
@@ -111,12 +111,12 @@ def _fetched(address: str, folder: Path, progress: Progress | None) -> Path:
     return fetch(address, target, sha256=None, progress=progress)
 
 
-def _copy(found: Path, images: Path, progress: Progress | None) -> None:
+def _copy(source: Path, images: Path, progress: Progress | None) -> None:
     """Copy the image files of the two class folders."""
-    files = [path for name in CLASSES for path in class_folders.image_files(found / name)[0]]
+    files = [path for name in CLASSES for path in class_folders.image_files(source / name)[0]]
     require_disk_space(images.parent, sum(path.stat().st_size for path in files))
     for done, path in enumerate(files, start=1):
-        target = images / path.relative_to(found)
+        target = images / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
         if progress is not None:
@@ -138,14 +138,14 @@ def _unpack(archive: Path, new: Path, progress: Progress | None) -> None:
         (root / name).rename(new / IMAGES / name)
 
 
-def _examine(images: Path, found: Path, archive: str) -> Origin:
+def _examine(images: Path, place: Path, archive: str) -> Origin:
     """Compare the cells with the official ones, and say what they are if they differ."""
     try:
-        items = _listed(images).items
+        items = _list_cells(images).items
     except InputError as error:  # it names a folder that will be gone
         wanted = f"images in {' and '.join(CLASSES)}"
-        raise InputError(found, wanted, "an empty folder", FROM_HINT) from error
-    patients = {_patient(item, found) for item in items}
+        raise InputError(place, wanted, "an empty folder", FROM_HINT) from error
+    patients = {_patient(item, place) for item in items}
     content = content_sha256(images)
     is_official = (content, len(items)) == (CONTENT_SHA256, NUM_CELLS)
     note = (
@@ -169,9 +169,9 @@ def content_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _patient(item: Item, found: Path) -> str:
+def _patient(item: Item, place: Path) -> str:
     match = re.match(GROUP_REGEX, PurePosixPath(item.path).name)
     if match is None:
         wanted = "file names that begin with the patient, such as C33P1"
-        raise InputError(found, wanted, item.path, FROM_HINT)
+        raise InputError(place, wanted, item.path, FROM_HINT)
     return match.group(1)

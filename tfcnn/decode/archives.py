@@ -264,8 +264,8 @@ def _wide(values: list[int], extra: bytes) -> list[int]:
     while wanted and extra:
         kind, length = struct.unpack_from("<2H", extra)
         if kind == 1:
-            found = struct.unpack_from(f"<{len(wanted)}Q", extra[4 : 4 + length])
-            for place, value in zip(wanted, found, strict=True):
+            numbers = struct.unpack_from(f"<{len(wanted)}Q", extra[4 : 4 + length])
+            for place, value in zip(wanted, numbers, strict=True):
                 values[place] = value
             break
         extra = extra[4 + length :]
@@ -334,9 +334,9 @@ class _Inflater:
         return self._own.eof
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        found = self._own.decompress(self._own.unconsumed_tail + data, max_length)
-        self.needs_input = len(found) < max_length and not self._own.unconsumed_tail
-        return found
+        piece = self._own.decompress(self._own.unconsumed_tail + data, max_length)
+        self.needs_input = len(piece) < max_length and not self._own.unconsumed_tail
+        return piece
 
 
 def _lzma(file: BinaryIO) -> lzma.LZMADecompressor:

@@ -74,10 +74,10 @@ class Decoder:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
-        found = {**asdict(self), "image_size": list(self.image_size)}
+        settings = {**asdict(self), "image_size": list(self.image_size)}
         if self.background == "black":  # as it was before there was a choice: the same cache
-            del found["background"]
-        return found
+            del settings["background"]
+        return settings
 
     @staticmethod
     def from_dict(settings: dict[str, Any]) -> "Decoder":
@@ -111,8 +111,8 @@ class Decoder:
         """Return what `decode` does, of an image that `open_image` has opened."""
         with _named_errors(name):
             flat, mode = image.flat(self.background), "L" if self.channels == 1 else "RGB"
-            seen = flat if flat.mode == mode else flat.convert(mode)
-            return np.asarray(self._resize(seen)).reshape(self.shape)
+            image_in_mode = flat if flat.mode == mode else flat.convert(mode)
+            return np.asarray(self._resize(image_in_mode)).reshape(self.shape)
 
     def _resize(self, image: Image.Image) -> Image.Image:
         size = self.image_size[::-1]  # Pillow counts (width, height)
@@ -250,7 +250,7 @@ def _named_errors(name: object, kind: Kind | None = None) -> Iterator[None]:
     except NotReadError as error:
         raise UnreadableImageError(name, str(error), error.hint) from error
     except Exception as error:  # Pillow's plug-ins raise nearly every type on a broken file
-        raise UnreadableImageError(name, *_told(error, kind)) from error
+        raise UnreadableImageError(name, *_explain(error, kind)) from error
 
 
 def _too_little_memory(name: object) -> TooLargeError:
@@ -258,7 +258,7 @@ def _too_little_memory(name: object) -> TooLargeError:
     return TooLargeError(name, what, "making it smaller, or on a machine with more memory")
 
 
-def _told(error: Exception, kind: Kind | None) -> tuple[str, str]:
+def _explain(error: Exception, kind: Kind | None) -> tuple[str, str]:
     """Return what is wrong with a file, and what to do."""
     what = str(error) or type(error).__name__
     if kind is None:  # pixels in an array

@@ -34,9 +34,9 @@ def megapixels() -> float:
     if not text:
         return DEFAULT
     try:
-        found = float(text)
-        if 0 < found < math.inf:
-            return found
+        number = float(text)
+        if 0 < number < math.inf:
+            return number
     except ValueError:
         pass
     raise InputError(VARIABLE, "a number of megapixels", text, f"{VARIABLE}={DEFAULT:g}")

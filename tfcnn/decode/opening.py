@@ -142,9 +142,9 @@ def size(file: BinaryIO, kind: Kind | None) -> tuple[int, int] | None:
     limits.claim_file(file_bytes)
     if names == ("TIFF",):
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            found = tiff.size(content)
-            limits.refuse(found or (0, 0), 1, file_bytes)
-            return found
+            image_size = tiff.size(content)
+            limits.refuse(image_size or (0, 0), 1, file_bytes)
+            return image_size
     file.seek(0)
     if names == ("PNG",):
         return png.size(file.read(kinds.HEAD_BYTES))
@@ -208,10 +208,10 @@ def _from_lab(image: Image.Image) -> Image.Image:
     from PIL import ImageCms  # rare, and slow to load
 
     lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    found = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
-    if found is None:
+    converted = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
+    if converted is None:
         raise NotReadError("pixels in CIE Lab")
-    return found
+    return converted
 
 
 def _more(image: Image.Image, content: bytes) -> Iterator[str]:

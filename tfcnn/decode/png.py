@@ -172,8 +172,8 @@ def _half(passes: Sequence[Bytes], half: int, pixel_bytes: int) -> Iterator[byte
     packer = zlib.compressobj(0)
     for part in passes:
         for rows in blocks(*part.shape):
-            found = part[rows]
-            pixels = found[:, 1:].reshape(len(found), -1, 2, pixel_bytes // 2)[:, :, half]
-            half_rows = np.concatenate([found[:, :1], pixels.reshape(len(found), -1)], axis=1)
+            filtered = part[rows]
+            pixels = filtered[:, 1:].reshape(len(filtered), -1, 2, pixel_bytes // 2)[:, :, half]
+            half_rows = np.concatenate([filtered[:, :1], pixels.reshape(len(filtered), -1)], axis=1)
             yield packer.compress(half_rows.tobytes())
     yield packer.flush()

@@ -39,11 +39,11 @@ def notes(remarked: Mapping[str, str], background: Background | None = None) -> 
         remarked: what `join` returned of each image, by path.
         background: leaves out what vanishes over another one only.
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    paths_of: dict[str, list[str]] = defaultdict(list)
     for path, joined in remarked.items():
         for remark in filter(None, join(joined.split(BETWEEN), background).split(BETWEEN)):
             what, _, count = remark.partition(": ")
-            found[what].append(f"{path} ({count})" if count else path)
-    for what, paths in found.items():
+            paths_of[what].append(f"{path} ({count})" if count else path)
+    for what, paths in paths_of.items():
         images = "1 image" if len(paths) == 1 else f"{len(paths):,} images"
         yield f"{images} with {what}, such as {paths[0]}"

@@ -66,8 +66,8 @@ def by_blocks(
     first = compute(rows)
     if not others:
         return first
-    found = np.empty((height, *first.shape[1:]), first.dtype)
-    found[rows] = first
+    whole = np.empty((height, *first.shape[1:]), first.dtype)
+    whole[rows] = first
     for rows in others:
-        found[rows] = compute(rows)
-    return found
+        whole[rows] = compute(rows)
+    return whole

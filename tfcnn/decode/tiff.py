@@ -276,14 +276,14 @@ def _directories(content: Content, wanted: Container[int] = READ) -> Iterator[Ta
 def _tags(content: Content, places: range, wanted: Container[int]) -> Tags:
     """Return the wanted tags of a directory, as long as they hold no more values than is sane."""
     order, place, _, _ = _layout(content)
-    found: Tags = {}
+    tags: Tags = {}
     left = MOST_VALUES
     for at in places:
         tag, kind, count = struct.unpack_from(f"{order}HH{place}", content, at)
         if tag in wanted and kind in INTEGERS and count <= left:
             left -= count
-            found[tag] = _entry(content, order, place, at)
-    return {tag: values for tag, values in found.items() if values}
+            tags[tag] = _entry(content, order, place, at)
+    return {tag: values for tag, values in tags.items() if values}
 
 
 def _entry(content: Content, order: str, place: str, at: int) -> tuple[int, ...]:

@@ -250,8 +250,8 @@ def _draw_all(
             look = render.draw_photograph(patient_look, _rng(seed, 2, *look_of))
         rng = _rng(seed, 3, cell.patient, cell.number)
         picture, mask = render.draw_cell(look, infected=cell.infected, rng=rng)
-        given = _label(cell.infected != bool(wrong[index]))
-        Image.fromarray(picture).save(part / IMAGES / given / cell.name, compress_level=1)
+        label = _label(cell.infected != bool(wrong[index]))
+        Image.fromarray(picture).save(part / IMAGES / label / cell.name, compress_level=1)
         if cell.infected:
             Image.fromarray(mask).save(part / "masks" / cell.name, compress_level=1)
         if progress is not None:
@@ -262,8 +262,8 @@ def _write_truth(path: Path, cells: list[_Cell], wrong: NDArray[np.bool_]) -> No
     """Write one row per picture, in the order of the paths."""
     rows = []
     for cell, is_wrong in zip(cells, wrong.tolist(), strict=True):
-        given = _label(cell.infected != is_wrong)
-        path_in_set = f"{IMAGES}/{given}/{cell.name}"
-        rows.append((path_in_set, _label(cell.infected), given, f"C{cell.patient}"))
+        label = _label(cell.infected != is_wrong)
+        path_in_set = f"{IMAGES}/{label}/{cell.name}"
+        rows.append((path_in_set, _label(cell.infected), label, f"C{cell.patient}"))
     header = ("path", "true_label", "given_label", "patient")
     path.write_text(atomic.csv_text(header, sorted(rows)), encoding="utf-8")

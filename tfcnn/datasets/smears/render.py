@@ -183,9 +183,9 @@ def _expose(canvas: Canvas, look: Look, rng: Rng) -> NDArray[np.uint8]:
     towards, off_axis = rng.uniform(0, 2 * np.pi), float(np.sqrt(rng.random()))
     along = canvas.x * float(np.cos(towards)) + canvas.y * float(np.sin(towards))
     shade = 1 - look.vignette * (off_axis + 0.15 * along) ** 2
-    seen = look.light * np.exp(-canvas.density) * shade[..., None]
+    picture = look.light * np.exp(-canvas.density) * shade[..., None]
     blur_px = max(0.3, look.blur_px + float(rng.normal(0, 0.1)))
-    seen = ndimage.gaussian_filter(seen, (blur_px, blur_px, 0), truncate=3)
-    seen += look.noise * rng.standard_normal(seen.shape, dtype=np.float32)
-    seen = np.clip(np.rint(seen), 1, 255)  # 0 is kept for what is not the cell
-    return np.asarray(seen, dtype=np.uint8)
+    picture = ndimage.gaussian_filter(seen, (blur_px, blur_px, 0), truncate=3)
+    picture += look.noise * rng.standard_normal(seen.shape, dtype=np.float32)
+    picture = np.clip(np.rint(seen), 1, 255)  # 0 is kept for what is not the cell
+    return np.asarray(picture, dtype=np.uint8)
