@@ -68,13 +68,13 @@ def test_version():
 
 def test_list_names_everything(trained):
     result = run_tfcnn("list", "--json", home=trained.parents[1])
-    found = {
+    names = {
         kind: {row["name"] for row in rows} for kind, rows in json.loads(result.stdout).items()
     }
-    assert found["data sets"] == set(datasets.names())
-    assert found["networks"] == set(architectures.names())
-    assert found["recipes"] == set(recipes.names())
-    assert "cells" in found["runs"]
+    assert names["data sets"] == set(datasets.names())
+    assert names["networks"] == set(architectures.names())
+    assert names["recipes"] == set(recipes.names())
+    assert "cells" in names["runs"]
     assert "compact" in run_tfcnn("list", home=trained.parents[1]).stdout
 
 
@@ -96,9 +96,9 @@ def test_a_folder_that_may_not_be_written_is_named_whole(monkeypatch, tmp_path, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         main()
-    said = capsys.readouterr().err
-    assert ended.value.code == 2 and said.startswith(f"error: {tmp_path / 'models'}: expected")
-    assert "Permission denied; try its permissions" in said and "TFCNN_HOME" in said
+    line = capsys.readouterr().err
+    assert ended.value.code == 2 and line.startswith(f"error: {tmp_path / 'models'}: expected")
+    assert "Permission denied; try its permissions" in line and "TFCNN_HOME" in line
 
 
 @pytest.mark.parametrize("rule", [{"path_column": "file"}, {"group_column": "who"}])

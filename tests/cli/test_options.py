@@ -126,10 +126,10 @@ def test_a_misspelt_folder_is_asked_about(make_tree, tmp_path, monkeypatch):
 def test_check_takes_a_recipe_and_its_settings(make_tree):
     root = make_tree()
     words = ["--set", "data.group_regex='^(P[0-9]+)_'", "--json"]
-    found = json.loads(run_tfcnn("check", root, *words).stdout)
-    assert "48 images of 6 groups" in found["summary"]
+    report = json.loads(run_tfcnn("check", root, *words).stdout)
+    assert "48 images of 6 groups" in report["summary"]
     recipe = root.parent / "mine.toml"
     recipe.write_text(f'[data]\nsource = "{root}"\ngroup_regex = "^(P[0-9]+)_"\n')
-    assert json.loads(run_tfcnn("check", recipe, "--json").stdout) == found
+    assert json.loads(run_tfcnn("check", recipe, "--json").stdout) == report
     assert api.data_for("malaria-fast").source == "malaria"
     assert api.data_for("fashion-mnist").source == "fashion-mnist", "a data set without a recipe"

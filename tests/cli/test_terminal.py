@@ -13,12 +13,12 @@ from tfcnn.cli.terminal import TerminalReporter, conclude
 def screen(monkeypatch):
     """A terminal of 80 columns; returns a function that reads its lines."""
     file = io.StringIO()
-    made = Console(file=file, force_terminal=True, width=80, force_interactive=True)
-    monkeypatch.setattr("tfcnn.cli.terminal.Console", lambda **_: made)
+    console = Console(file=file, force_terminal=True, width=80, force_interactive=True)
+    monkeypatch.setattr("tfcnn.cli.terminal.Console", lambda **_: console)
     return file.getvalue
 
 
-def shown(reporter: TerminalReporter) -> str:
+def screen_text(reporter: TerminalReporter) -> str:
     console = Console(width=80, file=io.StringIO())
     console.print(reporter._bars.get_renderable())
     return console.file.getvalue()
@@ -27,7 +27,7 @@ def shown(reporter: TerminalReporter) -> str:
 def test_a_stage_without_a_count_shows_no_bar(screen):
     with TerminalReporter() as reporter:
         reporter.stage("splitting")
-        text = shown(reporter)
+        text = screen_text(reporter)
         assert "splitting" in text and "0:00:0" in text
         assert not set("━╸╺/?") & set(text)
 
@@ -36,7 +36,7 @@ def test_a_stage_with_a_count_shows_a_bar(screen):
     with TerminalReporter() as reporter:
         update = reporter.stage("reading")
         update(30, 120)
-        text = shown(reporter)
+        text = screen_text(reporter)
         assert "━" in text and "30/120" in text
     assert "/?" not in screen()
 

@@ -132,8 +132,10 @@ def test_randomising_repeats_and_leaves_model_and_generator_alone(spotter):
 
 def test_importing_it_is_light():
     code = "import sys, tfcnn.explain; print(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name.partition(".")[0] for name in found.stdout.split()}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in result.stdout.split()}
     assert not loaded & {"tensorflow", "keras", "matplotlib", "scipy", "sklearn"}
 
 

@@ -36,8 +36,8 @@ def test_the_command_writes_a_picture_per_image_and_says_what_could_not_be_read(
     assert result.returncode == 3, result.stderr
     assert "broken.png: " in result.stderr and "1 of 3 images could not be read" in result.stderr
     assert "Traceback" not in result.stderr
-    found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    assert found == [
+    paths = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    assert paths == [
         "explanations.csv", "filters.png", "round/P0_0.features.png", "round/P0_0.png",
         "square/P0_0.features.png", "square/P0_0.png",
     ]  # fmt: skip
@@ -103,15 +103,15 @@ def test_predict_writes_overlays_beside_its_predictions(trained, images, tmp_pat
     result = in_process("predict", trained, images, "--cam", tmp_path / "cam")
     assert result.exit_code == 3 and result.stdout == plain.stdout
     assert "2 pictures in" in result.stderr
-    found = sorted(path.relative_to(tmp_path / "cam") for path in (tmp_path / "cam").rglob("*.*"))
-    assert [path.as_posix() for path in found] == ["round/P0_0.png", "square/P0_0.png"]
-    assert Image.open(tmp_path / "cam" / found[0]).size == (256, 256)
+    paths = sorted(path.relative_to(tmp_path / "cam") for path in (tmp_path / "cam").rglob("*.*"))
+    assert [path.as_posix() for path in paths] == ["round/P0_0.png", "square/P0_0.png"]
+    assert Image.open(tmp_path / "cam" / paths[0]).size == (256, 256)
 
 
 def test_mistakes_are_named_and_write_nothing(trained, images, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("x")
-    for words, known in [
+    for words, name in [
         ((images, "--class", "oval"), "round, square"),
         ((images, "--layer", "head"), "relu"),
         ((tmp_path / "nowhere",), "nowhere"),
@@ -119,7 +119,7 @@ def test_mistakes_are_named_and_write_nothing(trained, images, tmp_path):
     ]:
         result = in_process("explain", trained, *words)
         assert isinstance(result.exception, tfcnn.InputError), result.output
-        assert known in str(result.exception) and not result.stdout
+        assert name in str(result.exception) and not result.stdout
     assert blocked.read_text() == "x"
     assert not list(tmp_path.rglob("*.part*"))
 

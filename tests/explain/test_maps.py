@@ -113,9 +113,9 @@ def test_an_overlay_is_grey_where_there_is_no_evidence(channels):
     assert bare.shape == (30, 20, 3) and bare.dtype == np.uint8
     assert (bare[..., 0] == bare[..., 1]).all() and (bare[..., 1] == bare[..., 2]).all()
     cam[1, 2] = 1
-    shown = overlay(image, cam)
-    np.testing.assert_array_equal(shown[20:], bare[20:])
-    saturation = np.ptp(shown.astype(int), axis=-1)
+    marked = overlay(image, cam)
+    np.testing.assert_array_equal(marked[20:], bare[20:])
+    saturation = np.ptp(marked.astype(int), axis=-1)
     row, column = np.unravel_index(saturation.argmax(), saturation.shape)
     assert 5 <= row < 10 and 10 <= column < 15
     np.testing.assert_array_equal(overlay(image, cam, strength=0), bare)

@@ -294,17 +294,17 @@ def test_filters_and_feature_maps(name):
     layer, kernels = filters(model)
     assert kernels.ndim == 4 and kernels.shape[2] in (1, 3)
     np.testing.assert_array_equal(kernels, model.get_layer(layer).get_weights()[0])
-    found = feature_maps(model, pixels(model.input_shape[1:], 1)[0])
-    assert found and all(maps.ndim == 3 for maps in found.values())
+    features = feature_maps(model, pixels(model.input_shape[1:], 1)[0])
+    assert features and all(maps.ndim == 3 for maps in features.values())
 
 
 def test_feature_maps_are_what_the_layer_gives():
     model = small("compact")
     image = pixels((16, 16, 3), 1)[0]
     probe = keras.Model(model.inputs[0], model.get_layer("norm2").output)
-    found = feature_maps(model, image, ["norm2"])
+    features = feature_maps(model, image, ["norm2"])
     expected = np.asarray(probe(image[None].astype(np.float32)))[0]
-    np.testing.assert_allclose(found["norm2"], expected, atol=1e-6)
+    np.testing.assert_allclose(features["norm2"], expected, atol=1e-6)
     with pytest.raises(InputError, match="16x16x3"):
         feature_maps(model, image[1:])
     with pytest.raises(InputError, match="a convolution"):

@@ -20,7 +20,7 @@ def found_share(maps: np.ndarray, masks: list[np.ndarray], explainer: ModelExpla
     it is in the model's image. Distances are measured in half cells along each axis.
     """
     size = maps.shape[1:]
-    found = []
+    hits = []
     for cam, mask in zip(maps, masks, strict=True):
         peak = np.unravel_index(cam.argmax(), size)
         apart = []
@@ -28,8 +28,8 @@ def found_share(maps: np.ndarray, masks: list[np.ndarray], explainer: ModelExpla
             scale = mask.shape[axis] / size[axis]
             half = explainer.cell[axis] * scale / 2
             apart.append((pixels + 0.5 - (peak[axis] + 0.5) * scale) / half)
-        found.append(cam.max() > 0 and np.hypot(*apart).min() <= 1)
-    return float(np.mean(found))
+        hits.append(cam.max() > 0 and np.hypot(*apart).min() <= 1)
+    return float(np.mean(hits))
 
 
 @pytest.mark.slow

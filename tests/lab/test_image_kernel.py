@@ -132,7 +132,7 @@ def test_the_settings_are_in_the_default_name_and_no_other_picture_is_lost(
     picture, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    made = [
+    names = [
         str(apply_to_file(picture[0], "blur", **options))
         for options in (
             {},
@@ -141,22 +141,22 @@ def test_the_settings_are_in_the_default_name_and_no_other_picture_is_lost(
             {"stride": 3, "padding": "same"},
         )
     ]
-    assert made == [
+    assert names == [
         "picture-blur.png",
         "picture-blur-stride2.png",
         "picture-blur-same.png",
         "picture-blur-stride3-same.png",
     ]
-    before = (tmp_path / made[0]).read_bytes()
-    assert str(apply_to_file(picture[0], "blur")) == made[0], "the same picture, its name"
+    before = (tmp_path / names[0]).read_bytes()
+    assert str(apply_to_file(picture[0], "blur")) == names[0], "the same picture, its name"
     (tmp_path / "other").mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "other" / "picture.jpg")
     (tmp_path / "blur.txt").write_text("1 2 1")
     assert str(apply_to_file(tmp_path / "other" / "picture.jpg", "blur")) == "picture-blur-2.png"
     assert str(apply_to_file(picture[0], "blur.txt")) == "picture-blur-3.png"
-    assert (tmp_path / made[0]).read_bytes() == before
+    assert (tmp_path / names[0]).read_bytes() == before
     named = apply_to_file(
-        picture[0], "sharpen", tmp_path / made[0]
+        picture[0], "sharpen", tmp_path / names[0]
     )  # a name that is given is meant
     assert named.read_bytes() != before
 
@@ -225,7 +225,7 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(typed, meant
 def test_unknown_kernels_are_answered_with_the_names(name):
     with pytest.raises(InputError) as error:
         read_kernel(name)
-    assert all(known in str(error.value) for known in KERNELS)
+    assert all(name in str(error.value) for name in KERNELS)
 
 
 def test_a_kernel_larger_than_the_image(picture, tmp_path):

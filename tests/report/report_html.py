@@ -83,9 +83,9 @@ class Page(HTMLParser):
 
 def write_page(folder: Path) -> Page:
     """Write the report of a run and read it, its tags balanced."""
-    made = Page(page.write(folder).read_text("utf-8"))
-    assert not made.errors
-    return made
+    html = Page(page.write(folder).read_text("utf-8"))
+    assert not html.errors
+    return html
 
 
 def rgb(colour: str) -> tuple[float, ...]:

@@ -44,11 +44,11 @@ def draw(
     return Table(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def draw_images(made: Table, root: Path) -> dict[str, str]:
+def draw_images(predictions: Table, root: Path) -> dict[str, str]:
     """Draw a small picture for every prediction, its colour its label; return their sha256."""
     hashes = {}
     rng = np.random.default_rng(5)
-    for path, label in zip(made.paths.tolist(), made.labels.tolist(), strict=True):
+    for path, label in zip(predictions.paths.tolist(), predictions.labels.tolist(), strict=True):
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         pixels = rng.integers(0, 120, (28, 28, 3), dtype=np.uint8)
@@ -59,26 +59,31 @@ def draw_images(made: Table, root: Path) -> dict[str, str]:
 
 
 def write_split(
-    made: Table, class_names: list[str], num_train: int, path: Path, hashes: dict[str, str]
+    predictions: Table, class_names: list[str], num_train: int, path: Path, hashes: dict[str, str]
 ) -> None:
     """Write split.csv: the rows of the table, and training rows of groups of their own."""
-    grouped = bool((made.groups != "").any())
+    grouped = bool((predictions.groups != "").any())
     rows = [
         (f"{class_names[i % len(class_names)]}/T{i:05d}.png", class_names[i % len(class_names)],
          f"T{i % 90}" if grouped else "", "train")
         for i in range(num_train)
     ]  # fmt: skip
     rows += [
-        (str(made.paths[i]), class_names[made.labels[i]], str(made.groups[i]), str(made.splits[i]))
-        for i in range(len(made.paths))
+        (
+            str(predictions.paths[i]),
+            class_names[predictions.labels[i]],
+            str(predictions.groups[i]),
+            str(predictions.splits[i]),
+        )
+        for i in range(len(predictions.paths))
     ]
     rows.sort()
-    listed = tuple(
+    rows_of_split = tuple(
         Row(p, label, group, "", hashes.get(p, f"{i:064x}"), f"{i:064x}", 0, 0)
         for i, (p, label, group, _) in enumerate(rows)
     )
     source = Source("fixture", path.parent, ())
-    splits.write(Manifest(source, listed, (), ()), [row[3] for row in rows], path)
+    splits.write(Manifest(source, rows_of_split, (), ()), [row[3] for row in rows], path)
 
 
 def write_history(epochs: int, path: Path) -> None:
@@ -193,17 +198,17 @@ def write_run(
     recipe = recipes.parse({"name": folder.name, "data": settings["data"]}, subject="fixture")
     recipes.write(recipe, folder / "recipe.toml")
     names = settings["class_names"]
-    made = draw(names, settings["num_images"], settings["num_groups"], settings["skill"])
+    predictions = draw(names, settings["num_images"], settings["num_groups"], settings["skill"])
     images, groups = NOUNS[bool(settings["num_groups"])]
-    summary = f"{settings['num_train'] + len(made.paths):,} {images}"
+    summary = f"{settings['num_train'] + len(predictions.paths):,} {images}"
     if settings["num_groups"]:
-        summary += f" of {90 + len(set(made.groups))} {groups}"
+        summary += f" of {90 + len(set(predictions.groups))} {groups}"
     card = card_of(settings, recipe, summary)
     run = Run(folder, card)
     (folder / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    table.write(run, made)
-    scoring.write(scoring.score(run, made, FACTS), folder)
-    hashes = draw_images(made, pictures) if pictures else {}
-    write_split(made, names, settings["num_train"], folder / "split.csv", hashes)
+    table.write(run, predictions)
+    scoring.write(scoring.score(run, predictions, FACTS), folder)
+    hashes = draw_images(predictions, pictures) if pictures else {}
+    write_split(predictions, names, settings["num_train"], folder / "split.csv", hashes)
     write_history(10, folder / "history.csv")
     return folder

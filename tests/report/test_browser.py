@@ -32,8 +32,8 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium of the system. Without one the test is skipped, or fails where one is required."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
         reason = "no Chromium: sh scripts/install_browser.sh"
         if os.environ.get("TFCNN_REQUIRE_BROWSER"):
             pytest.fail(reason)
@@ -41,7 +41,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=ARGUMENTS)
+        opened = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield opened
         opened.close()
 
@@ -62,10 +62,10 @@ def reports(smears_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     home = tmp_path_factory.mktemp("pages")
     ten = write_run(home / "ten", "ten_classes", pictures=home / "pictures")
     leaky = write_run(home / "leaky", "leaky")
-    made = {"smears": smears_run, "ten": ten, "leaky": leaky}
+    folders = {"smears": smears_run, "ten": ten, "leaky": leaky}
     for folder in (ten, leaky):
         page.write(folder)
-    return {kind: folder / "report.html" for kind, folder in made.items()}
+    return {kind: folder / "report.html" for kind, folder in folders.items()}
 
 
 @pytest.fixture
@@ -160,8 +160,8 @@ def test_worst_come_first_and_a_tile_tells_its_path(
     text = tiles.first.locator("p").inner_text()
     assert wrong[0]["path"] in text and wrong[0]["group"] in text
     assert f"{100 * float(wrong[0][f'prob_{predicted}']):.1f}" in text
-    shown = [tiles.nth(i).locator("img").get_attribute("alt") for i in range(tiles.count())]
-    assert [alt.split(",")[0] for alt in shown] == [row["path"] for row in wrong][:60]
+    alts = [tiles.nth(i).locator("img").get_attribute("alt") for i in range(tiles.count())]
+    assert [alt.split(",")[0] for alt in alts] == [row["path"] for row in wrong][:60]
 
 
 def test_worst_errors_show_where_the_model_looked(
@@ -228,9 +228,9 @@ def test_everything_has_a_name(open_page: Open, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_text_can_be_read(open_page: Open, kind: str, scheme: str) -> None:
     opened = open_page(kind, color_scheme=scheme)
-    found = opened.evaluate(TEXTS)
-    assert len(found) > 100
-    for row in found:
+    texts = opened.evaluate(TEXTS)
+    assert len(texts) > 100
+    for row in texts:
         behind = (255.0, 255.0, 255.0)
         for colour in reversed(row["below"]):
             behind = over(rgba(colour), behind)

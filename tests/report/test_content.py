@@ -43,8 +43,8 @@ def written(folder: Path, **keys: Any) -> str:
     for key in ("flags", "patients"):
         report.pop(key, None)
     (folder / "report.json").write_text(json.dumps({**report, **keys}))
-    made = write_page(folder)
-    return made.prose.replace("\u00a0", " ")
+    html = write_page(folder)
+    return html.prose.replace("\u00a0", " ")
 
 
 def test_flags_of_both_splits(folder: Path) -> None:

@@ -27,19 +27,19 @@ def read(folder: Path) -> content.Content:
 
 
 @pytest.fixture
-def drawn(tmp_path: Path) -> Path:
+def with_images(tmp_path: Path) -> Path:
     """A run whose images are there."""
     return write_run(tmp_path / "run", "binary", pictures=tmp_path / "pictures", skill=1.5)
 
 
-def test_cells_hold_their_own_predictions_worst_first(drawn: Path) -> None:
-    made = read(drawn)
-    part = made.predictions
+def test_cells_hold_their_own_predictions_worst_first(with_images: Path) -> None:
+    data = read(with_images)
+    part = data.predictions
     positive = part.probs[:, 0] >= 0.37
     answered = np.where(positive, 0, 1)  # the decision: it is what the matrix counts
     stated = np.where(positive, part.probs[:, 0], part.probs[:, 1])
     assert (answered != part.probs.argmax(axis=1)).any()
-    behind = exhibits.images_behind(made)
+    behind = exhibits.images_behind(data)
     assert [i == j for i, j in behind] == [False, False, True, True], "errors come first"
     for (i, j), indices in behind.items():
         here = (part.labels == i) & (answered == j)
@@ -51,35 +51,35 @@ def test_cells_hold_their_own_predictions_worst_first(drawn: Path) -> None:
             assert (sign * stated[left_out]).min() >= (sign * stated[indices]).max()
 
 
-def test_an_image_that_changed_or_went_is_not_shown(drawn: Path, tmp_path: Path) -> None:
-    shown = exhibits.collect(read(drawn), {})
-    first, second, third = (row["path"] for row in shown.errors[:3])
-    assert all(row["uri"] for row in shown.errors) and shown.has_images
+def test_an_image_that_changed_or_went_is_not_shown(with_images: Path, tmp_path: Path) -> None:
+    exhibit = exhibits.collect(read(with_images), {})
+    first, second, third = (row["path"] for row in exhibit.errors[:3])
+    assert all(row["uri"] for row in exhibit.errors) and exhibit.has_images
     Image.new("RGB", (9, 9)).save(tmp_path / "pictures" / first)
     (tmp_path / "pictures" / second).unlink()
-    again = exhibits.collect(read(drawn), {})
+    again = exhibits.collect(read(with_images), {})
     assert [bool(row["uri"]) for row in again.errors[:3]] == [False, False, True]
     tiles = [tile["path"] for cell in again.cells for tile in cell["tiles"]]
     assert third in tiles and not {first, second} & set(tiles)
-    made = write_page(drawn)
-    assert "The image is gone." in made.prose
+    html = write_page(with_images)
+    assert "The image is gone." in html.prose
 
 
-def test_a_page_without_maps_says_why(drawn: Path) -> None:
-    made = write_page(drawn)
-    assert made.prose.count("Where the model looked is not shown") == 1
-    assert "no model.keras" in made.prose and "; try" not in made.prose
+def test_a_page_without_maps_says_why(with_images: Path) -> None:
+    html = write_page(with_images)
+    assert html.prose.count("Where the model looked is not shown") == 1
+    assert "no model.keras" in html.prose and "; try" not in html.prose
 
 
-def test_a_page_without_images_says_so_once(drawn: Path, tmp_path: Path) -> None:
+def test_a_page_without_images_says_so_once(with_images: Path, tmp_path: Path) -> None:
     (tmp_path / "pictures").rename(tmp_path / "elsewhere")
-    made = write_page(drawn)
-    assert not made.attributes("img")
-    assert made.prose.count("no longer where they were") == 1
-    assert "surest of" in made.prose, "the errors are still listed"
+    html = write_page(with_images)
+    assert not html.attributes("img")
+    assert html.prose.count("no longer where they were") == 1
+    assert "surest of" in html.prose, "the errors are still listed"
 
 
-def test_thumbnails_are_small_and_keep_their_shape(drawn: Path, tmp_path: Path) -> None:
+def test_thumbnails_are_small_and_keep_their_shape(with_images: Path, tmp_path: Path) -> None:
     album = exhibits.open_album(DataSettings(source=str(tmp_path / "pictures")), {})
     assert album.source is not None and album.open("Parasitized/none.png") is None
     for size, expected in (((300, 150), (128, 64)), ((28, 28), (28, 28))):
@@ -89,13 +89,15 @@ def test_thumbnails_are_small_and_keep_their_shape(drawn: Path, tmp_path: Path) 
         assert abs(np.asarray(image).astype(int) - 77).max() <= 2
 
 
-def test_a_budget_is_shared_by_all_cells(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = read(drawn)
-    hashes = {row["path"]: row["sha256"] for row in made.rows}
-    album = exhibits.open_album(made.recipe.data, hashes)
+def test_a_budget_is_shared_by_all_cells(
+    with_images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = read(with_images)
+    hashes = {row["path"]: row["sha256"] for row in data.rows}
+    album = exhibits.open_album(data.recipe.data, hashes)
     queues = [
-        [str(made.predictions.paths[i]) for i in row]
-        for row in exhibits.images_behind(made).values()
+        [str(data.predictions.paths[i]) for i in row]
+        for row in exhibits.images_behind(data).values()
     ]
     everything = exhibits.thumbnails(album, queues)
     assert len(everything) == sum(map(len, queues))
@@ -138,14 +140,14 @@ def test_each_picture_is_the_map_of_its_image_and_class(
     run = runs.open_run(trained)
     run = changed(run, tmp_path / "run", decoder={**run.card["decoder"], "fit": fit})
     given = images(run, (20, 40))
-    made = overlays(run, given, [0, 1, 0])
-    assert made is not None and len(made) == 3
+    maps = overlays(run, given, [0, 1, 0])
+    assert maps is not None and len(maps) == 3
     all_decoded = np.stack([run.decoder.decode(np.asarray(image)) for image in given])
     # three at once, for one alone is rounded otherwise, and the colours of a map are steep
     cams = Explainer(run, "layer-cam").maps(all_decoded, np.array([0, 1, 0]))
-    for image, picture, decoded, cam in zip(given, made, all_decoded, cams, strict=True):
-        shown = np.asarray(image) if fit == "stretch" else decoded
-        difference = np.asarray(picture).astype(int) - overlay(shown, cam)
+    for image, picture, decoded, cam in zip(given, maps, all_decoded, cams, strict=True):
+        pixels = np.asarray(image) if fit == "stretch" else decoded
+        difference = np.asarray(picture).astype(int) - overlay(pixels, cam)
         assert np.asarray(picture).shape[:2] == expected
         assert np.abs(difference).max() <= 2
 

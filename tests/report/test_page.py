@@ -30,10 +30,10 @@ NAMES = ("report.json", "history.csv", "predictions.csv", "split.csv", "recipe.t
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     home = tmp_path_factory.mktemp("runs")
-    made = {kind: write_run(home / kind, kind) for kind in KINDS}
-    for folder in made.values():
+    by_kind = {kind: write_run(home / kind, kind) for kind in KINDS}
+    for folder in by_kind.values():
         page.write(folder)
-    return made
+    return by_kind
 
 
 @pytest.fixture(scope="module")
@@ -52,23 +52,23 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def test_tags_balance_and_ids_are_unique(pages: dict[str, Page], kind: str) -> None:
-    made = pages[kind]
-    assert not made.errors
-    ids = [attrs["id"] for _, attrs in made.tags if "id" in attrs]
+    html = pages[kind]
+    assert not html.errors
+    ids = [attrs["id"] for _, attrs in html.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    links = [str(a["href"]) for t, a in made.tags if "href" in a]
+    links = [str(a["href"]) for t, a in html.tags if "href" in a]
     assert links and all(link.startswith("#") and link[1:] in ids for link in links)
-    assert set(re.findall(r"url\(#([^)]+)\)", made.text)) <= set(ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", html.text)) <= set(ids)
 
 
 def test_nothing_is_loaded_and_only_our_script_runs(pages: dict[str, Page], kind: str) -> None:
-    made = pages[kind]
-    assert not re.search(r"https?:|[^:/ ]//[a-z]|@import|@font-face|javascript:", made.text)
-    assert not {"link", "iframe", "img", "object"} & {tag for tag, _ in made.tags}
-    assert not any(name.startswith("on") for _, attrs in made.tags for name in attrs)
-    assert made.attributes("script") == [{}]
-    policy = str(made.attributes("meta"))
-    script = made.text.split("<script>")[1].split("</script>")[0]
+    html = pages[kind]
+    assert not re.search(r"https?:|[^:/ ]//[a-z]|@import|@font-face|javascript:", html.text)
+    assert not {"link", "iframe", "img", "object"} & {tag for tag, _ in html.tags}
+    assert not any(name.startswith("on") for _, attrs in html.tags for name in attrs)
+    assert html.attributes("script") == [{}]
+    policy = str(html.attributes("meta"))
+    script = html.text.split("<script>")[1].split("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy
 
@@ -108,12 +108,12 @@ def test_sensitivity_in_words_is_that_of_report_json(
     folders: dict[str, Path], pages: dict[str, Page]
 ) -> None:
     test = json.loads((folders["binary"] / "report.json").read_text())["splits"]["test"]
-    found = re.search(
+    match = re.search(
         r"finds ([\d,]+) of ([\d,]+) Parasitized and gives ([\d,]+) false alarms among ([\d,]+)",
         pages["binary"].prose,
     )
-    assert found
-    hits, positives, alarms, negatives = (int(text.replace(",", "")) for text in found.groups())
+    assert match
+    hits, positives, alarms, negatives = (int(text.replace(",", "")) for text in match.groups())
     assert hits / positives == pytest.approx(test["sensitivity"]["value"])
     assert 1 - alarms / negatives == pytest.approx(test["specificity"]["value"])
 
@@ -159,17 +159,17 @@ def test_limits_are_said_where_they_apply(pages: dict[str, Page]) -> None:
 
 
 def test_headings_tables_and_figures_have_names(pages: dict[str, Page], kind: str) -> None:
-    made = pages[kind]
-    levels = [int(tag[1]) for tag, _ in made.tags if re.fullmatch(r"h[1-6]", tag)]
+    html = pages[kind]
+    levels = [int(tag[1]) for tag, _ in html.tags if re.fullmatch(r"h[1-6]", tag)]
     main = levels[levels.index(1) :]
     assert levels.count(1) == 1 and all(b - a <= 1 for a, b in pairwise(main))
-    tables = re.findall(r"<table.*?</table>", made.text, re.S)
+    tables = re.findall(r"<table.*?</table>", html.text, re.S)
     assert tables and all(re.search(r"<caption>\s*<span>\s*\S", table) for table in tables)
-    assert all("scope" in attrs for attrs in made.attributes("th"))
-    figures = [attrs for attrs in made.attributes("div") if attrs.get("role") == "img"]
-    assert len(figures) == len(made.attributes("svg")) >= 3
+    assert all("scope" in attrs for attrs in html.attributes("th"))
+    figures = [attrs for attrs in html.attributes("div") if attrs.get("role") == "img"]
+    assert len(figures) == len(html.attributes("svg")) >= 3
     assert all(len(str(attrs["aria-label"])) > 20 for attrs in figures)
-    assert made.attributes("html") == [{"lang": "en"}]
+    assert html.attributes("html") == [{"lang": "en"}]
 
 
 def test_small_quick_and_the_same_again(folders: dict[str, Path], kind: str) -> None:
@@ -190,11 +190,11 @@ def test_names_are_escaped_everywhere(make_run: MakeRun) -> None:
         notes=["<img src=x onerror=alert(1)>"],
         num_images={"val": 300, "test": 300},
     )
-    made = write_page(folder)
-    assert len(made.attributes("script")) == 1
-    assert not {"img", "b"} & {tag for tag, _ in made.tags}
-    assert bad in made.prose and "{{ 7 * 7 }} $x_1$ & 'y'" in made.prose
-    assert "<b>mine</b>" in made.prose and "<img src=x onerror=alert(1)>" in made.prose
+    html = write_page(folder)
+    assert len(html.attributes("script")) == 1
+    assert not {"img", "b"} & {tag for tag, _ in html.tags}
+    assert bad in html.prose and "{{ 7 * 7 }} $x_1$ & 'y'" in html.prose
+    assert "<b>mine</b>" in html.prose and "<img src=x onerror=alert(1)>" in html.prose
 
 
 def test_many_classes_and_groups_stay_small(make_run: MakeRun) -> None:
@@ -205,15 +205,15 @@ def test_many_classes_and_groups_stay_small(make_run: MakeRun) -> None:
         num_groups=300,
         data={"source": "mine", "image_size": 64},
     )
-    made = write_page(folder)
-    assert len(made.text) < 1_000_000
-    assert "most frequent confusions" in made.prose
+    html = write_page(folder)
+    assert len(html.text) < 1_000_000
+    assert "most frequent confusions" in html.prose
 
 
 def test_a_run_without_errors_says_so(make_run: MakeRun) -> None:
     folder = make_run(skill=60.0, num_images={"val": 50, "test": 50})
-    made = write_page(folder)
-    assert "There is no error on test" in made.prose
+    html = write_page(folder)
+    assert "There is no error on test" in html.prose
 
 
 def test_what_cannot_be_computed_has_its_reason(make_run: MakeRun) -> None:
@@ -223,12 +223,12 @@ def test_what_cannot_be_computed_has_its_reason(make_run: MakeRun) -> None:
     assert test["accuracy"]["low"] is None and "without an interval" in report["sentence"]
     test["ppv"] = {"value": None, "low": None, "high": None, "reason": "no image is called so"}
     (folder / "report.json").write_text(json.dumps(report))
-    made = write_page(folder)
-    assert report["sentence"] in made.prose
-    assert test["accuracy"]["reason"] in made.prose and "– no image is called so" in made.prose
-    shown = f"{100 * test['accuracy']['value']:.1f}\u00a0%"
-    assert made.metrics["test.accuracy"] == [(test["accuracy"]["value"], shown)]
-    assert "test.ppv" not in made.metrics
+    html = write_page(folder)
+    assert report["sentence"] in html.prose
+    assert test["accuracy"]["reason"] in html.prose and "– no image is called so" in html.prose
+    text = f"{100 * test['accuracy']['value']:.1f}\u00a0%"
+    assert html.metrics["test.accuracy"] == [(test["accuracy"]["value"], text)]
+    assert "test.ppv" not in html.metrics
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -49,8 +49,8 @@ def test_any_name_can_be_drawn(name: str) -> None:
         warnings.simplefilter("error")
         svg = plots.groups([{"group": name, "images": 3, "accuracy": 0.5}], 0.5)
     root = ElementTree.fromstring(svg)
-    drawn = [text for element in root.iter() if (text := element.text or "").endswith(" · 3")]
-    assert drawn == [f"{name}" + " · 3" if len(name) <= 14 else name[:13] + "… · 3"]
+    labels = [text for element in root.iter() if (text := element.text or "").endswith(" · 3")]
+    assert labels == [f"{name}" + " · 3" if len(name) <= 14 else name[:13] + "… · 3"]
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 30])

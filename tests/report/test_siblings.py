@@ -16,8 +16,8 @@ from tfcnn.report import page
 
 
 def prose(folder: Path) -> str:
-    made = write_page(folder)
-    return made.prose
+    html = write_page(folder)
+    return html.prose
 
 
 def finished(folder: Path, kind: str = "binary", **changes: Any) -> Path:
@@ -28,10 +28,10 @@ def finished(folder: Path, kind: str = "binary", **changes: Any) -> Path:
 
 
 def accuracy(folder: Path) -> dict[str, float]:
-    found: dict[str, float] = json.loads((folder / "report.json").read_text())["splits"]["test"][
+    row: dict[str, float] = json.loads((folder / "report.json").read_text())["splits"]["test"][
         "accuracy"
     ]
-    return found
+    return row
 
 
 def test_a_leak_is_weighed_against_the_run_that_differs_in_the_split_only(home: Path) -> None:
