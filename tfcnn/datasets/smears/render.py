@@ -185,7 +185,7 @@ def _expose(canvas: Canvas, look: Look, rng: Rng) -> NDArray[np.uint8]:
     shade = 1 - look.vignette * (off_axis + 0.15 * along) ** 2
     picture = look.light * np.exp(-canvas.density) * shade[..., None]
     blur_px = max(0.3, look.blur_px + float(rng.normal(0, 0.1)))
-    picture = ndimage.gaussian_filter(seen, (blur_px, blur_px, 0), truncate=3)
-    picture += look.noise * rng.standard_normal(seen.shape, dtype=np.float32)
-    picture = np.clip(np.rint(seen), 1, 255)  # 0 is kept for what is not the cell
+    picture = ndimage.gaussian_filter(picture, (blur_px, blur_px, 0), truncate=3)
+    picture += look.noise * rng.standard_normal(picture.shape, dtype=np.float32)
+    picture = np.clip(np.rint(picture), 1, 255)  # 0 is kept for what is not the cell
     return np.asarray(picture, dtype=np.uint8)
