@@ -190,8 +190,8 @@ def explain_files(
             note(text)
     explainer = Explainer(run, method, layer)
     explanations = []
-    for one in _explain(explainer, images, output, index, with_features=with_features):
-        explanations.append(one)
+    for explanation in _explain(explainer, images, output, index, with_features=with_features):
+        explanations.append(explanation)
         if progress:
             progress(len(explanations), len(images))
     readable = [one for one, row in zip(images, explanations, strict=True) if not row.flag]
@@ -203,15 +203,9 @@ def explain_files(
         os.sync()  # once for all pictures: a sync of each takes longer than to draw it
         write_table(output, explanations)
         picture = _draw_filters(explainer, output) if with_filters else ""
+    thing, passed_over = explainer.thing, tuple(left_out)
     return Study(
-        run.name,
-        method,
-        explainer.layer,
-        explanations,
-        sanity,
-        picture,
-        explainer.thing,
-        tuple(left_out),
+        run.name, method, explainer.layer, explanations, sanity, picture, thing, passed_over
     )
 
 
