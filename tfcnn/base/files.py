@@ -37,7 +37,7 @@ class NotReadableError(OSError):
 
 
 def what(path: Path) -> str:
-    """Say what is at a path, links followed: "" for a regular file, `FOLDER`, or in words."""
+    """Return what is at a path, links followed: "" for a regular file, `FOLDER`, or words."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -49,7 +49,7 @@ def what(path: Path) -> str:
 
 
 def require(path: Path, expected: str, hint: str = "another path") -> None:
-    """Refuse what is no regular file.
+    """Raise InputError if there is no regular file at a path.
 
     Raises:
         InputError: if it is none; it says what is there.
@@ -66,7 +66,7 @@ def open_file(path: Path) -> BufferedReader:
         OSError: if there is nothing, or it cannot be opened.
     """
     _check(path, path.stat().st_mode)
-    # it may have been exchanged since: a pipe does not wait then, and is looked at once more
+    # another file may lie there since: O_NONBLOCK does not wait for a pipe, and it is checked again
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     try:
         _check(path, os.fstat(file.fileno()).st_mode)

@@ -1,8 +1,7 @@
 """Ctrl-C and SIGTERM end a command, also where Python cannot raise them.
 
-A handler that runs inside a destructor or another callback raises into nothing: Python prints the
-exception and goes on. So what was asked for is remembered, sent again, and asked for between
-stages.
+A handler that runs inside a destructor or a callback cannot raise: Python prints the exception and
+goes on. So the signal is remembered, sent once more, and checked for between stages.
 """
 
 import signal
@@ -15,7 +14,7 @@ _signal_came = threading.Event()
 
 
 class Interrupted(BaseException):
-    """Raised by SIGINT and SIGTERM; unlike KeyboardInterrupt no library on the way takes it."""
+    """Raised by SIGINT and SIGTERM; unlike KeyboardInterrupt, no library catches it."""
 
 
 def listen() -> None:
@@ -27,7 +26,7 @@ def listen() -> None:
 
 
 def check() -> None:
-    """Raise what a signal asked for, if it got lost on its way; called between stages.
+    """Raise `Interrupted` if a signal came whose exception was lost; called between stages.
 
     Raises:
         Interrupted: if a signal came.

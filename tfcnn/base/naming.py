@@ -1,7 +1,7 @@
-"""Names that others chose (files, classes, groups, runs): how they are shown, stored and used.
+"""Names that others chose (files, classes, groups, runs), made safe to print and to store.
 
-A name may hold what acts on a terminal, turns the order of letters, or is a formula to a
-spreadsheet. It is shown with escapes, and stored so that it can be read back as it was.
+A name may hold signs that control a terminal or turn the order of letters, and a spreadsheet may
+take it for a formula. It is printed with escapes, and stored so that it can be read back unchanged.
 """
 
 import csv
@@ -29,7 +29,7 @@ LONGEST_FOLDER, LONGEST_RECIPE = 200, 180
 
 
 def visible(text: str, *, is_one_line: bool = True) -> str:
-    r"""Return a text for a person to read, with an escape for each sign that is none: `\x1b`.
+    r"""Return a text for a person to read, with an escape for each control character: `\x1b`.
 
     Args:
         text: any.
@@ -42,9 +42,9 @@ def visible(text: str, *, is_one_line: bool = True) -> str:
 def cell(text: str) -> str:
     r"""Return a text as a table holds it, from which `from_cell` gives it back.
 
-    Controls and the like are escapes, `\x1b`. What a spreadsheet would take for a formula gets an
-    apostrophe in front, and so does what begins with one: whoever takes away an apostrophe from the
-    begin of each cell that has one, gets every text back.
+    Control characters become escapes, `\x1b`. A text that a spreadsheet would take for a formula
+    gets an apostrophe in front, and so does a text that begins with one. Removing the apostrophe
+    at the start of each cell gives every text back.
 
     Reference:
         OWASP, "CSV injection": = + - @, their full-width forms, tab and line ends at the begin of
@@ -85,15 +85,15 @@ def _is_ours(written: str, read: str) -> bool:
 
 
 def is_folder_name(name: str, most: int = LONGEST_RECIPE) -> bool:
-    """Say whether a new folder may be called so, and nothing but that one folder is meant."""
+    """Return whether a name is allowed for a new folder, and means that one folder only."""
     return name != "" and name == as_folder_name(name, most)
 
 
 def as_folder_name(name: str, most: int = LONGEST_RECIPE) -> str:
-    r"""Return a name that a new folder may have, the given one where it may.
+    r"""Return a name that a new folder may have: the same name if it is allowed.
 
-    It is seen as it is written, holds no `/` or `\`, begins with no `.`, `-`, `~` or space, as
-    hidden files, options and homes do, and has at most so many bytes.
+    It has no control characters, no `/` and no `\`. It does not begin with `.`, `-`, `~` or a
+    space, as hidden files, options and homes do. It has at most `most` bytes.
     """
     plain = re.sub(r"[/\\]", "_", IS_HIDDEN_OR_BREAK.sub("_", name)).lstrip(".-~ ")
     return shortened(plain, most).rstrip() or "images"

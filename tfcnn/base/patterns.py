@@ -1,7 +1,7 @@
-"""A regular expression that somebody typed, searched where it can be stopped: some never end.
+"""A search for a user's regular expression that can be stopped, because some searches never end.
 
-Python cannot stop a search in a thread. One that may try the same signs in very many ways is done
-in a process of its own: this file, which then imports nothing of tfcnn.
+Python cannot stop a search in a thread. A pattern with two or more repeats or alternatives is
+searched in a process of its own, which runs this file and imports nothing else of tfcnn.
 """
 
 import json
@@ -19,7 +19,7 @@ CHOICES = re.compile(r"[*+?{|]")
 
 
 def search(regex: str, texts: Sequence[str], setting: str) -> list[str]:
-    """Return for each text what the first bracket matches, or the whole; "" where nothing does.
+    """Return for each text the match of the first group, or of the whole pattern; "" for no match.
 
     Args:
         regex: the regular expression.
@@ -30,9 +30,7 @@ def search(regex: str, texts: Sequence[str], setting: str) -> list[str]:
         InputError: if it is no regular expression, or takes longer than 5 s and a second for each
             10,000 texts.
     """
-    from tfcnn.base.errors import (
-        InputError,  # late, as in `_search_in_process`: the process has nothing of tfcnn
-    )
+    from tfcnn.base.errors import InputError  # late: the process of its own has nothing of tfcnn
 
     subject = f"{setting} {regex[:SHOWN]!r}"
     try:
@@ -51,7 +49,7 @@ def search(regex: str, texts: Sequence[str], setting: str) -> list[str]:
 
 
 def _search_in_process(regex: str, texts: Sequence[str], seconds: float) -> list[str]:
-    """Return what a process of its own finds, for fewer texts where its time was up."""
+    """Return the matches from a process of its own, of fewer texts if its time is up."""
     from tfcnn.base.errors import InputError
 
     content = {"regex": regex, "texts": list(texts), "seconds": seconds}

@@ -1,7 +1,7 @@
-"""What tfcnn wrote and reads again: whole and as it was written, or refused by the file's name.
+"""Readers of files that tfcnn wrote: a damaged file is refused, and the error names it.
 
 A disk may flip a bit, a copy may be cut. JSON that others rely on therefore holds a sha256 of its
-own content, in `sha256` beside those of the files it vouches for.
+own content, under `sha256`, beside the hashes of other files.
 """
 
 import csv
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 def to_json(content: Any, indent: int | None = None) -> str:
-    """Return JSON that any program reads: NaN and infinity, which are none, raise ValueError."""
+    """Return standard JSON; NaN and infinity, which JSON lacks, raise ValueError."""
     return json.dumps(content, indent=indent, allow_nan=False)
 
 
@@ -150,7 +150,7 @@ def _content(path: Path) -> bytes:
 
 
 def _digest(content: Json) -> str:
-    """Return the sha256 of a content, whatever the spaces and the order of its keys."""
+    """Return the sha256 of a content, independent of spaces and of the order of its keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.new("sha256", text.encode()).hexdigest()
 

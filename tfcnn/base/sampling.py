@@ -1,4 +1,4 @@
-"""A sample of many images for a check: some of every class, spread over it.
+"""A sample of images for a check, with an equal part of every class.
 
 A manifest is sorted by path, so its first rows are of one class and of one patient.
 """
@@ -15,8 +15,8 @@ def evenly(labels: npt.ArrayLike, most: int) -> npt.NDArray[np.int64]:
         most: how many places at most.
 
     Returns:
-        int64 `(places,)`, in order and none twice: all where there are no more than `most`. Within
-        a class they are drawn with a fixed seed, so that they repeat and follow no pattern of it.
+        int64 `(places,)`, sorted, each once; all places if there are at most `most`. Within a class
+        they are drawn at random with a fixed seed.
     """
     _, codes = np.unique(np.asarray(labels), return_inverse=True)
     order = np.random.default_rng(0).permutation(len(codes))

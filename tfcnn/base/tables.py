@@ -1,4 +1,4 @@
-"""Tables that a person may have written or saved anew: separators, encodings, names of files."""
+"""Tables that a person wrote or saved: any separator, encoding and way to name an image."""
 
 import codecs
 import csv
@@ -22,7 +22,7 @@ TITLES = 20  # lines before a header that are looked through: a title, comments
 
 @dataclass(frozen=True)
 class Table:
-    """A table's rows, by the names of their columns in small letters, and what to say of it."""
+    """A table: its rows, keyed by column names in small letters, and notes for the user."""
 
     path: Path
     rows: list[Row]
@@ -35,7 +35,7 @@ def read(
     hint: str,
     called: Mapping[str, str | None] | None = None,
 ) -> Table:
-    """Read a CSV, whatever its separator, its encoding and the case of its header.
+    """Read a CSV of any separator, encoding and case of its header.
 
     Args:
         path: the file.
@@ -162,7 +162,7 @@ class _Index:
 
 
 def _key(path: str) -> str:
-    """Return a path as it is compared: macOS and Windows write names otherwise than Linux."""
+    """Return a path for comparison: macOS and Windows compose letters differently from Linux."""
     return unicodedata.normalize("NFC", path).casefold()
 
 

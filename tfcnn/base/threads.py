@@ -49,10 +49,10 @@ def ordered(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterat
 
 @contextlib.contextmanager
 def sharing_memory() -> Iterator[None]:
-    """Let what `claim` counts in this block be given back at its end.
+    """Release at the end of this block the memory that `claim` counted in it.
 
-    So large images wait for each other, and memory does not grow with the cores. A block in
-    another one belongs to it.
+    So large images wait for each other, and memory does not grow with the number of cores. A block
+    inside another one belongs to the outer one.
     """
     global _taken_bytes
     if hasattr(_own, "claimed"):
@@ -79,10 +79,10 @@ def _give_back() -> None:
 
 
 def claim(needed_bytes: int) -> None:
-    """Wait until other threads leave so much of the shared memory, and count it as taken.
+    """Wait until other threads leave enough of the shared memory, and count it as taken.
 
-    Who needs all of it or more works alone. A block claims once: who waited for more while it
-    holds something could wait for ever. Outside of `sharing_memory` nothing is counted.
+    A thread that needs all of it or more works alone. Each block claims once: two blocks that both
+    hold memory and wait for more would wait for ever. Outside `sharing_memory` nothing is counted.
     """
     global _taken_bytes
     if needed_bytes <= SMALL_BYTES or getattr(_own, "claimed", True):

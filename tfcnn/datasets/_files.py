@@ -1,4 +1,4 @@
-"""What lies in a folder: the pictures, and every other file with the reason why it is left out."""
+"""What a folder holds: the pictures, and every other file with the reason why it is left out."""
 
 import os
 import re
@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
     | {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif"}
 )
-# pictures all the same: whoever has them must hear that they cannot be read
+# also pictures, which we cannot read: a user who has them must be told
 FOREIGN_SUFFIXES = frozenset(
     {".heic", ".heif", ".hif", ".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd"}
     | {".svg", ".psd", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".raw"}
@@ -122,7 +122,7 @@ class _Reader:
         self.visited = {self.real}
 
     def read(self, path: Path, why: str = "") -> Folder:
-        """Read a folder; where `why` is given, each file in it is left out for that reason."""
+        """Read a folder; with a reason `why`, every file in it is left out."""
         folder = Folder(path)
         paths = {}
         with os.scandir(path) as entries:

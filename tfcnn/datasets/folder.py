@@ -127,9 +127,9 @@ def open_source(
 def image_files(folder: Path, ignore: Sequence[str] = ()) -> tuple[list[Path], list[LeftOut]]:
     """Return the image files below a folder, sorted by path, and the files left out.
 
-    Left out is what systems and network drives put there, whatever is no picture by its name or
-    its first bytes, masks beside their images, links that lead nowhere, and names that are not
-    UTF-8, since no CSV could hold them. Links to folders are followed, each folder once.
+    Left out are files of systems and network drives, files that are no picture by name or first
+    bytes, masks beside their images, broken links, and names that are not UTF-8, which no CSV
+    could hold. Links to folders are followed, each folder once.
 
     Raises:
         OSError: if a folder cannot be read.

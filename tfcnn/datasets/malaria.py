@@ -44,8 +44,8 @@ group_caveat = _parasites.group_caveat
 def download(folder: Path, *, mirror: str | None = None, progress: Progress | None = None) -> None:
     """Make `folder` hold the cells, from a mirror if one is named, else from the NLM.
 
-    A mirror is the archive in whatever container, or its two class folders. Cells other than all
-    the official ones are taken from a mirror only, with a note.
+    A mirror is the archive, packed in any way, or its two class folders. Cells that differ from
+    the official ones are accepted from a mirror only, and noted.
 
     Raises:
         InputError: if the address does not answer, or what is there is damaged or something else;

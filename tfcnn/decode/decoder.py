@@ -75,7 +75,7 @@ class Decoder:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready values."""
         settings = {**asdict(self), "image_size": list(self.image_size)}
-        if self.background == "black":  # as it was before there was a choice: the same cache
+        if self.background == "black":  # not stored, so that old caches keep their keys
             del settings["background"]
         return settings
 
@@ -173,7 +173,7 @@ def content_sha256(content: Content) -> str:
 def open_image(content: Content, name: object = "image") -> UprightImage:
     """Open an image: EXIF orientation is applied, 16 bits are scaled to 8 (not clipped).
 
-    Of several pages or frames the first is taken. Broken metadata are passed over.
+    Only the first page or frame is read. Broken metadata are ignored.
 
     Raises:
         UnreadableImageError: if the content is not a whole image, or one of a kind that is not

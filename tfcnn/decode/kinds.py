@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: a name says little, and a cloned folder may hold pointers."""
+"""The kind of a file by its first bytes, because its name may be wrong."""
 
 import struct
 from dataclasses import dataclass

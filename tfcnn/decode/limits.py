@@ -1,4 +1,4 @@
-"""How large an image may be: asked of its header, before any pixel is decoded.
+"""How large an image may be, decided by its header before any pixel is decoded.
 
 A file of some kB can declare any number of pixels. What counts is the memory that reading takes:
 a photograph of 8 bits takes up to nine bytes for each pixel, so that 100 megapixels stay under one

@@ -1,4 +1,4 @@
-"""A file's bytes as an upright picture of 8 bits, with all its samples where it holds more."""
+"""A file's bytes as an upright picture of 8 bits, and all its samples if it holds more bits."""
 
 import contextlib
 import ctypes
@@ -20,7 +20,7 @@ from tfcnn.decode.kinds import Kind
 from tfcnn.decode.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
 from tfcnn.decode.samples import FULL, SCALED, Deep, NotReadError, Samples, blocks, by_blocks
 
-# of metadata: whatever is in them, the pixels are sound or the file is named
+# warnings about metadata: the pixels are sound, or an error names the file
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else standard error hears it
 

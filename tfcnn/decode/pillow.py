@@ -48,9 +48,9 @@ def readers(kind: Kind | None) -> tuple[str, ...]:
 
 
 def header(file: BinaryIO, names: tuple[str, ...]) -> ImageFile.ImageFile:
-    """Return an image whose header was read and no pixel yet, as `PIL.Image.open` does.
+    """Return an image of which only the header was read, as `PIL.Image.open` does.
 
-    That refuses 179 megapixels and more, whatever they take; ours refuses by the memory.
+    `PIL.Image.open` refuses 179 megapixels and more; `within_limits` refuses by memory instead.
 
     Args:
         file: of the image.

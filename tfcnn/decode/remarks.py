@@ -1,4 +1,4 @@
-"""Remarks: what a model does not see of an image that was read, such as its other pages."""
+"""Remarks on an image: what a model does not get of it, such as its other pages."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ def counted(what: str, count: int, least: int) -> Iterator[str]:
 def join(remarks: Sequence[str], background: Background | None = None) -> str:
     """Return the remarks on an image as one text.
 
-    Where a background is given, a drawing that vanishes over another one is left out.
+    With a background, remarks on drawings that vanish over the other one are left out.
     """
     hidden = [text for shade, text in HIDDEN.items() if background and shade != background]
     return BETWEEN.join(remark for remark in remarks if remark not in hidden)

@@ -102,7 +102,7 @@ def size(content: Content) -> tuple[int, int] | None:
 
 
 def unread(content: bytes) -> int:
-    """Return how many channels of the first page are said to be no colour and no alpha."""
+    """Return how many channels of the first page are neither colour nor alpha."""
     return first_tags(content).get(EXTRA, ()).count(0)
 
 
