@@ -117,21 +117,12 @@ def methods(
     yield "difference, groups", percentiles({name: first[name] - rival[name] for name in first})
     if with_images:
         yield "images", percentiles(drawn(probs[0], None, draws // 4))
-    ours = bootstrap(
-        labels, probs[0], groups, positive=1, num_resamples=draws, seed=seed, names=METRICS
-    )
-    yield "ours", {name: (i.low, i.high) for name, i in ours.items()}
-    ours = paired(
-        labels,
-        probs[0],
-        probs[1],
-        groups,
-        positive=1,
-        num_resamples=draws,
-        seed=seed,
-        names=METRICS,
-    )
-    yield "difference, ours", {name: (i.low, i.high) for name, i in ours.items()}
+    options = {"num_resamples": draws, "seed": seed, "names": METRICS}
+    ours, theirs = (Sample(labels, own, groups, positive=1) for own in probs)
+    intervals = bootstrap(ours, **options)
+    yield "ours", {name: (i.low, i.high) for name, i in intervals.items()}
+    intervals = paired(ours, theirs, **options)
+    yield "difference, ours", {name: (i.low, i.high) for name, i in intervals.items()}
 
 
 def simulate(num_groups: int, capped: bool, num_sets: int, draws: int) -> dict[str, list[Floats]]:

@@ -11,6 +11,7 @@ from tfcnn.evaluation.by_group import (
     sentences,
     warning,
 )
+from tfcnn.evaluation.sample import Sample
 
 
 def clinic(shares, infected, cells=20):
@@ -24,24 +25,28 @@ def clinic(shares, infected, cells=20):
     return np.array(labels), np.stack([1 - np.array(scores), scores], axis=1), np.array(groups)
 
 
+def sample(labels, probs, groups, positive=1, class_names=None):
+    return Sample(labels, probs, groups, positive=positive, class_names=class_names)
+
+
 VAL = clinic([0.0, 0.05, 0.1, 0.3, 0.5, 0.8], [False, False, False, True, True, True])
 
 
 def test_the_limit_lies_midway_between_healthy_and_infected():
-    rule = choose(*VAL, 1, 0.5)
+    rule = choose(sample(*VAL))
     assert rule.least_share == pytest.approx(0.2)
     assert "3 positive and 3 negative groups" in rule.reason
 
 
 def test_of_equal_limits_the_more_specific_is_taken():
     val = clinic([0.0, 0.4, 0.2, 0.6], [False, False, True, True])
-    assert choose(*val, 1, 0.5).least_share == pytest.approx(0.5)
+    assert choose(sample(*val)).least_share == pytest.approx(0.5)
 
 
 def test_calls_and_exact_intervals():
     rule = Rule(0.2, "chosen")
     shares, infected = [0.0, 0.3, 0.1, 0.5, 0.9], [False, False, True, True, True]
-    found = measure(*clinic(shares, infected), 1, 0.5, rule)
+    found = measure(sample(*clinic(shares, infected)), rule)
     assert [row["group"] for row in found["groups"]] == ["C04", "C03", "C01", "C02", "C00"]
     assert found["groups"][0] == {
         "group": "C04", "images": 20, "called_share": 0.9, "is_positive": True, "is_called": True,
@@ -51,7 +56,7 @@ def test_calls_and_exact_intervals():
         row = found[name]
         assert (row["value"], row["groups"]) == (pytest.approx(hits / total), total)
         assert (row["low"], row["high"]) == pytest.approx((exact.low, exact.high))
-    whole = measure(*clinic([0, 0, 1], [False, False, True]), 1, 0.5, rule)["specificity"]
+    whole = measure(sample(*clinic([0, 0, 1], [False, False, True])), rule)["specificity"]
     assert (whole["value"], whole["high"]) == (1.0, 1.0)
     assert whole["low"] == pytest.approx(0.025 ** (1 / 2))
 
@@ -67,9 +72,9 @@ def test_calls_and_exact_intervals():
     ],
 )
 def test_without_both_kinds_of_group_there_is_no_rule(val, positive, why):
-    rule = choose(*val, positive, 0.5)
+    rule = choose(sample(*val, positive=positive))
     assert rule.least_share is None and why in rule.reason
-    found = measure(*VAL, 1, 0.5, rule)
+    found = measure(sample(*VAL), rule)
     assert found["sensitivity"]["value"] is None and found["sensitivity"]["reason"] == rule.reason
     assert found["groups"][0]["is_called"] is None
     assert sentences({"rule": rule.to_dict(), "splits": {"test": found}}, "test") == [
@@ -78,7 +83,7 @@ def test_without_both_kinds_of_group_there_is_no_rule(val, positive, why):
 
 
 def test_a_split_of_one_kind_has_one_figure():
-    found = measure(*clinic([0.1, 0.3], [False, False]), 1, 0.5, Rule(0.2, "chosen"))
+    found = measure(sample(*clinic([0.1, 0.3], [False, False])), Rule(0.2, "chosen"))
     assert found["sensitivity"]["reason"] == "no positive group"
     assert found["specificity"]["value"] == 0.5
 
@@ -87,7 +92,9 @@ def test_rows_are_sorted_by_errors_and_add_up():
     labels = np.array([0, 0, 1, 1, 1, 0, 1])
     predicted = np.array([0, 1, 1, 0, 0, 0, 0])
     groups = np.array(["b", "b", "b", "a", "a", "c", "d"])
-    rows = group_table(labels, np.eye(2)[predicted], groups, ["healthy", "infected"])
+    rows = group_table(
+        sample(labels, np.eye(2)[predicted], groups, class_names=["healthy", "infected"])
+    )
     assert [row["group"] for row in rows] == ["a", "d", "b", "c"]
     assert rows[0] == {
         "group": "a",

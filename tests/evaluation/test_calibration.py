@@ -15,6 +15,7 @@ from tfcnn.evaluation.calibration import (
     reliability,
 )
 from tfcnn.evaluation.metrics import compute
+from tfcnn.evaluation.sample import Sample
 
 
 def calibrated(seed, num_images, num_classes):
@@ -104,8 +105,8 @@ def test_the_curve_equals_scikit_learns_and_its_mean_gap_is_the_ece():
     filled = [row for row in bins if row["count"]]
     np.testing.assert_allclose([row["frequency"] for row in filled], frequency)
     np.testing.assert_allclose([row["confidence"] for row in filled], confidence)
-    assert gap(bins) == pytest.approx(compute(labels, probs, positive=1)["ece"].value)
-    assert gap(reliability(*several)) == pytest.approx(compute(*several)["ece"].value)
+    assert gap(bins) == pytest.approx(compute(Sample(labels, probs, positive=1))["ece"].value)
+    assert gap(reliability(*several)) == pytest.approx(compute(Sample(*several))["ece"].value)
 
 
 def test_empty_bins_have_no_values():
@@ -123,7 +124,7 @@ def test_overconfidence_is_mended_on_data_the_fit_has_not_seen():
     result = describe(labels[4000:], mended, temperature)
     for metric in ("ece", "brier", "log_loss"):
         assert result[metric]["after"] < result[metric]["before"]
-    expected = compute(labels[4000:], distorted[4000:])["ece"].value
+    expected = compute(Sample(labels[4000:], distorted[4000:]))["ece"].value
     assert result["ece"]["before"] == pytest.approx(expected)
     assert (
         result["edges"][::15] == [0, 1] and sum(r["count"] for r in result["bins"]["after"]) == 4000

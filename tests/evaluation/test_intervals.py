@@ -9,16 +9,20 @@ from scipy import stats
 
 from tfcnn.base.errors import InputError
 from tfcnn.evaluation import intervals
-from tfcnn.evaluation.intervals import (
-    Interval,
-    Measured,
-    bootstrap,
-    leave_one_out,
-    paired,
-    resample,
-)
+from tfcnn.evaluation.intervals import Interval, Measured, leave_one_out, resample
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.sample import Sample
+
+
+def bootstrap(labels, probs, groups, *, positive=1, class_names=None, **options):
+    sample = Sample(labels, probs, groups, positive=positive, class_names=class_names)
+    return intervals.bootstrap(sample, **options)
+
+
+def paired(labels, probs, other_probs, groups, *, positive=1, other_threshold=0.5, **options):
+    first = Sample(labels, probs, groups, positive=positive)
+    second = Sample(labels, other_probs, groups, positive=positive, threshold=other_threshold)
+    return intervals.paired(first, second, **options)
 
 
 def patients(seed=0, num_groups=30, most=40, strength=0.8, num_classes=2):
@@ -50,7 +54,7 @@ def test_intervals_hold_their_value_within_range(seed, num_groups, num_classes, 
     found = bootstrap(
         labels, probs, groups if grouped else None, positive=positive, num_resamples=100
     )
-    points = compute(labels, probs, positive=positive)
+    points = compute(Sample(labels, probs, positive=positive))
     assert set(found) == set(points)
     for name, interval in found.items():
         assert interval.value == pytest.approx(points[name].value, abs=1e-12)
@@ -70,7 +74,7 @@ def test_resamples_are_whole_groups():
     drawn = np.random.default_rng(3).integers(0, 6, (4, 6))
     for row, names in enumerate(np.array(sample.unit_names)[drawn]):
         copies = np.concatenate([np.flatnonzero(groups == name) for name in names])
-        expected = compute(labels[copies], probs[copies], positive=1)
+        expected = compute(Sample(labels[copies], probs[copies], positive=1))
         for name, metric in expected.items():
             assert found[name][row] == pytest.approx(metric.value, abs=1e-6)
 
@@ -81,7 +85,7 @@ def test_leaving_a_group_out_is_scoring_the_others(monkeypatch):
     found = leave_one_out(sample)
     for index, name in enumerate(sample.unit_names):
         others = groups != name
-        expected = compute(labels[others], probs[others], positive=1)
+        expected = compute(Sample(labels[others], probs[others], positive=1))
         assert found["pr_auc"][index] == pytest.approx(expected["pr_auc"].value)
         assert found["accuracy"][index] == pytest.approx(expected["accuracy"].value)
     monkeypatch.setattr(intervals, "MAX_BLOCKS", 3)

@@ -25,7 +25,9 @@ def predictions(seed, num_images, num_classes, digits=None):
 
 
 def found(labels, probs, **options):
-    return {name: metric.value for name, metric in compute(labels, probs, **options).items()}
+    return {
+        name: metric.value for name, metric in compute(Sample(labels, probs, **options)).items()
+    }
 
 
 def brute_force_ece(confidence, hit):
@@ -134,7 +136,7 @@ def test_accuracy_counts_the_most_probable_class_and_sensitivity_the_threshold()
 def test_a_missing_class_is_said_and_never_scored(positive):
     labels = np.full(20, positive)
     probs = predictions(0, 20, 2)[1]
-    got = compute(labels, probs, positive=positive, class_names=["healthy", "infected"])
+    got = compute(Sample(labels, probs, positive=positive, class_names=["healthy", "infected"]))
     kept = {"accuracy", "sensitivity", "brier", "ece"}
     assert {name for name, metric in got.items() if metric.value is not None} == kept
     missing = ["healthy", "infected"][1 - positive]
@@ -143,7 +145,7 @@ def test_a_missing_class_is_said_and_never_scored(positive):
 
 def test_equal_predictions_have_chance_auc_and_no_mcc():
     labels, probs = np.array([0, 1, 1, 1]), np.full((4, 2), 0.5)
-    got = compute(labels, probs, positive=1, threshold=0.6, class_names=["a", "b"])
+    got = compute(Sample(labels, probs, positive=1, threshold=0.6, class_names=["a", "b"]))
     assert got["roc_auc"].value == 0.5
     assert got["pr_auc"].value == 0.75
     assert got["npv"].value == 0.25
@@ -154,7 +156,7 @@ def test_equal_predictions_have_chance_auc_and_no_mcc():
 def test_missing_classes_of_ten_are_named():
     labels, probs = predictions(3, 60, 10)
     keep = ~np.isin(labels, [4, 7])
-    got = compute(labels[keep], probs[keep])
+    got = compute(Sample(labels[keep], probs[keep]))
     for name in ("balanced_accuracy", "macro_f1", "macro_roc_auc", "mcc"):
         assert (got[name].value, got[name].reason) == (None, "no image of class 4, 7")
     for name in ("accuracy", "log_loss", "brier", "ece"):
@@ -200,7 +202,7 @@ GOOD = np.array([[0.4, 0.6], [0.5, 0.5]])
 )
 def test_bad_input_is_named(labels, probs, options, subject):
     with pytest.raises(InputError, match=f"^{subject}: expected"):
-        compute(labels, probs, **options)
+        Sample(labels, probs, **options)
 
 
 @pytest.mark.parametrize("groups", [["a"], ["a", ""], ["a", None]])

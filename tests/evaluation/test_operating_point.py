@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.rules import OperatingPoint, asked, choose_threshold, threshold_at
+from tfcnn.evaluation.sample import Sample
 
 
 def columns(scores):
@@ -77,7 +78,7 @@ def test_the_threshold_lies_midway_between_two_scores():
 def test_it_agrees_with_the_metrics_and_says_why():
     labels, probs = predictions(1)
     point = choose_threshold(labels, probs, 1, sensitivity=0.9)
-    found = compute(labels, probs, positive=1, threshold=point.threshold)
+    found = compute(Sample(labels, probs, positive=1, threshold=point.threshold))
     assert point.sensitivity == pytest.approx(found["sensitivity"].value)
     assert point.specificity == pytest.approx(found["specificity"].value)
     assert point.reason.startswith("sensitivity at least 0.9 on 60 val images (there: sensitivity ")

@@ -46,28 +46,16 @@ class _Groups:
     is_positive: NDArray[np.bool_]
 
 
-def group_table(
-    labels: ArrayLike,
-    probs: ArrayLike,
-    groups: ArrayLike | Sequence[str],
-    class_names: Sequence[str],
-) -> list[dict[str, Any]]:
+def group_table(sample: Sample) -> list[dict[str, Any]]:
     """Return a row per group, most errors first, then the least accurate, then by name.
 
     Args:
-        labels: int array, shape `(n,)`, values in [0, num_classes).
-        probs: float array, shape `(n, num_classes)`.
-        groups: strings, shape `(n,)`.
-        class_names: in the order of the columns.
+        sample: the predictions; none where it has no groups.
 
     Returns:
         Rows `{"group", "images", "per_class": {class name: images}, "errors", "accuracy"}`;
         errors and accuracy count the most probable class.
-
-    Raises:
-        InputError: if the predictions are not what the arguments say.
     """
-    sample = Sample(labels, probs, groups, class_names=class_names)
     counts = sample.per_unit
     rows = []
     for unit, name in enumerate(sample.unit_names):
@@ -111,32 +99,19 @@ def warning(groups: ArrayLike | Sequence[str] | None, *, noun: str = "groups") -
     )
 
 
-def choose(
-    labels: ArrayLike,
-    probs: ArrayLike,
-    groups: ArrayLike | Sequence[str] | None,
-    positive: int | None,
-    threshold: float,
-) -> Rule:
+def choose(sample: Sample) -> Rule:
     """Return the limit with the best sum of sensitivity and specificity over val's groups.
 
-    Of several equally good the most specific, and of those a limit midway between two groups.
+    Of several equally good limits it is the most specific one, and midway between two groups.
 
     Args:
-        labels: int array, shape `(n,)`: the val split's.
-        probs: float array, shape `(n, num_classes)`.
-        groups: strings, shape `(n,)`, or None where none are known.
-        positive: index of the positive class of two, or None.
-        threshold: the operating point that decides images.
-
-    Raises:
-        InputError: if the predictions are not what the arguments say.
+        sample: the predictions on val, with the threshold that decides images.
     """
-    if positive is None:
+    if sample.positive is None:
         return Rule(None, "no rule: there is no positive class")
-    if groups is None:
+    if not sample.is_grouped:
         return Rule(None, "no rule: no groups are known")
-    units = _per_group(Sample(labels, probs, groups, positive=positive, threshold=threshold))
+    units = _per_group(sample)
     counts = int(units.is_positive.sum()), int((~units.is_positive).sum())
     if not all(counts):
         lacks = "positive" if not counts[0] else "negative"
@@ -154,33 +129,19 @@ def choose(
     )
 
 
-def measure(
-    labels: ArrayLike,
-    probs: ArrayLike,
-    groups: ArrayLike | Sequence[str],
-    positive: int,
-    threshold: float,
-    rule: Rule,
-) -> dict[str, Any]:
+def measure(sample: Sample, rule: Rule) -> dict[str, Any]:
     """Return what the rule says of each group, and how often it is right.
 
     Args:
-        labels: int array, shape `(n,)`.
-        probs: float array, shape `(n, num_classes)`.
-        groups: strings, shape `(n,)`.
-        positive: index of the positive class of two.
-        threshold: the operating point that decides images.
+        sample: the predictions, with groups, a positive class and the threshold.
         rule: as `choose` returned it on val.
 
     Returns:
         `groups`: rows `{"group", "images", "called_share", "is_positive", "is_called"}`, the
         largest share first; `sensitivity` and `specificity` of groups, each `{"value", "low",
         "high", "groups"}`, None with a `reason` where they cannot be computed.
-
-    Raises:
-        InputError: if the predictions are not what the arguments say.
     """
-    units = _per_group(Sample(labels, probs, groups, positive=positive, threshold=threshold))
+    units = _per_group(sample)
     limit = rule.least_share
     called = None if limit is None else units.shares >= limit
     rows = [

@@ -1,4 +1,4 @@
-"""Compare two runs on the images that both were tested on, patient by patient."""
+"""Compare two runs on the images that both were tested on, group by group."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,10 +9,9 @@ import numpy.typing as npt
 from tfcnn.base.errors import InputError
 from tfcnn.evaluation import by_group, intervals, table
 from tfcnn.evaluation.metrics import compute
+from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import SPLIT, Run
-
-__all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,12 @@ def compare(first: Run, second: Run) -> Comparison:
     ours, theirs = _common(first, second, tables)
     positive = first.positive if first.positive == second.positive else None
     groups = _groups((first, second), ours, theirs)
-    own = [  # their own intervals are not shown: hard patients are hard for both
-        compute(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
+    samples = [
+        Sample(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
         for run, t in ((first, ours), (second, theirs))
     ]
-    differences = intervals.paired(
-        ours.labels, ours.probs, theirs.probs, groups,
-        positive=positive, threshold=first.threshold, other_threshold=second.threshold,
-    )  # fmt: skip
+    own = [compute(sample) for sample in samples]  # no intervals: hard groups are hard for both
+    differences = intervals.paired(*samples)
     metrics: dict[str, dict[str, Any]] = {
         name: {
             "first": own[0][name].value,

@@ -37,14 +37,14 @@ References:
 """
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from tfcnn.base import threads
 from tfcnn.base.errors import InputError
@@ -155,97 +155,65 @@ class Measured:
 
 
 def bootstrap(
-    labels: ArrayLike,
-    probs: ArrayLike,
-    groups: ArrayLike | Sequence[str] | None,
+    sample: Sample,
     *,
-    positive: int | None,
-    threshold: float = 0.5,
+    names: Collection[str] | None = None,
     num_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
-    class_names: Sequence[str] | None = None,
-    names: Collection[str] | None = None,
 ) -> dict[str, Interval]:
     """Return every metric with an interval, from resampled groups (images without groups).
 
     Args:
-        labels: int array, shape `(n,)`, values in [0, num_classes).
-        probs: float array, shape `(n, num_classes)`, in [0, 1], rows summing to 1.
-        groups: strings, shape `(n,)`, or None where none are known; the intervals are then too
-            narrow if images come from fewer patients than there are images.
-        positive: index of the positive class of two, or None.
-        threshold: in [0, 1]; the decision is positive from it upwards.
+        sample: the predictions. Where it has no groups, the intervals are too narrow if several
+            images come from one.
+        names: the metrics wanted; all that apply if None.
         num_resamples: how many resamples, at least 100.
         confidence: share of such intervals that hold the true value, in (0, 1).
         seed: of the resamples; the same seed gives the same intervals.
-        class_names: names for reasons, in the order of the columns.
-        names: the metrics wanted; all that apply if None.
 
     Returns:
         For each metric an `Interval`.
 
     Raises:
-        InputError: if the input is not what the arguments say, NaN probabilities among it.
+        InputError: if an argument is out of its range.
     """
     _check(num_resamples, confidence)
-    sample = Sample(
-        labels, probs, groups, positive=positive, threshold=threshold, class_names=class_names
-    )
     measured = measure(sample, num_resamples=num_resamples, seed=seed, names=names)
     return {name: _interval(sample, name, m, confidence) for name, m in measured.items()}
 
 
 def paired(
-    labels: ArrayLike,
-    probs: ArrayLike,
-    other_probs: ArrayLike,
-    groups: ArrayLike | Sequence[str] | None,
+    first: Sample,
+    second: Sample,
     *,
-    positive: int | None,
-    threshold: float = 0.5,
-    other_threshold: float = 0.5,
     num_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
-    class_names: Sequence[str] | None = None,
     names: Collection[str] | None = None,
 ) -> dict[str, Interval]:
     """Return first model minus second for every metric, both on the same images and resamples.
 
-    As both see the same patients, hard patients cancel, and the interval is narrower than the two
+    As both see the same groups, hard groups cancel, and the interval is narrower than the two
     models' own intervals suggest. It lies on the plain scale, cut at the largest difference
     possible.
 
     Args:
-        labels: int array, shape `(n,)`.
-        probs: float array, shape `(n, num_classes)`: the first model's.
-        other_probs: float array, shape `(n, num_classes)`: the second's, in the same order.
-        groups: strings, shape `(n,)`, or None.
-        positive: index of the positive class of two, or None.
-        threshold: the first model's.
-        other_threshold: the second model's.
+        first: the first model's predictions.
+        second: the second model's, of the same images, groups and positive class.
         num_resamples: how many resamples, at least 100.
         confidence: in (0, 1).
         seed: of the resamples.
-        class_names: names for reasons.
         names: the metrics wanted; all that apply if None.
 
     Returns:
         For each metric the difference as an `Interval`; one that does not hold 0 shows which
-        model is better on patients like these.
+        model is better on groups like these.
 
     Raises:
-        InputError: as `bootstrap`, or if the models' numbers of classes differ.
+        InputError: if an argument is out of its range, or the models' numbers of classes differ.
     """
     _check(num_resamples, confidence)
-    first = Sample(
-        labels, probs, groups, positive=positive, threshold=threshold, class_names=class_names
-    )
-    second = Sample(
-        labels, other_probs, groups,
-        positive=positive, threshold=other_threshold, class_names=class_names,
-    )  # fmt: skip
     if first.num_classes != second.num_classes:
         classes = f"{first.num_classes} and {second.num_classes}"
         raise InputError("probs", "two models of the same classes", classes, "comparable runs")

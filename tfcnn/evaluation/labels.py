@@ -16,8 +16,6 @@ from tfcnn import runs
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError
 
-__all__ = ["COLUMNS", "Suspects", "find", "per_group"]
-
 COLUMNS = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
 NUM_PARTS = 10
 MOST_DOUBTED = 0.25  # beyond, it is the models that are wrong

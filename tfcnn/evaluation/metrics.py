@@ -65,34 +65,8 @@ class Metric:
     reason: str = ""
 
 
-def compute(
-    labels: ArrayLike,
-    probs: ArrayLike,
-    groups: ArrayLike | Sequence[str] | None = None,
-    *,
-    positive: int | None = None,
-    threshold: float = 0.5,
-    class_names: Sequence[str] | None = None,
-) -> dict[str, Metric]:
-    """Return every metric of the predictions, by name.
-
-    Args:
-        labels: int array, shape `(n,)`, values in [0, num_classes).
-        probs: float array, shape `(n, num_classes)`, in [0, 1], rows summing to 1.
-        groups: strings, shape `(n,)`; they change nothing but the order in which is summed.
-        positive: index of the positive class of two, or None.
-        threshold: in [0, 1]; the decision is positive from it upwards.
-        class_names: names for reasons, in the order of the columns.
-
-    Returns:
-        For each of `metric_names`, a `Metric`; its value is None where it is undefined.
-
-    Raises:
-        InputError: if the input is not what the arguments say, NaN probabilities among it.
-    """
-    sample = Sample(
-        labels, probs, groups, positive=positive, threshold=threshold, class_names=class_names
-    )
+def compute(sample: Sample) -> dict[str, Metric]:
+    """Return every metric of the predictions, by name; its value is None where undefined."""
     results = values(sample, np.ones((1, sample.num_units)))
     return {
         name: Metric(None, why_undefined(sample, name)) if np.isnan(v[0]) else Metric(float(v[0]))

@@ -18,10 +18,9 @@ from tfcnn.evaluation.metrics import (
     percents,
     telling_metrics,
 )
+from tfcnn.evaluation.sample import Sample
 from tfcnn.manifest import Manifest
 from tfcnn.runs import PREDICTIONS, SUMMARY, Run
-
-__all__ = ["Summary", "summarise"]
 
 # what counts decisions where there is a positive class; each fold has a threshold of its own
 BY_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
@@ -155,13 +154,16 @@ def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
     decisions = np.eye(len(names))[[index[row["decision"]] for row in rows]]
     groups = [row["group"] for row in rows] if all(row["group"] for row in rows) else None
-    options: dict[str, Any] = {"positive": run.positive, "class_names": names}
+    of_probs, of_decisions = (
+        Sample(labels, columns, groups, positive=run.positive, class_names=names)
+        for columns in (probs, decisions)
+    )
     if run.positive is None:
-        pooled = intervals.bootstrap(labels, probs, groups, **options)
+        pooled = intervals.bootstrap(of_probs)
     else:
         others = [name for name in WITH_POSITIVE if name not in BY_THRESHOLD]
-        by_rule = intervals.bootstrap(labels, decisions, groups, names=BY_THRESHOLD, **options)
-        both = by_rule | intervals.bootstrap(labels, probs, groups, names=others, **options)
+        both = intervals.bootstrap(of_decisions, names=BY_THRESHOLD)
+        both |= intervals.bootstrap(of_probs, names=others)
         pooled = {name: both[name] for name in WITH_POSITIVE}
     return {name: interval.to_dict() for name, interval in pooled.items()}
 

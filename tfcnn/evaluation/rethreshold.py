@@ -19,12 +19,11 @@ from tfcnn.base.errors import CheckError, InputError
 from tfcnn.evaluation import intervals, rules, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.rules import DEFAULT_THRESHOLD, OperatingPoint
+from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import ABSTAIN, abstains
 from tfcnn.runs import Run
-
-__all__ = ["Change", "change", "refuse"]
 
 SHOWN = ("sensitivity", "specificity", "ppv")
 
@@ -194,10 +193,10 @@ def _figures(
     figures = {}
     for split, rows in report.splits.items():
         part = table.part(split)
-        earlier = intervals.bootstrap(
-            part.labels, part.probs, part.known_groups,
-            positive=positive, threshold=before, names=SHOWN,
-        )  # fmt: skip
+        sample = Sample(
+            part.labels, part.probs, part.known_groups, positive=positive, threshold=before
+        )
+        earlier = intervals.bootstrap(sample, names=SHOWN)
         figures[split] = {
             name: {"before": earlier[name].to_dict(), "after": rows[name]} for name in SHOWN
         }

@@ -108,14 +108,14 @@ def choose(
         labels, probs, positive, point.threshold,
         fraction=wishes.abstain_fraction, accuracy=wishes.answered_accuracy,
     )  # fmt: skip
-    rule = by_group.choose(labels, probs, groups, positive, point.threshold)
+    sample = Sample(labels, probs, groups, positive=positive, threshold=point.threshold)
     return {
         "threshold": point.threshold,
         "threshold_reason": point.reason,
         "asked": asked(wishes.sensitivity, wishes.specificity),
         "abstention": band.band,
         "abstention_reason": band.reason,
-        "group_rule": rule.to_dict(),
+        "group_rule": by_group.choose(sample).to_dict(),
         "unmet": [choice.reason for choice in (point, band) if not choice.is_reached],
     }
 

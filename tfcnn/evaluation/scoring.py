@@ -1,7 +1,7 @@
 """Score a run: every metric with its interval, per group, from predictions of the saved model."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,27 +111,28 @@ def score(
         warnings.append(f"LEAKY: split by image, so {groups} are on both sides; a demonstration")
     warnings += run.card.get("unmet", [])
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
-    splits, counts, confusion = {}, {}, {}
+    samples = {split: _sample(run, part) for split, part in parts.items()}
+    splits = {split: _metrics(sample) for split, sample in samples.items()}
+    confusion = {split: _confusion(sample) for split, sample in samples.items()}
     for split, part in parts.items():
-        names = part.known_groups
-        splits[split] = _metrics(run, part)
-        num_groups = 0 if names is None else len(set(names.tolist()))
-        counts[split] = {"images": len(part.labels), "groups": num_groups}
-        confusion[split] = _confusion(part, run)
         warnings += _warnings(split, part, run, confusion[split])
     warnings += _of_groups(parts, run)
+    counts = {
+        split: {"images": len(sample.labels), "groups": len(sample.unit_names)}
+        for split, sample in samples.items()
+    }
     point, commonest = rules.describe_wish(run, splits), _baseline(run, confusion)
     temperature = float(run.card.get("temperature", 1.0))
     return Report(
         splits,
         counts,
         confusion,
-        {split: _group_table(run, part) for split, part in parts.items()},
+        {split: by_group.group_table(sample) for split, sample in samples.items()},
         warnings + rules.wish_warnings(point, parts, run),
         _sentence(run, splits, counts, commonest, point),
         facts or {},
         flags={split: _flags(run, part, part.known_groups) for split, part in parts.items()},
-        patients=_patients(run, parts, splits),
+        patients=_patients(run, samples, splits),
         calibration={
             split: calibration.describe(part.labels, part.probs, temperature, positive=run.positive)
             for split, part in parts.items()
@@ -202,8 +203,8 @@ def _look_through(report: Report, run: Run) -> None:
             raise ValueError(f"a confusion matrix of {split} for other classes")
 
 
-def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
-    results = intervals.bootstrap(
+def _sample(run: Run, part: Table) -> Sample:
+    return Sample(
         part.labels,
         part.probs,
         part.known_groups,
@@ -211,35 +212,29 @@ def _metrics(run: Run, part: Table) -> dict[str, dict[str, Any]]:
         threshold=run.threshold,
         class_names=run.class_names,
     )
-    return {name: value.to_dict() for name, value in results.items()}
 
 
-def _group_table(run: Run, part: Table) -> list[dict[str, Any]]:
-    names = part.known_groups
-    if names is None:
-        return []
-    return by_group.group_table(part.labels, part.probs, names, run.class_names)
+def _metrics(sample: Sample, names: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+    results = intervals.bootstrap(sample, names=names)
+    return {name: interval.to_dict() for name, interval in results.items()}
 
 
 def _patients(
-    run: Run, parts: dict[str, Table], splits: dict[str, dict[str, dict[str, Any]]]
+    run: Run, samples: dict[str, Sample], splits: dict[str, dict[str, dict[str, Any]]]
 ) -> dict[str, Any]:
     """Return the rule for groups, val's where the run has none on record, and what it says."""
     stored = run.card.get("group_rule")
     rule = Rule(None, "no rule: it is chosen on val, whose predictions this run lacks")
     if stored:
         rule = Rule(**stored)
-    elif "val" in parts:
-        val = parts["val"]
-        rule = by_group.choose(val.labels, val.probs, val.known_groups, run.positive, run.threshold)
+    elif "val" in samples:
+        rule = by_group.choose(samples["val"])
     caveat = datasets.part(run.card["data"]["source"], "group_caveat")
     content: dict[str, Any] = {"rule": rule.to_dict(), "splits": {}}
-    for split, part in parts.items():
-        names = part.known_groups
-        if names is None or run.positive is None:
+    for split, sample in samples.items():
+        if not sample.is_grouped or sample.positive is None:
             continue
-        args = part.labels, part.probs, names, run.positive, run.threshold
-        row = content["splits"][split] = by_group.measure(*args, rule)
+        row = content["splits"][split] = by_group.measure(sample, rule)
         specificity = splits[split]["specificity"]
         if caveat and specificity["value"] is not None:
             images = float(np.median([group["images"] for group in row["groups"]]))
@@ -247,14 +242,10 @@ def _patients(
     return content
 
 
-def _confusion(part: Table, run: Run) -> list[list[int]]:
+def _confusion(sample: Sample) -> list[list[int]]:
     """Count true class by decision: by the stored threshold, or the most probable class."""
-    classes = len(run.class_names)
-    answers = Sample(
-        part.labels, part.probs, positive=run.positive, threshold=run.threshold
-    ).decision
-    matrix = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(matrix, (part.labels, answers), 1)
+    matrix = np.zeros((sample.num_classes, sample.num_classes), dtype=np.int64)
+    np.add.at(matrix, (sample.labels, sample.decision), 1)
     counts: list[list[int]] = matrix.tolist()
     return counts
 
@@ -364,10 +355,8 @@ def _share(hits: NDArray[np.bool_], groups: NDArray[np.str_] | None) -> dict[str
         groups: str `(images,)`, or None where none are known.
     """
     certain = np.tile([0.0, 1.0], (len(hits), 1))
-    results = intervals.bootstrap(
-        hits.astype(np.int64), certain, groups, positive=None, names=["accuracy"]
-    )
-    return {"count": int(hits.sum()), **results["accuracy"].to_dict()}
+    rows = _metrics(Sample(hits.astype(np.int64), certain, groups), ["accuracy"])
+    return {"count": int(hits.sum()), **rows["accuracy"]}
 
 
 def _flag_sentences(content: dict[str, Any]) -> list[str]:
@@ -392,16 +381,10 @@ def _answered(
     names = ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
     if not answered.any():
         return {name: undefined("no image is answered") for name in names}
-    sample = Sample(
-        part.labels[answered], part.probs[answered], positive=run.positive, threshold=run.threshold
+    sample = _sample(run, part.take(np.flatnonzero(answered)))
+    decided = np.eye(sample.num_classes)[sample.decision]  # certain: the decision, not the odds
+    own = None if groups is None else groups[answered]
+    certain = Sample(
+        sample.labels, decided, own, positive=run.positive, class_names=run.class_names
     )
-    decided = np.eye(len(run.class_names))[sample.decision]  # certain: the decision, not the odds
-    results = intervals.bootstrap(
-        sample.labels,
-        decided,
-        None if groups is None else groups[answered],
-        positive=run.positive,
-        class_names=run.class_names,
-        names=names,
-    )
-    return {name: value.to_dict() for name, value in results.items()}
+    return _metrics(certain, names)

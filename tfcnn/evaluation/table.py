@@ -11,8 +11,6 @@ from tfcnn.base.errors import InputError
 from tfcnn.prediction import decide
 from tfcnn.runs import Run
 
-__all__ = ["Table", "read", "write"]
-
 TEXT = ("path", "split", "group")
 
 
