@@ -33,6 +33,7 @@ needs_mirror = pytest.mark.skipif(
 
 
 LONGEST = (
+    "test_extend.py",
     "test_real.py",
     "test_scripts.py",
     "report/test_browser.py",

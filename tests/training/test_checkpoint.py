@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import QUICK, Heard
+from conftest import QUICK, Heard, write_tree
 
 import tfcnn
 from tfcnn import runs
@@ -25,13 +25,24 @@ class Cut(Heard):
             raise KeyboardInterrupt
 
 
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory):
+    """Return a folder of images, and a home of a whole training on them and of one that was cut."""
+    base = tmp_path_factory.mktemp("trainings")
+    root = write_tree(base / "shapes", groups=8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFCNN_HOME", str(base / "home"))
+        tfcnn.train(root, settings=SETTINGS, run="whole")
+        with pytest.raises(KeyboardInterrupt):
+            tfcnn.train(root, settings=SETTINGS, run="cut", reporter=Cut())
+    return root, base / "home"
+
+
 @pytest.fixture
-def cut(make_tree, home):
+def cut(trainings, home):
     """Return an unfinished run of two epochs, and the folder of its images."""
-    root = make_tree(groups=8)
-    with pytest.raises(KeyboardInterrupt):
-        tfcnn.train(root, settings=SETTINGS, run="cut", reporter=Cut())
-    return home / "models" / "cut", root
+    shutil.copytree(trainings[1], home)
+    return home / "models" / "cut", trainings[0]
 
 
 @pytest.fixture
@@ -92,15 +103,14 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_costs_one_epoch(make_tree, home, cut, resumed, damage):
-    whole = tfcnn.train(cut[1], settings=SETTINGS, run="whole")
+def test_a_damaged_checkpoint_costs_one_epoch(cut, resumed, damage):
     path = cut[0] / checkpoint.FILE
     DAMAGES[damage](path)
     notes, predictions = resumed()
     (said,) = [note for note in notes if str(path) in note]
     assert "after epoch 1" in said and "before.npz" in said
     assert ("missing" if damage == "gone" else "damaged") in said
-    assert predictions == (whole.path / "predictions.csv").read_bytes()
+    assert predictions == (cut[0].parent / "whole" / "predictions.csv").read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped in the weights"])
