@@ -1,4 +1,4 @@
-"""Runs without a model, and predictions drawn at random."""
+"""Runs without a model, and predictions made at random."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def make_run(path, num_classes=2, *, positive=True, domain=True, band=None, **ch
     return Run(path, {**card, **changes})
 
 
-def drawn(num_classes=2, num_groups=20, seed=0, count=600, splits=("val", "test")):
+def random_table(num_classes=2, num_groups=20, seed=0, count=600, splits=("val", "test")):
     """Predictions right about four times of five; a third of the groups has no positive."""
     rng = np.random.default_rng(seed)
     group = rng.integers(0, num_groups, count)

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from paper_runs import drawn, make_run
+from paper_runs import make_run, random_table
 
 from tfcnn.evaluation import metrics, scoring
 from tfcnn.evaluation.table import Table
@@ -111,7 +111,7 @@ def test_ten_classes_of_which_some_are_never_called(tmp_path):
 
 
 def test_the_matrix_counts_at_the_stored_threshold_and_accuracy_does_not(tmp_path):
-    made = drawn(splits=("test",))
+    made = random_table(splits=("test",))
     for threshold in (0.2, 0.5, 0.8):
         found = scoring.score(make_run(tmp_path, threshold=threshold), made)
         (_, alarms), (missed, hits) = found.confusion["test"]
@@ -121,7 +121,7 @@ def test_the_matrix_counts_at_the_stored_threshold_and_accuracy_does_not(tmp_pat
         right = (made.probs.argmax(axis=1) == made.labels).mean()
         assert rows["accuracy"]["value"] == pytest.approx(right)
         assert found.confusion_rule == "decision"
-    found = scoring.score(make_run(tmp_path, 3), drawn(3, splits=("test",)))
+    found = scoring.score(make_run(tmp_path, 3), random_table(3, splits=("test",)))
     assert found.confusion_rule == "predicted" and found.operating_point == {}
 
 
@@ -173,7 +173,7 @@ def test_a_specificity_is_asked_in_the_same_words(tmp_path):
 
 def test_a_report_from_before_is_read(tmp_path):
     run = make_run(tmp_path)
-    scoring.write(scoring.score(run, drawn()), tmp_path)
+    scoring.write(scoring.score(run, random_table()), tmp_path)
     path = tmp_path / "report.json"
     content = json.loads(path.read_text())
     for key in ("baseline", "confusion_rule", "operating_point"):
@@ -181,7 +181,7 @@ def test_a_report_from_before_is_read(tmp_path):
     path.write_text(json.dumps(content))
     found = scoring.load(Run(tmp_path, run.card))
     assert found.confusion_rule == "predicted" and found.operating_point == {}
-    labels = drawn().part("test").labels
+    labels = random_table().part("test").labels
     assert found.baseline["test"]["share"] == pytest.approx(np.bincount(labels).max() / len(labels))
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from paper_runs import drawn, make_run
+from paper_runs import make_run, random_table
 
 from tfcnn.base.errors import InputError
 from tfcnn.evaluation import calibration, scoring, table
@@ -30,7 +30,7 @@ def scored(run, made):
 
 @pytest.mark.parametrize("num_classes", [2, 3, 10])
 def test_a_whole_run_has_every_part(tmp_path, num_classes):
-    made = drawn(num_classes)
+    made = random_table(num_classes)
     report = scored(make_run(tmp_path, num_classes), made)
     for split in ("val", "test"):
         part = made.part(split)
@@ -70,7 +70,7 @@ def test_what_was_before_the_temperature_is_found_back():
 
 
 def test_a_run_without_groups(tmp_path):
-    made = drawn()
+    made = random_table()
     report = scored(make_run(tmp_path), changed(made, groups=np.full(600, "")))
     assert report.groups == {"val": [], "test": []} and report.patients["splits"] == {}
     assert report.patients["rule"]["reason"] == "no rule: no groups are known"
@@ -83,7 +83,7 @@ def test_a_run_without_groups(tmp_path):
 
 @pytest.mark.parametrize("num_classes", [2, 3, 10])
 def test_a_class_missing_from_val(tmp_path, num_classes):
-    made = drawn(num_classes)
+    made = random_table(num_classes)
     labels = np.where(made.splits == "val", 0, made.labels).astype(np.int32)
     report = scored(make_run(tmp_path, num_classes), changed(made, labels=labels))
     area = report.splits["val"]["roc_auc" if num_classes == 2 else "macro_roc_auc"]
@@ -98,7 +98,7 @@ def test_a_class_missing_from_val(tmp_path, num_classes):
 
 @pytest.mark.parametrize("num_classes", [2, 3, 10])
 def test_all_predictions_equal(tmp_path, num_classes):
-    made = drawn(num_classes)
+    made = random_table(num_classes)
     probs = np.full(made.probs.shape, 1 / num_classes, np.float32)
     report = scored(make_run(tmp_path, num_classes), changed(made, probs=probs))
     row = report.splits["test"]
@@ -109,7 +109,7 @@ def test_all_predictions_equal(tmp_path, num_classes):
 
 
 def test_one_patient_only(tmp_path):
-    made = changed(drawn(), groups=np.full(600, "C1"))
+    made = changed(random_table(), groups=np.full(600, "C1"))
     report = scored(make_run(tmp_path), made)
     accuracy = report.splits["test"]["accuracy"]
     assert accuracy["value"] is not None and accuracy["low"] is None
@@ -120,7 +120,7 @@ def test_one_patient_only(tmp_path):
 
 
 def test_probabilities_that_are_no_numbers_are_refused(tmp_path):
-    made = drawn()
+    made = random_table()
     probs = made.probs.copy()
     probs[7] = np.nan
     with pytest.raises(InputError, match="NaN comes from a training run that diverged"):
@@ -131,7 +131,7 @@ def test_probabilities_that_are_no_numbers_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("num_classes", "low", "high"), [(2, 0.4, 0.6), (3, 0.0, 0.5)])
 def test_a_band_reports_the_answered(tmp_path, num_classes, low, high):
-    made = drawn(num_classes)
+    made = random_table(num_classes)
     run = make_run(tmp_path, num_classes, band={"low": low, "high": high})
     stated = made.probs[:, 1] if num_classes == 2 else made.probs.max(axis=1)
     close = (stated >= low) & (stated < high) & (made.flags == "")
@@ -153,7 +153,7 @@ def test_a_band_reports_the_answered(tmp_path, num_classes, low, high):
 
 
 def test_no_domain_and_old_runs_say_so(tmp_path):
-    made = drawn()
+    made = random_table()
     unfitted = scored(make_run(tmp_path, domain=False), changed(made, flags=np.full(600, "")))
     row = unfitted.flags["test"]["out-of-domain"]
     assert row["value"] is None and row["reason"] == "not fitted: 9 val images, 99 are needed"
@@ -167,7 +167,7 @@ def test_no_domain_and_old_runs_say_so(tmp_path):
 
 
 def test_other_data_uses_the_rule_on_record(tmp_path):
-    data = drawn(splits=("data",))
+    data = random_table(splits=("data",))
     report = scored(make_run(tmp_path), data)
     assert "whose predictions this run lacks" in report.patients["rule"]["reason"]
     run = make_run(tmp_path, group_rule={"least_share": 0.3, "reason": "on val"})
@@ -181,7 +181,7 @@ def test_other_data_uses_the_rule_on_record(tmp_path):
 
 def test_predictions_come_back_with_their_flags(tmp_path):
     run = make_run(tmp_path)
-    for made in (drawn(), changed(drawn(), flags=None)):
+    for made in (random_table(), changed(random_table(), flags=None)):
         table.write(run, made)
         again = table.read(run)
         for name, column in vars(made).items():

@@ -114,8 +114,7 @@ def score(
     samples = {split: _sample(run, part) for split, part in parts.items()}
     splits = {split: _metrics(sample) for split, sample in samples.items()}
     confusion = {split: _confusion(sample) for split, sample in samples.items()}
-    for split, part in parts.items():
-        warnings += _warnings(split, part, run, confusion[split])
+    warnings += [text for split in parts for text in _warnings(split, parts[split], run, confusion)]
     warnings += _of_groups(parts, run)
     counts = {
         split: {"images": len(sample.labels), "groups": len(sample.unit_names)}
@@ -257,13 +256,15 @@ def _baseline(run: Run, confusion: dict[str, list[list[int]]]) -> dict[str, dict
     }
 
 
-def _warnings(split: str, part: Table, run: Run, confusion: list[list[int]]) -> list[str]:
+def _warnings(
+    split: str, part: Table, run: Run, confusion: dict[str, list[list[int]]]
+) -> list[str]:
     warnings = []
     missing = sorted(set(range(len(run.class_names))) - set(part.labels.tolist()))
     if missing:
         names = ", ".join(run.class_names[i] for i in missing)
         warnings.append(f"no image of class {names}; what needs it is not computed")
-    warnings.append(metrics.never_answered(confusion, run.class_names))
+    warnings.append(metrics.never_answered(confusion[split], run.class_names))
     return [f"{split}: {text}" for text in warnings if text]
 
 

@@ -1,3 +1,5 @@
+"""The rules that val gives: the threshold of a wish, and the band without an answer."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,8 +7,15 @@ from hypothesis import strategies as st
 
 from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import compute
-from tfcnn.evaluation.rules import OperatingPoint, asked, choose_threshold, threshold_at
+from tfcnn.evaluation.rules import (
+    OperatingPoint,
+    asked,
+    choose_band,
+    choose_threshold,
+    threshold_at,
+)
 from tfcnn.evaluation.sample import Sample
+from tfcnn.prediction import abstains
 
 
 def columns(scores):
@@ -38,21 +47,21 @@ def test_the_wish_is_met_and_no_threshold_serves_the_other_share_better(seed, wi
     labels, probs = predictions(seed, levels=levels)
     point = choose_threshold(labels, probs, 1, **{name: wish})
     scores = probs[:, 1]
-    found = dict(
+    figures = dict(
         zip(("sensitivity", "specificity"), shares(labels, scores, point.threshold), strict=True)
     )
     if not point.is_reached:
         assert point.threshold == 0.5 and "cannot be had" in point.reason
         return
-    assert (point.sensitivity, point.specificity) == pytest.approx(tuple(found.values()))
-    assert found[name] >= wish - 1e-9
+    assert (point.sensitivity, point.specificity) == pytest.approx(tuple(figures.values()))
+    assert figures[name] >= wish - 1e-9
     other = "specificity" if name == "sensitivity" else "sensitivity"
     for candidate in np.unique(np.concatenate([scores, [0, 1, np.nextafter(1, 2)]])):
         pair = dict(
             zip(("sensitivity", "specificity"), shares(labels, scores, candidate), strict=True)
         )
         if pair[name] >= wish:
-            assert pair[other] <= found[other] + 1e-12
+            assert pair[other] <= figures[other] + 1e-12
 
 
 @settings(deadline=None, max_examples=30)
@@ -78,9 +87,9 @@ def test_the_threshold_lies_midway_between_two_scores():
 def test_it_agrees_with_the_metrics_and_says_why():
     labels, probs = predictions(1)
     point = choose_threshold(labels, probs, 1, sensitivity=0.9)
-    found = compute(Sample(labels, probs, positive=1, threshold=point.threshold))
-    assert point.sensitivity == pytest.approx(found["sensitivity"].value)
-    assert point.specificity == pytest.approx(found["specificity"].value)
+    figures = compute(Sample(labels, probs, positive=1, threshold=point.threshold))
+    assert point.sensitivity == pytest.approx(figures["sensitivity"].value)
+    assert point.specificity == pytest.approx(figures["specificity"].value)
     assert point.reason.startswith("sensitivity at least 0.9 on 60 val images (there: sensitivity ")
 
 
@@ -156,3 +165,90 @@ def test_a_threshold_that_someone_names():
     for wrong in (-0.1, 1.1, float("nan")):
         with pytest.raises(InputError):
             threshold_at(labels, probs, 1, wrong)
+
+
+def several(num_classes=2, count=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, num_classes, count)
+    logits = rng.normal(size=(count, num_classes)) + 1.5 * np.eye(num_classes)[labels]
+    probs = np.exp(logits)
+    return labels, probs / probs.sum(axis=1, keepdims=True)
+
+
+def left_unanswered(labels, probs, positive, threshold, choice):
+    """The share unanswered and the accuracy of the decisions of the others, counted anew."""
+    without = abstains(probs, (choice.low, choice.high), positive)
+    decided = probs.argmax(axis=1)
+    if positive is not None:
+        decided = np.where(probs[:, positive] >= threshold, positive, 1 - positive)
+    return without.mean(), (decided == labels)[~without].mean()
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive", "threshold"), [(2, 1, 0.3), (2, None, 0.5), (5, None, 0.5)]
+)
+def test_a_fraction_of_val_is_left_unanswered(classes, positive, threshold):
+    labels, probs = several(classes)
+    choice = choose_band(labels, probs, positive, threshold, fraction=0.1)
+    share, accuracy = left_unanswered(labels, probs, positive, threshold, choice)
+    assert 0.095 <= share <= 0.1
+    assert (
+        accuracy
+        > left_unanswered(
+            labels,
+            probs,
+            positive,
+            threshold,
+            choose_band(labels, probs, positive, threshold, fraction=0.01),
+        )[1]
+    )
+    assert f"accuracy {accuracy:.3f}" in choice.reason
+    if positive is not None:
+        assert choice.low < threshold < choice.high
+
+
+@pytest.mark.parametrize(("classes", "positive"), [(2, 0), (3, None), (10, None)])
+def test_an_accuracy_is_reached_with_the_smallest_band(classes, positive):
+    labels, probs = several(classes)
+    plain = (probs.argmax(axis=1) == labels).mean()
+    wish = plain + 0.05
+    choice = choose_band(labels, probs, positive, accuracy=wish)
+    share, accuracy = left_unanswered(labels, probs, positive, 0.5, choice)
+    assert accuracy >= wish and share <= 0.5
+    smaller = choose_band(labels, probs, positive, fraction=max(share - 0.01, 0.001))
+    assert left_unanswered(labels, probs, positive, 0.5, smaller)[1] < wish
+
+
+def test_no_wish_no_band():
+    assert choose_band(*several(), 1).band is None and choose_band(*several(), 1).reason == "off"
+    choice = choose_band(*several(), 1, fraction=0.1)
+    assert choice.band == {"low": choice.low, "high": choice.high}
+
+
+def test_what_cannot_be_had_is_said():
+    labels, probs = several()
+    choice = choose_band(1 - labels, probs, 1, accuracy=0.99)
+    assert choice.band is None and "cannot be had: at best" in choice.reason
+    alike = np.full((len(labels), 2), 0.5)
+    choice = choose_band(labels, alike, 1, 0.4, fraction=0.1)
+    assert choice.band is None and "asks for no band" in choice.reason
+    choice = choose_band(labels, np.eye(2)[labels], 1, accuracy=0.9)
+    assert choice.band is None and "without a band" in choice.reason
+
+
+def test_the_ends_of_the_range_and_bad_wishes():
+    labels, probs = several(count=50)
+    for threshold in (0.0, 1.0):
+        choice = choose_band(labels, probs, 1, threshold, fraction=0.2)
+        assert 0 <= choice.low <= choice.high <= 1
+    for wishes in ({"fraction": 0.0}, {"accuracy": 1.5}, {"fraction": 0.1, "accuracy": 0.9}):
+        with pytest.raises(InputError):
+            choose_band(labels, probs, 1, **wishes)
+
+
+def test_the_band_is_half_open_and_of_the_right_probability():
+    probs = np.array([[0.8, 0.2], [0.6, 0.4], [0.4, 0.6]])
+    assert abstains(probs, (0.4, 0.6), 1).tolist() == [False, True, False]
+    assert abstains(probs, (0.4, 0.61), 1).tolist() == [False, True, True]
+    assert abstains(probs, (0.0, 0.7), None).tolist() == [False, True, True]
+    assert not abstains(probs, None, 1).any()
