@@ -195,9 +195,7 @@ def explain_files(
         if progress:
             progress(len(explanations), len(images))
     readable = [one for one, row in zip(images, explanations, strict=True) if not row.flag]
-    sample = image_files.sample(run.decoder, readable)
-    classes = None if index is None else np.full(len(sample), index)
-    sanity = sanity_check(explainer, sample, classes) if len(sample) else None
+    sanity = _check(explainer, readable, index)
     picture = ""
     if output is not None:
         os.sync()  # once for all pictures: a sync of each takes longer than to draw it
@@ -253,6 +251,14 @@ def _class_index(run: Run, class_name: str) -> int:
     if class_name not in names:
         raise InputError("--class", f"one of {', '.join(names)}", repr(class_name), names[0])
     return names.index(class_name)
+
+
+def _check(
+    explainer: Explainer, images: list[tuple[Image, Path]], class_index: int | None
+) -> Sanity | None:
+    sample = image_files.sample(explainer.run.decoder, images)
+    classes = None if class_index is None else np.full(len(sample), class_index)
+    return sanity_check(explainer, sample, classes) if len(sample) else None
 
 
 def _explain(
