@@ -32,7 +32,7 @@ for name in parser.parse_args().names:
             if (run.path / file).exists():  # a domain is fitted where there are images enough
                 shutil.copy(run.path / file, part)
         shipped = run.unrecorded(*LEFT_BEHIND, *([] if is_small else [twin.name]))  # Keras answers
-        other_data.pack_seen(run, part)
+        other_data.pack_trained_on(run, part)
         runs.write_card(replace(shipped, path=part).recorded(runs.SEEN))
         words = model_card.readme(run, scoring.load(run), crossval)
         (part / "README.md").write_text(words, encoding="utf-8")

@@ -9,7 +9,7 @@ from scipy import stats
 
 from tfcnn.base.errors import InputError
 from tfcnn.evaluation import intervals
-from tfcnn.evaluation.intervals import Interval, Measured, leave_one_out, resample
+from tfcnn.evaluation.intervals import Distribution, Interval, leave_one_out, resample
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.sample import Sample
 
@@ -137,14 +137,14 @@ def test_groups_of_one_image_are_images():
 
 def test_freedom_is_the_number_of_groups_that_carry_the_variance():
     def freedom(changes, num_units, **options):
-        changed = Measured(0.5, np.zeros(1), 0.5 + np.array(changes), num_units)
+        changed = Distribution(0.5, np.zeros(1), 0.5 + np.array(changes), num_units)
         return changed.freedom(**options)
 
     assert freedom([0.1] * 8, 20) == pytest.approx(8)
     assert freedom([0.1] * 8 + [0.0] * 12, 20) == pytest.approx(8)
     assert freedom([0.1, 0.001, 0.001], 3) == 2  # the floor
     assert freedom([0.1, -0.1], 2) == 2
-    assert Measured(0.5, np.zeros(1), None, 100).freedom() == 99
+    assert Distribution(0.5, np.zeros(1), None, 100).freedom() == 99
     # 2 / (kurtosis - 1) per group: a variance of 1,000 normal changes has 1,000 degrees
     normal = stats.norm.ppf((np.arange(1000) + 0.5) / 1000)
     assert freedom(normal, 1000, is_difference=True) == pytest.approx(1000, rel=0.02)

@@ -9,10 +9,10 @@ from tfcnn.base.errors import InputError
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.rules import (
     OperatingPoint,
-    asked,
     choose_band,
     choose_threshold,
     threshold_at,
+    wish_of,
 )
 from tfcnn.evaluation.sample import Sample
 from tfcnn.prediction import abstains
@@ -161,7 +161,7 @@ def test_a_threshold_that_someone_names():
     point = threshold_at(labels, probs, 1, 0.25)
     assert (point.threshold, point.is_reached) == (0.25, True)
     assert point.reason.startswith("0.25, as it was asked for, on 60 val images (there: sens")
-    assert asked(0.95, None) == {"sensitivity": 0.95} and asked(None, None) == {}
+    assert wish_of(0.95, None) == {"sensitivity": 0.95} and wish_of(None, None) == {}
     for wrong in (-0.1, 1.1, float("nan")):
         with pytest.raises(InputError):
             threshold_at(labels, probs, 1, wrong)

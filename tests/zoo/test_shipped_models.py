@@ -86,11 +86,11 @@ def test_what_cannot_be_told_of_a_shipped_model_is_said(home):
 
 def test_what_was_seen_is_known_without_the_split(trained, tmp_path):
     run = tfcnn.load(trained)
-    other_data.pack_seen(run, tmp_path)
-    packed = other_data.read_seen(runs.Run(tmp_path, run.card))
-    assert packed == other_data.read_seen(run) and packed.groups
+    other_data.pack_trained_on(run, tmp_path)
+    packed = other_data.read_trained_on(runs.Run(tmp_path, run.card))
+    assert packed == other_data.read_trained_on(run) and packed.groups
     with pytest.raises(InputError, match=r"seen\.npz"):
-        other_data.read_seen(runs.Run(tmp_path / "nothing", run.card))
+        other_data.read_trained_on(runs.Run(tmp_path / "nothing", run.card))
 
 
 def test_a_model_without_its_split_still_refuses_what_it_was_trained_on(trained, tmp_path):
@@ -102,7 +102,7 @@ def test_a_model_without_its_split_still_refuses_what_it_was_trained_on(trained,
     cells = Path(trained).parents[2] / "cells"
     with pytest.raises(InputError, match="what it was trained on"):
         tfcnn.evaluate(copy, data=cells)
-    other_data.pack_seen(run, copy)
+    other_data.pack_trained_on(run, copy)
     with pytest.raises(CheckError, match="has not seen"):
         tfcnn.evaluate(copy, data=cells)
 

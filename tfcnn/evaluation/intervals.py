@@ -1,15 +1,15 @@
 """Intervals of metrics from resampled groups, corrected for few groups of unequal weight.
 
-The metrics are computed anew on resamples of whole groups (patients), as images of one patient are
-alike. Their standard deviation, times sqrt(groups / (groups - 1)), is carried to the logit scale
-of the metric's range, where the interval is
+The metrics are computed anew on resamples of whole groups, as images of one group are alike.
+Their standard deviation, times sqrt(groups / (groups - 1)), is carried to the logit scale of the
+metric's range, where the interval is
 
     value -+ t(degrees of freedom) x standard deviation,
 
 and back, so that it stays within the range and leans towards its middle. The degrees of freedom
 are the number of groups that carry the variance, `(sum of d**2)**2 / sum of d**4` with d the
 change when one group is left out: Satterthwaite's approximation (1946) with one component per
-group. Few hard patients make it small, and the interval wide.
+group. Few hard groups make it small, and the interval wide.
 
 Simulated coverage of 95 % intervals, accuracy / ROC AUC, +-1 point (images +-5), with as many
 cells per patient as the NIH malaria set has (`benchmarks/interval_coverage.py`, seeds fixed):
@@ -21,7 +21,7 @@ cells per patient as the NIH malaria set has (`benchmarks/interval_coverage.py`,
     difference, percentiles     .87 / .87    .90 / .87    .91 / .89    .91 / .89
     difference, here            .97 / .95    .98 / .94    .96 / .96    .97 / .95
 
-Other corrections, tried once on the same simulation, ROC AUC at 21 / 60 patients: Hesterberg's
+Coverage of other corrections on the same simulation, ROC AUC at 21 / 60 patients: Hesterberg's
 expanded percentiles .78 / .83 (.88 / .86 with Kish's effective number of patients), BCa .80 / .84
 (.89 / .88 so expanded), bootstrap-t .87 / .91, this interval with groups - 1 degrees of freedom
 .84 / .89. The cost is width: at 21 patients two to three times the percentiles'.
@@ -89,7 +89,7 @@ def undefined(reason: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Distribution:
     """One metric, or one difference of a metric, with all its resampled values.
 
     Attributes:
@@ -105,12 +105,12 @@ class Measured:
     left_out: Floats | None
     num_units: int
 
-    def __sub__(self, other: "Measured") -> "Measured":
+    def __sub__(self, other: "Distribution") -> "Distribution":
         left_out = None
         if self.left_out is not None and other.left_out is not None:
             left_out = self.left_out - other.left_out
         point, resampled = self.point - other.point, self.resampled - other.resampled
-        return Measured(point, resampled, left_out, self.num_units)
+        return Distribution(point, resampled, left_out, self.num_units)
 
     def why_no_spread(self) -> str:
         """Return why the resamples give no interval, or an empty string where they do."""
@@ -179,8 +179,8 @@ def bootstrap(
         InputError: if an argument is out of its range.
     """
     _check(num_resamples, confidence)
-    measured = measure(sample, num_resamples=num_resamples, seed=seed, names=names)
-    return {name: _interval(sample, name, m, confidence) for name, m in measured.items()}
+    distributions = measure(sample, num_resamples=num_resamples, seed=seed, names=names)
+    return {name: _interval(sample, name, m, confidence) for name, m in distributions.items()}
 
 
 def paired(
@@ -234,18 +234,18 @@ def paired(
     return differences
 
 
-def _interval(sample: Sample, name: str, measured: Measured, confidence: float) -> Interval:
-    point, (low, high) = measured.point, bounds(sample, name)
-    if why := _why_undefined(sample, name, measured):
+def _interval(sample: Sample, name: str, distribution: Distribution, confidence: float) -> Interval:
+    point, (low, high) = distribution.point, bounds(sample, name)
+    if why := _why_undefined(sample, name, distribution):
         return Interval(None, None, None, why)
-    reason = measured.why_no_spread()
+    reason = distribution.why_no_spread()
     if reason and name in SHARES and point in (low, high) and sample.num_units > 1:
         return _exact(sample, name, point, confidence)
     if not reason and point in (low, high):
         reason = "at the end of its range, where the logit scale does not reach"
     if reason:
         return Interval(point, None, None, reason)
-    margin = measured.half_width(confidence)
+    margin = distribution.half_width(confidence)
     if np.isinf(high):
         factor = float(np.exp(margin / point))  # the log scale, for what has no upper end
         return Interval(point, point / factor, point * factor)
@@ -255,17 +255,17 @@ def _interval(sample: Sample, name: str, measured: Measured, confidence: float) 
 
 
 def _difference(
-    measured: Measured, bounds_of_each: tuple[float, float], confidence: float
+    distribution: Distribution, bounds_of_each: tuple[float, float], confidence: float
 ) -> Interval:
-    reason = measured.why_no_spread()
-    if not measured.point and not measured.resampled.any():
+    reason = distribution.why_no_spread()
+    if not distribution.point and not distribution.resampled.any():
         return Interval(0.0, 0.0, 0.0, "the two models do not differ in it on any resample")
     if reason:
-        return Interval(measured.point, None, None, reason)
-    margin = measured.half_width(confidence, is_difference=True)
+        return Interval(distribution.point, None, None, reason)
+    margin = distribution.half_width(confidence, is_difference=True)
     most = bounds_of_each[1] - bounds_of_each[0]
-    low, high = max(measured.point - margin, -most), min(measured.point + margin, most)
-    return Interval(measured.point, low, high)
+    low, high = max(distribution.point - margin, -most), min(distribution.point + margin, most)
+    return Interval(distribution.point, low, high)
 
 
 def _logistic_ends(share: float, margin: float) -> tuple[float, float]:
@@ -293,8 +293,8 @@ def _exact(sample: Sample, name: str, point: float, confidence: float) -> Interv
     return Interval(point, low, high, reason)
 
 
-def _why_undefined(sample: Sample, name: str, measured: Measured) -> str:
-    return why_undefined(sample, name) if np.isnan(measured.point) else ""
+def _why_undefined(sample: Sample, name: str, distribution: Distribution) -> str:
+    return why_undefined(sample, name) if np.isnan(distribution.point) else ""
 
 
 def _check(num_resamples: int, confidence: float) -> None:
@@ -306,7 +306,7 @@ def _check(num_resamples: int, confidence: float) -> None:
 
 def measure(
     sample: Sample, *, num_resamples: int, seed: int, names: Collection[str] | None = None
-) -> dict[str, Measured]:
+) -> dict[str, Distribution]:
     """Return metrics with their resampled values.
 
     Args:
@@ -316,13 +316,13 @@ def measure(
         names: the metrics wanted; all that apply if None.
 
     Returns:
-        For each metric a `Measured`.
+        For each metric a `Distribution`.
     """
     points = values(sample, np.ones((1, sample.num_units)), names)
     resampled = resample(sample, num_resamples=num_resamples, seed=seed, names=names)
     left_out = leave_one_out(sample, names)
     return {
-        name: Measured(float(point[0]), resampled[name], left_out.get(name), sample.num_units)
+        name: Distribution(float(point[0]), resampled[name], left_out.get(name), sample.num_units)
         for name, point in points.items()
     }
 

@@ -1,8 +1,8 @@
 """Labels that are probably wrong: those that models of other groups do not believe.
 
 The models are those of a cross-validation, so that no image is judged by a model that was trained
-on its own label. A model may lean to one class on all images of a patient whose stain it has not
-seen; what the labels of the patient's other images say of that is taken out first.
+on its own label. A model may lean to one class on all images of a group, such as a patient whose
+stain it has not seen. What the labels of that group's other images say of this is taken out first.
 """
 
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ def per_group(
     A logistic regression of the labels on the logarithms of the probabilities, with a constant for
     each group that a penalty holds near nought (a normal prior of standard deviation 1). An image's
     own label has no part in its answer: ten parts of the images are each predicted from the others.
-    Nor has a label that is hardly believed: a patient of whom a whole series is labelled wrongly
+    Nor has a label that is hardly believed: a group of which a whole series is labelled wrongly
     would make that the rule.
 
     Args:

@@ -218,7 +218,7 @@ def commonest_class(counts: ArrayLike, class_names: Sequence[str]) -> dict[str, 
 
 
 def is_imbalanced(baseline: dict[str, Any]) -> bool:
-    """Say whether a split's commonest class, from `commonest`, makes accuracy alone mislead."""
+    """Say whether the share of the commonest class (`commonest_class`) makes accuracy mislead."""
     return bool(baseline["share"] > IMBALANCED)
 
 
@@ -227,7 +227,7 @@ def against_baseline(accuracy: dict[str, Any], baseline: dict[str, Any]) -> list
 
     Args:
         accuracy: `{"value", "low", "high"}`, None where there is no interval.
-        baseline: from `commonest`, of the same images.
+        baseline: from `commonest_class`, of the same images.
     """
     share, low, high = baseline["share"], accuracy["low"], accuracy["high"]
     always = f"always saying {baseline['class']}: {100 * share:.1f} %"
@@ -266,13 +266,13 @@ def never_answered(confusion: Sequence[Sequence[int]], class_names: Sequence[str
 def may_be_luck(right: int, images: int, baseline: dict[str, Any]) -> bool:
     """Say whether so many right answers can be had by luck from the commonest class's share.
 
-    One-sided exact binomial test. It takes every image as independent, so with few patients it
+    One-sided exact binomial test. It takes every image as independent, so with few groups it
     calls too little luck rather than too much.
 
     Args:
         right: images answered right.
         images: of how many.
-        baseline: from `commonest`.
+        baseline: from `commonest_class`.
     """
     from scipy.special import bdtrc  # scipy.stats takes half a second to import
 

@@ -26,7 +26,7 @@ PREFIX_BYTES = 6
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrainedOn:
     """What was in a run's train or val split.
 
     Attributes:
@@ -38,20 +38,20 @@ class Seen:
     groups: frozenset[str]
 
     def holds_image(self, pixels_sha256: str) -> bool:
-        """Say whether an image with these pixels was seen."""
+        """Say whether an image with these pixels is among them."""
         return pixels_sha256[: 2 * PREFIX_BYTES] in self.pixels
 
 
-def read_seen(run: Run) -> Seen:
-    """Read what a run has seen, from its split or from what was shipped in its stead.
+def read_trained_on(run: Run) -> TrainedOn:
+    """Read what a run was trained or tuned on, from its split or from what is shipped instead.
 
     Raises:
-        InputError: if the run has neither, so that nobody can tell.
+        InputError: if the run has neither of the two files.
         CheckError: if the split is not the one that was written.
     """
     if (run.path / SPLIT).exists():
         rows = [row for row in run.split() if row["split"] in ("train", "val")]
-        return Seen(
+        return TrainedOn(
             frozenset(row["pixels_sha256"][: 2 * PREFIX_BYTES] for row in rows),
             frozenset(row["group"] for row in rows if row["group"]),
         )
@@ -59,7 +59,7 @@ def read_seen(run: Run) -> Seen:
         what = "the hashes of what the run was trained on"
         arrays = records.read_arrays(run.file(SEEN), ("pixels", "groups"), what, HINT)
         pixels, groups = arrays["pixels"], arrays["groups"]
-        return Seen(
+        return TrainedOn(
             frozenset(row.tobytes().hex() for row in pixels), frozenset(map(str, groups.tolist()))
         )
     raise InputError(
@@ -68,11 +68,11 @@ def read_seen(run: Run) -> Seen:
     )  # fmt: skip
 
 
-def pack_seen(run: Run, folder: Path) -> None:
-    """Write what a run has seen as `seen.npz`, small enough to be shipped with the model."""
-    seen = read_seen(run)
-    pixels = np.frombuffer(bytes.fromhex("".join(sorted(seen.pixels))), dtype=np.uint8)
-    groups = np.array(sorted(seen.groups), dtype=np.str_)
+def pack_trained_on(run: Run, folder: Path) -> None:
+    """Write what a run was trained or tuned on as `seen.npz`, small enough to be shipped."""
+    trained_on = read_trained_on(run)
+    pixels = np.frombuffer(bytes.fromhex("".join(sorted(trained_on.pixels))), dtype=np.uint8)
+    groups = np.array(sorted(trained_on.groups), dtype=np.str_)
     with atomic.writing(folder / SEEN) as part:
         np.savez_compressed(part, pixels=pixels.reshape(-1, PREFIX_BYTES), groups=groups)
 
@@ -87,9 +87,9 @@ def evaluate(
     columns: tuple[str | None, str | None] = (None, None),
     ignore: Sequence[str] | None = None,
 ) -> Report:
-    """Score a run on a folder of class folders that it has not seen.
+    """Score a run on a folder of class folders that it was not trained on.
 
-    Its warnings are what was found in that folder; those of the training data are named as such.
+    The warnings are those of that folder. Those of the training data are named as such.
 
     Args:
         run: an opened run.
@@ -168,9 +168,9 @@ def _read_images(
     columns: tuple[str | None, str | None],
 ) -> Manifest:
     """Read the images, by the run's own group regex where there is no other rule."""
-    source, seen = _with_run_classes(source, run), read_seen(run)
+    source, trained_on = _with_run_classes(source, run), read_trained_on(run)
     if group_regex is None and group_csv is None and source.group_from == "name":
-        group_regex = _own_regex(run, source, seen)
+        group_regex = _own_regex(run, source, trained_on)
     images = manifest.build(
         source,
         group_regex=group_regex,
@@ -178,7 +178,7 @@ def _read_images(
         columns=columns,
         background=run.decoder.background,
     )
-    _refuse_seen(seen, images)
+    _refuse_seen(trained_on, images)
     return images
 
 
@@ -199,10 +199,12 @@ def _with_run_classes(source: Source, run: Run) -> Source:
     return replace(source, items=tuple(items))
 
 
-def _own_regex(run: Run, source: Source, seen: Seen) -> str | None:
+def _own_regex(run: Run, source: Source, trained_on: TrainedOn) -> str | None:
     """Return the regex that read the run's groups, where it fits these file names too."""
     regex: str | None = run.card["data"]["group_regex"]
-    if seen.groups and not regex:  # a table named them: nobody can tell whether they come again
+    if (
+        trained_on.groups and not regex
+    ):  # a table named them: nobody can tell whether they come again
         raise InputError(
             source.root,
             f"who its {run.card['data']['nouns'][1]} are, as the run knows those it was trained on",
@@ -230,16 +232,16 @@ def _is_readable(source: Source, path: str) -> bool:
     return True
 
 
-def _refuse_seen(seen: Seen, images: Manifest) -> None:
+def _refuse_seen(trained_on: TrainedOn, images: Manifest) -> None:
     for row in images.rows:
-        if seen.holds_image(row.pixels_sha256):
+        if trained_on.holds_image(row.pixels_sha256):
             raise CheckError(
                 row.path,
                 "an image the run has not seen",
                 "one with the pixels of one it was trained or tuned on",
                 "other images, or `tfcnn evaluate` without --data for its own test split",
             )
-        if row.group in seen.groups:
+        if row.group in trained_on.groups:
             raise CheckError(
                 row.path,
                 "a group the run has not seen",

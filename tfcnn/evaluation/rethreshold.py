@@ -103,7 +103,7 @@ def change(
             raise InputError(run.path, "what val can give", point.reason, "--value")
     card = {key: value for key, value in run.card.items() if key != "changing"}
     card |= {"positive": name, **_rules(run, table, index, point)}
-    after = Run(run.path, card | {"asked": rules.asked(sensitivity, specificity)})
+    after = Run(run.path, card | {"asked": rules.wish_of(sensitivity, specificity)})
     table = replace(table, flags=_flags(after, table))
     report = scoring.score(after, table, scoring.facts(run))
     before = _before(run, name)

@@ -112,7 +112,7 @@ def choose(
     return {
         "threshold": point.threshold,
         "threshold_reason": point.reason,
-        "asked": asked(wishes.sensitivity, wishes.specificity),
+        "asked": wish_of(wishes.sensitivity, wishes.specificity),
         "abstention": band.band,
         "abstention_reason": band.reason,
         "group_rule": by_group.choose(sample).to_dict(),
@@ -131,7 +131,7 @@ def choose_threshold(
     """Return the threshold that reaches a stated sensitivity or specificity on val.
 
     For a sensitivity it is the highest such threshold, as it leaves the best specificity; for a
-    specificity the lowest. It holds on val: on new patients expect somewhat less.
+    specificity the lowest. It holds on val: on new groups expect somewhat less.
 
     Args:
         labels: int array, shape `(n,)`: the val split's.
@@ -179,7 +179,7 @@ def threshold_at(
     return _describe(sample, float(threshold), reason, is_reached=True)
 
 
-def asked(sensitivity: float | None, specificity: float | None) -> dict[str, float]:
+def wish_of(sensitivity: float | None, specificity: float | None) -> dict[str, float]:
     """Return a wish as `model.json` keeps it: the metric and its share; empty without one."""
     wishes = {"sensitivity": sensitivity, "specificity": specificity}
     return {metric: share for metric, share in wishes.items() if share is not None}
@@ -267,7 +267,7 @@ def choose_band(
 ) -> Abstention:
     """Return the band that leaves a stated share of val unanswered, or a stated accuracy.
 
-    It holds on val: on new patients expect somewhat less.
+    It holds on val: on new groups expect somewhat less.
 
     Args:
         labels: int array, shape `(n,)`: the val split's.

@@ -145,7 +145,7 @@ class Sample:
         labels: int array, shape `(n,)`, values in [0, num_classes).
         probs: float array, shape `(n, num_classes)`, in [0, 1], rows summing to 1; two columns
             for two classes.
-        groups: strings, shape `(n,)`: patient, slide or video of each image; or None.
+        groups: strings, shape `(n,)`: the patient, slide or video of each image; or None.
         positive: index of the positive class of two, or None.
         threshold: in [0, 1]; with a positive, the decision is positive from it upwards.
         class_names: names for messages, in the order of the columns; their indices if None.

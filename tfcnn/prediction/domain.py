@@ -208,7 +208,7 @@ def _zones(rows: int, columns: int) -> Floats:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class DomainFit:
     """A domain with its threshold, or None, and what `model.json` says of it.
 
     Attributes:
@@ -262,7 +262,7 @@ def _neighbours(features: Floats) -> dict[str, Floats]:
 
 def calibrate(
     domain: Domain | None, logs: Floats | None, groups: npt.NDArray[np.str_] | None
-) -> Fitted:
+) -> DomainFit:
     """Set the threshold on val.
 
     Args:
@@ -274,13 +274,13 @@ def calibrate(
         The domain, complete; None where val is too small: 1 % of fewer than 99 images is none.
     """
     if domain is None or logs is None or not np.isfinite(logs).all():
-        return Fitted(None, None, f"not fitted: fewer than {MIN_TRAIN} usable training images")
+        return DomainFit(None, None, f"not fitted: fewer than {MIN_TRAIN} usable training images")
     least = round(1 / AIMED_FRACTION) - 1
     if len(logs) < least:
-        return Fitted(None, None, f"not fitted: {len(logs)} val images, {least} are needed")
+        return DomainFit(None, None, f"not fitted: {len(logs)} val images, {least} are needed")
     names = None if groups is None else np.unique(groups)
     if names is not None and len(names) < MIN_GROUPS:
-        return Fitted(None, None, "not fitted: all val images come from one group")
+        return DomainFit(None, None, "not fitted: all val images come from one group")
     center = np.median(logs, axis=0)
     spread = np.maximum(np.quantile(logs, 0.95, axis=0) - center, 1e-3)
     whole = replace(
@@ -301,7 +301,7 @@ def calibrate(
         "spread": list(whole.spread),
         "threshold": whole.threshold,
     }
-    return Fitted(
+    return DomainFit(
         whole,
         settings,
         f"{AIMED_FRACTION:.0%} aimed for, as an upper bound, on {len(scores):,} val images{of}: "

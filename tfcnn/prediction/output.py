@@ -33,7 +33,7 @@ NOT_IN_TITLE = re.compile(r"[\[\]:*?/\\]")
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """What was written.
 
     Attributes:
@@ -78,7 +78,7 @@ def write(
     format_name: Format,
     output: Path | None,
     excel: bool = False,
-) -> Written:
+) -> WriteResult:
     """Write predictions as they come; a file appears only when it is whole.
 
     Where the group of any image is known, a table of the groups is written beside a file, as
@@ -115,7 +115,7 @@ def write(
         _write_rows(_rows(counted(), run, has_groups), format_name, output, excel)
     notes = (*remarks.notes(remarked), *reasons)
     if output is None:
-        return Written(groups.total, flags[UNREADABLE], notes, flags[NO_ANSWER])
+        return WriteResult(groups.total, flags[UNREADABLE], notes, flags[NO_ANSWER])
     lines = [*notes, f"{groups.total:,} predictions in {output}"]
     if has_groups:
         table_format: Format = "xlsx" if format_name == "xlsx" else "csv"
@@ -124,7 +124,7 @@ def write(
         lines += groups.lines(beside)
     elif rule := group_rule(run):
         lines.append(f"no groups: none of these names fits the run's rule for them, {rule}")
-    return Written(groups.total, flags[UNREADABLE], tuple(lines), flags[NO_ANSWER])
+    return WriteResult(groups.total, flags[UNREADABLE], tuple(lines), flags[NO_ANSWER])
 
 
 def in_digits(prediction: Prediction, run: Run) -> list[float]:

@@ -38,7 +38,7 @@ class Prediction:
             `abstain` (too close to call), where the answer is given all the same.
         reason: why, where there is a flag.
         remark: what is not seen of the image, such as its other pages, mostly "".
-        group: whose image it is (a patient's, say) by the run's own rule, "" where that tells none.
+        group: the patient, slide or video by the run's own rule, "" where it gives none.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Stream(Iterator[Prediction]):
     """Predictions in order, as they are made.
 
     Attributes:
-        has_groups: whether the group of any image is known, which is so before the first is made.
+        has_groups: whether the group of any image is known, from the start.
     """
 
     def __init__(self, predictions: Iterator[Prediction], has_groups: bool) -> None:

@@ -23,7 +23,7 @@ from tfcnn.evaluation import calibration, metrics, rules, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Model, ModelFiles, domain, flags
-from tfcnn.prediction.domain import Domain, Fitted
+from tfcnn.prediction.domain import Domain, DomainFit
 from tfcnn.recipes import InputSettings, Recipe
 from tfcnn.runs import Run
 from tfcnn.training.checkpoint import State
@@ -69,7 +69,7 @@ class RuleSet:
 
     temperature: float
     entries: dict[str, Any]
-    fitted: Fitted
+    fitted: DomainFit
     unmet: list[str]
 
 
@@ -270,7 +270,7 @@ def _turned(inputs: InputSettings) -> list[str]:
     return [f"inputs.{key}" for key in own + keras]
 
 
-def _write_domain(fitted: Fitted, path: Path) -> None:
+def _write_domain(fitted: DomainFit, path: Path) -> None:
     if fitted.domain is None:
         path.unlink(missing_ok=True)  # of a run that was cut here and resumed
     else:
