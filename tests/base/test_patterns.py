@@ -31,7 +31,7 @@ def test_a_regex_that_backtracks_for_ever_is_refused_and_names_the_text(quick, r
 
 
 def test_one_that_hears_no_signal_is_ended_from_outside(quick, monkeypatch):
-    monkeypatch.setattr(patterns, "_found", lambda *_: pytest.fail("searched here"))
+    monkeypatch.setattr(patterns, "_first_groups", lambda *_: pytest.fail("searched here"))
 
     def waits(*_, timeout, **__):
         raise subprocess.TimeoutExpired("python", timeout)
