@@ -307,17 +307,7 @@ def _check(num_resamples: int, confidence: float) -> None:
 def measure(
     sample: Sample, *, num_resamples: int, seed: int, names: Collection[str] | None = None
 ) -> dict[str, Distribution]:
-    """Return metrics with their resampled values.
-
-    Args:
-        sample: the predictions.
-        num_resamples: how many.
-        seed: the same seed and number of units draw the same resamples, whatever the predictions.
-        names: the metrics wanted; all that apply if None.
-
-    Returns:
-        For each metric a `Distribution`.
-    """
+    """Return metrics with their resampled values; the arguments are those of `resample`."""
     points = values(sample, np.ones((1, sample.num_units)), names)
     resampled = resample(sample, num_resamples=num_resamples, seed=seed, names=names)
     left_out = leave_one_out(sample, names)
