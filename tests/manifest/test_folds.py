@@ -109,9 +109,9 @@ def test_the_official_test_set_is_left_untouched():
     for fold in folds.assign(data, SplitSettings(), 4):
         assert set(fold[120:]) == {""} and "" not in fold[:120]
         assert fold.count("test") == 30
-    assert folds.tested(data, SplitSettings()) == list(range(120))
+    assert folds.tested_rows(data, SplitSettings()) == list(range(120))
     shipped = SplitSettings(test="none")
-    assert folds.tested(data, shipped) == list(range(150))
+    assert folds.tested_rows(data, shipped) == list(range(150))
     assert all("" not in fold for fold in folds.assign(data, shipped, 4))
 
 

@@ -23,7 +23,7 @@ def surveyed(root, *settings):
     ("num_classes", "setting", "message"),
     [
         (3, "data.positive=a", r"two classes, one of them positive; received 3 \(a, b, c\)"),
-        (3, "evaluation.sensitivity=.9", r"evaluation\.sensitivity: .*received a, b, c; try with"),
+        (3, "evaluation.sensitivity=.9", r"evaluation\.sensitivity: .*a, b, c; try leaving it out"),
         (2, "evaluation.sensitivity=.9", r"data\.positive=a, or =b"),
         (2, "evaluation.specificity=.9", r"evaluation\.specificity: expected two classes"),
         (2, "data.positive=c", "one of a, b; received c"),

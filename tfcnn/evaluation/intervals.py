@@ -167,7 +167,7 @@ def bootstrap(
     Args:
         sample: the predictions. Where it has no groups, the intervals are too narrow if several
             images come from one.
-        names: the metrics wanted; all that apply if None.
+        names: of the metrics to compute; all that apply if None.
         num_resamples: how many resamples, at least 100.
         confidence: share of such intervals that hold the true value, in (0, 1).
         seed: of the resamples; the same seed gives the same intervals.
@@ -204,7 +204,7 @@ def paired(
         num_resamples: how many resamples, at least 100.
         confidence: in (0, 1).
         seed: of the resamples.
-        names: the metrics wanted; all that apply if None.
+        names: of the metrics to compute; all that apply if None.
 
     Returns:
         For each metric the difference as an `Interval`; one that does not hold 0 shows which
@@ -326,7 +326,7 @@ def resample(
         sample: the predictions.
         num_resamples: how many.
         seed: the same seed and number of units draw the same resamples, whatever the predictions.
-        names: the metrics wanted; all that apply if None.
+        names: of the metrics to compute; all that apply if None.
 
     Returns:
         For each metric a float array, shape `(num_resamples,)`; NaN where it is undefined.
@@ -352,7 +352,7 @@ def leave_one_out(sample: Sample, names: Collection[str] | None = None) -> dict[
 
     Args:
         sample: the predictions.
-        names: the metrics wanted; all that apply if None.
+        names: of the metrics to compute; all that apply if None.
 
     Returns:
         For each metric a float array, shape `(groups,)`; beyond 400 groups, of 400 blocks of them.

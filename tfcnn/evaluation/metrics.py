@@ -88,15 +88,15 @@ def values(
         sample: the predictions.
         weights: float array, shape `(rows, num_units)`: how often each group (image, where there
             are no groups) counts; ones for the data as they are.
-        names: the metrics wanted; all that apply if None.
+        names: of the metrics to compute; all that apply if None.
 
     Returns:
         For each name a float array, shape `(rows,)`; NaN where the metric is undefined.
     """
     totals = sample.totals(weights)
-    wanted = [name for name in metric_names(sample) if names is None or name in names]
+    chosen = [name for name in metric_names(sample) if names is None or name in names]
     with np.errstate(divide="ignore", invalid="ignore"):
-        results = {name: _value(name, sample, totals, weights) for name in wanted}
+        results = {name: _value(name, sample, totals, weights) for name in chosen}
     has_all_classes = (totals["label"] > 0).all(axis=1)
     return {
         name: value if name in _WITHOUT_ALL_CLASSES else np.where(has_all_classes, value, np.nan)
@@ -284,7 +284,7 @@ def percents(rows: dict[str, dict[str, Any]], names: Sequence[str], but: str = "
 
     Args:
         rows: per metric `{"value", "low", "high"}`.
-        names: the metrics wanted, in order.
+        names: of the metrics to show, in order.
         but: one of them that is said elsewhere.
     """
     defined = [name for name in names if name != but and rows[name]["value"] is not None]

@@ -119,11 +119,11 @@ def evaluate(
     images = _read_images(run, source, group_regex, group_csv, columns)
     notes = [*images.messages(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
-    table = _answered(run, predict(run, images, predictor, notes.append), notes)
+    table = _without_lost(run, predict(run, images, predictor, notes.append), notes)
     return scoring.score(run, table, {"engine": predictor.computed_by}, notes)
 
 
-def _answered(run: Run, table: Table, notes: list[str]) -> Table:
+def _without_lost(run: Run, table: Table, notes: list[str]) -> Table:
     """Leave out the images for which the network gives no number, and note how many these are."""
     lost = table.flags == NO_ANSWER
     count, total = int(np.sum(lost)), len(table.labels)

@@ -25,7 +25,7 @@ from tfcnn.evaluation.table import Table
 from tfcnn.prediction import ABSTAIN, abstains
 from tfcnn.runs import Run
 
-SHOWN = ("sensitivity", "specificity", "ppv")
+COMPARED_METRICS = ("sensitivity", "specificity", "ppv")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def change(
         wishes = {"sensitivity": sensitivity, "specificity": specificity}
         point = rules.choose_threshold(part.labels, part.probs, index, **wishes)
         if not point.is_reached:
-            raise InputError(run.path, "what val can give", point.reason, "--value")
+            raise InputError(run.path, "a threshold that val can give", point.reason, "--value")
     card = {key: value for key, value in run.card.items() if key != "changing"}
     card |= {"positive": name, **_rules(run, table, index, point)}
     after = Run(run.path, card | {"asked": rules.wish_of(sensitivity, specificity)})
@@ -126,12 +126,12 @@ def refuse(run: Run, positive: str | None = None) -> None:
     _check_val(run)
 
 
-def _check_positive(run: Run, wanted: str | None) -> None:
+def _check_positive(run: Run, positive: str | None) -> None:
     names = run.class_names
     if len(names) != 2:
         hint = "nothing: its answer is the most probable class"
         raise InputError(run.path, "a run of two classes", f"{len(names)} classes", hint)
-    name = wanted if wanted is not None else run.card["positive"]
+    name = positive if positive is not None else run.card["positive"]
     either = f"{names[0]} or {names[1]}"
     if name is None:
         hint = f"--positive {names[0]}, or --positive {names[1]}"
@@ -175,9 +175,9 @@ def _flags(run: Run, table: Table) -> Any:
     """Return the flags with the new band's; out of the domain does not depend on it."""
     if table.flags is None:
         return None
-    kept = np.where(table.flags == ABSTAIN, "", table.flags)
+    other_flags = np.where(table.flags == ABSTAIN, "", table.flags)
     unsure = abstains(table.probs, run.abstention, run.positive)
-    return np.where((kept == "") & unsure, ABSTAIN, kept)
+    return np.where((other_flags == "") & unsure, ABSTAIN, other_flags)
 
 
 def _before(run: Run, positive: str) -> float:
@@ -196,9 +196,10 @@ def _figures(
         sample = Sample(
             part.labels, part.probs, part.known_groups, positive=positive, threshold=before
         )
-        earlier = intervals.bootstrap(sample, names=SHOWN)
+        earlier = intervals.bootstrap(sample, names=COMPARED_METRICS)
         figures[split] = {
-            name: {"before": earlier[name].to_dict(), "after": rows[name]} for name in SHOWN
+            name: {"before": earlier[name].to_dict(), "after": rows[name]}
+            for name in COMPARED_METRICS
         }
     return figures
 

@@ -366,8 +366,8 @@ def describe_wish(run: Run, splits: dict[str, dict[str, dict[str, Any]]]) -> dic
         "threshold": run.threshold,
         "reason": run.card["threshold_reason"],
     }
-    for metric, asked in (run.card.get("asked") or {}).items():
-        content |= {"metric": metric, "asked": asked}
+    for metric, share in (run.card.get("asked") or {}).items():
+        content |= {"metric": metric, "asked": share}
         content["splits"] = {split: rows[metric] for split, rows in splits.items()}
     return content
 
@@ -396,16 +396,16 @@ def wish_warnings(point: dict[str, Any], parts: dict[str, Table], run: Run) -> l
     # twice the misses asked for, but no more than five points and no less than one
     least = wish - min(0.05, max(1 - wish, 0.01))
     val = point["splits"].get("val")
-    wanted = f"a {metric} of {100 * wish:g} %"
+    target = f"a {metric} of {100 * wish:g} %"
     if val and val["value"] is not None and (val["low"] is None or val["low"] < least):
         size = _size(parts["val"], metric, run)
         warnings.append(
-            f"val, {size}, is too small to promise {wanted}: it is {percent(val)} there"
+            f"val, {size}, is too small to promise {target}: it is {percent(val)} there"
         )
     for split in ("test", "data"):
         row = point["splits"].get(split)
         if row and row["value"] is not None and row["value"] < least:
-            warnings.append(f"{split}: {wanted} was asked, and it is {percent(row)}")
+            warnings.append(f"{split}: {target} was asked, and it is {percent(row)}")
     return warnings
 
 

@@ -312,9 +312,9 @@ def _fill(
         def decode(i: int) -> None:
             store(i, _decode(source, rows[i], decoder))
 
-        for done, _ in enumerate(threads.ordered(decode, to_decode), start=1):
+        for count, _ in enumerate(threads.ordered(decode, to_decode), start=1):
             if progress:
-                progress(done, len(to_decode))
+                progress(count, len(to_decode))
         _write_checksums(part, checksums)
         part.replace(path)
     finally:

@@ -287,9 +287,9 @@ def _shift_trap(name: str, value: float | tuple[float, ...]) -> str:
         what = "shifts nothing" if count == 1 else f"picks 0 to {count - 1} px, with a random sign"
         return f"{name}={count}, an integer, {what}; {count} % is {count / 100:g}"
     if max(value) < 1 and min(value) <= -1:
-        meant = [abs(one) for one in value]
+        pixels = [abs(one) for one in value]
         return (
             f"{name}={list(value)} moves by whole sides, as Keras takes a list without a number "
-            f"from 1 on for shares of the side; in px, with a random sign, it is {name}={meant}"
+            f"from 1 on for shares of the side; in px, with a random sign, it is {name}={pixels}"
         )
     return ""

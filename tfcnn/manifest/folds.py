@@ -10,7 +10,7 @@ from tfcnn.manifest.rows import Manifest
 from tfcnn.recipes import SplitSettings
 
 
-def tested(manifest: Manifest, settings: SplitSettings) -> list[int]:
+def tested_rows(manifest: Manifest, settings: SplitSettings) -> list[int]:
     """Return the numbers of the rows that are tested in one of the folds.
 
     These are all rows but those of an official test set, and even these where the recipe trains on
@@ -44,7 +44,7 @@ def assign(manifest: Manifest, settings: SplitSettings, num_folds: int) -> list[
     manifest = splits.by_unit(manifest, settings.unit)
     splits.refuse_classes_as_groups(manifest)
     rows = manifest.rows
-    units, pool = splits.components(rows), tested(manifest, settings)
+    units, pool = splits.components(rows), tested_rows(manifest, settings)
     folds = []
     for part in _parts(manifest, units, pool, num_folds, settings.seed):
         fold = [""] * len(rows)

@@ -273,10 +273,10 @@ def _hash_all(
         else:
             to_hash.append(Row(item.path, item.label, "", item.official, "", "", *stat))
     new_rows = threads.ordered(lambda row: _hash(source, row, on_image), to_hash)
-    for done, row in enumerate(new_rows, start=1):
+    for count, row in enumerate(new_rows, start=1):
         rows[row.path] = row
         if progress:
-            progress(done, len(to_hash))
+            progress(count, len(to_hash))
     return [rows[item.path] for item in source.items]
 
 

@@ -115,7 +115,12 @@ def _around_official(manifest: Manifest, units: list[int], settings: SplitSettin
         ]
     val = settings.val_fraction or OFFICIAL_VAL_SHARE
     if "val" in splits and settings.val_fraction:
-        raise InputError("data.split.val_fraction", "none, for val is given", str(val), "without")
+        raise InputError(
+            "data.split.val_fraction",
+            "none, as the images have a val split",
+            str(val),
+            "leaving it out",
+        )
     fractions = {} if "val" in splits else {"val": val}
     if "test" not in splits and settings.test != "none":
         fractions["test"] = SHARE

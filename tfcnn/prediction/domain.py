@@ -318,11 +318,11 @@ def _threshold(scores: Floats, groups: npt.NDArray[np.str_] | None) -> float:
     bound = float(np.quantile(quantiles[:, 2], UPPER))
     predicted = _predicted(quantiles, len(scores))
     least = float(ordered[-1 - max(1, int(OUTLIERS * len(ordered)))])
-    wanted = max(min(bound, predicted), least)
+    threshold = max(min(bound, predicted), least)
     # most often the score of an image, which another engine rounds otherwise: a step beyond it
-    above = ordered[ordered > wanted + ROUNDING]
-    midway = (wanted + float(above[0])) / 2 if len(above) else wanted + ROUNDING
-    return _apart(ordered, min(midway, max(predicted, wanted + ROUNDING)))
+    above = ordered[ordered > threshold + ROUNDING]
+    midway = (threshold + float(above[0])) / 2 if len(above) else threshold + ROUNDING
+    return _apart(ordered, min(midway, max(predicted, threshold + ROUNDING)))
 
 
 def _quantiles(scores: Floats, groups: npt.NDArray[np.str_] | None) -> tuple[Floats, Floats]:
@@ -364,13 +364,13 @@ def _predicted(quantiles: Floats, count: int) -> float:
     return float(np.quantile(low_value + steps * (high_value - low_value), TAIL_UPPER))
 
 
-def _apart(ordered: Floats, wanted: float) -> float:
-    """Return a threshold from `wanted` upwards that is no image's score, nor near one."""
-    for score in ordered[ordered > wanted - ROUNDING / 2]:
-        if score - wanted >= ROUNDING / 2:
+def _apart(ordered: Floats, threshold: float) -> float:
+    """Return a threshold from `threshold` upwards that is no image's score, nor near one."""
+    for score in ordered[ordered > threshold - ROUNDING / 2]:
+        if score - threshold >= ROUNDING / 2:
             break
-        wanted = float(score) + ROUNDING / 2
-    return wanted
+        threshold = float(score) + ROUNDING / 2
+    return threshold
 
 
 def to_bytes(domain: Domain) -> bytes:

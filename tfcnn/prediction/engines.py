@@ -148,21 +148,21 @@ def two_columns(probs: Floats) -> Floats:
     return np.concatenate([1 - probs, probs], axis=1) if probs.shape[1] == 1 else probs
 
 
-def open_engine(files: ModelFiles, wanted: str = "auto") -> Choice:
+def open_engine(files: ModelFiles, engine: str = "auto") -> Choice:
     """Open a model with an engine: `litert`, `keras`, or `auto`: LiteRT where it can.
 
     Raises:
         InputError: if there is no file that the engine reads.
     """
-    twin = None if wanted == "keras" else files.find(TWIN)
-    if twin is None and wanted == "litert":
+    twin = None if engine == "keras" else files.find(TWIN)
+    if twin is None and engine == "litert":
         raise InputError(files.folder, f"a {TWIN}", "none", "engine='keras'")
     if twin is None:
         return Choice(_Keras(files))
     try:
         return Choice(_LiteRT(twin))
     except Exception as error:  # the runtime raises many types for what a machine lacks
-        if wanted == "litert" or files.find(MODEL) is None:
+        if engine == "litert" or files.find(MODEL) is None:
             raise
         return _failed(_Keras(files), f"LiteRT did not start ({_one_line(error)}): Keras computes")
 
@@ -240,7 +240,7 @@ class _OpenVINO:
         }
         self._model = core.compile_model(core.read_model(path), "CPU", settings)
         outputs = list(self._model(images).values())
-        self._probs, self._features = (_place_of(wanted, outputs) for wanted in expected)
+        self._probs, self._features = (_place_of(values, outputs) for values in expected)
 
     def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
         outputs = list(self._model(np.ascontiguousarray(images)).values())

@@ -97,12 +97,12 @@ def _members_of(path: Path, ignore: Sequence[str]) -> tuple[list[Image], list[Le
     images = [
         Image(f"{path}/{member.name}", path, member)
         for name in names
-        for member in _refuse_twins(members[name])
+        for member in _refuse_shared_names(members[name])
     ]
     return images, [one for one in left_out for _ in members[one.path]]
 
 
-def _refuse_twins(members: list[Member]) -> list[Member]:
+def _refuse_shared_names(members: list[Member]) -> list[Member]:
     """Give a fault to members that share a name, as nobody can tell which one is meant."""
     if len(members) == 1:
         return members

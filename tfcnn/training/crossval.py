@@ -19,8 +19,8 @@ from tfcnn.runs import Run
 from tfcnn.training import strategy
 from tfcnn.training.prepare import decoder_of, survey
 from tfcnn.training.resume import (
+    check_folder,
     make_room,
-    may_write,
     refuse_other_recipe,
     resumable,
     resumed_recipe,
@@ -60,7 +60,7 @@ def crossval(
     """
     listener = _PerFold(reporter or Reporter())
     strategy.refuse_clusters()
-    may_write(folder, resume=resume, fresh=fresh)
+    check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, listener)
     recorded = runs.count_folds(folder) if resume else 0
@@ -88,9 +88,9 @@ class _Plan:
     folds: list[list[str]]
 
     @property
-    def tested(self) -> list[int]:
+    def tested_rows(self) -> list[int]:
         """The rows that are tested, each in one fold."""
-        return folds.tested(self.manifest, self.recipe.data.split)
+        return folds.tested_rows(self.manifest, self.recipe.data.split)
 
     def part(self, rows: list[int]) -> Manifest:
         """Return the manifest of some rows."""
@@ -126,7 +126,7 @@ def _prepare(recipe: Recipe, num_folds: int, reporter: Reporter) -> _Plan:
 
     shape = decoder_of(recipe).shape
     form.training_form(recipe.model, shape, len(manifest.class_names), "float32")
-    untested = len(manifest.rows) - len(plan.tested)
+    untested = len(manifest.rows) - len(plan.tested_rows)
     if untested:
         noun = manifest.source.nouns[0]
         reporter.note(f"the folds are drawn from the training {noun}; "
@@ -159,7 +159,7 @@ def _train(plan: _Plan, folder: Path, finish: Callable[[Path], Run], listener: _
         listener.note(f"{title}: {part.summary()} to test")
         _train_fold(plan, folder, i, finish, listener)
     trained = [runs.open_run(folder / runs.fold_name(i)) for i in range(len(plan.folds))]
-    summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested))
+    summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested_rows))
     runs.stamp(folder)
     return summary
 

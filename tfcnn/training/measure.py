@@ -224,13 +224,13 @@ def _choose(prepared: Prepared, table: Table, answers: Answers, temperature: flo
     entries = rules.choose(val.labels, val.probs, groups, positive, wishes)
     unmet = entries.pop("unmet")
     if wishes.calibrate:
-        unmet += _uncalibrated(val.labels, temperature)
-    unmet += _learnt_nothing(prepared.recipe, prepared.manifest.class_names, val.labels, val.probs)
+        unmet += _calibration_warnings(val.labels, temperature)
+    unmet += _luck_warnings(prepared.recipe, prepared.manifest.class_names, val.labels, val.probs)
     logs = None if answers.log_distances is None else answers.log_distances[: len(val.labels)]
     return RuleSet(temperature, entries, domain.calibrate(answers.usual, logs, groups), unmet)
 
 
-def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str]:
+def _calibration_warnings(labels: npt.NDArray[np.int32], temperature: float) -> list[str]:
     """Return why probabilities may not be honest, where val could not calibrate them."""
     if len(np.unique(labels)) < 2:
         return ["probabilities are not calibrated: val has images of one class only"]
@@ -239,7 +239,7 @@ def _uncalibrated(labels: npt.NDArray[np.int32], temperature: float) -> list[str
     return []
 
 
-def _learnt_nothing(
+def _luck_warnings(
     recipe: Recipe, names: Sequence[str], labels: npt.NDArray[np.int32], probs: Floats
 ) -> list[str]:
     """Return a warning where val is answered no better than by luck, and what to try."""
@@ -254,14 +254,14 @@ def _learnt_nothing(
     )
     if metrics.is_imbalanced(usual) and recipe.train.class_weights == "none":
         text += ", or --set train.class_weights=balanced"
-    turned = _turned(recipe.inputs)
-    if turned:
-        off = " ".join(f"--set {key}=false" for key in turned)
+    keys = _mirror_settings(recipe.inputs)
+    if keys:
+        off = " ".join(f"--set {key}=false" for key in keys)
         text += f". Training images are mirrored or turned: where direction tells classes, {off}"
     return [text]
 
 
-def _turned(inputs: InputSettings) -> list[str]:
+def _mirror_settings(inputs: InputSettings) -> list[str]:
     """Return the settings by which training images are mirrored or turned."""
     own = [f"augment.{key}" for key in ("flip_horizontal", "flip_vertical", "rotate90")
            if getattr(inputs.augment, key)]  # fmt: skip
@@ -307,9 +307,8 @@ def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
     """
     part, places = table.part("val"), checked_places(prepared)
     kind = "binary" if plain.output_shape[-1] == 1 else "sparse_categorical"
-    metrics = [f"{kind}_accuracy"]
     # to trace it would take longer than these few images do
-    plain.compile(loss=f"{kind}_crossentropy", metrics=metrics, run_eagerly=True)
+    plain.compile(loss=f"{kind}_crossentropy", metrics=[f"{kind}_accuracy"], run_eagerly=True)
     evaluated = plain.evaluate(val_batches(prepared, places), verbose=0, return_dict=True)
     value = float(evaluated[f"{kind}_accuracy"])
     counted = float(np.mean((part.probs.argmax(axis=1) == part.labels)[places]))

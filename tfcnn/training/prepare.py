@@ -204,7 +204,7 @@ def _fill_in(recipe: Recipe, source: Source) -> Recipe:
     for key in ("sensitivity", "specificity"):
         if positive is None and getattr(recipe.evaluation, key) is not None:
             is_binary = len(names) == 2
-            hint = f"data.positive={names[0]}, or ={names[1]}" if is_binary else "without"
+            hint = f"data.positive={names[0]}, or ={names[1]}" if is_binary else "leaving it out"
             expected = "two classes, one of them positive"
             raise InputError(f"evaluation.{key}", expected, ", ".join(names), hint)
     regex = source.group_regex if data.group_regex is None else data.group_regex
@@ -253,7 +253,7 @@ def _groups_in_words(recipe: Recipe, manifest: Manifest) -> str:
         official = "given by the data, else " if any(row.official for row in manifest.rows) else ""
         return f"none known{reason}; the split is {official}by image"
     count = len({row.group for row in manifest.rows})
-    kept = "each on one side of the split"
+    effect = "each on one side of the split"
     if recipe.data.split.unit == "image":
-        kept = "not heeded, as data.split.unit is image"
-    return f"{count:,} {manifest.source.nouns[1]}, {manifest.group_rule}; {kept}"
+        effect = "not heeded, as data.split.unit is image"
+    return f"{count:,} {manifest.source.nouns[1]}, {manifest.group_rule}; {effect}"

@@ -17,8 +17,11 @@ RESUMABLE = "to go on with what was begun: resume=True, or --resume"
 MAX_SETTINGS = 6  # that are named when a run goes on
 
 
-def may_write(folder: Path, *, resume: bool, fresh: bool) -> bool:
-    """Return whether a training goes on with the unfinished run in its folder.
+def check_folder(folder: Path, *, resume: bool, fresh: bool) -> bool:
+    """Refuse a folder that a training may not write to.
+
+    Returns:
+        Whether the training goes on with the unfinished run that is there.
 
     Raises:
         InputError: if something there would be lost, or there is nothing to resume.

@@ -17,8 +17,8 @@ from tfcnn.recipes import Recipe
 from tfcnn.training import strategy
 from tfcnn.training.prepare import Prepared, prepare
 from tfcnn.training.resume import (
+    check_folder,
     make_room,
-    may_write,
     refuse_other_images,
     refuse_other_recipe,
     resumable,
@@ -61,7 +61,7 @@ def train(
     reporter = reporter or Reporter()
     strategy.refuse_clusters()
     cache.bound_bytes()  # a wrong setting is refused now, and not when all is done
-    resuming = may_write(folder, resume=resume, fresh=fresh)
+    resuming = check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, reporter)
     if resuming:
