@@ -162,7 +162,7 @@ def test_predictions_that_are_no_numbers_choose_no_threshold(run_copy):
 
 
 def test_a_training_whose_network_gives_no_numbers_ends_with_the_reason(tmp_path, monkeypatch):
-    from tfcnn.training import form, learn
+    from tfcnn.training import form
 
     root, saved = write_tree(tmp_path / "shapes", groups=12), form.saved_form
 
@@ -173,7 +173,7 @@ def test_a_training_whose_network_gives_no_numbers_ends_with_the_reason(tmp_path
         model.set_weights(weights)
         return model
 
-    monkeypatch.setattr(learn.form, "saved_form", spoilt)
+    monkeypatch.setattr(form, "saved_form", spoilt)
     settings = [*QUICK, "train.epochs=1", "data.group_regex='^(P[0-9]+)_'"]
     with pytest.raises(CheckError, match=r"a network that answers with numbers; .*round/P\d+_\d"):
         tfcnn.train(root, settings=settings)

@@ -172,7 +172,7 @@ def _is_valid(value: object, annotation: str) -> bool:
 
     Options come from TOML. They are validated as JSON, where an array is a list and a tuple.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import TypeAdapter
     from pydantic.errors import PydanticUserError
 
     try:
@@ -180,7 +180,7 @@ def _is_valid(value: object, annotation: str) -> bool:
     except (NameError, PydanticUserError):  # a type of the network's own, which `build` checks
         return True
     try:
-        kind.validate_json(json.dumps(value, default=repr), strict=True)
-    except ValidationError:
+        kind.validate_json(json.dumps(value, default=repr, allow_nan=False), strict=True)
+    except ValueError:  # pydantic's ValidationError is one, and json's of NaN
         return False
     return True
