@@ -99,6 +99,7 @@ def test_each_network_describes_itself_in_a_line(name):
         ({"scale": 2}, True),
         ({"scale": "2"}, False),
         ({"scale": True}, False),
+        ({"scale": float("nan")}, False),
         ({"sides": [1, 2]}, True),
         ({"sides": (1,)}, True),
         ({"sides": [1, 2.5]}, False),
