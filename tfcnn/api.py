@@ -185,7 +185,7 @@ def _finish(folder: Path) -> "Run":
 
     with resumable(folder):
         page.write(folder)
-        return runs.finished(folder)
+        return runs.finish(folder)
 
 
 def crossval(
@@ -338,7 +338,7 @@ def evaluate(
     if data is None:
         rules = (group_regex, group_csv, group_from, path_column, group_column, ignore)
         if any(rule is not None for rule in rules):
-            raise InputError("groups", "a folder that they are of", "none", "--data FOLDER")
+            raise InputError("groups", "a folder of images beside them", "none", "--data FOLDER")
         return scoring.load(opened)
     from tfcnn.evaluation import other_data
 

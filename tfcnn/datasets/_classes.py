@@ -212,7 +212,7 @@ def _check_folds(root: Folder, level: _Tops, is_ruled: bool) -> None:
             root.path, "class folders",
             f"{received}, each with folders {few(level.inner)}",
             "--set data.group_from=folder-above, which keeps each fold on one side, or "
-            "--set data.group_regex='' to pay no heed to folds",
+            "--set data.group_regex='' to ignore the folds",
         )  # fmt: skip
 
 

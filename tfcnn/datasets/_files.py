@@ -260,14 +260,13 @@ def _sort(folder: Folder, paths: Mapping[str, str], head: Callable[[str], bytes]
             folder.images.append(paths[name])
 
 
-def set_masks_aside(folder: Folder, is_class: bool = True) -> None:
+def set_masks_aside(folder: Folder) -> None:
     """Leave out folders of masks, overlays or copies that lie beside the images themselves.
 
     Args:
         folder: a folder and all below it; changed.
-        is_class: whether images may lie directly in it; else a folder `images` must stand beside.
     """
-    has_images = (is_class and bool(folder.images)) or any(
+    has_images = bool(folder.images) or any(
         IMAGE_FOLDER.fullmatch(child.name) and child.count for child in folder.folders
     )
     own = []

@@ -178,7 +178,7 @@ def open_run(name_or_path: str | Path) -> Run:
     return read(find(name_or_path))
 
 
-def finished(folder: Path) -> Run:
+def finish(folder: Path) -> Run:
     """Stamp a run folder as complete and open it."""
     stamp(folder)
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)

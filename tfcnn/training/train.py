@@ -41,7 +41,7 @@ def train(
     """Train a recipe into a run folder and score it once on its test split.
 
     A finished run of that name is moved aside; an unfinished one wants `resume` or `fresh`. The run
-    is not stamped as done yet: the caller adds the report and calls `runs.finished`.
+    is not stamped as done yet: the caller adds the report and calls `runs.finish`.
 
     Args:
         recipe: what to train.
