@@ -35,7 +35,7 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     Raises:
         InputError: if there is neither such a recipe nor such a folder.
     """
-    from tfcnn import recipes
+    from tfcnn import datasets, recipes
 
     assignments, name = _as_list(settings), str(recipe)
     if isinstance(recipe, recipes.Recipe):
@@ -45,6 +45,11 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     folder = Path(name).expanduser()
     if folder.is_dir():
         return recipes.override(recipes.for_folder(folder), assignments)
+    if not _is_path(recipe) and name in datasets.names():
+        hint = f'a .toml file with [data] and source = "{name}"'
+        raise InputError(
+            name, "a recipe or a folder", "a data set, and no recipe of its name", hint
+        )
     raise _unknown(name, "a recipe or a folder", recipes.names())
 
 

@@ -152,6 +152,7 @@ def test_mistakes_before_a_training(make_tree, home):
     root = make_tree()
     assert "no/such" in fails(2, "train", "no/such")
     assert "malaria" in fails(2, "train", "nonsense")
+    assert 'source = "fashion-mnist"' in fails(2, "train", "fashion-mnist")
     assert "tfcnn download malaria" in fails(2, "train", "malaria")
     assert "train.epochs" in fails(2, "train", root, "--set", "train.epoch=3")
     assert "train.epochs" in fails(2, "train", root, "--set", "train.epochs=x")

@@ -15,6 +15,7 @@ from dataset_fakes import fake_arrays, stamps, write_cells, write_files, write_n
 from tfcnn import datasets, manifest
 from tfcnn.base import records
 from tfcnn.base.errors import InputError
+from tfcnn.cli import inventory
 from tfcnn.datasets import ArraySource, Source
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import Decoder, open_image
@@ -121,6 +122,16 @@ def test_a_second_download_does_nothing_and_says_nothing(
     assert stamps(folder) == before
     assert calls == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_list_says_whether_it_is_there(name: str, mirror: str | None) -> None:
+    def is_present() -> bool:
+        rows = inventory.take()["data sets"]
+        return next(bool(row["present"]) for row in rows if row["name"] == name)
+
+    assert not is_present()
+    datasets.download(name, mirror=mirror)
+    assert is_present()
 
 
 def test_progress_is_heard(name: str, mirror: str | None) -> None:

@@ -72,6 +72,7 @@ def test_two_classes_equal_scikit_learn(seed, positive, threshold, digits):
         expected["ppv"] = sklearn.metrics.precision_score(truth, called)
         expected["npv"] = sklearn.metrics.precision_score(~truth, ~called)
         expected["mcc"] = sklearn.metrics.matthews_corrcoef(truth, called)
+    assert set(got) - {"ppv", "npv", "mcc"} == set(expected) - {"ppv", "npv", "mcc"}
     for name, value in expected.items():
         assert got[name] == pytest.approx(value, abs=1e-9), name
 
@@ -171,11 +172,12 @@ def test_a_certain_error_has_a_finite_log_loss():
 def test_every_metric_is_described_and_within_its_bounds():
     for num_classes, positive in [(2, 1), (2, None), (3, None)]:
         labels, probs = predictions(1, 50, num_classes)
-        sample = Sample(labels, probs, positive=positive)
-        for name, value in found(labels, probs, positive=positive).items():
-            low, high = bounds(sample, name)
-            assert low <= value <= high
-            assert name in DESCRIPTIONS
+        for answers in (probs, probs[:, ::-1]):  # good ones, and wrong ones
+            sample = Sample(labels, answers, positive=positive)
+            for name, value in found(labels, answers, positive=positive).items():
+                low, high = bounds(sample, name)
+                assert low <= value <= high
+                assert name in DESCRIPTIONS
         assert tuple(found(labels, probs, positive=positive)) == metric_names(sample)
 
 

@@ -131,6 +131,7 @@ def test_numbers_may_lack_a_digit_beside_the_point(text, expected):
         ("data.image_size=28.5", r"received 28\.5; try 64 or"),
         ("inputs.augment.flip_horizontal=sometimes", "expected true or false or 'alternating'"),
         ("inputs.augment.shift_height=x", "expected a number or a list of numbers; received 'x'"),
+        ("model.options={width=.5}", "expected a table of TOML; .*0.5 instead of .5"),
         ("train=5", "train: expected a table of settings; received 5"),
         ("train.epochs=true", "expected a whole number; received True"),
         ("train.learning_rate=inf", "expected a finite number"),

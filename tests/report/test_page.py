@@ -18,12 +18,10 @@ from report_html import Page, contrast, rgb, write_page
 from report_runs import KINDS, write_run
 
 from tfcnn.base.errors import InputError
+from tfcnn.evaluation.metrics import SHARES
 from tfcnn.report import page
 
 MakeRun = Callable[..., Path]
-PERCENT = {
-    "accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1",
-}  # fmt: skip
 NAMES = ("report.json", "history.csv", "predictions.csv", "split.csv", "recipe.toml", "model.json")
 
 
@@ -80,7 +78,7 @@ def test_every_metric_is_the_one_of_report_json(
     expected: dict[str, list[tuple[float, str]]] = {}
     for split, metrics in report["splits"].items():
         for name, row in metrics.items():
-            scale, digits, sign = (100, 1, "\u00a0%") if name in PERCENT else (1, 3, "")
+            scale, digits, sign = (100, 1, "\u00a0%") if name in SHARES else (1, 3, "")
             expected[f"{split}.{name}"] = [
                 (row[key], f"{scale * row[key]:.{digits}f}{end}")
                 for key, end in (("value", sign), ("low", ""), ("high", sign))

@@ -25,7 +25,7 @@ def download(
     for name in chosen:
         datasets.find(name)  # a wrong name is an error before anything is fetched
     if names == ["all"] and mirror is not None:
-        chosen = [name for name in chosen if not getattr(datasets.find(name), "IS_LOCAL", False)]
+        chosen = [name for name in chosen if not datasets.is_local(name)]
     rows = []
     with TerminalReporter() as reporter:
         for name in chosen:

@@ -11,7 +11,6 @@ from tfcnn.recipes import FOLDER as RECIPES
 
 # a file that is none, or one whose content is not what was written
 DAMAGE = (TfcnnError, OSError, KeyError, TypeError, AttributeError)
-COMPLETE = ("origin.json", "truth.csv", "digits.npz")  # the last file that a download writes
 
 
 def take() -> dict[str, list[dict[str, Any]]]:
@@ -21,7 +20,7 @@ def take() -> dict[str, list[dict[str, Any]]]:
             {
                 "name": name,
                 "about": datasets.describe(name),
-                "present": any((datasets.data_home() / name / file).exists() for file in COMPLETE),
+                "present": _is_present(name),
             }
             for name in datasets.names()
         ],
@@ -35,6 +34,14 @@ def take() -> dict[str, list[dict[str, Any]]]:
         "runs": [_run(name) for name in runs.names()],
         "cross-validations": [_crossval(name) for name in runs.crossvals()],
     }
+
+
+def _is_present(name: str) -> bool:
+    """Say whether the images of a data set are on the disk, without listing them."""
+    folder = datasets.data_home() / name
+    if datasets.is_local(name):  # written under hidden names, then renamed
+        return any(folder.glob("[!.]*"))
+    return (folder / "origin.json").exists()  # written last
 
 
 def show(lists: dict[str, list[dict[str, Any]]], console: Console) -> None:

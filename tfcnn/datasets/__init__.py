@@ -7,6 +7,7 @@ and `open_source(folder) -> Source`, which lists what is in it.
 import ast
 import importlib
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -217,6 +218,12 @@ def describe(name: str) -> str:
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
 
+def is_local(name: str) -> bool:
+    """Say whether a data set is made here and not fetched, by its file, which is not imported."""
+    text = _file(name).read_text(encoding="utf-8")
+    return re.search(r"^IS_LOCAL = True\b", text, re.MULTILINE) is not None
+
+
 def _file(name: str) -> Path:
     """Return the file of a data set: a module, or a package."""
     place = Path(__file__).parent / name.replace("-", "_")
@@ -274,7 +281,7 @@ def open_named(name: str, *, progress: Progress | None = None) -> Source:
         InputError: if it has not.
     """
     module, folder = find(name), data_home() / name.replace("_", "-")
-    if not folder.is_dir() and getattr(module, "IS_LOCAL", False):
+    if not folder.is_dir() and is_local(name):
         module.download(folder, mirror=None, progress=progress)
     if not folder.is_dir():
         raise InputError(

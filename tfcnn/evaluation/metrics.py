@@ -104,11 +104,15 @@ def values(
     }
 
 
+# the lowest and the highest value of a metric that leaves [0, 1]
+BOUNDS = {"mcc": (-1.0, 1.0), "log_loss": (0.0, np.inf)}
+
+
 def bounds(sample: Sample, name: str) -> tuple[float, float]:
     """Return the lowest and the highest value a metric can take."""
     if name == "brier" and sample.num_classes > 2:
         return 0.0, 2.0
-    return {"mcc": (-1.0, 1.0), "log_loss": (0.0, np.inf)}.get(name, (0.0, 1.0))
+    return BOUNDS.get(name, (0.0, 1.0))
 
 
 def why_undefined(sample: Sample, name: str) -> str:

@@ -116,7 +116,13 @@ def read_assignment(text: str) -> tuple[str, Any]:
         raise InputError(f"--set {text}", "section.key=value", "no =", "train.epochs=5")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:  # TOML wants a digit before and after the point
+    except tomllib.TOMLDecodeError as error:
+        if value.lstrip().startswith("{"):  # a text that begins so is meant as a table
+            hint = "quotes around it all, and 0.5 instead of .5"
+            raise InputError(
+                f"--set {key}", "a table of TOML", f"{value} ({error})", hint
+            ) from error
+        # TOML wants a digit before and after the point
         is_number = re.fullmatch(r"[+-]?(\d+\.|\.\d+)(e[+-]?\d+)?", value.strip(), re.IGNORECASE)
         return key.strip(), float(value) if is_number else value
 

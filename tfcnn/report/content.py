@@ -10,14 +10,13 @@ from markupsafe import Markup
 from tfcnn.base import naming
 from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
-from tfcnn.evaluation.metrics import DESCRIPTIONS, SHARES
+from tfcnn.evaluation.metrics import BOUNDS, DESCRIPTIONS, SHARES
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.recipes import Recipe
 from tfcnn.report import plots
 from tfcnn.runs import Run
 
-UNBOUNDED = frozenset({"log_loss", "mcc"})  # all others lie in [0, 1], or are drawn so
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 METRIC_LABELS = {
     "ppv": "PPV", "npv": "NPV", "f1": "F1", "macro_f1": "macro F1", "mcc": "MCC",
@@ -139,8 +138,7 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
             "meaning": DESCRIPTIONS[name],
             "is_share": name in SHARES,
             # the Brier score of all classes ends at 2
-            "is_unit": name not in UNBOUNDED
-            and (name != "brier" or content.run.positive is not None),
+            "is_unit": name not in BOUNDS and (name != "brier" or content.run.positive is not None),
             "is_lower_better": name in LOWER_IS_BETTER,
             "cells": [{"split": split, **splits[split][name]} for split in order],
         }
