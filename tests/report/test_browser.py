@@ -51,7 +51,7 @@ def smears_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's run, with the recipe as it is; its report was written by `train`."""
     home = tmp_path_factory.mktemp("smears") / "home"
     smears.download(home / "data/smears")
-    result = run_tfcnn("train", "smears", "--run", "drawn", home=home)
+    result = run_tfcnn("train", "smears", "--epochs", 3, "--run", "drawn", home=home)
     assert result.returncode == 0, result.stderr
     return home / "models" / "drawn"
 
