@@ -239,7 +239,7 @@ def test_rescale_is_what_the_first_layer_of_a_network_does():
 def test_a_translation_depends_on_seed_epoch_and_index():
     translation = generator.translate(**COURSE)
     images = patches((24, 24, 3), 4)
-    result = translation.apply(images, seed=1, epoch=2, indices=[5, 9, 2, 0])
+    result = translation(images, seed=1, epoch=2, indices=[5, 9, 2, 0])
     assert result.dtype == np.float32 and result.shape == images.shape
     assert result.min() >= 0 and result.max() <= 255
     again = translation(images[::-1], seed=1, epoch=2, indices=[0, 2, 9, 5])

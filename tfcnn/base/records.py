@@ -144,6 +144,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def instead_of(path: Path, sha256: str) -> str:
+    """Return what is at a path instead of the file of this sha256; "" where that file is there."""
+    if path.is_file() and sha256_of(path) == sha256:
+        return ""
+    return "another one" if path.exists() else "none"
+
+
 def _content(path: Path) -> bytes:
     with files.open_file(path) as file:  # which waits for no pipe
         return file.read()

@@ -89,8 +89,7 @@ def check(folder: Path, origin: Origin, names: Iterable[str], hint: str) -> None
     """
     for name in names:
         path, recorded = folder / name, origin.sha256.get(name)
-        if recorded is not None and (not path.is_file() or records.sha256_of(path) != recorded):
-            received = "another one" if path.exists() else "none"
+        if recorded is not None and (received := records.instead_of(path, recorded)):
             raise InputError(path, "the file that was downloaded", received, hint)
 
 

@@ -97,8 +97,6 @@ class Translation:
         turned = geometry.dihedral_batch(images, np.arange(batch), changes.turns, changes.flipped)
         return np.asarray(augment.change(turned, changes.matrices, changes.colours, self.augment))
 
-    apply = __call__
-
 
 def translate(**image_data_generator_arguments: Any) -> Translation:
     """Translate a call of Keras' ImageDataGenerator.

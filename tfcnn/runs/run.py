@@ -100,10 +100,9 @@ class Run:
             CheckError: if the file is not the one that was written.
         """
         path, recorded = self.path / name, self._hashes.get(name)
-        if recorded is not None and not (path.is_file() and sha256_of(path) == recorded):
+        if recorded is not None and (received := records.instead_of(path, recorded)):
             is_measured = name in (MODEL, TWIN, DOMAIN)
             what = "model file that was measured" if is_measured else "file as it was written"
-            received = "another one" if path.exists() else "none"
             raise CheckError(path, f"the {what}", received, HINT)
         return path
 
