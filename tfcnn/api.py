@@ -176,9 +176,9 @@ def train(
 
 def _prune(reporter: Reporter | None) -> None:
     """Keep the cache of decoded images under its bound."""
-    from tfcnn.inputs import cache
+    from tfcnn.inputs import arrays
 
-    if (note := cache.prune()) and reporter:
+    if (note := arrays.prune()) and reporter:
         reporter.note(note)
 
 

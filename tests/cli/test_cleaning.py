@@ -14,7 +14,7 @@ import tfcnn
 from tfcnn.base import disk
 from tfcnn.base.errors import InputError
 from tfcnn.cli import cleaning
-from tfcnn.inputs import cache
+from tfcnn.inputs import arrays, cache
 
 DAY = 24 * 3600
 
@@ -115,9 +115,9 @@ def test_the_bound_is_twenty_gb_or_a_tenth_of_the_disk(monkeypatch):
     usage = shutil.disk_usage("/")
     for total, expected in ((10**12, 20 * 10**9), (10**11, 10**10)):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, t=total: usage._replace(total=t))
-        assert cache.bound_bytes() == expected
+        assert arrays.bound_bytes() == expected
     monkeypatch.setenv("TFCNN_CACHE_GB", "1.5")
-    assert cache.bound_bytes() == 1_500_000_000
+    assert arrays.bound_bytes() == 1_500_000_000
 
 
 @pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])

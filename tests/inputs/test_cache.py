@@ -19,7 +19,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.datasets import ArraySource, Item, data_home
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import Decoder, content_sha256
-from tfcnn.inputs import cache
+from tfcnn.inputs import arrays, cache
 from tfcnn.manifest import Row
 from tfcnn.training import prepare
 
@@ -62,16 +62,16 @@ def test_what_a_killed_process_left_is_removed(make_tree):
 
 
 def test_two_processes_decode_once(make_tree, monkeypatch):
-    source = open_folder(make_tree())
-    rows, decoder = manifest.build(source).rows, Decoder((16, 16))
-    path, read = cache._cache_path(rows, decoder), Counter()
+    source, rows, path = stored(make_tree())
+    decoder, read, aside = DECODER, Counter(), path.with_name("aside")
+    path.rename(aside)
     got = []
     with disk.locked(path):  # as another process that is at it
         waiting = Thread(target=lambda: got.append(cache.load(source, rows, decoder).images))
         waiting.start()
         sleep(0.3)
         assert not got
-        cache._fill(path, source, rows, decoder, None, {})
+        aside.rename(path)
         monkeypatch.setattr(type(source), "read", lambda _, path: read.update([path]))
     waiting.join(timeout=60)
     assert got[0].shape == (48, 16, 16, 3) and not read
@@ -84,7 +84,7 @@ def stored(root):
     source = open_folder(root)
     rows = manifest.build(source).rows
     cache.load(source, rows, DECODER)
-    return source, rows, cache._cache_path(rows, DECODER)
+    return source, rows, cache.form_of(rows, DECODER).path
 
 
 def expected(root, rows):
@@ -221,14 +221,14 @@ def test_a_cache_that_cannot_be_written_serves_as_well(make_tree, monkeypatch):
         raise PermissionError(13, "denied")
 
     for name in ("utime", "open", "replace"):
-        monkeypatch.setattr(cache.os, name, denied)
+        monkeypatch.setattr(arrays.os, name, denied)
     assert cache.load(source, rows, DECODER).images.shape == (48, 16, 16, 3)
 
 
 def test_a_disk_that_keeps_nothing_is_named(make_tree, monkeypatch):
     source = open_folder(make_tree())
     rows = manifest.build(source).rows
-    monkeypatch.setattr(cache, "_write_checksums", lambda *_: None)
+    monkeypatch.setattr(arrays, "_write_checksums", lambda *_: None)
     with pytest.raises(InputError, match=r"cache/\w+\.npy: expected a disk that keeps"):
         cache.load(source, rows, DECODER)
 
@@ -272,13 +272,13 @@ def test_an_image_that_changed_after_it_was_decoded_early_is_not_seen(make_tree)
 
 
 def test_pixels_of_an_array_that_changed_are_refused_by_name():
-    arrays = {"train": np.zeros((4, 8, 8), np.uint8)}
+    stored_arrays = {"train": np.zeros((4, 8, 8), np.uint8)}
     items = tuple(Item(f"train/{i}", "ab"[i % 2]) for i in range(4))
-    source = ArraySource("arrays", data_home(), items, arrays=arrays)
+    source = ArraySource("arrays", data_home(), items, arrays=stored_arrays)
     rows = [
         Row(item.path, item.label, "", "", content_sha256(source.read(item.path)), "", 0, 0)
         for item in items
     ]
-    arrays["train"][2] = 9
+    stored_arrays["train"][2] = 9
     with pytest.raises(InputError, match=r"train/2: .*has changed"):
         cache.load(source, rows, DECODER)

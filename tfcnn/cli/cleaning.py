@@ -12,7 +12,7 @@ from typing import Any
 from tfcnn.base import atomic
 from tfcnn.base.disk import disk_errors
 from tfcnn.datasets import data_home
-from tfcnn.inputs import cache
+from tfcnn.inputs import arrays
 from tfcnn.runs import home as folders
 from tfcnn.runs.cross_validation import is_crossval
 from tfcnn.runs.run import CHECKPOINT
@@ -83,7 +83,7 @@ def find(*, older_than_days: float | None = None, keep_gb: float | None = None) 
     Raises:
         InputError: if a bound is no number of gigabytes.
     """
-    keep_bytes = cache.bound_bytes() if keep_gb is None else cache.bytes_of(keep_gb, "--keep-gb")
+    keep_bytes = arrays.bound_bytes() if keep_gb is None else arrays.bytes_of(keep_gb, "--keep-gb")
     since = None if older_than_days is None else time() - older_than_days * DAY_SECONDS
     removable, kept = _arrays(keep_bytes, since)
     retired = [path for folder in _homes() for path in sorted((folder / ".old").glob("*"))]
@@ -101,10 +101,10 @@ def find(*, older_than_days: float | None = None, keep_gb: float | None = None) 
 
 def _arrays(keep_bytes: int, since: float | None) -> tuple[list[Removable], list[str]]:
     """Return the arrays of decoded images that may go, and what a reader is told of the others."""
-    arrays = cache.array_files()
-    surplus = cache.surplus(arrays, keep_bytes)
+    files = arrays.array_files()
+    surplus = arrays.surplus(files, keep_bytes)
     removable, stay_bytes = [], []
-    for one in arrays:
+    for one in files:
         if one in surplus:
             why = f"decoded images over {_size(keep_bytes)}"
             removable.append(Removable(one.path, one.size_bytes, why))
@@ -131,9 +131,9 @@ def _leftovers() -> list[Path]:
     parts = [*home.glob("[!.]*/.new"), *home.glob("folders/[!.]*/" + pattern)]
     for folder in [*_homes(), home]:
         parts += [*folder.glob(pattern), *folder.glob(f"[!.]*/{pattern}")]
-    arrays = home / "cache"  # the cache itself knows which are being made
-    old = (path for path in parts if path.parent != arrays and _changed(path) < latest)
-    return sorted({*cache.leftovers(), *old})
+    cache = home / "cache"  # the cache itself knows which are being made
+    old = (path for path in parts if path.parent != cache and _changed(path) < latest)
+    return sorted({*arrays.leftovers(), *old})
 
 
 def _changed(path: Path) -> float:

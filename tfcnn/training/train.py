@@ -11,7 +11,7 @@ from pathlib import Path
 from tfcnn import recipes, runs
 from tfcnn.base import quiet
 from tfcnn.base.progress import Reporter
-from tfcnn.inputs import cache
+from tfcnn.inputs import arrays
 from tfcnn.manifest import splits
 from tfcnn.recipes import Recipe
 from tfcnn.training import strategy
@@ -60,7 +60,7 @@ def train(
     """
     reporter = reporter or Reporter()
     strategy.refuse_clusters()
-    cache.bound_bytes()  # a wrong setting is refused now, and not when all is done
+    arrays.bound_bytes()  # a wrong setting is refused now, and not when all is done
     resuming = check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, reporter)
