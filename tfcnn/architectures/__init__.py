@@ -13,7 +13,7 @@ import pkgutil
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfcnn.base.errors import InputError, UnfitValueError
 
@@ -58,7 +58,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     Raises:
         InputError: if there is no such network, or an option is unknown or of another type.
     """
-    types = _option_types(find(name))
+    types = {key: option.annotation for key, option in _options(find(name)).items()}
     for key, value in options.items():
         subject = f"network {name}, option {key!r}"
         if key not in types:
@@ -98,14 +98,40 @@ def build(
         raise _refusal(name, input_shape, error) from error
 
 
-def defines(name: str, function: str) -> bool:
-    """Return whether a network's file has a function of that name, without importing it.
+def is_backbone(name: str) -> bool:
+    """Return whether a network can begin with weights that it learnt before: its option `weights`.
 
     Raises:
         InputError: if there is no such network.
     """
-    body = _source(find(name)).body
-    return any(isinstance(node, ast.FunctionDef) and node.name == function for node in body)
+    return "weights" in _options(find(name))
+
+
+def smallest_size(name: str) -> tuple[int, int]:
+    """Return the smallest images of a network, `(height, width)` in px, without importing it."""
+    height, width = _constant(find(name), "MIN_SIZE")
+    return height, width
+
+
+def image_size(name: str, options: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return the size of the images a backbone learnt from, without importing it.
+
+    A backbone's file has `IMAGE_SIDES = (option, {value: side in px})`, with a side for `None`
+    where other values of the option may come.
+
+    Args:
+        name: the network.
+        options: as for `build`.
+
+    Returns:
+        `(height, width)` in px; None for a network that is no backbone.
+    """
+    module_name = find(name)
+    if not is_backbone(name):
+        return None
+    option, sides = _constant(module_name, "IMAGE_SIDES")
+    side = sides.get(options.get(option, _options(module_name)[option].default), sides.get(None))
+    return None if side is None else (side, side)
 
 
 def part(name: str, attribute: str) -> Any:
@@ -113,7 +139,7 @@ def part(name: str, attribute: str) -> Any:
 
     Args:
         name: the network.
-        attribute: "finetune", a function that unfreezes a partly frozen model; "LOSS_WEIGHTS", one
+        attribute: "ORIGIN", what the weights of a backbone have learnt from; "LOSS_WEIGHTS", one
             per output of a network with auxiliary classifiers; "without_auxiliary", a function
             that returns such a network without them; "initialize", a function that sets weights
             from training images.
@@ -158,13 +184,39 @@ def _source(module_name: str) -> ast.Module:
     return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
 
 
+class _Option(NamedTuple):
+    annotation: str
+    default: Any
+
+
 @functools.cache
-def _option_types(module_name: str) -> dict[str, str]:
-    """Return the annotation of each option of `build`: all but its first two arguments."""
+def _options(module_name: str) -> dict[str, _Option]:
+    """Return the options of `build`: all but its first two arguments."""
     body = _source(module_name).body
     function = next(n for n in body if isinstance(n, ast.FunctionDef) and n.name == "build")
     arguments = function.args.args[2:] + function.args.kwonlyargs
-    return {a.arg: ast.unparse(a.annotation) for a in arguments if a.annotation is not None}
+    given = [*function.args.defaults, *function.args.kw_defaults]
+    defaults = [*[None] * (len(arguments) - len(given)), *given]
+    return {
+        argument.arg: _Option(ast.unparse(argument.annotation), _literal(default))
+        for argument, default in zip(arguments, defaults, strict=True)
+        if argument.annotation is not None
+    }
+
+
+def _constant(module_name: str, constant: str) -> Any:
+    """Return the value of a constant of a network's file, which is written out there."""
+    for node in _source(module_name).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == constant:
+            return ast.literal_eval(node.value)
+    raise InputError(f"network {module_name}", constant, "none", "adding it to its file")
+
+
+def _literal(node: ast.expr | None) -> Any:
+    try:
+        return None if node is None else ast.literal_eval(node)
+    except ValueError:  # an expression
+        return None
 
 
 def _is_valid(value: object, annotation: str) -> bool:

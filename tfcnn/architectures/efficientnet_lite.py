@@ -14,8 +14,10 @@ from tfcnn.architectures import _imagenet, require_size
 from tfcnn.base.errors import UnfitValueError
 
 MIN_SIZE = (32, 32)
-# per variant: factors of width and depth, usual side in px
-VARIANTS = {0: (1.0, 1.0, 224), 1: (1.0, 1.1, 240), 2: (1.1, 1.2, 260)}
+# the sides that each variant learnt from, in px
+IMAGE_SIDES = ("variant", {0: 224, 1: 240, 2: 260})
+ORIGIN = "ImageNet, 1.28 million photographs of 1,000 kinds of things and animals"
+SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}  # per variant: of width and of depth
 # per stage of blocks: how many, kernel, stride, expansion, filters
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -58,7 +60,7 @@ def build(
     require_size(input_shape, MIN_SIZE)
     if input_shape[2] not in (1, 3):
         raise UnfitValueError("images of 1 or 3 channels", str(input_shape[2]))
-    if variant not in VARIANTS:
+    if variant not in SCALES:
         raise UnfitValueError("variant 0, 1 or 2", str(variant))
     if weights not in ("imagenet", "none", None):
         raise UnfitValueError('weights "imagenet" or "none"', repr(weights))
@@ -69,7 +71,7 @@ def build(
     # in float32: bfloat16 has no 127 / 128 of a pixel
     x = keras.layers.Rescaling(1 / 128, -127 / 128, dtype="float32", name="rescale")(x)
     x = _normalised(keras.layers.Conv2D, x, "stem", STEM_FILTERS, 3, strides=2)
-    width, depth, _ = VARIANTS[variant]
+    width, depth = SCALES[variant]
     number = 0
     for stage, (count, kernel, stride, expansion, filters) in enumerate(STAGES):
         is_end = stage in (0, len(STAGES) - 1)  # as deep in every variant
@@ -88,12 +90,6 @@ def build(
     if weights == "imagenet":
         _imagenet.load(model, variant)
     return model
-
-
-def image_size(*, variant: int = 0) -> tuple[int, int]:
-    """Return the size of the images that a variant was trained on, `(height, width)` in px."""
-    side = VARIANTS[variant][2]
-    return side, side
 
 
 def _block(

@@ -5,9 +5,6 @@ Papers: those of the backbones, named in keras.io/api/applications; the default 
 Built: the backbone without its classifier, its average over all positions, dropout, head. What its
 `preprocess_input` does to pixels is written as plain layers, so that the saved model takes pixels
 in [0, 255]; grey images are repeated to three channels.
-Two phases: with `frozen=True` only the head learns; then, where the recipe gives
-`train.finetune_epochs`, the backbone learns too, at a small learning rate (`finetune(model)`). In
-both, batch normalisation stays in inference mode.
 Parameters of the default at 1000 classes: 3,538,984, in the paper 3.4 million. Smallest image: that
 of the backbone, 32x32 for the default.
 """
@@ -27,6 +24,19 @@ import numpy as np
 from tfcnn.base.errors import InputError, UnfitValueError
 
 MIN_SIZE = (32, 32)  # of the default backbone
+# the sides that backbones learnt from, in px; None: any other
+IMAGE_SIDES = (
+    "backbone",
+    {
+        "InceptionV3": 299, "InceptionResNetV2": 299, "Xception": 299, "NASNetLarge": 331,
+        "EfficientNetB1": 240, "EfficientNetB2": 260, "EfficientNetB3": 300,
+        "EfficientNetB4": 380, "EfficientNetB5": 456, "EfficientNetB6": 528,
+        "EfficientNetB7": 600, "EfficientNetV2B1": 240, "EfficientNetV2B2": 260,
+        "EfficientNetV2B3": 300, "EfficientNetV2S": 384, "EfficientNetV2M": 480,
+        "EfficientNetV2L": 480, None: 224,
+    },
+)  # fmt: skip
+ORIGIN = "ImageNet, 1.28 million photographs of 1,000 kinds of things and animals"
 
 
 def build(
@@ -35,7 +45,6 @@ def build(
     *,
     backbone: str = "MobileNetV2",
     weights: str | None = "imagenet",
-    frozen: bool = True,
     dropout: float = 0.2,
 ) -> keras.Model:
     """Build the network.
@@ -46,7 +55,6 @@ def build(
         backbone: name of a function of `keras.applications`, such as "ResNet50".
         weights: "imagenet" (Keras' cache, else its download), the path of a local `.weights.h5`,
             `.h5` or `.keras` file of this backbone without its top, or None or "none" for random.
-        frozen: keep the backbone as it is until `finetune`.
         dropout: share of the features dropped in training.
 
     Returns:
@@ -64,23 +72,9 @@ def build(
     if input_shape[2] == 1:
         x = keras.layers.Concatenate(name="grey_to_rgb")([x, x, x])
     base = _load(application, _preprocess(x, application), weights)
-    if frozen:
-        base.trainable = False
     x = keras.layers.Dropout(dropout, name="dropout")(base.output)
     head = keras.layers.Dense(num_classes, activation="softmax", dtype="float32", name="head")
     return keras.Model(inputs, head(x), name="pretrained")
-
-
-def finetune(model: keras.Model) -> None:
-    """Let the backbone learn too, but for batch normalisation: compile the model anew afterwards.
-
-    Its moving averages come from millions of images; a small data set would only blur them.
-
-    Args:
-        model: a model from `build`, or a clone of it; changed in place.
-    """
-    for layer in model.layers:
-        layer.trainable = not hasattr(layer, "moving_mean")
 
 
 def _application(backbone: str) -> Callable[..., keras.Model]:

@@ -79,14 +79,16 @@ def for_folder(folder: Path) -> Recipe:
 def override(recipe: Recipe, assignments: list[str]) -> Recipe:
     """Apply `section.key=value` assignments; a value is read as TOML, else as plain text.
 
-    Another `model.network` starts from its own default options, as the recipe's options belong to
-    the recipe's network.
+    Who names `model.network` gets that one: it begins as it is made to, and where the recipe has
+    another one, with its own default options.
 
     Raises:
         InputError: if one is no assignment, names an unknown key, or has a value of a wrong type.
     """
     settings = recipe.model_dump()
     pairs = [read_assignment(text) for text in assignments]
+    if any(key == "model.network" for key, _ in pairs):
+        settings["model"]["start"] = None
     if any(key == "model.network" and value != recipe.model.network for key, value in pairs):
         settings["model"]["options"] = {}
     for key, value in pairs:

@@ -17,6 +17,7 @@ Target = Annotated[float, Field(gt=0, lt=1, strict=True)]
 # the usual rates of Muon are far too large for Adam, and those of Adam too small for Muon
 MUON_LEAST, ADAM_MOST = 0.005, 0.05
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
+Start = Literal["auto", "frozen", "finetune", "scratch"]
 
 
 class _Section(BaseModel):
@@ -177,15 +178,20 @@ class InputSettings(_Section):
 
 
 class ModelSettings(_Section):
-    """`[model]`: which network, built with which options."""
+    """`[model]`: which network, built with which options, and what its training begins from.
+
+    `start` is absent for what the network is made for: "finetune" for a backbone, whose weights
+    have learnt something before, "scratch" for any other.
+    """
 
     network: str = "compact"
     options: dict[str, Any] = {}
+    start: Start | None = None
     views: Literal["one", "mirrored", "turned", "shifted"] = "one"
 
 
 class TrainSettings(_Section):
-    """`[train]`: optimizer, schedule and stopping."""
+    """`[train]`: optimizer, schedule and stopping; `finetune_*` where a backbone is fine-tuned."""
 
     epochs: Annotated[int, Field(ge=1, strict=True)] = 16
     batch_size: Annotated[int, Field(ge=1, strict=True)] = 128
@@ -202,8 +208,9 @@ class TrainSettings(_Section):
     class_weights: Literal["none", "balanced"] = "none"
     patience: Annotated[int, Field(ge=0, strict=True)] = 0
     best_weights: bool = True
-    finetune_epochs: Annotated[int, Field(ge=0, strict=True)] = 0
-    finetune_learning_rate: Rate = 1e-4
+    finetune_epochs: Annotated[int, Field(ge=0, strict=True)] = 5
+    finetune_learning_rate: Rate = 3e-4
+    minutes: Rate | None = None
 
     @model_validator(mode="after")
     def _rate_suits_the_optimizer(self) -> "TrainSettings":

@@ -46,7 +46,8 @@ class Content:
         report: `report.json`.
         table: `predictions.csv`.
         rows: the rows of `split.csv`.
-        epochs: per column of `history.csv` a value per epoch.
+        epochs: per column of `history.csv` a value per epoch; empty where a linear model was fitted
+            to features, in no epochs.
         recipe: `recipe.toml`.
         split: the split whose figures stand for the run: test, or val where there is none.
     """
@@ -78,7 +79,7 @@ def read(run: Run) -> Content:
         report,
         predictions.read(run),
         run.split(),
-        run.history(),
+        run.history() if report.facts.get("epochs", 1) else {},
         run.recipe,
         "test" if "test" in report.splits else "val",
     )
@@ -212,9 +213,8 @@ def flags(content: Content) -> dict[str, Any]:
 def history(content: Content) -> dict[str, Any]:
     """Return the training curves with their plots, and which epoch's weights were kept."""
     epochs, train = content.epochs, content.recipe.train
-    last = len(epochs["epoch"])
-    start = content.report.facts.get("phase_start", 0)  # epochs whose weights are not kept
-    best = start + int(np.argmin(epochs["val_loss"][start:])) + 1
+    if not epochs:
+        return {}
     loss = {"train": epochs["loss"], "val": epochs["val_loss"]}
     accuracy = {"val": epochs["val_sparse_categorical_accuracy"]}
     return {
@@ -226,9 +226,29 @@ def history(content: Content) -> dict[str, Any]:
         "accuracy_svg": Markup(
             plots.curves(accuracy, label="accuracy on val", is_share=True, colours=("blue",))
         ),
-        "phase_start": start,
-        "kept_epoch": best if train.best_weights else last,
+        "kept_epoch": 1 + int(np.argmin(loss["val"])) if train.best_weights else len(loss["val"]),
         "is_best": train.best_weights,
+    }
+
+
+def beginning(content: Content) -> dict[str, Any]:
+    """Return what the training began from, and, where val chose that, what else was tried.
+
+    Returns:
+        Empty for a network that was trained from random weights without a choice.
+    """
+    network, facts = content.run.card["network"], content.report.facts
+    start, tries = network.get("start"), facts.get("tries", [])
+    if start in (None, "scratch") and not tries:
+        return {}
+    return {
+        "start": start,
+        "network": network["name"],
+        "origin": network.get("origin"),
+        "head": facts.get("head", {}),
+        "tries": [{**one, "is_kept": one["start"] == start} for one in tries],
+        "not_tried": facts.get("not_tried", []),
+        "unit": "groups" if content.report.counts["val"]["groups"] else "images",
     }
 
 

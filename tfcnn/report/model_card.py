@@ -48,6 +48,11 @@ def limits(run: Run, report: Report, split: str) -> list[str]:
         f"It knows {_list(run.class_names)} only, and gives one of these for any picture, also "
         "for one that shows none of them.",
     ]
+    if origin := run.card["network"].get("origin"):
+        texts.append(
+            f"What it sees, it learnt from {origin}: colours, textures and shapes of everyday "
+            "things. Pictures of another kind, such as X-rays, may need another network."
+        )
     if run.positive is not None:
         texts.append(_prevalence(run, report, split))
     return texts

@@ -155,6 +155,7 @@ def _values(content: Content) -> dict[str, Any]:
         "groups": gathering.groups(content),
         "group_rule": gathering.group_rule(content),
         "flags": gathering.flags(content),
+        "beginning": gathering.beginning(content),
         "history": gathering.history(content),
         "calibration": gathering.reliability(content),
         "point": gathering.operating_point(content),

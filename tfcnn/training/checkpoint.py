@@ -9,7 +9,7 @@ augmentation have no state (see `inputs`); the state of dropout follows from (se
 import errno
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ class State:
         train_seconds: time spent training so far.
         train_cpu_seconds: the same of all cores together, which other work disturbs less.
         precision: the dtype policy, kept by a resume on another machine.
-        is_done: whether no epoch of the phase is left to train.
-        phase: 0, or 1 where the backbone of a pretrained network learns too.
-        phase_start: epochs that were done when the phase began.
+        is_done: whether no epoch is left to train.
+        head: what a linear model of a backbone's features was fitted with, see `frozen.fit`.
+        epochs: how many there are to be, where the time is limited; 0: as many as the recipe says.
         sha256: of the files that the run was begun with, by name; see `sha256_at_start`.
     """
 
@@ -51,19 +51,14 @@ class State:
     train_cpu_seconds: float = 0.0
     precision: str = ""
     is_done: bool = False
-    phase: int = 0
-    phase_start: int = 0
+    head: dict[str, Any] = field(default_factory=dict)
+    epochs: int = 0
     sha256: dict[str, str] = field(default_factory=dict)
-
-    def next_phase(self) -> None:
-        """Begin another phase: nothing of it is done, and nothing yet is best."""
-        self.phase, self.phase_start = self.phase + 1, self.epoch
-        self.is_done, self.stopping = False, {}
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a phase of a training begins: at nothing, or at the end of an epoch.
+    """Where a training begins: at nothing, or at the end of an epoch.
 
     Attributes:
         state: what a resume needs to know; the training brings it up to date.
@@ -120,9 +115,9 @@ class SeedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """Write the state of the training at the end of every epoch."""
 
-    def __init__(self, folder: Path, state: State, stopping: Stopping) -> None:
+    def __init__(self, folder: Path, place: str, state: State, stopping: Stopping) -> None:
         super().__init__()
-        self.path, self.before = folder / FILE, folder / BEFORE
+        self.path, self.before = files_at(folder, place)
         self.state, self.stopping = state, stopping
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -148,7 +143,18 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 self.path.replace(self.before)
 
 
-def read(folder: Path, reporter: Reporter) -> Start:
+def files_at(folder: Path, place: str) -> tuple[Path, Path]:
+    """Return the paths of the state, and of that of the epoch before.
+
+    Args:
+        folder: of the run.
+        place: a folder among the checkpoints, where several ways to begin are tried; else "".
+    """
+    path, before = folder / FILE, folder / BEFORE
+    return path.parent / place / path.name, before.parent / place / before.name
+
+
+def read(folder: Path, reporter: Reporter, place: str = "") -> Start:
     """Return where an unfinished run stopped; its beginning where no epoch had ended.
 
     Where the file is damaged, that of the epoch before takes its place, and the reporter hears of
@@ -158,7 +164,7 @@ def read(folder: Path, reporter: Reporter) -> Start:
         InputError: if there is none that can be read.
         CheckError: if a file that the run was begun with is another one now.
     """
-    path, before = folder / FILE, folder / BEFORE
+    path, before = files_at(folder, place)
     if not path.exists() and not before.exists():
         return Start(State(sha256=sha256_at_start(folder)))
     try:
@@ -219,7 +225,9 @@ def _read(path: Path) -> Start:
         group: tuple(arrays[f"{group}_{i}"] for i in range(_count(arrays, group)))
         for group in ("weights", "optimizer", "best")
     }
-    return Start(State(**json.loads(str(arrays["state"]))), **groups)
+    known = {one.name for one in fields(State)}  # an earlier tfcnn wrote more
+    state = {key: value for key, value in json.loads(str(arrays["state"])).items() if key in known}
+    return Start(State(**state), **groups)
 
 
 def _read_before(path: Path, before: Path, error: Exception) -> Start:

@@ -119,13 +119,13 @@ class _PerFold(Reporter):
 
 def _prepare(recipe: Recipe, num_folds: int, reporter: Reporter) -> _Plan:
     """Read the images and deal them; refuse here, before anything is written."""
-    recipe, manifest = survey(recipe, reporter)
+    recipe, allowed, manifest, _ = survey(recipe, reporter)
     plan = _Plan(recipe, manifest, folds.assign(manifest, recipe.data.split, num_folds))
     quiet.load_tensorflow(reporter)
     from tfcnn.training import form
 
-    shape = decoder_of(recipe).shape
-    form.training_form(recipe.model, shape, len(manifest.class_names), "float32")
+    for way in allowed:
+        form.training_form(way.model, decoder_of(way).shape, len(manifest.class_names), "float32")
     untested = len(manifest.rows) - len(plan.tested_rows)
     if untested:
         noun = manifest.source.nouns[0]

@@ -21,6 +21,7 @@ from tfcnn.inputs import pipeline, tfdata
 from tfcnn.recipes import Recipe, TrainSettings
 from tfcnn.runs import HISTORY, LOGS
 from tfcnn.training import form, strategy
+from tfcnn.training.budget import Budget
 from tfcnn.training.checkpoint import (
     Checkpoint,
     SeedEpochs,
@@ -33,8 +34,10 @@ from tfcnn.training.muon import FilterMuon
 from tfcnn.training.prepare import Prepared
 
 Floats = npt.NDArray[np.float32]
-VAL_BATCH_SIZE = 128
-CHECKED_IMAGES = 256  # of val, on which the forms of the model, and Keras' evaluate, are compared
+VAL_BATCH_SIZE, VAL_BATCH_PIXELS = 128, 128 * 64 * 64  # large maps would fill the memory
+# of val, on which the forms of the model, and Keras' evaluate, are compared: fewer large ones
+CHECKED_IMAGES, CHECKED_PIXELS, CHECKED_LEAST = 256, 256 * 96 * 96, 64
+TIMED_STEPS = 3
 START_IMAGES = 5000  # of train, that a network is initialised with, where it asks for any
 
 
@@ -43,12 +46,16 @@ class Trained:
     """What a training leaves.
 
     Attributes:
-        weights: to keep, as the training form computed with them.
-        checked_probs: float32 `(places, classes)`, of the training form on `checked_places`.
+        weights: to keep, as they were computed with.
+        val_logits: float32 `(places, classes)`, as computed with these weights: of all of val, or
+            of `checked_places` alone.
+        features: float32 `(images, features)` of all images, where they are known: of a network
+            that stayed as it is.
     """
 
     weights: list[npt.NDArray[Any]]
-    checked_probs: Floats
+    val_logits: Floats
+    features: Floats | None = None
 
 
 def build(prepared: Prepared, state: State) -> Any:
@@ -58,48 +65,97 @@ def build(prepared: Prepared, state: State) -> Any:
         InputError: if the network cannot be built for these images.
     """
     recipe, classes = prepared.recipe, len(prepared.manifest.class_names)
+    is_finetuned = recipe.model.start == "finetune"
     state.precision = state.precision or strategy.precision(recipe.train.precision)
     with strategy.choose().scope():
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         initialize = architectures.part(recipe.model.network, "initialize")
-        if initialize:
+        if initialize and not is_finetuned:
             initialize(model, prepared.images[sample_rows(prepared, "train", START_IMAGES)])
+    if is_finetuned:
+        for layer in model.layers:  # averages of many images: a few would only blur them
+            layer.trainable = not hasattr(layer, "moving_mean")
     return model
 
 
-def fit(prepared: Prepared, model: Any, folder: Path, start: Start, reporter: Reporter) -> Trained:
-    """Fit the training form, phase by phase, from where `start` says it is.
+def fit(
+    prepared: Prepared, model: Any, folder: Path, start: Start, budget: Budget, reporter: Reporter
+) -> Trained:
+    """Fit the training form from where `start` says it is.
 
     Args:
         prepared: the images, and what the recipe asks for.
         model: from `build`.
         folder: the run folder; history, logs and checkpoints go there.
         start: of the training; its state follows the training.
+        budget: the time there is.
         reporter: hears of every epoch.
     """
-    data, recipe, state = (prepared.images, prepared.labels), prepared.recipe, start.state
+    recipe, state = prepared.recipe, start.state
     loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
-    settings = phases(recipe.train)
-    while True:
-        phase = recipe.model_copy(update={"train": settings[state.phase]})
-        if state.phase:
-            architectures.part(recipe.model.network, "finetune")(model)
-            reporter.note(f"fine-tuning {recipe.model.network}")
-        compile_model(model, phase.train, len(prepared.rows["train"]), loss_weights)
-        weights = fit_phase(model, phase, data, prepared.rows, folder, start, reporter)
-        model.set_weights(weights)
-        if state.phase + 1 == len(settings):
-            break
-        state.next_phase()
-        start = Start(state)
-    logits = model.predict(val_batches(prepared, checked_places(prepared)), verbose=0)
-    probs = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-    return Trained(form.as_computed(weights, state.precision), probs)
+    train = settings_of(recipe)
+    count = len(prepared.rows["train"])
+    reporter.note(f"training {recipe.model.network} in {state.precision}")
+    compile_model(model, train, count, loss_weights)
+    if budget.minutes is not None and not state.epochs:
+        state.epochs = epochs_within(prepared, model, train, budget)
+        reporter.note(f"train.minutes: {state.epochs} of {train.epochs} epochs fit")
+    if state.epochs:
+        train = train.model_copy(update={"epochs": state.epochs})
+        compile_model(model, train, count, loss_weights)
+    weights = fit_epochs(
+        model, recipe.model_copy(update={"train": train}), prepared, folder, start, reporter
+    )
+    model.set_weights(weights)
+    places = slice(None) if prepared.place else checked_places(prepared)
+    logits = model.predict(val_batches(prepared, places), verbose=0)
+    return Trained(form.as_computed(weights, state.precision), np.asarray(logits))
+
+
+def settings_of(recipe: Recipe) -> TrainSettings:
+    """Return `[train]` of a way to begin: fine-tuning has its own epochs, rate and optimizer."""
+    train = recipe.train
+    if recipe.model.start != "finetune":
+        return train
+    changes = {
+        "epochs": train.finetune_epochs,
+        "learning_rate": train.finetune_learning_rate,
+        "optimizer": "adamw",  # muon would rescale the kernels
+    }
+    return train.model_copy(update=changes)
+
+
+def epochs_within(prepared: Prepared, model: Any, train: TrainSettings, budget: Budget) -> int:
+    """Return how many epochs fit into the time that is left, by the time that a few steps take.
+
+    Args:
+        prepared: the images.
+        model: compiled; it has its weights back afterwards, and is to be compiled again.
+        train: what is to be done.
+        budget: the time there is.
+    """
+    rows, weights = prepared.rows, model.get_weights()
+    size = min(train.batch_size, len(rows["train"]))
+    batches = pipeline.training(
+        prepared.recipe.inputs, prepared.images, prepared.labels, rows["train"],
+        batch_size=size, seed=train.seed, first_epoch=0, epochs=1,
+    )  # fmt: skip
+    seconds = []
+    for batch in batches.take(1 + TIMED_STEPS):  # the first one is compiled
+        start = perf_counter()
+        model.train_on_batch(*batch)
+        seconds.append(perf_counter() - start)
+    model.set_weights(weights)
+    # an image of val takes a third of one of train: no way back
+    steps = (len(rows["train"]) + len(rows["val"]) / 3) / size
+    return budget.epochs(train.epochs, steps * float(np.median(seconds[1:] or seconds)))
 
 
 def checked_places(prepared: Prepared) -> npt.NDArray[np.int64]:
     """Return places in val, at most `CHECKED_IMAGES`, of every class."""
-    return sampling.evenly(prepared.labels[prepared.rows["val"]], CHECKED_IMAGES)
+    height, width, _ = prepared.decoder.shape
+    most = min(CHECKED_IMAGES, max(CHECKED_LEAST, CHECKED_PIXELS // (height * width)))
+    return sampling.evenly(prepared.labels[prepared.rows["val"]], most)
 
 
 def sample_rows(prepared: Prepared, split: str, most: int) -> npt.NDArray[np.int64]:
@@ -111,7 +167,9 @@ def sample_rows(prepared: Prepared, split: str, most: int) -> npt.NDArray[np.int
 def val_batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(None)) -> Any:
     """Return val in order, or these places of it, in batches that keep memory small."""
     rows = prepared.rows["val"][places]
-    size = min(VAL_BATCH_SIZE, prepared.recipe.train.batch_size)  # what memory is known to hold
+    height, width, _ = prepared.decoder.shape
+    most = max(1, VAL_BATCH_PIXELS // (height * width))
+    size = min(VAL_BATCH_SIZE, most, prepared.recipe.train.batch_size)
     return tfdata.in_order(prepared.images, prepared.labels, rows, size)
 
 
@@ -203,15 +261,14 @@ class _Live(keras.callbacks.Callback):  # type: ignore[misc]
         self.state.train_seconds += seconds
         self.state.train_cpu_seconds += process_time() - self._cpu_start
         self.state.history.append(row)
-        _write_history(self.state.history, self.path)
+        write_history(self.state.history, self.path)
         self.reporter.epoch(epoch + 1, self.params["epochs"], row)
 
 
-def fit_phase(
+def fit_epochs(
     model: Any,
     recipe: Recipe,
-    data: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]],
-    rows: dict[str, npt.NDArray[np.int64]],
+    prepared: Prepared,
     folder: Path,
     start: Start,
     reporter: Reporter,
@@ -220,17 +277,17 @@ def fit_phase(
 
     Args:
         model: compiled, see `compile_model`.
-        recipe: what to do, with the `[train]` section of the phase, see `phases`.
-        data: images uint8 `(images, height, width, channels)` and labels int32 `(images,)`.
-        rows: the row numbers of each split.
+        recipe: what to do, with the `[train]` section of the way to begin, see `settings_of`.
+        prepared: the images.
         folder: the run folder; history, logs and checkpoints go there.
-        start: of this phase.
+        start: of the training.
         reporter: hears of every epoch.
 
     Returns:
         The weights to keep: the best on val, or the last, as the recipe says; Keras' stopping
         rule has put the best ones back when training ends.
     """
+    data, rows, place = (prepared.images, prepared.labels), prepared.rows, prepared.place
     train, state = recipe.train, start.state
     stopping = Stopping(train.patience, train.epochs, train.best_weights)
     restore(start, model, stopping)
@@ -238,11 +295,10 @@ def fit_phase(
     steps = tfdata.steps_per_epoch(len(rows["train"]), size)
     waiting = Waiting()
     live = _Live(state, reporter, waiting, (size, steps), folder / HISTORY)
-    end = state.phase_start + train.epochs
     if not state.is_done:
         batches = pipeline.training(
             recipe.inputs, *data, rows["train"], batch_size=size, seed=train.seed,
-            first_epoch=state.epoch, epochs=end,
+            first_epoch=state.epoch, epochs=train.epochs,
         )  # fmt: skip
         if train.class_weights == "balanced":  # Keras' `class_weight` would prefetch once more
             batches = batches.map(_weighted(data[1][rows["train"]]))
@@ -250,12 +306,13 @@ def fit_phase(
             waiting.measured(batches),
             validation_data=tfdata.in_order(*data, rows["val"], train.batch_size),
             initial_epoch=state.epoch,
-            epochs=end,
+            epochs=train.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the batches are shuffled already
             callbacks=[
-                SeedEpochs(train.seed), stopping, live, Checkpoint(folder, state, stopping),
-                *tensorboard_callbacks(folder / LOGS, Reporter() if state.phase else reporter),
+                SeedEpochs(train.seed), stopping, live,
+                Checkpoint(folder, place, state, stopping),
+                *tensorboard_callbacks(folder / LOGS / place, reporter),
             ],
             verbose=0,
         )  # fmt: skip
@@ -279,14 +336,6 @@ def tensorboard_callbacks(logs: Path, reporter: Reporter) -> list[Any]:
     return [keras.callbacks.TensorBoard(logs, write_graph=False)]
 
 
-def phases(train: TrainSettings) -> list[TrainSettings]:
-    """Return the settings of each phase: the one of `[train]`, and that of fine-tuning if any."""
-    if not train.finetune_epochs:
-        return [train]
-    finetune = {"epochs": train.finetune_epochs, "learning_rate": train.finetune_learning_rate}
-    return [train, train.model_copy(update=finetune)]
-
-
 def compile_model(
     model: Any, train: TrainSettings, num_images: int, loss_weights: tuple[float, ...] = (1.0,)
 ) -> None:
@@ -294,7 +343,7 @@ def compile_model(
 
     Args:
         model: from `training_form`; compiled anew if it was before.
-        train: the settings of one phase.
+        train: what is to be done.
         num_images: in the train split.
         loss_weights: of the outputs; in training all count, afterwards the first alone.
     """
@@ -368,7 +417,11 @@ def _weighted(labels: npt.NDArray[np.int32]) -> Callable[[Any, Any], tuple[Any, 
     return lambda images, classes: (images, classes, tf.gather(weights, classes))
 
 
-def _write_history(history: list[dict[str, float]], path: Path) -> None:
+def write_history(history: list[dict[str, float]], path: Path) -> None:
+    """Write the figures of every epoch; no file where there is none."""
+    if not history:
+        path.unlink(missing_ok=True)
+        return
     header = list(history[0])
     rows = ([row[key] for key in header] for row in history)
     atomic.write_text(path, atomic.csv_text(header, rows))

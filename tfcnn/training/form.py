@@ -48,6 +48,16 @@ def training_form(
     return model
 
 
+def plain(settings: ModelSettings, input_shape: tuple[int, int, int], num_classes: int) -> Any:
+    """Build the plain float32 network, with the weights it begins from."""
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        return architectures.build(settings.network, input_shape, num_classes, settings.options)
+    finally:
+        keras.config.set_dtype_policy(previous)
+
+
 def saved_form(
     settings: ModelSettings,
     input_shape: tuple[int, int, int],
@@ -59,16 +69,10 @@ def saved_form(
     Raises:
         TfcnnError: if the weights are not those of this network.
     """
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        # no starting weights are looked for: trained ones are put in at once
-        options = {key: value for key, value in settings.options.items() if key != "weights"}
-        if settings.network == "pretrained":
-            options["weights"] = "none"
-        model = architectures.build(settings.network, input_shape, num_classes, options)
-    finally:
-        keras.config.set_dtype_policy(previous)
+    if architectures.is_backbone(settings.network):  # trained weights are put in at once
+        options = {**settings.options, "weights": "none"}
+        settings = settings.model_copy(update={"options": options})
+    model = plain(settings, input_shape, num_classes)
     shapes = [weight.shape for weight in model.get_weights()]
     if shapes != [weight.shape for weight in weights]:
         raise TfcnnError(

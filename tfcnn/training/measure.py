@@ -5,7 +5,7 @@ The answers give the rules, and the rules give the card. The card is made once, 
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcnn import runs
+from tfcnn import architectures, runs
 from tfcnn.base import atomic, threads
 from tfcnn.base.errors import TfcnnError
 from tfcnn.base.progress import Reporter
@@ -26,13 +26,14 @@ from tfcnn.prediction import Model, ModelFiles, domain, flags
 from tfcnn.prediction.domain import Domain, DomainFit
 from tfcnn.recipes import InputSettings, Recipe
 from tfcnn.runs import Run
-from tfcnn.training.checkpoint import State
+from tfcnn.training.choose import Chosen
 from tfcnn.training.fit import checked_places, val_batches
 from tfcnn.training.prepare import Prepared
 from tfcnn.training.save import Saved, refuse_no_answer
 
 Floats = npt.NDArray[np.float32]
 PART = 1024
+FEW = 16
 MEASURED = (runs.MODEL, runs.TWIN, runs.SPLIT, runs.DOMAIN)
 WRITTEN = (runs.RECIPE, runs.HISTORY, runs.PREDICTIONS, runs.REPORT)
 PACKAGES = ("tfcnn", "tensorflow", "keras", "numpy", "pillow", "ai-edge-litert")
@@ -73,18 +74,15 @@ class RuleSet:
     unmet: list[str]
 
 
-def measure(
-    prepared: Prepared, saved: Saved, state: State, folder: Path, reporter: Reporter
-) -> None:
+def measure(chosen: Chosen, saved: Saved, folder: Path, reporter: Reporter) -> None:
     """Predict val and test with the saved model, and write all that follows from it.
 
     Writes `domain.npz`, where val is large enough for one, `predictions.csv`, `report.json` and
     `model.json`.
 
     Args:
-        prepared: the images, and what the recipe asks for.
+        chosen: the images, what was trained, and what it was chosen from.
         saved: the model.
-        state: of the training, at its end.
         folder: of the run.
         reporter: hears what computes, where that is not LiteRT.
 
@@ -92,8 +90,9 @@ def measure(
         CheckError: if the network gives NaN or infinity.
         TfcnnError: if Keras' own evaluation disagrees.
     """
+    prepared, state = chosen.prepared, chosen.state
     rows = np.concatenate([prepared.rows["val"], prepared.rows["test"]])
-    answers = _answer(prepared, rows, folder, reporter)
+    answers = _answer(prepared, rows, chosen.trained.features, folder, reporter)
     table = _table(prepared, rows, answers.probs)
     rule_set = _choose(prepared, table, answers, saved.temperature)
     _write_domain(rule_set.fitted, folder / runs.DOMAIN)
@@ -104,14 +103,14 @@ def measure(
         rule_set=rule_set,
         is_leaky=prepared.recipe.data.split.unit == "image",
         data=_data(prepared),
-        network={"name": prepared.recipe.model.network, "options": prepared.recipe.model.options},
+        network=_network(chosen),
         record=record(state.precision, answers.engine),
     )
     run = Run(folder, content)
     table = replace(table, flags=_flags(run, answers, rule_set.fitted.domain))
     agreement = saved.agreement | {"keras_evaluate": _cross_check(saved.model, prepared, table)}
     predictions.write(run, table)
-    facts = training_facts(prepared, state, agreement, answers.engine)
+    facts = training_facts(chosen, agreement, answers.engine)
     scoring.write(scoring.score(run, table, facts), folder)
     there = (name for name in MEASURED + WRITTEN if (folder / name).exists())
     runs.write_card(run.recorded(*there))
@@ -137,7 +136,7 @@ def card(
         rule_set: chosen on val.
         is_leaky: whether the split was a stamped demonstration of a leak.
         data: what the model was trained on.
-        network: its name and its options.
+        network: its name, its options and what it began from; see `_network`.
         record: how it came about; see `record`.
     """
     return {
@@ -171,16 +170,20 @@ def record(precision: str, engine: dict[str, str]) -> dict[str, Any]:
 
 
 def _answer(
-    prepared: Prepared, rows: npt.NDArray[np.int64], folder: Path, reporter: Reporter
+    prepared: Prepared,
+    rows: npt.NDArray[np.int64],
+    known: Floats | None,
+    folder: Path,
+    reporter: Reporter,
 ) -> Answers:
-    """Ask the files that were saved, as `predict` will."""
+    """Ask the files that were saved, as `predict` will; `known` features of train are not asked."""
 
     def find(name: str) -> Path | None:
         return folder / name if (folder / name).exists() else None
 
     shape, num_classes = prepared.decoder.shape, len(prepared.manifest.class_names)
     model = Model(ModelFiles(folder, find, shape, num_classes), note=reporter.note)
-    usual = _usual(prepared, model)
+    usual = _usual(prepared, model, known)
     probs, logs = [], []
     for start in range(0, len(rows), PART):  # the array may be larger than memory
         images = prepared.images[rows[start : start + PART]]
@@ -193,13 +196,24 @@ def _answer(
     return Answers(whole, np.concatenate(logs) if logs else None, usual, model.computed_by)
 
 
-def _usual(prepared: Prepared, model: Model) -> Domain | None:
-    """Fit to training images, some of them where there are many."""
+def _usual(prepared: Prepared, model: Model, known: Floats | None) -> Domain | None:
+    """Fit to training images, some of them where there are many.
+
+    Args:
+        prepared: the images.
+        model: as it was saved.
+        known: the features of all images; those of a few are compared with the model's.
+    """
     train = prepared.rows["train"]
     order = np.random.default_rng(0).permutation(len(train))[: domain.TRAIN_IMAGES]
     rows = np.sort(train[order])
     if not len(rows):
         return None
+    few = rows[:FEW]
+    if known is not None:
+        expected = model.probs_and_features(prepared.images[few])[1]
+        if np.allclose(known[few], expected, rtol=0, atol=1e-3 * float(np.abs(expected).max())):
+            return domain.fit(prepared.images[rows], known[rows])
     parts = [
         model.probs_and_features(prepared.images[part])[1]
         for part in np.array_split(rows, -(-len(rows) // PART))
@@ -320,27 +334,41 @@ def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
     return value
 
 
+def _network(chosen: Chosen) -> dict[str, Any]:
+    """Return what `model.json` says of the network: what it is, and what it began from."""
+    model = chosen.prepared.recipe.model
+    content = {"name": model.network, "options": model.options, "start": model.start}
+    if model.start != "scratch":
+        weights = model.options.get("weights", "imagenet")
+        is_usual = weights == "imagenet"
+        content["origin"] = architectures.part(model.network, "ORIGIN") if is_usual else weights
+    return content
+
+
 def training_facts(
-    prepared: Prepared, state: State, agreement: dict[str, Any], engine: dict[str, str]
+    chosen: Chosen, agreement: dict[str, Any], engine: dict[str, str]
 ) -> dict[str, Any]:
     """Return what `report.json` says of the training besides metrics.
 
     Args:
-        prepared: the images.
-        state: of the training, at its end.
+        chosen: the images, what was trained, and what it was chosen from.
         agreement: between the forms and files of the model.
         engine: what computed the predictions; see `Model.computed_by`.
     """
+    prepared, state = chosen.prepared, chosen.state
     seconds = state.train_seconds
+    waiting = [row["waiting_fraction"] for row in state.history]
     trained = len(prepared.rows["train"]) * len(state.history)
     return {
         "decode_seconds": prepared.decode_seconds,
         "train_seconds": seconds,
         "train_cpu_seconds": state.train_cpu_seconds,
-        "images_per_second": trained / seconds if seconds else None,
-        "waiting_fraction": float(np.mean([row["waiting_fraction"] for row in state.history])),
+        "images_per_second": trained / seconds if trained else None,
+        "waiting_fraction": float(np.mean(waiting)) if waiting else None,
         "epochs": len(state.history),
-        "phase_start": state.phase_start,
+        "head": state.head,
+        "tries": [asdict(one) for one in chosen.tries],
+        "not_tried": list(chosen.left_out),
         "agreement": agreement,
         "engine": engine,
         "quarantined": [

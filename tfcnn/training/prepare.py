@@ -1,8 +1,10 @@
 """From a recipe to decoded, split, checked images: all that happens before a network exists."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,28 +14,34 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
-from tfcnn.decode import Decoder
+from tfcnn.decode import Decoder, UprightImage
 from tfcnn.inputs import cache, direction, pipeline
-from tfcnn.manifest import Manifest, build, groups, splits
+from tfcnn.manifest import Manifest, Row, build, groups, splits
 from tfcnn.recipes import InputSettings, Recipe
+from tfcnn.training import ways
 
 MAX_CLASSES = 20  # that are named
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The data of a run.
+    """The data of a run, decoded for one way to begin.
 
     Attributes:
-        recipe: with what was left open (image size, positive class) settings in.
+        asked: the recipe, with what it left to the data filled in; it goes into the run folder.
+        allowed: the ways to begin, see `ways.allowed`.
+        recipe: one of these; every setting of it is filled in.
         manifest: all readable images.
         splits: a split per row of it.
         images: uint8 `(images, height, width, channels)` in [0, 255], memory-mapped.
         labels: int32 `(images,)`, indices into `manifest.class_names`.
         rows: int64 `(count,)` per split, row numbers.
         decode_seconds: time spent opening image files.
+        early: what was decoded while the images were hashed.
     """
 
+    asked: Recipe
+    allowed: tuple[Recipe, ...]
     recipe: Recipe
     manifest: Manifest
     splits: list[str]
@@ -41,6 +49,7 @@ class Prepared:
     labels: npt.NDArray[np.int32]
     rows: dict[str, npt.NDArray[np.int64]]
     decode_seconds: float
+    early: tuple[cache.Early, ...]
 
     @property
     def decoder(self) -> Decoder:
@@ -62,9 +71,38 @@ class Prepared:
         name = self.recipe.data.positive
         return self.manifest.class_names.index(name) if name else None
 
+    @property
+    def place(self) -> str:
+        """The folder among the checkpoints; "" where only one way to begin is allowed."""
+        return str(self.recipe.model.start) if len(self.allowed) > 1 else ""
+
+    def by(self, way: Recipe, reporter: Reporter) -> "Prepared":
+        """Return the same images in the same splits, decoded for another way to begin."""
+        if decoder_of(way) == self.decoder:
+            return replace(self, recipe=way)
+        decoded = _decode(self.manifest, way, self.early, reporter)
+        seconds = self.decode_seconds + decoded.decode_seconds
+        return replace(self, recipe=way, images=decoded.images, decode_seconds=seconds)
+
+
+class Survey(NamedTuple):
+    """What the data are, before any is split.
+
+    Attributes:
+        recipe: with what it left to the data filled in.
+        allowed: the ways to begin; each has an image size.
+        manifest: all readable images.
+        early: what was decoded on the way.
+    """
+
+    recipe: Recipe
+    allowed: tuple[Recipe, ...]
+    manifest: Manifest
+    early: tuple[cache.Early, ...]
+
 
 def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Reporter) -> Prepared:
-    """Read, split, check and decode the images of a recipe.
+    """Read, split, check and decode the images of a recipe, for the first way to begin.
 
     Args:
         recipe: what to prepare.
@@ -76,100 +114,126 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         InputError: if the data cannot be used.
         CheckError: if the split leaks.
     """
-    recipe, manifest, early = _survey(recipe, reporter, resplit)
+    recipe, allowed, manifest, early = survey(recipe, reporter, resplit)
     split = recipe.data.split
     reporter.stage("splitting")
     row_splits = splits.read(split_csv, manifest) if split_csv else splits.assign(manifest, split)
     splits.gate(manifest, row_splits, unit=split.unit)
-    decoder, progress = decoder_of(recipe), reporter.stage("decoding")
-    images = cache.load(manifest.source, manifest.rows, decoder, progress, early)
-    for note in images.notes:
-        reporter.note(note)
+    decoded = _decode(manifest, allowed[0], early, reporter)
     classes = {name: i for i, name in enumerate(manifest.class_names)}
-    prepared = Prepared(
-        recipe,
+    labels = np.array([classes[row.label] for row in manifest.rows], dtype=np.int32)
+    rows = {name: splits.select(row_splits, name) for name in splits.NAMES}
+    groups = [row.group for row in manifest.rows]
+    found = direction.by_images(recipe.inputs, decoded.images, labels, groups, rows["train"])
+    allowed = tuple(_with_inputs(way, found) for way in allowed)
+    _report_inputs(found, reporter)
+    return Prepared(
+        _with_inputs(recipe, found),
+        allowed,
+        allowed[0],
         manifest,
         row_splits,
-        images.images,
-        np.array([classes[row.label] for row in manifest.rows], dtype=np.int32),
-        {name: splits.select(row_splits, name) for name in splits.NAMES},
-        images.decode_seconds,
+        decoded.images,
+        labels,
+        rows,
+        decoded.decode_seconds,
+        early,
     )
-    inputs_and_reason = direction.by_images(
-        recipe.inputs, prepared.images, prepared.labels, prepared.groups, prepared.rows["train"]
-    )
-    return replace(prepared, recipe=_with_inputs(recipe, inputs_and_reason, reporter))
 
 
-def _with_inputs(
-    recipe: Recipe, inputs_and_reason: tuple[InputSettings, str], reporter: Reporter
-) -> Recipe:
-    """Return the recipe with the `[inputs]` that the data call for, and report why."""
-    inputs, why = inputs_and_reason
-    if why:
+def _decode(
+    manifest: Manifest, way: Recipe, early: Sequence[cache.Early], reporter: Reporter
+) -> cache.Decoded:
+    """Decode all images, and report which array of them was damaged."""
+    decoder, progress = decoder_of(way), reporter.stage("decoding")
+    known = next((one for one in early if one.decoder == decoder), None)
+    decoded = cache.load(manifest.source, manifest.rows, decoder, progress, known)
+    for note in decoded.notes:
+        reporter.note(note)
+    return decoded
+
+
+def _with_inputs(recipe: Recipe, inputs_and_reason: tuple[InputSettings, str]) -> Recipe:
+    """Return the recipe with the `[inputs]` that the data call for."""
+    return recipe.model_copy(update={"inputs": inputs_and_reason[0]})
+
+
+def _report_inputs(inputs_and_reason: tuple[InputSettings, str], reporter: Reporter) -> None:
+    if why := inputs_and_reason[1]:
         reporter.note(why)
-    return recipe.model_copy(update={"inputs": inputs})
 
 
-def survey(recipe: Recipe, reporter: Reporter) -> tuple[Recipe, Manifest]:
+def survey(recipe: Recipe, reporter: Reporter, resplit: bool = False) -> Survey:
     """Read what the data are.
 
     Args:
         recipe: what to prepare.
         reporter: hears of every stage.
-
-    Returns:
-        The recipe with what it left open filled in, and the manifest.
+        resplit: ignore the split that the folder itself is in.
 
     Raises:
         InputError: if data, network options or augmentation cannot be used.
     """
-    return _survey(recipe, reporter)[:2]
-
-
-def _check_network(recipe: Recipe) -> None:
-    network, train = recipe.model.network, recipe.train
-    architectures.check_options(network, recipe.model.options)
-    is_pretrained = architectures.defines(network, "finetune")
-    if train.finetune_epochs and not is_pretrained:
-        raise InputError(
-            "train.finetune_epochs", "0 for a network that is not pretrained",
-            f"{train.finetune_epochs} for {network}", "model.network=pretrained",
-        )  # fmt: skip
-    if train.optimizer == "muon" and is_pretrained:
-        raise InputError(
-            "train.optimizer", f"another for {network}, whose kernels muon would rescale", "muon",
-            "--set train.optimizer=adam --set train.learning_rate=0.001",
-        )  # fmt: skip
-
-
-def _survey(
-    recipe: Recipe, reporter: Reporter, resplit: bool = False
-) -> tuple[Recipe, Manifest, cache.Early]:
-    """Return what `survey` does, and what was decoded on the way."""
-    _check_network(recipe)
+    allowed = ways.allowed(recipe)
     source = open_any(recipe.data, reporter)
     if resplit:
         items = tuple(replace(item, official="") for item in source.items)
         source = replace(source, items=items)
-    recipe = _fill_in(recipe, source)
     names = sorted({item.label for item in source.items})
-    recipe = _with_inputs(recipe, direction.by_names(recipe.inputs, names), reporter)
-    _check_shape(recipe)
+    found = direction.by_names(recipe.inputs, names)
+    filled = [_with_inputs(_fill_in(one, source), found) for one in (recipe, *allowed)]
+    _report_inputs(found, reporter)
+    recipe, allowed = _sized(filled[0], filled[1:], source, reporter)
+    for way in allowed:
+        _check_shape(way)
     for warning in pipeline.warnings(recipe.inputs):
         reporter.note(f"note: {warning}")
-    early = cache.Early(decoder_of(recipe))
+    early = tuple(cache.Early(decoder) for decoder in dict.fromkeys(map(decoder_of, allowed)))
+
+    def see(row: Row, image: UprightImage) -> None:
+        for one in early:
+            one.see(row, image)
+
     manifest = build(
         source,
         group_regex=recipe.data.group_regex,
         group_csv=recipe.data.group_csv,
         columns=(recipe.data.path_column, recipe.data.group_column),
         progress=reporter.stage(f"reading {source.name}"),
-        on_image=early.see,
+        on_image=see,
         background=recipe.data.background,
     )
-    _report_data(recipe, manifest, reporter)
-    return recipe, manifest, early
+    _report_data(recipe, allowed, manifest, reporter)
+    return Survey(recipe, allowed, manifest, early)
+
+
+def _sized(
+    recipe: Recipe, allowed: Sequence[Recipe], source: Source, reporter: Reporter
+) -> tuple[Recipe, tuple[Recipe, ...]]:
+    """Give each way to begin its image size, and leave out those that need larger images.
+
+    Returns:
+        The recipe, which is the way to begin where there is only one, and the ways.
+    """
+    typical = recipe.data.image_size or typical_size(source)
+    found = []
+    for way in allowed:
+        network, options = way.model.network, way.model.options
+        is_new = way.model.start == "scratch"
+        learnt = None if is_new else architectures.image_size(network, options)
+        size = recipe.data.image_size or learnt or typical
+        smallest = architectures.smallest_size(network)
+        if len(allowed) > 1 and (size[0] < smallest[0] or size[1] < smallest[1]):
+            least, given = ("{} x {} px".format(*pair) for pair in (smallest, size))
+            reporter.note(f"{way.model.start} is not tried: {network} needs {least}, not {given}")
+            continue
+        data = way.data.model_copy(update={"image_size": size})
+        found.append(way.model_copy(update={"data": data}))
+    if len(allowed) > 1:
+        return recipe, tuple(found)
+    # where it was left open, the network decides it, now as later
+    asked = found[0].model.model_copy(update={"start": recipe.model.start})
+    return found[0].model_copy(update={"model": asked}), tuple(found)
 
 
 def _check_shape(recipe: Recipe) -> None:
@@ -192,7 +256,7 @@ def decoder_of(recipe: Recipe) -> Decoder:
 
 
 def _fill_in(recipe: Recipe, source: Source) -> Recipe:
-    """Fill in what the recipe leaves to the data: image size, group regex, positive class.
+    """Fill in what the recipe leaves to the data: group regex and positive class.
 
     An empty regex or class stays empty, so that a resume finds the same recipe.
 
@@ -212,7 +276,6 @@ def _fill_in(recipe: Recipe, source: Source) -> Recipe:
         regex = None
     settings = data.model_copy(
         update={
-            "image_size": data.image_size or typical_size(source),
             "group_regex": regex,
             "positive": "" if data.positive == "" else positive,
         }
@@ -220,18 +283,21 @@ def _fill_in(recipe: Recipe, source: Source) -> Recipe:
     return recipe.model_copy(update={"data": settings})
 
 
-def _report_data(recipe: Recipe, manifest: Manifest, reporter: Reporter) -> None:
+def _report_data(
+    recipe: Recipe, allowed: Sequence[Recipe], manifest: Manifest, reporter: Reporter
+) -> None:
     """Report what the data are, how they are read, what was left out, and what to beware of."""
     source, data = manifest.source, recipe.data
     counts = Counter(row.label for row in manifest.rows)
     classes = [f"{name} ({count:,})" for name, count in sorted(counts.items())]
     more = [f"{len(classes) - MAX_CLASSES} more"] if len(classes) > MAX_CLASSES else []
-    height, width, channels = decoder_of(recipe).shape
-    colour = "grey, 1 channel" if channels == 1 else f"colour, {channels} channels"
+    sizes = dict.fromkeys(decoder_of(way).image_size for way in allowed)
+    pixels = " and ".join(f"{height} x {width} px" for height, width in sizes)
+    colour = "grey, 1 channel" if data.channels == 1 else f"colour, {data.channels} channels"
     positive = f"; positive: {data.positive}" if data.positive else ""
     reporter.note(f"{source.name}: {manifest.summary()}")
     reporter.note(f"classes: {', '.join(classes[:MAX_CLASSES] + more)}{positive}")
-    reporter.note(f"images: {height} x {width} px (height x width), {colour}, {data.fit}")
+    reporter.note(f"images: {pixels} (height x width), {colour}, {data.fit}")
     reporter.note(f"augmentation: {pipeline.describe(recipe.inputs)}")
     reporter.note(f"groups: {_groups_in_words(recipe, manifest)}")
     for note in manifest.messages():

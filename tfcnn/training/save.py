@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from scipy.special import softmax
 
 from tfcnn.base import atomic, quiet
 from tfcnn.base.errors import CheckError, TfcnnError
@@ -18,13 +17,12 @@ from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import calibration
 from tfcnn.prediction import two_columns
 from tfcnn.runs import MODEL, TWIN
-from tfcnn.training import form
+from tfcnn.training import form, twin
 from tfcnn.training.fit import Trained, checked_places, sample_rows, val_batches
 from tfcnn.training.prepare import Prepared
 
 Floats = npt.NDArray[np.float32]
 TWIN_IMAGES = 64  # val images on which the LiteRT twin is compared with the model
-TWIN_TOLERANCE = 1e-4
 # bfloat16 keeps 8 bits of a number: .001 to .003 is usual; more than this is another network
 FORM_TOLERANCE = 0.02
 
@@ -62,24 +60,35 @@ def save(prepared: Prepared, trained: Trained, folder: Path, reporter: Reporter)
     recipe, val_labels = prepared.recipe, prepared.labels[prepared.rows["val"]]
     classes, shape = len(prepared.manifest.class_names), prepared.decoder.shape
     plain = form.saved_form(recipe.model, shape, classes, trained.weights)
-    saved = _on_val(plain, prepared, folder, checked_places(prepared))
-    forms_difference = agree(trained.checked_probs, saved)
-    if recipe.model.views != "one":
-        plain = form.averaged(plain, recipe.model.views)
+    several, views = recipe.model.views != "one", recipe.model.views
+    whole = form.averaged(plain, views) if several else plain
+    is_frozen = recipe.model.start == "frozen"
+    # features are those of all views; what was fitted saw one
+    forms_difference = _compare(whole if is_frozen else plain, prepared, trained, folder)
     temperature = 1.0
     if recipe.evaluation.calibrate:
-        temperature = calibration.fit_temperature(val_labels, _on_val(plain, prepared, folder))
-        form.fold_temperature(plain, temperature)
-    write_keras(plain, folder / MODEL)
+        known = softmax(trained.val_logits, axis=1) if is_frozen else None
+        probs = _on_val(whole, prepared, folder) if known is None else known
+        temperature = calibration.fit_temperature(val_labels, probs)
+        form.fold_temperature(whole, temperature)
+    write_keras(whole, folder / MODEL)
     sample = prepared.images[sample_rows(prepared, "val", TWIN_IMAGES)]
-    twin_difference = write_twin(plain, folder / TWIN, sample)
+    twin_difference = twin.write(whole, folder / TWIN, sample)
     if twin_difference is None:
         reporter.note(
             "note: no LiteRT twin, for the network cannot be converted or then answers otherwise "
             f"(why: {quiet.log_path()}): Keras answers, which starts more slowly"
         )
     agreement = {"forms_mean_difference": forms_difference, "twin_difference": twin_difference}
-    return Saved(plain, temperature, agreement)
+    return Saved(whole, temperature, agreement)
+
+
+def _compare(model: Any, prepared: Prepared, trained: Trained, folder: Path) -> float:
+    """Compare a saved form on val with what was computed in training; see `agree`."""
+    places, logits = checked_places(prepared), trained.val_logits
+    if len(logits) != len(places):
+        logits = logits[places]
+    return agree(softmax(logits, axis=1), _on_val(model, prepared, folder, places))
 
 
 def _on_val(
@@ -148,53 +157,3 @@ def write_keras(model: Any, path: Path) -> None:
         ):
             for name in stored.namelist():
                 packed.writestr(name, stored.read(name))
-
-
-def write_twin(model: Any, path: Path, sample: npt.NDArray[np.uint8]) -> float | None:
-    """Write the LiteRT twin: uint8 `images` in; float32 `probs` and `features` out.
-
-    It is kept only where it gives the model's own probabilities on `sample`, uint8
-    `(images, height, width, channels)`, within 1e-4.
-
-    Returns:
-        The largest difference, or None where the network cannot be converted or disagrees; the
-        run is then used through Keras.
-    """
-    both = keras.Model(model.inputs[0], [model.outputs[0], model.get_layer("head").input])
-
-    def serve(images: Any) -> dict[str, Any]:
-        probs, features = both(tf.cast(images, tf.float32), training=False)
-        return {"probs": probs, "features": features}
-
-    signature = [tf.TensorSpec((None, *sample.shape[1:]), tf.uint8, name="images")]
-    try:
-        with quiet.stderr_to_log():
-            content = _convert(both, tf.function(serve, input_signature=signature))
-    except Exception as error:  # the converter raises many types for an op that LiteRT lacks
-        quiet.write_log(f"no LiteRT twin: {error}")
-        return None
-    atomic.write_bytes(path, content)
-    difference = _difference(both, path, sample)
-    if not difference <= TWIN_TOLERANCE:
-        path.unlink()
-        return None
-    return difference
-
-
-def _convert(model: Any, serve: Any) -> bytes:
-    module = tf.Module()  # Keras' own export takes twice the time
-    module.weights, module.serve = [weight.value for weight in model.weights], serve
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={"serving_default": serve})
-        content: bytes = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
-    return content
-
-
-def _difference(both: Any, path: Path, sample: npt.NDArray[np.uint8]) -> float:
-    from ai_edge_litert.interpreter import Interpreter
-
-    with quiet.stderr_to_log():
-        interpreter = Interpreter(str(path))
-        outputs = interpreter.get_signature_runner("serving_default")(images=sample)
-    expected = np.asarray(both(sample.astype(np.float32), training=False)[0])
-    return float(np.abs(two_columns(outputs["probs"]) - two_columns(expected)).max())

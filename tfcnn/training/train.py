@@ -1,6 +1,6 @@
 """`train(recipe, folder)`: from a recipe to a run folder that can be used and believed.
 
-The steps are `resume` (what may be written, and what goes on), `prepare`, `fit`, `save` and
+The steps are `resume` (what may be written, and what goes on), `prepare`, `choose`, `save` and
 `measure`, a file each. What can be refused, and the reading of images, comes before TensorFlow is
 imported, so that whoever waits hears of it at once.
 """
@@ -15,6 +15,7 @@ from tfcnn.inputs import arrays
 from tfcnn.manifest import splits
 from tfcnn.recipes import Recipe
 from tfcnn.training import strategy
+from tfcnn.training.budget import Budget
 from tfcnn.training.prepare import Prepared, prepare
 from tfcnn.training.resume import (
     check_folder,
@@ -60,6 +61,7 @@ def train(
     """
     reporter = reporter or Reporter()
     strategy.refuse_clusters()
+    budget = Budget(recipe.train.minutes)
     arrays.bound_bytes()  # a wrong setting is refused now, and not when all is done
     resuming = check_folder(folder, resume=resume, fresh=fresh)
     if resume:
@@ -68,35 +70,35 @@ def train(
         split_csv = resumed_split(folder, split_csv)
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
-        refuse_other_recipe(prepared.recipe, folder)
+        refuse_other_recipe(prepared.asked, folder)
         refuse_other_images(prepared.manifest, folder)
     elif resume:
         reporter.note("nothing had been learnt yet: it starts anew")
     quiet.load_tensorflow(reporter)
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
     with strategy.seeded(seed, deterministic=deterministic):
-        _learn(prepared, folder, resuming, reporter)
+        _learn(prepared, folder, resuming, budget, reporter)
 
 
-def _learn(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) -> None:
+def _learn(
+    prepared: Prepared, folder: Path, resuming: bool, budget: Budget, reporter: Reporter
+) -> None:
     """Fit, save and measure: all that needs TensorFlow."""
     from tfcnn.training import checkpoint
-    from tfcnn.training.fit import build, fit
+    from tfcnn.training.choose import choose
+    from tfcnn.training.learn import begin
     from tfcnn.training.measure import measure
     from tfcnn.training.save import save
 
-    start = checkpoint.read(folder, reporter) if resuming else checkpoint.Start()
-    state = start.state
-    model = build(prepared, state)  # what it refuses, it refuses before anything is written
+    begun = begin(prepared, folder, resuming, reporter)  # refuses before anything is written
     if not resuming:
         make_room(folder, reporter)
     with resumable(folder):
         if not resuming:
-            recipes.write(prepared.recipe, folder / runs.RECIPE)
+            recipes.write(prepared.asked, folder / runs.RECIPE)
             splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
-            state.sha256 = checkpoint.sha256_at_start(folder)
-        reporter.note(f"training {prepared.recipe.model.network} in {state.precision}")
-        trained = fit(prepared, model, folder, start, reporter)
+            begun.state.sha256 = checkpoint.sha256_at_start(folder)
+        chosen = choose(begun, folder, resuming, budget, reporter)
         reporter.stage("saving and scoring")
-        saved = save(prepared, trained, folder, reporter)
-        measure(prepared, saved, state, folder, reporter)
+        saved = save(chosen.prepared, chosen.trained, folder, reporter)
+        measure(chosen, saved, folder, reporter)

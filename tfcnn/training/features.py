@@ -1,0 +1,98 @@
+"""What a backbone sees in every image: computed once, and kept like decoded images.
+
+LiteRT computes them: on a CPU it takes a third of the time of TensorFlow. Keras computes them on a
+GPU, and where the backbone cannot be converted.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcnn.base import quiet
+from tfcnn.base.progress import Reporter
+from tfcnn.inputs import arrays
+from tfcnn.training import twin
+from tfcnn.training.prepare import Prepared
+
+Floats = npt.NDArray[np.float32]
+Compute = Callable[[npt.NDArray[np.uint8]], Floats]
+
+VERSION = 1  # raise it when features are computed otherwise: then all are computed again
+BATCH_SIZE = 16
+KERAS_BATCH_SIZE = 64
+
+
+def compute(prepared: Prepared, model: Any, reporter: Reporter) -> Floats:
+    """Return the features of all images, from the cache where it has them.
+
+    All splits share one array, so that folds and seeds compute nothing again. What is fitted to
+    them sees the rows of its own split only.
+
+    Args:
+        prepared: the images.
+        model: from pixels to probabilities; its features are what enters its layer "head".
+        reporter: hears of the progress, and if Keras computes on a CPU.
+
+    Returns:
+        Float32 `(images, features)`, in the order of the manifest; memory-mapped.
+    """
+    trunk = keras.Model(model.inputs[0], model.get_layer("head").input)
+    hashes = [row.sha256 for row in prepared.manifest.rows]
+    key = ["features", VERSION, prepared.decoder.to_dict(), _sha256(trunk)]
+    form = arrays.Form(
+        arrays.path_of(key, hashes),
+        (int(trunk.output_shape[-1]),),
+        np.dtype(np.float32),
+        hashes,
+        "an array of features",
+        "they are computed again",
+    )
+
+    def fill(store: arrays.Store) -> None:
+        count = len(prepared.images)
+        progress = reporter.stage("features")
+        size, run = _engine(trunk, reporter)
+        for start in range(0, count, size):
+            batch = prepared.images[start : start + size]
+            for i, row in enumerate(run(batch), start=start):
+                store(i, row)
+            progress(min(start + size, count), count)
+
+    kept = arrays.kept(form, fill)
+    for note in kept.notes:
+        reporter.note(note)
+    return kept.values
+
+
+def _sha256(trunk: Any) -> str:
+    """Return a hash of what a trunk computes: its layers and its weights."""
+    digest = hashlib.sha256(trunk.to_json().encode())
+    for weight in trunk.get_weights():
+        digest.update(np.ascontiguousarray(weight).data)
+    return digest.hexdigest()
+
+
+def _engine(trunk: Any, reporter: Reporter) -> tuple[int, Compute]:
+    """Return what computes features, and how many images it takes at once."""
+    if not tf.config.list_physical_devices("GPU"):
+        try:
+            with quiet.stderr_to_log():
+                return BATCH_SIZE, _litert(trunk)
+        except Exception as error:  # the converter raises many types for an op that LiteRT lacks
+            quiet.write_log(f"no LiteRT for features: {error}")
+            reporter.note("Keras computes the features, as LiteRT cannot: this takes longer")
+
+    def compute(images: npt.NDArray[np.uint8]) -> Floats:
+        return np.asarray(trunk.predict_on_batch(images.astype(np.float32)))
+
+    return KERAS_BATCH_SIZE, compute
+
+
+def _litert(trunk: Any) -> Compute:
+    run = twin.runner(twin.convert(trunk, ("features",)))
+    return lambda images: run(images)["features"]

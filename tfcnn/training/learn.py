@@ -1,0 +1,85 @@
+"""Train by one way to begin: a new head for what has learnt before, and epochs for what learns.
+
+`begin` refuses what can be refused and writes nothing. `learn` trains.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfcnn.base.progress import Reporter
+from tfcnn.training import checkpoint, form, frozen
+from tfcnn.training.budget import Budget
+from tfcnn.training.checkpoint import Start, State
+from tfcnn.training.fit import Trained, build, fit
+from tfcnn.training.prepare import Prepared
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A training that can begin, or go on.
+
+    Attributes:
+        prepared: the images, and the way to begin.
+        start: nothing, or the end of an epoch; its state follows the training.
+        model: the training form; of what stays frozen, the saved form.
+    """
+
+    prepared: Prepared
+    start: Start
+    model: Any
+
+    @property
+    def state(self) -> State:
+        """What is known of the training beside weights."""
+        return self.start.state
+
+
+def begin(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) -> Begun:
+    """Build the network of a way to begin, with the weights it begins from.
+
+    Args:
+        prepared: the images, and the way to begin.
+        folder: of the run.
+        resuming: go on from the checkpoint there, if there is one.
+        reporter: hears if a checkpoint was damaged.
+
+    Raises:
+        InputError: if the network cannot be built for these images, or its weights are not there.
+        CheckError: if a file that the run was begun with is another one now.
+    """
+    start = checkpoint.read(folder, reporter, prepared.place) if resuming else Start()
+    # whatever was tried before: a way to begin gives the same as where it is the only one
+    keras.utils.set_random_seed(prepared.recipe.train.seed)
+    if prepared.recipe.model.start == "frozen":
+        start.state.precision = "float32"
+        return Begun(prepared, start, _plain(prepared))
+    return Begun(prepared, start, build(prepared, start.state))
+
+
+def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Trained:
+    """Train, and return the weights to keep.
+
+    Args:
+        begun: from `begin`.
+        folder: of the run; history, logs and checkpoints go there.
+        budget: the time there is.
+        reporter: hears of every epoch.
+    """
+    prepared, model, start = begun.prepared, begun.model, begun.start
+    if prepared.recipe.model.start == "frozen":
+        values, logits = frozen.fit(prepared, model, start.state, reporter)
+        return Trained(model.get_weights(), logits, values)
+    if prepared.recipe.model.start == "finetune" and not start.weights:
+        plain = _plain(prepared)
+        frozen.fit(prepared, plain, start.state, reporter)
+        model.get_layer("head").set_weights(plain.get_layer("head").get_weights())
+    return fit(prepared, model, folder, start, budget, reporter)
+
+
+def _plain(prepared: Prepared) -> Any:
+    """Return the saved form of a backbone with the weights it begins from."""
+    model, classes = prepared.recipe.model, len(prepared.manifest.class_names)
+    return form.plain(model, prepared.decoder.shape, classes)

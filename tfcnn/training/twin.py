@@ -1,0 +1,114 @@
+"""The LiteRT twin of a model: the same answers, sooner, without TensorFlow."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcnn.base import atomic, quiet, threads
+from tfcnn.prediction import two_columns
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+TOLERANCE = 1e-4  # of a probability
+SIGNATURE, INPUT = "serving_default", "images"
+BATCH_SIZE = 8
+
+
+def write(model: Any, path: Path, sample: Pixels) -> float | None:
+    """Write the LiteRT twin: uint8 `images` in; float32 `probs` and `features` out.
+
+    It is kept only where it gives the model's own probabilities on `sample`, uint8
+    `(images, height, width, channels)`, within 1e-4.
+
+    Returns:
+        The largest difference, or None where the network cannot be converted or disagrees; the
+        run is then used through Keras.
+    """
+    both = keras.Model(model.inputs[0], [model.outputs[0], model.get_layer("head").input])
+    try:
+        with quiet.stderr_to_log():
+            content = convert(both, ("probs", "features"))
+    except Exception as error:  # the converter raises many types for an op that LiteRT lacks
+        quiet.write_log(f"no LiteRT twin: {error}")
+        return None
+    atomic.write_bytes(path, content)
+    difference = _difference(both, path, sample)
+    if not difference <= TOLERANCE:
+        path.unlink()
+        return None
+    return difference
+
+
+def convert(model: Any, names: tuple[str, ...]) -> bytes:
+    """Return a model as LiteRT's format, with one signature.
+
+    TensorFlow's own way to a signature leads through a SavedModel and takes four times as long. The
+    signature is added to the converted model instead.
+
+    Args:
+        model: from float images to one output per name.
+        names: what the outputs are called.
+
+    Returns:
+        The bytes of a `.tflite` file that takes uint8 `images` of any number.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    def serve(images: Any) -> Any:
+        outputs = model(tf.cast(images, tf.float32), training=False)
+        # in a list, outputs keep their order
+        return [tf.identity(output) for output in tf.nest.flatten(outputs)]
+
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name=INPUT)]
+    concrete = tf.function(serve, input_signature=signature).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+    converter.experimental_lower_to_saved_model = False
+    content = flatbuffer_utils.convert_bytearray_to_object(bytearray(converter.convert()))
+    graph = content.subgraphs[0]
+
+    def tensors(places: Any, names: tuple[str, ...]) -> list[Any]:
+        maps = []
+        for place, name in zip(places, names, strict=True):
+            entry = schema.TensorMapT()
+            entry.name, entry.tensorIndex = name, int(place)
+            maps.append(entry)
+        return maps
+
+    definition = schema.SignatureDefT()
+    definition.signatureKey, definition.subgraphIndex = SIGNATURE, 0
+    definition.inputs = tensors(graph.inputs, (INPUT,))
+    definition.outputs = tensors(graph.outputs, names)
+    content.signatureDefs = [definition]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
+
+
+def runner(content: bytes) -> Callable[[Pixels], dict[str, Floats]]:
+    """Return what computes the outputs of a converted model, by name, for uint8 images."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=threads.cores())
+    signature = interpreter.get_signature_runner(SIGNATURE)
+
+    def run(images: Pixels, _: Any = interpreter) -> dict[str, Floats]:  # which must stay alive
+        outputs: dict[str, Floats] = signature(**{INPUT: np.ascontiguousarray(images)})
+        return outputs
+
+    return run
+
+
+def _difference(both: Any, path: Path, sample: Pixels) -> float:
+    with quiet.stderr_to_log():
+        run = runner(path.read_bytes())
+    differences = []
+    for start in range(0, len(sample), BATCH_SIZE):  # maps of large images would fill the memory
+        images = sample[start : start + BATCH_SIZE]
+        expected = np.asarray(both(images.astype(np.float32), training=False)[0])
+        differences.append(np.abs(two_columns(run(images)["probs"]) - two_columns(expected)).max())
+    return float(max(differences))

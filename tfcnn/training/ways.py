@@ -1,0 +1,67 @@
+"""The ways to begin a training that a recipe allows, each as a recipe of its own.
+
+A network begins from random weights (`scratch`), or from weights that have learnt from many other
+images. These stay as they are beneath a new head (`frozen`), or learn too (`finetune`). `auto`
+tries several ways, see `choose`.
+"""
+
+from typing import Any
+
+from tfcnn import architectures
+from tfcnn.base.errors import InputError
+from tfcnn.recipes import ModelSettings, Recipe
+
+BACKBONE = "efficientnet_lite"  # of recipes whose network is none
+
+
+def allowed(recipe: Recipe) -> tuple[Recipe, ...]:
+    """Return the recipe once per way to begin, the cheapest first, each with its network.
+
+    Raises:
+        InputError: if the network, an option, or the way to begin does not fit the others.
+    """
+    model = recipe.model
+    architectures.check_options(model.network, model.options)
+    is_backbone = architectures.is_backbone(model.network)
+    usual = "finetune" if is_backbone else "scratch"
+    starts: tuple[Any, ...] = (model.start or usual,)
+    if model.start == "auto":
+        starts = ("frozen", "finetune") if is_backbone else ("frozen", "scratch", "finetune")
+    found = tuple(_with(recipe, _model(model, start, is_backbone)) for start in starts)
+    if any(way.model.start == "finetune" for way in found) and not recipe.train.finetune_epochs:
+        hint = "train.finetune_epochs=5, or model.start=frozen"
+        raise InputError("train.finetune_epochs", "at least 1 to fine-tune", "0", hint)
+    return found
+
+
+def _with(recipe: Recipe, model: ModelSettings) -> Recipe:
+    return recipe.model_copy(update={"model": model})
+
+
+def _model(model: ModelSettings, start: str, is_backbone: bool) -> ModelSettings:
+    """Return `[model]` of one way to begin: a backbone where weights are there to begin from."""
+    changes: dict[str, Any] = {"start": start}
+    if start == "scratch":
+        if is_backbone:
+            changes["options"] = {**model.options, "weights": "none"}
+    elif not is_backbone:
+        if model.start != "auto" and model.network != ModelSettings().network:
+            backbones = [name for name in architectures.names() if architectures.is_backbone(name)]
+            raise InputError(
+                f"model.start={start}",
+                f"a network that has learnt before: {' or '.join(backbones)}",
+                model.network,
+                f"model.network={BACKBONE}, or model.start=scratch",
+            )
+        changes |= {"network": BACKBONE, "options": {}}
+    return model.model_copy(update=changes)
+
+
+def describe(way: Recipe) -> str:
+    """Return in words what a way to begin trains, from what."""
+    model, train = way.model, way.train
+    if model.start == "scratch":
+        return f"{model.network} from scratch, {train.epochs} epochs"
+    if model.start == "frozen":
+        return f"a linear model of the features of {model.network}, which stays as it is"
+    return f"{model.network} fine-tuned from there, {train.finetune_epochs} epochs"
