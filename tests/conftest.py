@@ -23,7 +23,10 @@ from tfcnn.base import interrupts, quiet
 from tfcnn.base.progress import Reporter
 
 quiet.silence()  # before a test imports Keras: its settings change how sums are rounded
-QUICK = ("train.epochs=4", "train.batch_size=16", "data.image_size=32", "train.precision=float32")
+QUICK = (
+    "model.start=scratch", "train.epochs=4", "train.batch_size=16", "data.image_size=32",
+    "train.precision=float32",
+)  # fmt: skip
 
 MIRROR = os.environ.get("TFCNN_TEST_MIRROR")
 

@@ -9,12 +9,14 @@ import keras
 import numpy as np
 import pytest
 
-from tfcnn.architectures import build, names
+from tfcnn.architectures import build, is_backbone, names
 from tfcnn.base.errors import InputError
 
 CLASSES = 3
-OPTIONS = {"pretrained": {"weights": None, "frozen": False}}  # no weights on a test machine
-SLOW_TO_TRAIN = {"alexnet", "googlenet", "lenet5", "pretrained", "resnet"}  # over 5 s on one core
+# no weights on a test machine, or the same work as without
+OPTIONS = {name: {"weights": None} for name in names() if is_backbone(name)}
+# over 5 s on one core
+SLOW_TO_TRAIN = {"alexnet", "efficientnet_lite", "googlenet", "lenet5", "pretrained", "resnet"}
 
 every_network = pytest.mark.parametrize("name", names())
 

@@ -1,4 +1,4 @@
-"""The pretrained network: preprocessing, weights from files, two phases, and what it refuses."""
+"""The pretrained network: preprocessing, weights from files, and what it refuses."""
 
 import sys
 
@@ -57,40 +57,6 @@ def test_grey_images_are_repeated_to_three_channels():
     grey = BATCH[..., :1]
     expected = np.asarray(colour(np.repeat(grey, 3, axis=-1)))
     np.testing.assert_allclose(np.asarray(model(grey)), expected, atol=1e-6)
-
-
-def test_frozen_then_finetuned():
-    model = build("pretrained", SHAPE, 3, {"weights": None})
-    labels = np.arange(4) % 3
-
-    def changed_by_training() -> set[str]:
-        before = {v.path: v.numpy() for v in model.variables}
-        loss = "sparse_categorical_crossentropy"
-        model.compile(keras.optimizers.Adam(0.01), loss, run_eagerly=True)
-        model.fit(BATCH, labels, verbose=0)
-        paths = [v.path for v in model.weights if np.any(v.numpy() != before[v.path])]
-        return {path.split("/")[0] for path in paths}
-
-    assert changed_by_training() == {"head"}
-    pretrained.finetune(model)
-    changed = changed_by_training()
-    norms = {x.name for x in model.layers if isinstance(x, keras.layers.BatchNormalization)}
-    assert {"Conv_1", "block_16_expand", "head"} <= changed
-    assert not changed & norms
-
-
-def test_phases_survive_cloning():
-    model = build("pretrained", SHAPE, 3, {"weights": None})
-    clone = keras.models.clone_model(model)
-    assert [w.path for w in clone.trainable_weights] == ["head/kernel", "head/bias"]
-    pretrained.finetune(clone)
-    pretrained.finetune(model)
-    assert len(clone.trainable_weights) == len(model.trainable_weights) > 50
-
-
-def test_not_frozen_trains_all():
-    model = build("pretrained", SHAPE, 3, {"weights": None, "frozen": False})
-    assert all(layer.trainable for layer in model.layers)
 
 
 def test_an_unknown_backbone_is_refused_with_those_there_are():

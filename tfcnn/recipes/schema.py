@@ -208,8 +208,8 @@ class TrainSettings(_Section):
     class_weights: Literal["none", "balanced"] = "none"
     patience: Annotated[int, Field(ge=0, strict=True)] = 0
     best_weights: bool = True
-    finetune_epochs: Annotated[int, Field(ge=0, strict=True)] = 5
-    finetune_learning_rate: Rate = 3e-4
+    finetune_epochs: Annotated[int, Field(ge=0, strict=True)] = 4
+    finetune_learning_rate: Rate = 6e-4
     minutes: Rate | None = None
 
     @model_validator(mode="after")

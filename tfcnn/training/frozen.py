@@ -104,10 +104,12 @@ def fit_head(
     model = LogisticRegression(
         max_iter=MAX_STEPS, warm_start=True, class_weight="balanced" if is_balanced else None
     )
+    # of two classes scikit-learn has one row of weights, which `_per_class` halves
+    share = 2 if len(np.unique(train[1])) == 2 else 1
     best: Head | None = None
     tried: dict[float, float] = {}
     for strength in STRENGTHS:
-        model.set_params(C=1 / (strength * len(points)))
+        model.set_params(C=share / (strength * len(points)))
         with warnings.catch_warnings():  # what has not converged is judged by val like all else
             warnings.simplefilter("ignore")
             model.fit(points, train[1])

@@ -1,0 +1,90 @@
+"""Fine-tuning: from the frozen solution, at its own rate, with batch normalisation as it was."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import QUICK
+
+import tfcnn
+from tfcnn.recipes import ModelSettings
+from tfcnn.training import form
+
+SETTINGS = (
+    *QUICK[1:], "model.start=finetune", "train.optimizer=muon", "train.learning_rate=0.1",
+    "train.finetune_epochs=2", "train.finetune_learning_rate=0.0005",
+    "data.group_regex='^(P[0-9]+)_'",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A frozen run and a fine-tuned one of the same images."""
+    from conftest import write_tree
+
+    root = write_tree(tmp_path_factory.mktemp("finetune") / "shapes", groups=8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFCNN_HOME", str(tmp_path_factory.mktemp("home")))
+        settings = [one for one in SETTINGS if not one.startswith("model.start")]
+        frozen = tfcnn.train(root, settings=[*settings, "model.start=frozen"], run="frozen")
+        finetuned = tfcnn.train(root, settings=SETTINGS, run="finetuned")
+    return {"frozen": frozen, "finetune": finetuned}
+
+
+@pytest.fixture(scope="module")
+def saved(runs):
+    models = {name: keras.saving.load_model(run.path / "model.keras") for name, run in runs.items()}
+    lite = ModelSettings(network="efficientnet_lite")
+    return {"start": form.plain(lite, (32, 32, 3), 2), **models}
+
+
+def changed(first, second) -> set[str]:
+    pairs = zip(first.layers, second.layers, strict=True)
+    return {
+        new.name
+        for old, new in pairs
+        if any(
+            not np.array_equal(a, b)
+            for a, b in zip(old.get_weights(), new.get_weights(), strict=True)
+        )
+    }
+
+
+def test_what_is_frozen_gets_a_new_head_and_nothing_else(saved):
+    assert changed(saved["start"], saved["frozen"]) == {"head"}
+
+
+def test_all_layers_are_fine_tuned_but_batch_normalisation(saved):
+    learning = {
+        layer.name
+        for layer in saved["start"].layers
+        if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)
+    }
+    assert changed(saved["start"], saved["finetune"]) == learning
+
+
+def test_fine_tuning_has_its_own_epochs_and_rate(runs):
+    history = runs["finetune"].history()
+    assert history["epoch"] == [1, 2]
+    assert max(history["learning_rate"]) <= 0.0005
+    assert runs["finetune"].report["epochs"] == 2
+    assert runs["frozen"].report["epochs"] == 0
+    assert not (runs["frozen"].path / "history.csv").exists()
+
+
+def test_fine_tuning_begins_with_the_frozen_solution(runs):
+    both = [run.report["head"] for run in runs.values()]
+    assert both[0] == both[1] and both[0]["tried"]
+    # the first epoch, at a rate that rises from next to nothing, is no worse than a coin
+    assert runs["finetune"].history()["val_loss"][0] < np.log(2)
+
+
+@pytest.mark.parametrize("start", ["frozen", "finetune"])
+def test_the_twin_the_report_and_the_card_say_what_it_began_from(runs, start):
+    run = runs[start]
+    assert run.report["agreement"]["twin_difference"] < 1e-4
+    assert run.report["agreement"]["forms_mean_difference"] < 1e-3
+    assert run.card["network"]["start"] == start
+    assert "ImageNet" in run.card["network"]["origin"]
+    page = (run.path / "report.html").read_text()
+    assert "1.28 million photographs" in page
+    assert ("A linear model of what" in page) == (start == "frozen")
