@@ -34,6 +34,7 @@ verb("list")
 verb("check", "shapes", "--group-regex", "^(P[0-9]+)")
 verb("train", "digits", *QUICK, said="pip install tensorboard")  # an extra, and not needed
 verb("evaluate", "digits")
+verb("train", "shapes", "--set", "model.start=frozen", "--image-size", "32", "--run", "models/frozen")
 verb("crossval", "shapes", "--folds", "2", "--group-regex", "^(P[0-9]+)", *QUICK)
 verb("compare", "models/shapes-crossval/fold-0", "models/shapes-crossval/fold-0")
 verb("labels", "shapes", code=2, said="pip install cleanlab")  # an extra
