@@ -30,6 +30,10 @@ LITE = "efficientnet_lite"
         (("model.network=lenet5",), [("scratch", "lenet5", {})]),
         (("model.network=efficientnet_lite",), [("finetune", LITE, {})]),
         (("model.network=pretrained",), [("finetune", "pretrained", {})]),
+        (
+            ("model.network=pretrained", "model.options.weights=none"),
+            [("scratch", "pretrained", {"weights": "none"})],
+        ),
         (("model.start=frozen",), [("frozen", LITE, {})]),
         (("model.start=finetune",), [("finetune", LITE, {})]),
         (
@@ -59,8 +63,12 @@ def test_what_a_recipe_allows_the_cheapest_first(settings, expected):
 
 
 def test_a_network_that_has_learnt_nothing_is_not_begun_from():
-    with pytest.raises(InputError, match=r"model\.start=frozen: .*efficientnet_lite or pretrained"):
-        allowed("model.network=lenet5", "model.start=frozen")
+    for settings in (
+        ["model.network=lenet5", "model.start=frozen"],
+        ["model.network=pretrained", "model.options.weights=none", "model.start=finetune"],
+    ):
+        with pytest.raises(InputError, match=r"model\.start=.*efficientnet_lite or pretrained"):
+            allowed(*settings)
 
 
 def test_no_epochs_to_fine_tune_are_refused():

@@ -107,6 +107,19 @@ def is_backbone(name: str) -> bool:
     return "weights" in _options(find(name))
 
 
+def weights(name: str, options: Mapping[str, Any]) -> str | None:
+    """Return what a backbone begins with: the value of its option `weights`; None for nothing.
+
+    Args:
+        name: the network.
+        options: as for `build`.
+    """
+    if not is_backbone(name):
+        return None
+    value = options.get("weights", _options(find(name))["weights"].default)
+    return None if value in (None, "none") else str(value)
+
+
 def smallest_size(name: str) -> tuple[int, int]:
     """Return the smallest images of a network, `(height, width)` in px, without importing it."""
     height, width = _constant(find(name), "MIN_SIZE")

@@ -86,18 +86,26 @@ class Model:
         engine: `litert`, `keras`, or `auto`: LiteRT where there is a twin, and OpenVINO, if it is
             installed, in its place for many images.
         note: hears what computes where that is not LiteRT, and what did not start.
+        seeks_faster: whether `auto` may take OpenVINO.
 
     Attributes:
         batch_size: how many images are computed at once, fewer where they are large.
     """
 
-    def __init__(self, files: ModelFiles, engine: str = "auto", note: Note | None = None) -> None:
+    def __init__(
+        self,
+        files: ModelFiles,
+        engine: str = "auto",
+        note: Note | None = None,
+        *,
+        seeks_faster: bool = True,
+    ) -> None:
         self._note = note or (lambda _: None)
         self._shape = files.shape
         height, width, _ = files.shape
         self.batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
         self._take(open_engine(files, engine))
-        self._seeks_faster = engine == "auto"
+        self._seeks_faster = seeks_faster and engine == "auto"
 
     @property
     def engine(self) -> str:

@@ -238,7 +238,7 @@ def beginning(content: Content) -> dict[str, Any]:
         Empty for a network that was trained from random weights without a choice.
     """
     network, facts = content.run.card["network"], content.report.facts
-    start, tries = network.get("start"), facts.get("tries", [])
+    start, tries = network.get("start"), network.get("tries", [])
     if start in (None, "scratch") and not tries:
         return {}
     return {

@@ -71,6 +71,12 @@ def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Tra
     prepared, model, start = begun.prepared, begun.model, begun.start
     if prepared.recipe.model.start == "frozen":
         values, logits = frozen.fit(prepared, model, start.state, reporter)
+        if not prepared.place:  # else it is said when it is compared
+            loss = frozen.log_loss(logits, prepared.labels[prepared.rows["val"]])
+            reporter.note(
+                f"a linear model of {values.shape[1]:,} features: log loss on val {loss:.3f}, "
+                f"{start.state.train_seconds:.0f} s"
+            )
         return Trained(model.get_weights(), logits, values)
     if prepared.recipe.model.start == "finetune" and not start.weights:
         plain = _plain(prepared)

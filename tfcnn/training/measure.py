@@ -182,7 +182,10 @@ def _answer(
         return folder / name if (folder / name).exists() else None
 
     shape, num_classes = prepared.decoder.shape, len(prepared.manifest.class_names)
-    model = Model(ModelFiles(folder, find, shape, num_classes), note=reporter.note)
+    # which engine is sooner is measured, and may differ from run to run
+    is_steady = prepared.recipe.train.deterministic
+    files = ModelFiles(folder, find, shape, num_classes)
+    model = Model(files, note=reporter.note, seeks_faster=not is_steady)
     usual = _usual(prepared, model, known)
     probs, logs = [], []
     for start in range(0, len(rows), PART):  # the array may be larger than memory
@@ -337,11 +340,12 @@ def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
 def _network(chosen: Chosen) -> dict[str, Any]:
     """Return what `model.json` says of the network: what it is, and what it began from."""
     model = chosen.prepared.recipe.model
-    content = {"name": model.network, "options": model.options, "start": model.start}
-    if model.start != "scratch":
-        weights = model.options.get("weights", "imagenet")
-        is_usual = weights == "imagenet"
-        content["origin"] = architectures.part(model.network, "ORIGIN") if is_usual else weights
+    weights = architectures.weights(model.network, model.options)
+    content: dict[str, Any] = {"name": model.network, "options": model.options}
+    content |= {"start": model.start, "tries": [asdict(one) for one in chosen.tries]}
+    if weights is not None:
+        origin = architectures.part(model.network, "ORIGIN")
+        content["origin"] = origin if weights == "imagenet" and origin else weights
     return content
 
 
@@ -367,7 +371,6 @@ def training_facts(
         "waiting_fraction": float(np.mean(waiting)) if waiting else None,
         "epochs": len(state.history),
         "head": state.head,
-        "tries": [asdict(one) for one in chosen.tries],
         "not_tried": list(chosen.left_out),
         "agreement": agreement,
         "engine": engine,

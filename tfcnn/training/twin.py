@@ -93,8 +93,10 @@ def runner(content: bytes) -> Callable[[Pixels], dict[str, Floats]]:
     """Return what computes the outputs of a converted model, by name, for uint8 images."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=content, num_threads=threads.cores())
-    signature = interpreter.get_signature_runner(SIGNATURE)
+    with quiet.stderr_to_log():  # the runtime greets on the file descriptor
+        interpreter = Interpreter(model_content=content, num_threads=threads.cores())
+        interpreter.allocate_tensors()
+        signature = interpreter.get_signature_runner(SIGNATURE)
 
     def run(images: Pixels, _: Any = interpreter) -> dict[str, Floats]:  # which must stay alive
         outputs: dict[str, Floats] = signature(**{INPUT: np.ascontiguousarray(images)})
@@ -104,8 +106,7 @@ def runner(content: bytes) -> Callable[[Pixels], dict[str, Floats]]:
 
 
 def _difference(both: Any, path: Path, sample: Pixels) -> float:
-    with quiet.stderr_to_log():
-        run = runner(path.read_bytes())
+    run = runner(path.read_bytes())
     differences = []
     for start in range(0, len(sample), BATCH_SIZE):  # maps of large images would fill the memory
         images = sample[start : start + BATCH_SIZE]

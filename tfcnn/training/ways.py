@@ -22,14 +22,14 @@ def allowed(recipe: Recipe) -> tuple[Recipe, ...]:
     """
     model = recipe.model
     architectures.check_options(model.network, model.options)
-    is_backbone = architectures.is_backbone(model.network)
-    usual = "finetune" if is_backbone else "scratch"
+    has_learnt = architectures.weights(model.network, model.options) is not None
+    usual = "finetune" if has_learnt else "scratch"
     starts: tuple[Any, ...] = (model.start or usual,)
     if model.start == "auto":
-        starts = ("frozen", "finetune") if is_backbone else ("frozen", "scratch", "finetune")
-    found = tuple(_with(recipe, _model(model, start, is_backbone)) for start in starts)
+        starts = ("frozen", "finetune") if has_learnt else ("frozen", "scratch", "finetune")
+    found = tuple(_with(recipe, _model(model, start, has_learnt)) for start in starts)
     if any(way.model.start == "finetune" for way in found) and not recipe.train.finetune_epochs:
-        hint = "train.finetune_epochs=5, or model.start=frozen"
+        hint = "train.finetune_epochs=4, or model.start=frozen"
         raise InputError("train.finetune_epochs", "at least 1 to fine-tune", "0", hint)
     return found
 
@@ -38,19 +38,19 @@ def _with(recipe: Recipe, model: ModelSettings) -> Recipe:
     return recipe.model_copy(update={"model": model})
 
 
-def _model(model: ModelSettings, start: str, is_backbone: bool) -> ModelSettings:
+def _model(model: ModelSettings, start: str, has_learnt: bool) -> ModelSettings:
     """Return `[model]` of one way to begin: a backbone where weights are there to begin from."""
     changes: dict[str, Any] = {"start": start}
     if start == "scratch":
-        if is_backbone:
+        if has_learnt:
             changes["options"] = {**model.options, "weights": "none"}
-    elif not is_backbone:
+    elif not has_learnt:
         if model.start != "auto" and model.network != ModelSettings().network:
             backbones = [name for name in architectures.names() if architectures.is_backbone(name)]
             raise InputError(
                 f"model.start={start}",
-                f"a network that has learnt before: {' or '.join(backbones)}",
-                model.network,
+                f"a network that has learnt before: {' or '.join(backbones)}, with its weights",
+                f"{model.network} with random weights",
                 f"model.network={BACKBONE}, or model.start=scratch",
             )
         changes |= {"network": BACKBONE, "options": {}}
