@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from tfcnn.base.progress import Reporter
-from tfcnn.training import checkpoint, form, frozen
+from tfcnn.training import checkpoint, form, frozen, ways
 from tfcnn.training.budget import Budget
 from tfcnn.training.checkpoint import Start, State
 from tfcnn.training.fit import Trained, build, fit
@@ -74,7 +74,7 @@ def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Tra
         if not prepared.place:  # else it is said when it is compared
             loss = frozen.log_loss(logits, prepared.labels[prepared.rows["val"]])
             reporter.note(
-                f"a linear model of {values.shape[1]:,} features: log loss on val {loss:.3f}, "
+                f"{ways.describe(prepared.recipe)}; log loss on val {loss:.3f}, "
                 f"{start.state.train_seconds:.0f} s"
             )
         return Trained(model.get_weights(), logits, values)

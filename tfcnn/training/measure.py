@@ -266,16 +266,24 @@ def _luck_warnings(
         return []
     text = (
         f"val: {right:,} of {len(labels):,} right may be no better than luck: always saying "
-        f"{usual['class']} gives {100 * usual['share']:.1f} %. Try more images or epochs "
-        f"(--set train.epochs={2 * recipe.train.epochs}), or a larger data.image_size"
+        f"{usual['class']} gives {100 * usual['share']:.1f} %. Try more images{_more(recipe)}"
     )
     if metrics.is_imbalanced(usual) and recipe.train.class_weights == "none":
         text += ", or --set train.class_weights=balanced"
     keys = _mirror_settings(recipe.inputs)
-    if keys:
+    if keys and recipe.model.start != "frozen":
         off = " ".join(f"--set {key}=false" for key in keys)
         text += f". Training images are mirrored or turned: where direction tells classes, {off}"
     return [text]
+
+
+def _more(recipe: Recipe) -> str:
+    """Return what more may help, after more images, by what the training began from."""
+    start, train = recipe.model.start, recipe.train
+    if start == "frozen":
+        return ", or --set model.start=finetune"
+    key = "finetune_epochs" if start == "finetune" else "epochs"
+    return f" or epochs (--set train.{key}={2 * getattr(train, key)}), or a larger data.image_size"
 
 
 def _mirror_settings(inputs: InputSettings) -> list[str]:

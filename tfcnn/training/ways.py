@@ -63,5 +63,8 @@ def describe(way: Recipe) -> str:
     if model.start == "scratch":
         return f"{model.network} from scratch, {train.epochs} epochs"
     if model.start == "frozen":
-        return f"a linear model of the features of {model.network}, which stays as it is"
+        return (
+            f"a linear model of the features of {model.network}, which stays as it is; "
+            "images are not augmented"
+        )
     return f"{model.network} fine-tuned from there, {train.finetune_epochs} epochs"
