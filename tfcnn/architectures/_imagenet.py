@@ -7,6 +7,7 @@ only if its sha256 is the recorded one. The reader then lets it make tensors and
 import hashlib
 import importlib.util
 import io
+import math
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -80,6 +81,7 @@ def read(path: Path, sha256: str) -> dict[str, Array]:
 
     Raises:
         InputError: if it is another file, or holds more than tensors.
+        OSError: if it cannot be read.
     """
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
@@ -88,9 +90,10 @@ def read(path: Path, sha256: str) -> dict[str, Array]:
         raise InputError(path, expected, f"{found[:12]}...", "installing its package again")
     try:
         return parse(content)
-    except (pickle.UnpicklingError, ValueError, EOFError, KeyError, TypeError) as error:
+    except Exception as error:  # a pickle can raise whatever it likes
+        received = str(error) or type(error).__name__
         hint = "installing its package again"
-        raise InputError(path, "tensors in PyTorch's format", str(error), hint) from error
+        raise InputError(path, "tensors in PyTorch's format", received, hint) from error
 
 
 def parse(content: bytes) -> dict[str, Array]:
@@ -153,7 +156,9 @@ def _strided(
 ) -> Array:
     """Return a copy of the tensor that lies in a storage; strides count numbers."""
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    if not 0 <= offset <= last < len(numbers) or min(strides, default=0) < 0:
+    is_within = 0 <= offset <= last < len(numbers) and min(strides, default=0) >= 0
+    # steps of 0 would make many numbers of one, and fill the memory
+    if not is_within or math.prod(shape) > len(numbers):
         raise ValueError("a tensor beyond its numbers")
     steps = tuple(step * numbers.itemsize for step in strides)
     return np.lib.stride_tricks.as_strided(numbers[offset:], shape, steps).copy()
