@@ -17,6 +17,7 @@ the file does not run again, so a benchmark that was stopped goes on. All use th
 import argparse
 import csv
 import json
+import math
 import os
 import resource
 import shutil
@@ -26,9 +27,10 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
-from figures import spread, table
+from figures import add, read, spread, table
 
 import tfcnn
 from tfcnn.base.errors import InputError
@@ -59,13 +61,6 @@ def results(machine: str) -> Path:
     return HERE / "results" / f"training_{machine}.csv"
 
 
-def read(machine: str) -> list[dict[str, str]]:
-    if not results(machine).exists():
-        return []
-    with results(machine).open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def timed(command: list[str], home: Path) -> tuple[str, float, float]:
     """Run a process; return what it printed, its seconds and its seconds of processor time."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -76,31 +71,46 @@ def timed(command: list[str], home: Path) -> tuple[str, float, float]:
     return done.stdout, seconds, cpu
 
 
+def train(home: Path, what: str, settings: Iterable[str], *words: str) -> tuple[float, ...]:
+    """Train by the command line the run `bench` of a home; return the `COLUMNS` from accuracy on.
+
+    Each of the settings is a `--set`; the AUC of more than two classes is NaN.
+    """
+    command = [sys.executable, "-m", "tfcnn", "train", what, "--run", "bench", *words]
+    for setting in settings:
+        command += ["--set", setting]
+    _, *seconds = timed(command, home)
+    report = json.loads((home / "models" / "bench" / "report.json").read_text(encoding="utf-8"))
+    metrics = report["splits"]["test"]
+    auc = metrics["roc_auc"]["value"] if "roc_auc" in metrics else math.nan
+    return metrics["accuracy"]["value"], auc, *seconds
+
+
 def run_tfcnn(words: list[str], seed: int, split: Path, scratch: Path) -> tuple[float, ...]:
-    """Train with the command line in a home that has the images and nothing else."""
+    """Train in a home that has the images and nothing else."""
     recipe, *settings = spelt_out(words)
     home = Path(tempfile.mkdtemp(dir=scratch))
     data = home / DATA
     data.mkdir(parents=True)
     for name in ("cell_images", "origin.json"):  # not the manifest, which tfcnn is to make
         (data / name).symlink_to(split.parents[2] / DATA / name)
-    command = [sys.executable, "-m", "tfcnn", "train", recipe, "--split", str(split)]
-    for setting in (*settings, f"train.seed={seed}"):
-        command += ["--set", setting]
-    _, *seconds = timed(command, home)
-    metrics = json.loads((home / "models" / recipe / "report.json").read_text())["splits"]["test"]
+    values = train(home, recipe, [*settings, f"train.seed={seed}"], "--split", str(split))
     shutil.rmtree(home)
-    return metrics["accuracy"]["value"], metrics["roc_auc"]["value"], *seconds
+    return values
 
 
 def run_rival(words: list[str], seed: int, folders: Path) -> tuple[float, ...]:
     environment, program, *rest = spelt_out(words)
-    python = HERE / "rivals" / "environments" / environment / "bin" / "python"
-    executable = str(python) if environment else sys.executable
-    command = [executable, str(HERE / "rivals" / program), str(folders), *rest, "--seed", str(seed)]
+    command = [*rival(environment, program), str(folders), *rest, "--seed", str(seed)]
     printed, *seconds = timed(command, folders)
     answer = json.loads(printed.strip().splitlines()[-1])
-    return answer["accuracy"], answer["auc"], *seconds
+    return answer["accuracy"], answer.get("auc", math.nan), *seconds
+
+
+def rival(environment: str, program: str) -> list[str]:
+    """Return the command of a rival's program; the environment "" is tfcnn's."""
+    python = HERE / "rivals" / "environments" / environment / "bin" / "python"
+    return [str(python) if environment else sys.executable, str(HERE / "rivals" / program)]
 
 
 def link_class_folders(split: Path, images: Path, target: Path) -> None:
@@ -118,7 +128,7 @@ def measure(repeats: range, only: list[str]) -> None:
     except InputError:
         run = tfcnn.train("malaria", run="bench-0", settings=["train.epochs=1"])  # for its split
     split = (run.path / "split.csv").resolve()
-    done = {(row["repeat"], row["contestant"]) for row in read(MACHINE)}
+    done = {(row["repeat"], row["contestant"]) for row in read(results(MACHINE))}
     names = only or [*CONTESTANTS["tfcnn"], *RIVALS]
     if MACHINE == "no_amx":
         names = [name for name in names if not any(word in name for word in NEEDS_BFLOAT16)]
@@ -132,16 +142,13 @@ def measure(repeats: range, only: list[str]) -> None:
                 values = run_tfcnn(TFCNN[name], repeat, split, scratch)
             else:
                 values = run_rival(RIVALS[name], repeat, scratch / "split")
-            row = [repeat, name, *(round(value, 4) for value in values)]
-            is_new = not results(MACHINE).exists()
-            with results(MACHINE).open("a", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows([COLUMNS] * is_new + [row])
-            print(row, flush=True)
+            row = (repeat, name, *(round(value, 4) for value in values))
+            add(results(MACHINE), dict(zip(COLUMNS, row, strict=True)))
 
 
 def by_name(machine: str) -> dict[str, list[dict[str, str]]]:
     """Return the results of each contestant, in the order of `contestants.toml`."""
-    rows = read(machine)
+    rows = read(results(machine))
     own = {name: [row for row in rows if row["contestant"] == name] for name in (*TFCNN, *RIVALS)}
     return {name: found for name, found in own.items() if found}
 

@@ -1,11 +1,16 @@
 """The benchmarks that need no data of their own run; what they measure is not judged here."""
 
+import csv
 import importlib.util
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tfcnn import recipes
 
@@ -27,13 +32,25 @@ def test_a_benchmark_runs(words, expected):
     assert expected in result.stdout
 
 
-@pytest.fixture
-def training(monkeypatch):
-    """The program benchmarks/training.py as a module."""
+def program(name, monkeypatch):
+    """Return a program of benchmarks/ as a module."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    spec = importlib.util.spec_from_file_location("training", BENCHMARKS / "training.py")
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def training(monkeypatch):
+    return program("training", monkeypatch)
+
+
+@pytest.fixture
+def backbone(training, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "training", training)  # which it imports
+    module = program("backbone", monkeypatch)
+    monkeypatch.setattr(module, "RESULTS", tmp_path / "backbone.csv")
     return module
 
 
@@ -58,3 +75,73 @@ def test_the_picture_is_drawn(tmp_path, monkeypatch, training):
     monkeypatch.setattr(training, "PICTURES", tmp_path)
     training.draw("no_amx")
     assert (tmp_path / "benchmark_no_amx.png").stat().st_size > 10_000
+
+
+def flowers(folder):
+    """Write a folder of two classes, of two images each."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, 40, 40, 3), dtype=np.uint8)
+    for i, pixels in enumerate(noise):
+        path = folder / ("rose" if i % 2 else "tulip") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return folder
+
+
+def test_logits_that_differ_from_pytorch_are_found(tmp_path, monkeypatch, backbone):
+    monkeypatch.setattr(backbone.efficientnet_lite, "IMAGE_SIDES", ("variant", {0: 32}))
+
+    def rival_logits(variant, pixels):
+        assert pixels.shape == (4, 32, 32, 3)
+        found = backbone.logits(variant, pixels)
+        found[2, 7] += 0.25
+        return found
+
+    monkeypatch.setattr(backbone, "rival_logits", rival_logits)
+    assert backbone.differences(flowers(tmp_path)) == pytest.approx({0: 0.25}, abs=1e-4)
+
+
+def test_pytorch_begins_from_the_split_and_the_settings_of_tfcnn(tmp_path, monkeypatch, backbone):
+    folder = flowers(tmp_path / "flowers")
+    seen = []
+
+    def train(home, what, settings):
+        seen.append((what, settings))
+        run = home / "models" / "bench"
+        run.mkdir(parents=True)
+        with (run / "split.csv").open("w", newline="") as file:
+            rows = [("path", "split"), ("rose/1.png", "train"), ("tulip/0.png", "test")]
+            csv.writer(file).writerows(rows)
+        return 0.75, 0.5, 20.0, 30.0
+
+    def run_rival(words, seed, split):
+        names = sorted(path.relative_to(split).as_posix() for path in split.rglob("*.png"))
+        assert names == ["test/tulip/0.png", "train/rose/1.png"]
+        assert (split / "test/tulip/0.png").read_bytes() == (folder / "tulip/0.png").read_bytes()
+        seen.append((words, seed, json.loads((split / "settings.json").read_text())["rate"]))
+        return 0.625, 0.5, 40.0, 60.0
+
+    monkeypatch.setattr(backbone.training, "train", train)
+    monkeypatch.setattr(backbone.training, "run_rival", run_rival)
+    backbone.measure(folder, "finetune", 1)
+    rate = recipes.load("folder").train.finetune_learning_rate
+    assert seen == [
+        (str(folder), ("model.start=finetune", "data.split.seed=0", "train.seed=0")),
+        (["torch", "torch_lite.py", "--finetune"], 0, rate),
+    ]
+    backbone.measure(folder, "finetune", 2)  # the second alone
+    assert len(seen) == 4
+    assert seen[3][1] == 1
+    assert backbone.summary().splitlines()[2:] == [
+        "| flowers | finetune | tfcnn | 0.750 (0.750 to 0.750) | 20.0 (20.0 to 20.0) "
+        "| 30.0 (30.0 to 30.0) | 0.50 (0.50 to 0.50) |",
+        "| flowers | finetune | PyTorch | 0.625 (0.625 to 0.625) | 40.0 (40.0 to 40.0) "
+        "| 60.0 (60.0 to 60.0) | 1.00 (1.00 to 1.00) |",
+    ]
+
+
+def test_pytorch_is_given_every_setting_it_asks_for(backbone):
+    text = (BENCHMARKS / "rivals" / "torch_lite.py").read_text(encoding="utf-8")
+    asked = set(re.findall(r'settings\["(\w+)"\]', text))
+    settings = backbone.settings_of(recipes.load("folder"))
+    assert asked == set(settings)
+    json.dumps(settings)

