@@ -40,6 +40,7 @@ from tfcnn.training import frozen  # noqa: E402
 
 RESULTS = training.HERE / "results" / f"backbone_{training.MACHINE}.csv"
 COLUMNS = ("folder", "way", "repeat", "contestant", "accuracy", "seconds", "cpu_seconds")
+CONTESTANTS = ("tfcnn", "PyTorch")
 DIGITS = {"accuracy": 3, "seconds": 1, "cpu_seconds": 1}
 IMAGES, MOST = 100, 1e-3
 
@@ -121,20 +122,20 @@ def measure(folder: Path, way: str, repeats: int) -> None:
 
 
 def summary() -> str:
-    """Return Markdown: medians, and each time over PyTorch's in the same repeat."""
+    """Return Markdown: medians of both, and tfcnn's seconds over PyTorch's in the same repeat."""
     rows = read(RESULTS)
-    base = {
-        (row["folder"], row["way"], row["repeat"]): float(row["seconds"])
-        for row in rows
-        if row["contestant"] == "PyTorch"
-    }
     lines = []
-    for case in dict.fromkeys((row["folder"], row["way"], row["contestant"]) for row in rows):
-        own = [row for row in rows if (row["folder"], row["way"], row["contestant"]) == case]
-        cells = [spread([float(row[key]) for row in own], n) for key, n in DIGITS.items()]
-        ratios = [float(row["seconds"]) / base[(*case[:2], row["repeat"])] for row in own]
-        lines.append([*case, *cells, spread(ratios)])
-    return table(["", "way", "", "accuracy", "s", "CPU s", "seconds over PyTorch's"], lines)
+    for case in dict.fromkeys((row["folder"], row["way"]) for row in rows):
+        own = [row for row in rows if (row["folder"], row["way"]) == case]
+
+        def values(name: str, key: str, own: list[dict[str, str]] = own) -> list[float]:
+            return [float(row[key]) for row in own if row["contestant"] == name]
+
+        cells = [spread(values(name, key), n) for key, n in DIGITS.items() for name in CONTESTANTS]
+        seconds = zip(*(values(name, "seconds") for name in CONTESTANTS), strict=True)
+        lines.append([", ".join(case), *cells, spread([ours / theirs for ours, theirs in seconds])])
+    header = [f"{name}, {key}" for key in ("accuracy", "s", "CPU s") for name in CONTESTANTS]
+    return table(["", *header, "tfcnn's seconds over PyTorch's"], lines)
 
 
 if __name__ == "__main__":

@@ -131,12 +131,12 @@ def test_pytorch_begins_from_the_split_and_the_settings_of_tfcnn(tmp_path, monke
     backbone.measure(folder, "finetune", 2)  # the second alone
     assert len(seen) == 4
     assert seen[3][1] == 1
-    assert backbone.summary().splitlines()[2:] == [
-        "| flowers | finetune | tfcnn | 0.750 (0.750 to 0.750) | 20.0 (20.0 to 20.0) "
-        "| 30.0 (30.0 to 30.0) | 0.50 (0.50 to 0.50) |",
-        "| flowers | finetune | PyTorch | 0.625 (0.625 to 0.625) | 40.0 (40.0 to 40.0) "
-        "| 60.0 (60.0 to 60.0) | 1.00 (1.00 to 1.00) |",
-    ]
+    cells = [
+        "flowers, finetune", "0.750 (0.750 to 0.750)", "0.625 (0.625 to 0.625)",
+        "20.0 (20.0 to 20.0)", "40.0 (40.0 to 40.0)", "30.0 (30.0 to 30.0)",
+        "60.0 (60.0 to 60.0)", "0.50 (0.50 to 0.50)",
+    ]  # fmt: skip
+    assert backbone.summary().splitlines()[2:] == [f"| {' | '.join(cells)} |"]
 
 
 def test_pytorch_is_given_every_setting_it_asks_for(backbone):

@@ -140,3 +140,9 @@ def test_refuses(shape, options, expected):
     with pytest.raises(InputError, match=expected) as caught:
         build("efficientnet_lite", shape, 2, options)
     assert "\n" not in str(caught.value)
+
+
+def test_is_not_built_with_the_weights_of_another_file(monkeypatch):
+    monkeypatch.setitem(_imagenet.SHA256, 0, 64 * "0")
+    with pytest.raises(InputError, match=r"the file with sha256 000000000000\.\.\.; received 5793"):
+        build("efficientnet_lite", SHAPE, 2)
