@@ -36,7 +36,7 @@ def data_of(given: SmallSet, root: Path) -> recipes.Recipe:
 
 def surveyed(given: SmallSet, root: Path) -> tuple[Manifest, str]:
     listener = Heard()
-    listed = prepare.survey(data_of(given, root), listener)[1]
+    listed = prepare.survey(data_of(given, root), listener).manifest
     return listed, "\n".join(listener.notes)
 
 

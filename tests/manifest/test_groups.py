@@ -88,7 +88,9 @@ def test_an_image_in_no_group_folder_is_named(tmp_path):
 
 
 def surveyed(root: Path, *settings: str) -> tuple[recipes.Recipe, manifest.Manifest]:
-    return prepare.survey(recipes.override(recipes.for_folder(root), list(settings)), Reporter())
+    recipe = recipes.override(recipes.for_folder(root), list(settings))
+    recipe, _, data, _ = prepare.survey(recipe, Reporter())
+    return recipe, data
 
 
 @pytest.mark.parametrize("source_has", [True, False])
@@ -100,7 +102,7 @@ def test_an_empty_regex_means_no_groups_even_where_the_data_have_some(
     recipe, data = surveyed(own.root, "data.group_regex=''")
     assert not data.has_groups and recipe.data.group_regex == ""
     again = recipes.parse(recipe.model_dump(), "again")
-    assert prepare.survey(again, Reporter())[1].has_groups is False, "a resume finds it so"
+    assert prepare.survey(again, Reporter()).manifest.has_groups is False, "a resume finds it so"
     assert 'group_regex = ""' in recipes.reader.to_toml(recipe)
 
 
@@ -122,7 +124,7 @@ def test_a_source_without_folders_has_no_groups_in_them():
 
 def test_a_named_data_set_can_be_ignored_in_part(home):
     recipe = recipe_of("digits", ignore=["*/0001*", "nothing*"])
-    _, data = prepare.survey(recipe, Reporter())
+    data = prepare.survey(recipe, Reporter()).manifest
     assert data.source.ignored > 0
     assert not any("/0001" in row.path for row in data.rows)
     assert any("'nothing*' matches no file" in note for note in data.notes)

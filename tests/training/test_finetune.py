@@ -1,11 +1,15 @@
 """Fine-tuning: from the frozen solution, at its own rate, with batch normalisation as it was."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from conftest import QUICK
 
 import tfcnn
+from tfcnn.base.progress import Progress, Reporter
+from tfcnn.datasets import data_home
 from tfcnn.recipes import ModelSettings
 from tfcnn.training import form
 
@@ -97,3 +101,58 @@ def test_the_twin_the_report_and_the_card_say_what_it_began_from(runs, start):
     page = (run.path / "report.html").read_text()
     assert "1.28 million photographs" in page
     assert ("A linear model of what" in page) == (start == "frozen")
+
+
+class Cut(Reporter):
+    """Stops when a stage begins, as a kill would."""
+
+    def stage(self, text: str) -> Progress:
+        if text == "saving and scoring":
+            raise KeyboardInterrupt
+        return super().stage(text)
+
+
+def test_a_frozen_training_that_was_cut_goes_on(runs, tmp_path):
+    settings = [*SETTINGS, "model.start=frozen"]
+    source, cut = runs["frozen"].recipe.data.source, str(tmp_path / "cut")
+    with pytest.raises(KeyboardInterrupt):
+        tfcnn.train(source, settings=settings, run=cut, reporter=Cut())
+    resumed = tfcnn.train(source, settings=settings, run=cut, resume=True)
+    names = [run.path / "predictions.csv" for run in (resumed, runs["frozen"])]
+    assert names[0].read_bytes() == names[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_a_backbone_of_keras_shares_the_ways(runs, tmp_path):
+    backbone = keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"
+    )
+    path = tmp_path / "own.weights.h5"
+    backbone.save_weights(path)
+    settings = [
+        *SETTINGS, "model.network=pretrained", f"model.options.weights={path}",
+        "train.finetune_epochs=1",
+    ]  # fmt: skip
+    source = runs["frozen"].recipe.data.source
+    for start in ("frozen", "finetune"):
+        chosen = [*settings, f"model.start={start}"]
+        run = tfcnn.train(source, settings=chosen, run=str(tmp_path / start))
+        network = run.card["network"]
+        assert (network["start"], network["origin"]) == (start, str(path))
+        assert run.report["agreement"]["twin_difference"] < 1e-4
+
+
+def test_folds_are_frozen_and_fine_tuned_too(runs, tmp_path):
+    settings = [*SETTINGS, "model.start=frozen"]
+    source = runs["frozen"].recipe.data.source
+    summary = tfcnn.crossval(source, folds=2, settings=settings, run=str(tmp_path / "folds"))
+    assert summary.metrics["accuracy"]["mean"] > 0.5
+    # one array of features serves both folds
+    assert len(list((data_home() / "cache").glob("*.npy"))) == 2
+
+
+def test_maps_are_drawn_of_a_backbone(runs, tmp_path):
+    run = runs["finetune"]
+    image = next(Path(run.recipe.data.source).rglob("*.png"))
+    study = tfcnn.explain_images(run, image)
+    assert len(study.explanations) == 1

@@ -9,7 +9,7 @@ from tfcnn.architectures import build
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.explain.gradients import top_inputs
-from tfcnn.training import form, save
+from tfcnn.training import form, twin
 from tfcnn.training.form import VIEWS, averaged
 from tfcnn.training.prepare import survey
 
@@ -74,4 +74,4 @@ def test_temperature_folds_and_both_files_agree(model, images, kind, tmp_path):
     whole.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(logits(again, images), before / 2, atol=1e-4)
-    assert save.write_twin(whole, tmp_path / "model.tflite", images) < 1e-4
+    assert twin.write(whole, tmp_path / "model.tflite", images) < 1e-4

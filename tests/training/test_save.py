@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfcnn import architectures, recipes
 from tfcnn.architectures import speedrun
 from tfcnn.recipes import ModelSettings
-from tfcnn.training import fit, form, save
+from tfcnn.training import fit, form, save, twin
 from tfcnn.training.layers import gelu
 from tfcnn.training.train import train
 
@@ -47,7 +47,7 @@ def test_a_model_is_written_compressed_and_loads_in_keras_alone(tmp_path):
 def test_a_network_with_gelu_has_a_litert_twin(tmp_path):
     plain = architectures.build("speedrun", SHAPE, 10, NETWORK.options)
     images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), dtype=np.uint8)
-    assert save.write_twin(plain, tmp_path / "model.tflite", images) is not None
+    assert twin.write(plain, tmp_path / "model.tflite", images) is not None
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="for CPUs")
@@ -92,13 +92,13 @@ def test_start_and_checks_see_images_of_every_class(make_tree, home, tmp_path, m
     def starting(model, images):
         seen["start"] = images
 
-    def writing(model, path, sample):
+    def writing(model, path, sample, headless):
         seen["twin"] = sample
-        return write(model, path, sample)
+        return write(model, path, sample, headless)
 
-    write = save.write_twin
+    write = twin.write
     monkeypatch.setattr(speedrun, "initialize", starting)
-    monkeypatch.setattr(save, "write_twin", writing)
+    monkeypatch.setattr(twin, "write", writing)
     monkeypatch.setattr(fit, "START_IMAGES", 8)
     monkeypatch.setattr(save, "TWIN_IMAGES", 4)
     classes = ("high", "low")

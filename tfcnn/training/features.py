@@ -28,7 +28,7 @@ BATCH_SIZE = 16
 KERAS_BATCH_SIZE = 64
 
 
-def compute(prepared: Prepared, model: Any, reporter: Reporter) -> Floats:
+def compute(prepared: Prepared, model: Any, reporter: Reporter) -> tuple[Floats, bytes | None]:
     """Return the features of all images, from the cache where it has them.
 
     All splits share one array, so that folds and seeds compute nothing again. What is fitted to
@@ -40,7 +40,8 @@ def compute(prepared: Prepared, model: Any, reporter: Reporter) -> Floats:
         reporter: hears of the progress, and if Keras computes on a CPU.
 
     Returns:
-        Float32 `(images, features)`, in the order of the manifest; memory-mapped.
+        Float32 `(images, features)`, in the order of the manifest; memory-mapped. And the twin of
+        the model that computed them; None where that was not LiteRT, or was no work.
     """
     trunk = keras.Model(model.inputs[0], model.get_layer("head").input)
     hashes = [row.sha256 for row in prepared.manifest.rows]
@@ -54,10 +55,12 @@ def compute(prepared: Prepared, model: Any, reporter: Reporter) -> Floats:
         "they are computed again",
     )
 
+    twins: list[bytes] = []
+
     def fill(store: arrays.Store) -> None:
         count = len(prepared.images)
         progress = reporter.stage("features")
-        size, run = _engine(trunk, reporter)
+        size, run = _engine(model, trunk, twins, reporter)
         for start in range(0, count, size):
             batch = prepared.images[start : start + size]
             for i, row in enumerate(run(batch), start=start):
@@ -67,7 +70,7 @@ def compute(prepared: Prepared, model: Any, reporter: Reporter) -> Floats:
     kept = arrays.kept(form, fill)
     for note in kept.notes:
         reporter.note(note)
-    return kept.values
+    return kept.values, twins[0] if twins else None
 
 
 def _sha256(trunk: Any) -> str:
@@ -84,12 +87,18 @@ def _sha256(trunk: Any) -> str:
     return digest.hexdigest()
 
 
-def _engine(trunk: Any, reporter: Reporter) -> tuple[int, Compute]:
-    """Return what computes features, and how many images it takes at once."""
+def _engine(model: Any, trunk: Any, twins: list[bytes], reporter: Reporter) -> tuple[int, Compute]:
+    """Return how many images are computed at once, and by what; a twin is added to `twins`."""
     if not tf.config.list_physical_devices("GPU"):
         try:
-            with quiet.stderr_to_log():
-                return BATCH_SIZE, _litert(trunk)
+            head = model.get_layer("head")
+            kernel, bias = head.get_weights()
+            head.set_weights([kernel, np.ones_like(bias)])  # one of zeros would be left out
+            content = twin.convert(twin.with_features(model), twin.NAMES)
+            head.set_weights([kernel, bias])
+            run = twin.runner(content)
+            twins.append(content)
+            return BATCH_SIZE, lambda images: run(images)["features"]
         except Exception as error:  # the converter raises many types for an op that LiteRT lacks
             quiet.write_log(f"no LiteRT for features: {error}")
             reporter.note("Keras computes the features, as LiteRT cannot: this takes longer")
@@ -98,8 +107,3 @@ def _engine(trunk: Any, reporter: Reporter) -> tuple[int, Compute]:
         return np.asarray(trunk.predict_on_batch(images.astype(np.float32)))
 
     return KERAS_BATCH_SIZE, compute
-
-
-def _litert(trunk: Any) -> Compute:
-    run = twin.runner(twin.convert(trunk, ("features",)))
-    return lambda images: run(images)["features"]

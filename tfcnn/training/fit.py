@@ -36,7 +36,7 @@ from tfcnn.training.prepare import Prepared
 Floats = npt.NDArray[np.float32]
 VAL_BATCH_SIZE, VAL_BATCH_PIXELS = 128, 128 * 64 * 64  # large maps would fill the memory
 # of val, on which the forms of the model, and Keras' evaluate, are compared: fewer large ones
-CHECKED_IMAGES, CHECKED_PIXELS, CHECKED_LEAST = 256, 256 * 96 * 96, 64
+CHECKED_IMAGES, CHECKED_PIXELS, CHECKED_LEAST = 256, 256 * 64 * 64, 32
 TIMED_STEPS = 3
 START_IMAGES = 5000  # of train, that a network is initialised with, where it asks for any
 
@@ -51,11 +51,13 @@ class Trained:
             of `checked_places` alone.
         features: float32 `(images, features)` of all images, where they are known: of a network
             that stayed as it is.
+        headless: the LiteRT twin of the network with another head, where there is one already.
     """
 
     weights: list[npt.NDArray[Any]]
     val_logits: Floats
     features: Floats | None = None
+    headless: bytes | None = None
 
 
 def build(prepared: Prepared, state: State) -> Any:

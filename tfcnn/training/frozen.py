@@ -17,6 +17,7 @@ from scipy.special import log_softmax
 from tfcnn.base.progress import Reporter
 from tfcnn.training import features, form
 from tfcnn.training.checkpoint import State
+from tfcnn.training.fit import Trained
 from tfcnn.training.prepare import Prepared
 
 Floats = npt.NDArray[np.floating]
@@ -51,22 +52,19 @@ class Head:
         return np.asarray(values @ self.kernel + self.bias, dtype=np.float32)
 
 
-def fit(prepared: Prepared, model: Any, state: State, reporter: Reporter) -> tuple[Floats, Floats]:
+def fit(prepared: Prepared, model: Any, state: State, reporter: Reporter) -> Trained:
     """Fit the head of a backbone, and put it into the model.
 
     Args:
         prepared: the images, and what the recipe asks for.
         model: in its saved form, with the weights to begin from; its head is changed in place.
         state: of the training; gets the seconds and what was tried.
-        reporter: hears of the progress and of the strength.
-
-    Returns:
-        Float32 `(images, features)`, of all images, and `(val images, classes)`, the logits of val.
+        reporter: hears of the progress.
     """
     start, cpu_start = perf_counter(), process_time()
     views = prepared.recipe.model.views
     whole = model if views == "one" else form.averaged(model, views)
-    values = features.compute(prepared, whole, reporter)
+    values, headless = features.compute(prepared, whole, reporter)
     train, val = (prepared.rows[name] for name in ("train", "val"))
     reporter.stage("fitting a linear model of the features")
     head = fit_head(
@@ -79,7 +77,7 @@ def fit(prepared: Prepared, model: Any, state: State, reporter: Reporter) -> tup
     state.train_seconds += perf_counter() - start
     state.train_cpu_seconds += process_time() - cpu_start
     state.head = {"strength": head.strength, "tried": [list(pair) for pair in head.tried.items()]}
-    return values, head.logits(values[val])
+    return Trained(model.get_weights(), head.logits(values[val]), values, headless)
 
 
 def fit_head(

@@ -70,14 +70,14 @@ def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Tra
     """
     prepared, model, start = begun.prepared, begun.model, begun.start
     if prepared.recipe.model.start == "frozen":
-        values, logits = frozen.fit(prepared, model, start.state, reporter)
+        trained = frozen.fit(prepared, model, start.state, reporter)
         if not prepared.place:  # else it is said when it is compared
-            loss = frozen.log_loss(logits, prepared.labels[prepared.rows["val"]])
+            loss = frozen.log_loss(trained.val_logits, prepared.labels[prepared.rows["val"]])
             reporter.note(
                 f"{ways.describe(prepared.recipe)}; log loss on val {loss:.3f}, "
                 f"{start.state.train_seconds:.0f} s"
             )
-        return Trained(model.get_weights(), logits, values)
+        return trained
     if prepared.recipe.model.start == "finetune" and not start.weights:
         plain = _plain(prepared)
         frozen.fit(prepared, plain, start.state, reporter)

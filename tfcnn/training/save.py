@@ -72,8 +72,9 @@ def save(prepared: Prepared, trained: Trained, folder: Path, reporter: Reporter)
         temperature = calibration.fit_temperature(val_labels, probs)
         form.fold_temperature(whole, temperature)
     write_keras(whole, folder / MODEL)
-    sample = prepared.images[sample_rows(prepared, "val", TWIN_IMAGES)]
-    twin_difference = twin.write(whole, folder / TWIN, sample)
+    most = min(TWIN_IMAGES, len(checked_places(prepared)))
+    sample = prepared.images[sample_rows(prepared, "val", most)]
+    twin_difference = twin.write(whole, folder / TWIN, sample, trained.headless)
     if twin_difference is None:
         reporter.note(
             "note: no LiteRT twin, for the network cannot be converted or then answers otherwise "

@@ -16,24 +16,32 @@ Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
 TOLERANCE = 1e-4  # of a probability
-SIGNATURE, INPUT = "serving_default", "images"
+SIGNATURE, INPUT, NAMES = "serving_default", "images", ("probs", "features")
 BATCH_SIZE = 8
 
 
-def write(model: Any, path: Path, sample: Pixels) -> float | None:
+def write(model: Any, path: Path, sample: Pixels, headless: bytes | None = None) -> float | None:
     """Write the LiteRT twin: uint8 `images` in; float32 `probs` and `features` out.
 
     It is kept only where it gives the model's own probabilities on `sample`, uint8
     `(images, height, width, channels)`, within 1e-4.
 
+    Args:
+        model: in its saved form.
+        path: of the file.
+        sample: uint8 images.
+        headless: a twin of the same model with another head, which then needs no conversion.
+
     Returns:
         The largest difference, or None where the network cannot be converted or disagrees; the
         run is then used through Keras.
     """
-    both = keras.Model(model.inputs[0], [model.outputs[0], model.get_layer("head").input])
+    both = with_features(model)
     try:
-        with quiet.stderr_to_log():
-            content = convert(both, ("probs", "features"))
+        if headless is None:
+            content = convert(both, NAMES)
+        else:
+            content = with_head(headless, *model.get_layer("head").get_weights())
     except Exception as error:  # the converter raises many types for an op that LiteRT lacks
         quiet.write_log(f"no LiteRT twin: {error}")
         return None
@@ -43,6 +51,48 @@ def write(model: Any, path: Path, sample: Pixels) -> float | None:
         path.unlink()
         return None
     return difference
+
+
+def with_features(model: Any) -> Any:
+    """Return a model with the outputs of the twin: probabilities, and what enters the head."""
+    return keras.Model(model.inputs[0], [model.outputs[0], model.get_layer("head").input])
+
+
+def with_head(content: bytes, kernel: Floats, bias: Floats) -> bytes:
+    """Return a twin with the weights of another head.
+
+    Args:
+        content: of a twin that `convert` made.
+        kernel: float32 `(features, classes)`.
+        bias: float32 `(classes,)`.
+
+    Raises:
+        ValueError: if the twin does not end in a head of that size.
+    """
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    twin = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    graph = twin.subgraphs[0]
+    heads = [one for one in graph.operators if _places(one)[1:] and _is_head(graph, one, kernel)]
+    if len(heads) != 1:
+        raise ValueError(f"{len(heads)} heads of {kernel.shape[::-1]} in the twin")
+    _, *places = _places(heads[0])
+    for place, values in zip(places, (kernel.T, bias), strict=True):
+        data = np.ascontiguousarray(values, np.float32).view(np.uint8).ravel()
+        twin.buffers[graph.tensors[place].buffer].data = data
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(twin))
+
+
+def _places(operator: Any) -> list[int]:
+    """Return the tensors that an operation takes; what is left out of them counts as none."""
+    return [] if operator.inputs is None else [int(place) for place in operator.inputs]
+
+
+def _is_head(graph: Any, operator: Any, kernel: Floats) -> bool:
+    """Say whether an operation multiplies by a kernel of this size, and adds a bias."""
+    places = _places(operator)
+    shapes = [tuple(graph.tensors[place].shape) for place in places[1:] if place >= 0]
+    return shapes == [kernel.shape[::-1], kernel.shape[1:]]
 
 
 def convert(model: Any, names: tuple[str, ...]) -> bytes:
@@ -70,7 +120,9 @@ def convert(model: Any, names: tuple[str, ...]) -> bytes:
     concrete = tf.function(serve, input_signature=signature).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
     converter.experimental_lower_to_saved_model = False
-    content = flatbuffer_utils.convert_bytearray_to_object(bytearray(converter.convert()))
+    with quiet.stderr_to_log():
+        converted = converter.convert()
+    content = flatbuffer_utils.convert_bytearray_to_object(bytearray(converted))
     graph = content.subgraphs[0]
 
     def tensors(places: Any, names: tuple[str, ...]) -> list[Any]:
