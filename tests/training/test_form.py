@@ -74,4 +74,7 @@ def test_temperature_folds_and_both_files_agree(model, images, kind, tmp_path):
     whole.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(logits(again, images), before / 2, atol=1e-4)
-    assert twin.write(whole, tmp_path / "model.tflite", images) < 1e-4
+    probs = np.asarray(whole(images.astype(np.float32)))
+    assert twin.write(whole, tmp_path / "model.tflite", images, probs) < 1e-4
+    assert twin.write(whole, tmp_path / "model.tflite", images, 1 - probs) is None
+    assert not (tmp_path / "model.tflite").exists()

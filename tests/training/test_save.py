@@ -47,7 +47,8 @@ def test_a_model_is_written_compressed_and_loads_in_keras_alone(tmp_path):
 def test_a_network_with_gelu_has_a_litert_twin(tmp_path):
     plain = architectures.build("speedrun", SHAPE, 10, NETWORK.options)
     images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), dtype=np.uint8)
-    assert twin.write(plain, tmp_path / "model.tflite", images) is not None
+    probs = np.asarray(plain(images.astype(np.float32)))
+    assert twin.write(plain, tmp_path / "model.tflite", images, probs) is not None
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="for CPUs")
@@ -92,9 +93,9 @@ def test_start_and_checks_see_images_of_every_class(make_tree, home, tmp_path, m
     def starting(model, images):
         seen["start"] = images
 
-    def writing(model, path, sample, headless):
+    def writing(model, path, sample, *rest):
         seen["twin"] = sample
-        return write(model, path, sample, headless)
+        return write(model, path, sample, *rest)
 
     write = twin.write
     monkeypatch.setattr(speedrun, "initialize", starting)

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
-from tfcnn.base import atomic, quiet
+from tfcnn.base import atomic, quiet, sampling
 from tfcnn.base.errors import CheckError, TfcnnError
 from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import calibration
 from tfcnn.prediction import two_columns
 from tfcnn.runs import MODEL, TWIN
 from tfcnn.training import form, twin
-from tfcnn.training.fit import Trained, checked_places, sample_rows, val_batches
+from tfcnn.training.fit import Trained, checked_places, val_batches
 from tfcnn.training.prepare import Prepared
 
 Floats = npt.NDArray[np.float32]
@@ -60,21 +60,25 @@ def save(prepared: Prepared, trained: Trained, folder: Path, reporter: Reporter)
     recipe, val_labels = prepared.recipe, prepared.labels[prepared.rows["val"]]
     classes, shape = len(prepared.manifest.class_names), prepared.decoder.shape
     plain = form.saved_form(recipe.model, shape, classes, trained.weights)
-    several, views = recipe.model.views != "one", recipe.model.views
-    whole = form.averaged(plain, views) if several else plain
+    whole = plain if recipe.model.views == "one" else form.averaged(plain, recipe.model.views)
     is_frozen = recipe.model.start == "frozen"
-    # features are those of all views; what was fitted saw one
-    forms_difference = _compare(whole if is_frozen else plain, prepared, trained, folder)
+    computed = whole if is_frozen else plain  # features are of all views; what was fitted saw one
+    places = checked_places(prepared)
+    probs = _on_val(computed, prepared, folder, places)
+    forms_difference = agree(_probs_at(places, trained), probs)
+    if computed is not whole:
+        probs = _on_val(whole, prepared, folder, places)
     temperature = 1.0
     if recipe.evaluation.calibrate:
-        known = softmax(trained.val_logits, axis=1) if is_frozen else None
-        probs = _on_val(whole, prepared, folder) if known is None else known
-        temperature = calibration.fit_temperature(val_labels, probs)
+        logits = trained.val_logits
+        val_probs = softmax(logits, axis=1) if is_frozen else _on_val(whole, prepared, folder)
+        temperature = calibration.fit_temperature(val_labels, val_probs)
         form.fold_temperature(whole, temperature)
     write_keras(whole, folder / MODEL)
-    most = min(TWIN_IMAGES, len(checked_places(prepared)))
-    sample = prepared.images[sample_rows(prepared, "val", most)]
-    twin_difference = twin.write(whole, folder / TWIN, sample, trained.headless)
+    few = sampling.evenly(val_labels[places], TWIN_IMAGES)
+    sample = prepared.images[prepared.rows["val"][places[few]]]
+    expected = np.asarray(calibration.apply_temperature(probs[few], temperature), np.float32)
+    twin_difference = twin.write(whole, folder / TWIN, sample, expected, trained.headless)
     if twin_difference is None:
         reporter.note(
             "note: no LiteRT twin, for the network cannot be converted or then answers otherwise "
@@ -84,12 +88,10 @@ def save(prepared: Prepared, trained: Trained, folder: Path, reporter: Reporter)
     return Saved(whole, temperature, agreement)
 
 
-def _compare(model: Any, prepared: Prepared, trained: Trained, folder: Path) -> float:
-    """Compare a saved form on val with what was computed in training; see `agree`."""
-    places, logits = checked_places(prepared), trained.val_logits
-    if len(logits) != len(places):
-        logits = logits[places]
-    return agree(softmax(logits, axis=1), _on_val(model, prepared, folder, places))
+def _probs_at(places: npt.NDArray[np.int64], trained: Trained) -> Floats:
+    """Return what was computed in training for these places of val, `(places, classes)`."""
+    logits = trained.val_logits
+    return np.asarray(softmax(logits if len(logits) == len(places) else logits[places], axis=1))
 
 
 def _on_val(
