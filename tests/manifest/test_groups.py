@@ -89,7 +89,7 @@ def test_an_image_in_no_group_folder_is_named(tmp_path):
 
 def surveyed(root: Path, *settings: str) -> tuple[recipes.Recipe, manifest.Manifest]:
     recipe = recipes.override(recipes.for_folder(root), list(settings))
-    recipe, _, data, _ = prepare.survey(recipe, Reporter())
+    recipe, _, data, *_ = prepare.survey(recipe, Reporter())
     return recipe, data
 
 

@@ -60,7 +60,7 @@ def test_a_csv_goes_before_the_regex_of_a_data_set(make_tree, monkeypatch, tmp_p
     table.write_text("\n".join(["path,group", *lines]))
     settings = recipes.override(recipes.for_folder(source.root), [f"data.group_csv={table}"])
     for _ in range(2):  # `crossval` surveys once for all, then once per fold
-        settings, _, listed, _ = survey(settings, Reporter())
+        settings, _, listed, *_ = survey(settings, Reporter())
         assert settings.data.group_regex is None
         assert listed.summary() == "48 images of 48 groups"
 

@@ -1,11 +1,12 @@
 """Ways to begin: which a recipe allows, with which network, and what is refused."""
 
 import pytest
+from conftest import Heard
 
 from tfcnn import recipes
 from tfcnn.base.errors import InputError
 from tfcnn.recipes import Recipe
-from tfcnn.training import ways
+from tfcnn.training import prepare, ways
 
 
 def recipe(*settings: str) -> Recipe:
@@ -85,3 +86,48 @@ def test_who_names_a_network_in_the_folder_recipe_gets_that_one(tmp_path):
         assert way.model.start == "scratch"
     both = recipes.override(folder, ["model.start=auto", "model.network=lenet5"])
     assert both.model.start == "auto"
+
+
+def sized(start, *settings, size=(64, 64)):
+    whole = recipe("model.start=auto", *settings)
+    way = next(way for way in ways.allowed(whole) if way.model.start == start)
+    data = way.data.model_copy(update={"image_size": size})
+    return way.model_copy(update={"data": data})
+
+
+@pytest.mark.parametrize("start", ["frozen", "finetune", "scratch"])
+def test_a_choice_leaves_out_what_images_do_not_suit(start):
+    most, is_new = ways.MOST_IMAGES, start == "scratch"
+    assert ways.unsuited(sized(start), most) == ""
+    assert bool(ways.unsuited(sized(start), most + 1)) is not is_new
+    assert bool(ways.unsuited(sized(start, size=(32, 31)), 10)) is not is_new
+    assert ways.unsuited(sized(start, size=(32, 32)), 10) == ""
+
+
+def test_what_is_left_out_is_said_and_the_rest_is_tried(make_tree):
+    heard = Heard()
+    folder = recipes.for_folder(make_tree())
+    small = recipes.override(folder, ["data.image_size=16"])
+    prepared = prepare.prepare(small, None, False, heard)
+    assert [way.model.start for way in prepared.allowed] == ["scratch"]
+    assert prepared.place == "scratch"
+    assert "frozen was not tried: efficientnet_lite needs 32 x 32 px, not 16 x 16 px" in heard.notes
+    assert len(prepared.left_out) == 2
+    tiny = recipes.override(folder, ["data.image_size=8"])  # the network itself refuses it
+    assert len(prepare.prepare(tiny, None, False, heard).allowed) == 1
+
+
+def test_each_way_has_the_size_it_learnt_from(make_tree):
+    root = make_tree()
+    prepared = prepare.prepare(recipes.for_folder(root), None, False, Heard())
+    sizes = [way.data.image_size for way in prepared.allowed]
+    assert sizes == [(224, 224), (32, 32), (224, 224)]
+    assert prepared.images.shape[1:] == (224, 224, 3)
+    other = prepared.by(prepared.allowed[1], Heard())
+    assert other.images.shape[1:] == (32, 32, 3)
+    assert other.splits == prepared.splits
+    assert prepared.asked.data.image_size is None
+    alone = recipes.override(recipes.for_folder(root), ["model.start=frozen"])
+    recorded = prepare.prepare(alone, None, False, Heard()).asked
+    assert recorded.data.image_size == (224, 224)
+    assert recorded.model.network == "efficientnet_lite"

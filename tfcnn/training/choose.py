@@ -93,10 +93,10 @@ def choose(
         reporter: hears what is tried, and what val says of it.
     """
     prepared = first.prepared
-    if len(prepared.allowed) == 1:
+    if not prepared.place:
         return Chosen(prepared, first.state, learn(first, folder, budget, reporter))
     tries: list[Try] = []
-    left_out: list[str] = []
+    left_out = list(prepared.left_out)
     best: tuple[Begun, Trained] | None = None
     for way in prepared.allowed:
         if reason := _against(way, tries, prepared, budget):

@@ -119,7 +119,7 @@ class _PerFold(Reporter):
 
 def _prepare(recipe: Recipe, num_folds: int, reporter: Reporter) -> _Plan:
     """Read the images and deal them; refuse here, before anything is written."""
-    recipe, allowed, manifest, _ = survey(recipe, reporter)
+    recipe, allowed, manifest, *_ = survey(recipe, reporter)
     plan = _Plan(recipe, manifest, folds.assign(manifest, recipe.data.split, num_folds))
     quiet.load_tensorflow(reporter)
     from tfcnn.training import form

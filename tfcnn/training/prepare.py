@@ -38,6 +38,7 @@ class Prepared:
         rows: int64 `(count,)` per split, row numbers.
         decode_seconds: time spent opening image files.
         early: what was decoded while the images were hashed.
+        left_out: why other ways to begin are not tried.
     """
 
     asked: Recipe
@@ -50,6 +51,7 @@ class Prepared:
     rows: dict[str, npt.NDArray[np.int64]]
     decode_seconds: float
     early: tuple[cache.Early, ...]
+    left_out: tuple[str, ...]
 
     @property
     def decoder(self) -> Decoder:
@@ -73,8 +75,8 @@ class Prepared:
 
     @property
     def place(self) -> str:
-        """The folder among the checkpoints; "" where only one way to begin is allowed."""
-        return str(self.recipe.model.start) if len(self.allowed) > 1 else ""
+        """The folder among the checkpoints; "" where the way to begin was named."""
+        return str(self.recipe.model.start) if self.asked.model.start == "auto" else ""
 
     def by(self, way: Recipe, reporter: Reporter) -> "Prepared":
         """Return the same images in the same splits, decoded for another way to begin."""
@@ -93,12 +95,14 @@ class Survey(NamedTuple):
         allowed: the ways to begin; each has an image size.
         manifest: all readable images.
         early: what was decoded on the way.
+        left_out: why other ways to begin are not tried.
     """
 
     recipe: Recipe
     allowed: tuple[Recipe, ...]
     manifest: Manifest
     early: tuple[cache.Early, ...]
+    left_out: tuple[str, ...]
 
 
 def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Reporter) -> Prepared:
@@ -114,7 +118,7 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         InputError: if the data cannot be used.
         CheckError: if the split leaks.
     """
-    recipe, allowed, manifest, early = survey(recipe, reporter, resplit)
+    recipe, allowed, manifest, early, left_out = survey(recipe, reporter, resplit)
     split = recipe.data.split
     reporter.stage("splitting")
     row_splits = splits.read(split_csv, manifest) if split_csv else splits.assign(manifest, split)
@@ -138,6 +142,7 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         rows,
         decoded.decode_seconds,
         early,
+        left_out,
     )
 
 
@@ -183,7 +188,7 @@ def survey(recipe: Recipe, reporter: Reporter, resplit: bool = False) -> Survey:
     found = direction.by_names(recipe.inputs, names)
     filled = [_with_inputs(_fill_in(one, source), found) for one in (recipe, *allowed)]
     _report_inputs(found, reporter)
-    recipe, allowed = _sized(filled[0], filled[1:], source, reporter)
+    recipe, allowed, left_out = _sized(filled[0], filled[1:], source, reporter)
     for way in allowed:
         _check_shape(way)
     for warning in pipeline.warnings(recipe.inputs):
@@ -204,36 +209,42 @@ def survey(recipe: Recipe, reporter: Reporter, resplit: bool = False) -> Survey:
         background=recipe.data.background,
     )
     _report_data(recipe, allowed, manifest, reporter)
-    return Survey(recipe, allowed, manifest, early)
+    return Survey(recipe, allowed, manifest, early, left_out)
 
 
 def _sized(
     recipe: Recipe, allowed: Sequence[Recipe], source: Source, reporter: Reporter
-) -> tuple[Recipe, tuple[Recipe, ...]]:
-    """Give each way to begin its image size, and leave out those that need larger images.
+) -> tuple[Recipe, tuple[Recipe, ...], tuple[str, ...]]:
+    """Give each way to begin its image size.
 
     Returns:
-        The recipe, which is the way to begin where there is only one, and the ways.
+        The recipe, which is the way to begin where there is only one, the ways, and why others are
+        left out of several.
     """
     typical = recipe.data.image_size or typical_size(source)
-    found = []
+    sized = []
     for way in allowed:
-        network, options = way.model.network, way.model.options
-        is_new = way.model.start == "scratch"
-        learnt = None if is_new else architectures.image_size(network, options)
+        model = way.model
+        is_new = model.start == "scratch"
+        learnt = None if is_new else architectures.image_size(model.network, model.options)
         size = recipe.data.image_size or learnt or typical
-        smallest = architectures.smallest_size(network)
-        if len(allowed) > 1 and (size[0] < smallest[0] or size[1] < smallest[1]):
-            least, given = ("{} x {} px".format(*pair) for pair in (smallest, size))
-            reporter.note(f"{way.model.start} is not tried: {network} needs {least}, not {given}")
-            continue
         data = way.data.model_copy(update={"image_size": size})
-        found.append(way.model_copy(update={"data": data}))
-    if len(allowed) > 1:
-        return recipe, tuple(found)
+        sized.append(way.model_copy(update={"data": data}))
+    if recipe.model.start == "auto":
+        against = [ways.unsuited(way, len(source.items)) for way in sized]
+        left_out = [
+            f"{way.model.start} was not tried: {reason}"
+            for way, reason in zip(sized, against, strict=True)
+            if reason
+        ]
+        suited = [way for way, reason in zip(sized, against, strict=True) if not reason]
+        for reason in left_out:
+            reporter.note(reason)
+        # the network itself refuses what nothing suits
+        return recipe, tuple(suited or sized[:1]), tuple(left_out)
     # where it was left open, the network decides it, now as later
-    asked = found[0].model.model_copy(update={"start": recipe.model.start})
-    return found[0].model_copy(update={"model": asked}), tuple(found)
+    asked = sized[0].model.model_copy(update={"start": recipe.model.start})
+    return sized[0].model_copy(update={"model": asked}), tuple(sized), ()
 
 
 def _check_shape(recipe: Recipe) -> None:

@@ -12,6 +12,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.recipes import ModelSettings, Recipe
 
 BACKBONE = "efficientnet_lite"  # of recipes whose network is none
+MOST_IMAGES = 20_000  # more are enough to learn from, and would fill the disk at a backbone's size
 
 
 def allowed(recipe: Recipe) -> tuple[Recipe, ...]:
@@ -55,6 +56,26 @@ def _model(model: ModelSettings, start: str, has_learnt: bool) -> ModelSettings:
             )
         changes |= {"network": BACKBONE, "options": {}}
     return model.model_copy(update=changes)
+
+
+def unsuited(way: Recipe, num_images: int) -> str:
+    """Return why a way to begin is not tried where others are, "" where nothing speaks against it.
+
+    Args:
+        way: one of several, with its image size.
+        num_images: in all splits.
+    """
+    network, size = way.model.network, way.data.image_size
+    smallest = architectures.smallest_size(network)
+    if size and (size[0] < smallest[0] or size[1] < smallest[1]):
+        least, given = ("{} x {} px".format(*one) for one in (smallest, size))
+        return f"{network} needs {least}, not {given}"
+    if way.model.start != "scratch" and num_images > MOST_IMAGES:
+        return (
+            f"{num_images:,} images, more than {MOST_IMAGES:,}, are enough to learn from; "
+            f"--set model.start={way.model.start} does it"
+        )
+    return ""
 
 
 def describe(way: Recipe) -> str:
