@@ -68,7 +68,10 @@ def build(prepared: Prepared, state: State) -> Any:
     """
     recipe, classes = prepared.recipe, len(prepared.manifest.class_names)
     is_finetuned = recipe.model.start == "finetune"
-    state.precision = state.precision or strategy.precision(recipe.train.precision)
+    precision = recipe.train.precision
+    if is_finetuned and precision == "auto" and not tf.config.list_physical_devices("GPU"):
+        precision = "float32"  # bfloat16 would round what was learnt before
+    state.precision = state.precision or strategy.precision(precision)
     with strategy.choose().scope():
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         initialize = architectures.part(recipe.model.network, "initialize")
