@@ -1,4 +1,4 @@
-"""compact: tfcnn's default for folders, four blocks of convolution, pooling, BatchNorm, ReLU.
+"""compact: what tfcnn trains from scratch: four blocks of convolution, pooling, BatchNorm, ReLU.
 
 Pooling comes before BatchNorm and ReLU, which then run on a quarter of the pixels; a CPU trains
 this faster than the usual order. 390,370 parameters at the default widths for RGB images and two
