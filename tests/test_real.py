@@ -71,7 +71,8 @@ def test_a_folder_of_cells_is_predicted(home, tmp_path):
             again = predicted[str(cells / row["path"])]
             assert again["predicted"] == row["predicted"]
             assert float(again["prob_Parasitized"]) == pytest.approx(
-                float(row["prob_Parasitized"]), abs=1e-5
+                float(row["prob_Parasitized"]),
+                abs=1e-4,  # OpenVINO, where it is sooner
             )
 
 

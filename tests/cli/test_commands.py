@@ -228,7 +228,8 @@ def test_a_full_disk_is_said_and_leaves_nothing(make_tree, home):
 
 def test_an_interrupted_training_prints_the_line_that_continues_it(make_tree, home):
     root = make_tree(groups=12)
-    words = ["train", str(root), "--set", "train.epochs=400", "--set", "train.precision=float32"]
+    settings = ("model.start=scratch", "train.epochs=400", "train.precision=float32")
+    words = ["train", str(root), *(word for one in settings for word in ("--set", one))]
     process = subprocess.Popen(
         [sys.executable, "-m", "tfcnn", *words],
         stderr=subprocess.PIPE, text=True, env={**os.environ, "TFCNN_HOME": str(home)},

@@ -33,7 +33,8 @@ class Cut(Heard):
 
 def begin(folder: Path, **data: object) -> None:
     """Leave what a training leaves that was cut right after it wrote its recipe."""
-    made = recipes.override(recipes.for_folder(folder), [f"data.{k}={v}" for k, v in data.items()])
+    settings = ["model.start=scratch", *(f"data.{key}={value}" for key, value in data.items())]
+    made = recipes.override(recipes.for_folder(folder), settings)
     recipes.write(made, runs.folder_of(folder.name) / "recipe.toml")
 
 

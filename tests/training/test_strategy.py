@@ -1,5 +1,7 @@
 """On what a training runs: one process, one device or several, and how it goes on there."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.training import checkpoint, form, strategy
 from tfcnn.training.checkpoint import Start, State
-from tfcnn.training.fit import compile_model, fit_phase
+from tfcnn.training.fit import compile_model, fit_epochs
 
 VARIABLES = ("TF_CONFIG", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_NPROCS", *strategy.TASKS)
 CLUSTER = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}'
@@ -92,27 +94,27 @@ def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule, device
     settings = [f"train.schedule={schedule}", "train.epochs=2", "train.batch_size=8"]
     recipe = recipes.override(recipes.load("malaria"), [*settings, "data.image_size=16"])
     rng = np.random.default_rng(0)
-    data = rng.integers(0, 256, (32, 16, 16, 3), np.uint8), np.arange(32, dtype=np.int32) % 2
-    rows = {"train": np.arange(24), "val": np.arange(24, 32)}
+    prepared = SimpleNamespace(
+        images=rng.integers(0, 256, (32, 16, 16, 3), np.uint8),
+        labels=np.arange(32, dtype=np.int32) % 2,
+        rows={"train": np.arange(24), "val": np.arange(24, 32)},
+        place="",
+    )
 
     def fitted(folder, start, reporter):
         model = compiled(recipe, device)
-        return fit_phase(model, recipe, data, rows, folder, start, reporter)
+        return fit_epochs(model, recipe, prepared, folder, start, reporter)
 
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
     start = Start(State(precision="float32"))
-    whole = fit_phase(
-        compiled(recipe, device), recipe, data, rows, tmp_path / "whole", start, Reporter()
-    )
+    whole = fitted(tmp_path / "whole", start, Reporter())
     start = Start(State(precision="float32"))
     with pytest.raises(Cut):
         fitted(tmp_path / "cut", start, Cutting())
     start = checkpoint.read(tmp_path / "cut", Reporter())
     assert start.state.epoch == 1
-    resumed = fit_phase(
-        compiled(recipe, device), recipe, data, rows, tmp_path / "cut", start, Reporter()
-    )
+    resumed = fitted(tmp_path / "cut", start, Reporter())
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5 if device == "CPU:0" else 1e-2)
 
