@@ -165,7 +165,9 @@ def test_a_choice_that_was_cut_goes_on_to_the_same_result(auto, tree, start, at)
     whole, _ = auto
     with pytest.raises(KeyboardInterrupt):
         tfcnn.train(tree, settings=SETTINGS, run="cut", fresh=True, reporter=Cut(start, at))
-    resumed = tfcnn.train(tree, settings=SETTINGS, run="cut", resume=True)
+    heard = Heard()
+    resumed = tfcnn.train(tree, settings=SETTINGS, run="cut", resume=True, reporter=heard)
+    assert not [note for note in heard.notes if "earlier tfcnn" in note]
     assert (resumed.path / runs.PREDICTIONS).read_bytes() == (
         whole.path / runs.PREDICTIONS
     ).read_bytes()

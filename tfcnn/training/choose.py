@@ -107,6 +107,7 @@ def choose(
         begun = first
         if best is not None:
             begun = begin(prepared.by(way, reporter), folder, resuming, reporter)
+            begun.state.sha256 = first.state.sha256
         trained = learn(begun, folder, budget, reporter)
         tries.append(judge(begun, trained))
         reporter.note(describe(tries[-1]))
