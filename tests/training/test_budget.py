@@ -6,6 +6,7 @@ from conftest import QUICK, Heard
 
 import tfcnn
 from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.training import budget, fit
 from tfcnn.training.budget import Budget
 
@@ -55,6 +56,26 @@ def test_the_first_steps_are_timed_and_leave_no_trace(make_tree, monkeypatch):
     assert (short.path / "predictions.csv").read_bytes() == (
         alone.path / "predictions.csv"
     ).read_bytes()
+
+
+class Cut(Reporter):
+    """Stops after the first epoch, as a kill would."""
+
+    def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_training_that_goes_on_has_the_minutes_of_its_recipe(make_tree, monkeypatch):
+    root = make_tree(groups=8)
+    settings = [*QUICK, "train.epochs=2", "train.minutes=60"]
+    with pytest.raises(KeyboardInterrupt):
+        tfcnn.train(root, settings=settings, run="cut", reporter=Cut())
+    given: list[float | None] = []
+    monkeypatch.setattr(
+        "tfcnn.training.train.Budget", lambda minutes: given.append(minutes) or Budget(minutes)
+    )
+    tfcnn.train(root, run="cut", resume=True)
+    assert given == [60]
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "soon"])

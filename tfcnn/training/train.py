@@ -61,11 +61,11 @@ def train(
     """
     reporter = reporter or Reporter()
     strategy.refuse_clusters()
-    budget = Budget(recipe.train.minutes)
     arrays.bound_bytes()  # a wrong setting is refused now, and not when all is done
     resuming = check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, reporter)
+    budget = Budget(recipe.train.minutes)
     if resuming:
         split_csv = resumed_split(folder, split_csv)
     prepared = prepare(recipe, split_csv, resplit, reporter)
