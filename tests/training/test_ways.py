@@ -1,12 +1,17 @@
 """Ways to begin: which a recipe allows, with which network, and what is refused."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from conftest import Heard
 
 from tfcnn import recipes
 from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.recipes import Recipe
-from tfcnn.training import prepare, ways
+from tfcnn.training import checkpoint, learn, prepare, ways
+from tfcnn.training.checkpoint import Start, State
 
 
 def recipe(*settings: str) -> Recipe:
@@ -131,3 +136,15 @@ def test_each_way_has_the_size_it_learnt_from(make_tree):
     recorded = prepare.prepare(alone, None, False, Heard()).asked
     assert recorded.data.image_size == (224, 224)
     assert recorded.model.network == "efficientnet_lite"
+
+
+def test_a_checkpoint_of_an_earlier_way_to_fine_tune_is_refused(monkeypatch, tmp_path):
+    start = Start(State(epoch=1), weights=(np.zeros(3),))
+    monkeypatch.setattr(checkpoint, "read", lambda *_: start)
+    monkeypatch.setattr(learn, "build", lambda *_: "a model")
+    asked = recipe("model.start=finetune", "model.network=efficientnet_lite")
+    prepared = SimpleNamespace(recipe=asked, place="")
+    with pytest.raises(InputError, match="one of an earlier tfcnn, which fine-tuned otherwise"):
+        learn.begin(prepared, tmp_path, True, Reporter())
+    start.state.head = {"strength": 1.0}
+    assert learn.begin(prepared, tmp_path, True, Reporter()).start is start

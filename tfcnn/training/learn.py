@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.training import checkpoint, form, frozen, ways
 from tfcnn.training.budget import Budget
@@ -47,10 +48,15 @@ def begin(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) 
         reporter: hears if a checkpoint was damaged.
 
     Raises:
-        InputError: if the network cannot be built for these images, or its weights are not there.
+        InputError: if the network cannot be built for these images, its weights are not there, or
+            the checkpoint is of an earlier way to fine-tune.
         CheckError: if a file that the run was begun with is another one now.
     """
     start = checkpoint.read(folder, reporter, prepared.place) if resuming else Start()
+    is_finetuned = prepared.recipe.model.start == "finetune"
+    if is_finetuned and start.weights and not start.state.head:  # its layers learnt in other steps
+        received = "one of an earlier tfcnn, which fine-tuned otherwise"
+        raise InputError(folder, "a checkpoint of this tfcnn", received, "--fresh")
     # whatever was tried before: a way to begin gives the same as where it is the only one
     keras.utils.set_random_seed(prepared.recipe.train.seed)
     if prepared.recipe.model.start == "frozen":
