@@ -10,7 +10,7 @@ from conftest import Heard
 from tfcnn.base import quiet
 from tfcnn.datasets import data_home
 from tfcnn.decode import Decoder
-from tfcnn.training import features, twin
+from tfcnn.training import features, form, twin
 
 COUNT = 2 * features.BATCH_SIZE + 3
 
@@ -143,3 +143,14 @@ def test_a_twin_takes_another_head():
     np.testing.assert_allclose(outputs["features"], expected(network, data.images), atol=1e-6)
     with pytest.raises(ValueError, match=r"0 heads of \(3, 4\)"):
         twin.with_head(content, np.zeros((4, 3), np.float32), np.zeros(3, np.float32))
+
+
+def test_a_head_whose_kernel_was_fused_with_the_mean_over_views_is_not_exchanged(tmp_path):
+    network, data = model(), prepared()
+    network = form.averaged(keras.Model(network.inputs, network.outputs), "mirrored")
+    content = features.compute(data, network, Heard())[1]
+    head = network.get_layer("head")
+    with pytest.raises(ValueError, match="or not of the features"):
+        twin.with_head(content, *head.get_weights())
+    probs = np.asarray(network(data.images.astype(np.float32)))
+    assert twin.write(network, tmp_path / "a.tflite", data.images, probs, content) < 1e-6

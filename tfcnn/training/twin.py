@@ -38,12 +38,8 @@ def write(
         The largest difference, or None where the network cannot be converted or disagrees; the
         run is then used through Keras.
     """
-    both = with_features(model)
     try:
-        if headless is None:
-            content = convert(both, NAMES)
-        else:
-            content = with_head(headless, *model.get_layer("head").get_weights())
+        content = _content(model, headless)
     except Exception as error:  # the converter raises many types for an op that LiteRT lacks
         quiet.write_log(f"no LiteRT twin: {error}")
         return None
@@ -53,6 +49,15 @@ def write(
         path.unlink()
         return None
     return difference
+
+
+def _content(model: Any, headless: bytes | None) -> bytes:
+    if headless is not None:
+        try:
+            return with_head(headless, *model.get_layer("head").get_weights())
+        except ValueError as error:
+            quiet.write_log(f"the model is converted once more: {error}")
+    return convert(with_features(model), NAMES)
 
 
 def with_features(model: Any) -> Any:
@@ -69,15 +74,17 @@ def with_head(content: bytes, kernel: Floats, bias: Floats) -> bytes:
         bias: float32 `(classes,)`.
 
     Raises:
-        ValueError: if the twin does not end in a head of that size.
+        ValueError: if the twin does not end in a head of that size, which takes the features. A
+            factor of the features, such as that of an average, may be in its kernel instead.
     """
     from tensorflow.lite.tools import flatbuffer_utils
 
     twin = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     graph = twin.subgraphs[0]
+    features = graph.outputs[NAMES.index("features")]
     heads = [one for one in graph.operators if _places(one)[1:] and _is_head(graph, one, kernel)]
-    if len(heads) != 1:
-        raise ValueError(f"{len(heads)} heads of {kernel.shape[::-1]} in the twin")
+    if [_places(one)[0] for one in heads] != [features]:
+        raise ValueError(f"{len(heads)} heads of {kernel.shape[::-1]}, or not of the features")
     _, *places = _places(heads[0])
     for place, values in zip(places, (kernel.T, bias), strict=True):
         data = np.ascontiguousarray(values, np.float32).view(np.uint8).ravel()
