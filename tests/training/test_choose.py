@@ -9,7 +9,9 @@ from conftest import Heard
 import tfcnn
 from tfcnn import recipes, runs
 from tfcnn.base.progress import Reporter
-from tfcnn.training import choose
+from tfcnn.decode import Decoder
+from tfcnn.recipes import ModelSettings
+from tfcnn.training import choose, form
 from tfcnn.training.budget import Budget
 from tfcnn.training.choose import Try
 
@@ -96,6 +98,27 @@ def test_errors_are_counted_by_group():
     probs = np.tile([0.6, 0.4], (6, 1))
     by_group = judged(probs, [0, 1, 1, 1, 0, 0], ["a", "a", "b", "b", "c", "c"])
     assert (by_group.wrong, by_group.of) == (2, 3)
+    some_known = judged(probs, [0, 1, 1, 1, 0, 0], ["a", "a", "", "", "", ""])
+    assert (some_known.wrong, some_known.of) == (3, 5)
+
+
+@pytest.mark.parametrize("start", ["scratch", "finetune"])
+def test_what_is_judged_sees_the_views_of_the_saved_form(start):
+    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    settings = ModelSettings(network="lenet5", start=start, views="mirrored")
+    network = form.plain(settings, (32, 32, 3), 2)
+    prepared = SimpleNamespace(
+        recipe=SimpleNamespace(model=settings, train=SimpleNamespace(batch_size=4)),
+        manifest=SimpleNamespace(class_names=("a", "b")),
+        decoder=Decoder((32, 32)), images=images, labels=np.zeros(6, np.int32),
+        rows={"val": np.arange(6)},
+    )  # fmt: skip
+    alone = network.predict(images.astype(np.float32), verbose=0)
+    trained = SimpleNamespace(weights=network.get_weights(), val_logits=np.log(alone))
+    both = form.averaged(network, "mirrored").predict(images.astype(np.float32), verbose=0)
+    probs = choose._val_probs(prepared, trained)
+    np.testing.assert_allclose(probs, both, atol=1e-6)
+    assert np.abs(probs - alone).max() > 1e-4
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from scipy.special import softmax
 
@@ -21,8 +22,9 @@ from tfcnn import runs
 from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import calibration
 from tfcnn.evaluation.sample import SMALLEST_PROB
+from tfcnn.prediction import two_columns
 from tfcnn.recipes import Recipe
-from tfcnn.training import fit, ways
+from tfcnn.training import fit, form, ways
 from tfcnn.training.budget import Budget
 from tfcnn.training.checkpoint import State
 from tfcnn.training.fit import Trained
@@ -125,21 +127,33 @@ def judge(begun: Begun, trained: Trained) -> Try:
     """Return what val says of a way to begin."""
     prepared = begun.prepared
     rows = prepared.rows["val"]
-    labels, probs = prepared.labels[rows], softmax(trained.val_logits, axis=1)
+    labels, probs = prepared.labels[rows], _val_probs(prepared, trained)
     is_calibrated = prepared.recipe.evaluation.calibrate
     temperature = calibration.fit_temperature(labels, probs) if is_calibrated else 1.0
     calibrated = calibration.apply_temperature(probs, temperature)
     is_wrong = calibrated.argmax(axis=1) != labels
-    groups = prepared.groups[rows] if prepared.manifest.has_groups else np.arange(len(rows))
+    # an image without a group counts as one of its own
+    groups = [group or i for i, group in enumerate(prepared.groups[rows])]
     return Try(
         start=str(prepared.recipe.model.start),
         network=prepared.recipe.model.network,
         log_loss=log_loss(np.log(calibrated.clip(SMALLEST_PROB)), labels),
         accuracy=float(1 - is_wrong.mean()),
-        wrong=len(np.unique(groups[is_wrong])),
-        of=len(np.unique(groups)),
+        wrong=len({group for group, wrong in zip(groups, is_wrong, strict=True) if wrong}),
+        of=len(set(groups)),
         seconds=begun.state.train_seconds,
     )
+
+
+def _val_probs(prepared: Prepared, trained: Trained) -> npt.NDArray[np.floating]:
+    """Return the probabilities of val before calibration, by all views of the saved form."""
+    settings = prepared.recipe.model
+    if settings.views == "one" or settings.start == "frozen":  # whose features are of all views
+        return np.asarray(softmax(trained.val_logits, axis=1))
+    shape, classes = prepared.decoder.shape, len(prepared.manifest.class_names)
+    plain = form.saved_form(settings, shape, classes, trained.weights)
+    whole = form.averaged(plain, settings.views)
+    return np.asarray(two_columns(whole.predict(fit.val_batches(prepared), verbose=0)))
 
 
 def describe(tried: Try) -> str:
