@@ -97,3 +97,11 @@ def test_what_memory_does_not_hold_is_opened_again(make_tree, home, monkeypatch)
     few = prepare.prepare(chosen, None, False, Reporter()).images
     monkeypatch.setattr(cache, "VERSION", 0)  # another key: everything is opened again
     assert (few == prepare.prepare(chosen, None, False, Reporter()).images).all()
+
+
+def test_memory_holds_the_images_of_other_ways_to_begin_alone(make_tree, home):
+    whole = recipes.parse({"name": "a", "data": {"source": str(make_tree())}}, "a")
+    auto = recipes.override(whole, ["model.start=auto"])
+    for recipe, sizes in ((auto, [(32, 32)]), (whole, [])):
+        prepared = prepare.prepare(recipe, None, False, Reporter())
+        assert [one.decoder.image_size for one in prepared.early] == sizes

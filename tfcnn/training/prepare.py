@@ -37,7 +37,7 @@ class Prepared:
         labels: int32 `(images,)`, indices into `manifest.class_names`.
         rows: int64 `(count,)` per split, row numbers.
         decode_seconds: time spent opening image files.
-        early: what was decoded while the images were hashed.
+        early: what was decoded, for other ways to begin, while the images were hashed.
         left_out: why other ways to begin are not tried.
     """
 
@@ -141,7 +141,8 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         labels,
         rows,
         decoded.decode_seconds,
-        early,
+        # what is in the array now needs no memory any more
+        tuple(one for one in early if one.decoder != decoder_of(allowed[0])),
         left_out,
     )
 
