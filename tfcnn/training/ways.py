@@ -48,11 +48,13 @@ def _model(model: ModelSettings, start: str, has_learnt: bool) -> ModelSettings:
     elif not has_learnt:
         if model.start != "auto" and model.network != ModelSettings().network:
             backbones = [name for name in architectures.names() if architectures.is_backbone(name)]
+            is_one = model.network in backbones
+            remedy = "no model.options.weights" if is_one else f"model.network={BACKBONE}"
             raise InputError(
                 f"model.start={start}",
                 f"a network that has learnt before: {' or '.join(backbones)}, with its weights",
                 f"{model.network} with random weights",
-                f"model.network={BACKBONE}, or model.start=scratch",
+                f"{remedy}, or model.start=scratch",
             )
         changes |= {"network": BACKBONE, "options": {}}
     return model.model_copy(update=changes)
