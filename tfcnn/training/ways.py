@@ -84,10 +84,10 @@ def describe(way: Recipe) -> str:
     """Return in words what a way to begin trains, from what."""
     model, train = way.model, way.train
     if model.start == "scratch":
-        return f"{model.network} from scratch, {train.epochs} epochs"
+        return f"{model.network} from scratch, epochs: {train.epochs}"
     if model.start == "frozen":
         return (
             f"a linear model of the features of {model.network}, which stays as it is; "
             "images are not augmented"
         )
-    return f"{model.network} fine-tuned from there, {train.finetune_epochs} epochs"
+    return f"{model.network} fine-tuned from there, epochs: {train.finetune_epochs}"
