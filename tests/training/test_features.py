@@ -119,7 +119,7 @@ def test_a_converted_model_has_the_signature_that_is_asked_for():
 
     network = model()
     both = keras.Model(network.inputs[0], [network.outputs[0], network.get_layer("head").input])
-    content = twin.convert(both, ("probs", "features"))
+    content = twin.convert(network)
     interpreter = Interpreter(model_content=content)
     signatures = interpreter.get_signature_list()
     assert signatures == {

@@ -94,7 +94,7 @@ def _engine(model: Any, trunk: Any, twins: list[bytes], reporter: Reporter) -> t
             head = model.get_layer("head")
             kernel, bias = head.get_weights()
             head.set_weights([kernel, np.ones_like(bias)])  # one of zeros would be left out
-            content = twin.convert(twin.with_features(model), twin.NAMES)
+            content = twin.convert(model)
             head.set_weights([kernel, bias])
             run = twin.runner(content)
             twins.append(content)

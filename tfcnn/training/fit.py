@@ -76,7 +76,7 @@ def build(prepared: Prepared, state: State) -> Any:
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         initialize = architectures.part(recipe.model.network, "initialize")
         if initialize and not is_finetuned:
-            initialize(model, prepared.images[sample_rows(prepared, "train", START_IMAGES)])
+            initialize(model, prepared.images[start_rows(prepared)])
     if is_finetuned:
         for layer in model.layers:  # averages of many images: a few would only blur them
             layer.trainable = not hasattr(layer, "moving_mean")
@@ -101,13 +101,13 @@ def fit(
     train = settings_of(recipe)
     count = len(prepared.rows["train"])
     reporter.note(f"training {recipe.model.network} in {state.precision}")
-    compile_model(model, train, count, loss_weights)
     if budget.minutes is not None and not state.epochs:
+        compile_model(model, train, count, loss_weights)
         state.epochs = epochs_within(prepared, model, train, budget)
         reporter.note(f"train.minutes: {state.epochs} of {train.epochs} epochs fit")
     if state.epochs:
         train = train.model_copy(update={"epochs": state.epochs})
-        compile_model(model, train, count, loss_weights)
+    compile_model(model, train, count, loss_weights)
     weights = fit_epochs(
         model, recipe.model_copy(update={"train": train}), prepared, folder, start, reporter
     )
@@ -163,10 +163,10 @@ def checked_places(prepared: Prepared) -> npt.NDArray[np.int64]:
     return sampling.evenly(prepared.labels[prepared.rows["val"]], most)
 
 
-def sample_rows(prepared: Prepared, split: str, most: int) -> npt.NDArray[np.int64]:
-    """Return row numbers of a split, at most so many, of every class."""
-    rows = prepared.rows[split]
-    return rows[sampling.evenly(prepared.labels[rows], most)]
+def start_rows(prepared: Prepared) -> npt.NDArray[np.int64]:
+    """Return row numbers of train, at most `START_IMAGES`, of every class."""
+    rows = prepared.rows["train"]
+    return rows[sampling.evenly(prepared.labels[rows], START_IMAGES)]
 
 
 def val_batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(None)) -> Any:

@@ -232,15 +232,13 @@ def _sized(
         data = way.data.model_copy(update={"image_size": size})
         sized.append(way.model_copy(update={"data": data}))
     if recipe.model.start == "auto":
-        against = [ways.unsuited(way, len(source.items)) for way in sized]
-        left_out = [
-            f"{way.model.start} was not tried: {reason}"
-            for way, reason in zip(sized, against, strict=True)
-            if reason
-        ]
-        suited = [way for way, reason in zip(sized, against, strict=True) if not reason]
-        for reason in left_out:
-            reporter.note(reason)
+        suited, left_out = [], list[str]()
+        for way in sized:
+            if reason := ways.unsuited(way, len(source.items)):
+                left_out.append(f"{way.model.start} was not tried: {reason}")
+                reporter.note(left_out[-1])
+            else:
+                suited.append(way)
         # the network itself refuses what nothing suits
         return recipe, tuple(suited or sized[:1]), tuple(left_out)
     # where it was left open, the network decides it, now as later

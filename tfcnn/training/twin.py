@@ -57,12 +57,7 @@ def _content(model: Any, headless: bytes | None) -> bytes:
             return with_head(headless, *model.get_layer("head").get_weights())
         except ValueError as error:
             quiet.write_log(f"the model is converted once more: {error}")
-    return convert(with_features(model), NAMES)
-
-
-def with_features(model: Any) -> Any:
-    """Return a model with the outputs of the twin: probabilities, and what enters the head."""
-    return keras.Model(model.inputs[0], [model.outputs[0], model.get_layer("head").input])
+    return convert(model)
 
 
 def with_head(content: bytes, kernel: Floats, bias: Floats) -> bytes:
@@ -104,15 +99,14 @@ def _is_head(graph: Any, operator: Any, kernel: Floats) -> bool:
     return shapes == [kernel.shape[::-1], kernel.shape[1:]]
 
 
-def convert(model: Any, names: tuple[str, ...]) -> bytes:
-    """Return a model as LiteRT's format, with one signature.
+def convert(model: Any) -> bytes:
+    """Return a model in LiteRT's format, with one signature: its probabilities and features.
 
     TensorFlow's own way to a signature leads through a SavedModel and takes four times as long. The
     signature is added to the converted model instead.
 
     Args:
-        model: from float images to one output per name.
-        names: what the outputs are called.
+        model: in its saved form; its features are what enters its layer "head".
 
     Returns:
         The bytes of a `.tflite` file that takes uint8 `images` of any number.
@@ -120,14 +114,16 @@ def convert(model: Any, names: tuple[str, ...]) -> bytes:
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
+    both = keras.Model(model.inputs[0], [model.outputs[0], model.get_layer("head").input])
+
     def serve(images: Any) -> Any:
-        outputs = model(tf.cast(images, tf.float32), training=False)
+        outputs = both(tf.cast(images, tf.float32), training=False)
         # in a list, outputs keep their order
         return [tf.identity(output) for output in tf.nest.flatten(outputs)]
 
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name=INPUT)]
     concrete = tf.function(serve, input_signature=signature).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], both)
     converter.experimental_lower_to_saved_model = False
     with quiet.stderr_to_log():
         converted = converter.convert()
@@ -145,7 +141,7 @@ def convert(model: Any, names: tuple[str, ...]) -> bytes:
     definition = schema.SignatureDefT()
     definition.signatureKey, definition.subgraphIndex = SIGNATURE, 0
     definition.inputs = tensors(graph.inputs, (INPUT,))
-    definition.outputs = tensors(graph.outputs, names)
+    definition.outputs = tensors(graph.outputs, NAMES)
     content.signatureDefs = [definition]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
 

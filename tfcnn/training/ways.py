@@ -28,15 +28,13 @@ def allowed(recipe: Recipe) -> tuple[Recipe, ...]:
     starts: tuple[Any, ...] = (model.start or usual,)
     if model.start == "auto":
         starts = ("frozen", "finetune") if has_learnt else ("frozen", "scratch", "finetune")
-    found = tuple(_with(recipe, _model(model, start, has_learnt)) for start in starts)
+    found = tuple(
+        recipe.model_copy(update={"model": _model(model, start, has_learnt)}) for start in starts
+    )
     if any(way.model.start == "finetune" for way in found) and not recipe.train.finetune_epochs:
         hint = "train.finetune_epochs=4, or model.start=frozen"
         raise InputError("train.finetune_epochs", "at least 1 to fine-tune", "0", hint)
     return found
-
-
-def _with(recipe: Recipe, model: ModelSettings) -> Recipe:
-    return recipe.model_copy(update={"model": model})
 
 
 def _model(model: ModelSettings, start: str, has_learnt: bool) -> ModelSettings:
