@@ -61,7 +61,13 @@ def test_answers_of_all_images_are_those_of_each(trained, cells):
     assert flags[::23] == [flag for _, (flag,) in single]
 
 
-def test_many_images_are_computed_by_openvino_and_few_by_litert(trained):
+def timed(monkeypatch, seconds):
+    """Let the probe find these times: what a machine takes would decide the test."""
+    monkeypatch.setattr(engines, "_seconds", lambda engine, _: seconds[engine.name])
+
+
+def test_many_images_are_computed_by_openvino_and_few_by_litert(trained, monkeypatch):
+    timed(monkeypatch, {"openvino": 0.9, "litert": 1.0})
     run = open_run(trained)
     images = np.random.default_rng(0).integers(0, 256, (500, *run.decoder.shape), dtype=np.uint8)
     plain, many = Predictor(run, engine="litert"), Predictor(run)
@@ -75,6 +81,22 @@ def test_many_images_are_computed_by_openvino_and_few_by_litert(trained):
         np.testing.assert_allclose(ours, theirs, atol=1e-3 * np.abs(theirs).max())
         np.testing.assert_allclose(ours[:20], first, atol=1e-3 * np.abs(theirs).max())
     np.testing.assert_allclose(found[0], expected[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("seconds", [0.97, 2.0])
+def test_litert_stays_where_openvino_is_hardly_sooner(trained, monkeypatch, seconds):
+    timed(monkeypatch, {"openvino": seconds, "litert": 1.0})
+    notes = []
+    predictor = Predictor(open_run(trained), note=notes.append)
+    predictor.expect(500)
+    reason = f"OpenVINO takes {seconds:.2g} times as long"
+    assert (predictor.engine, predictor.computed_by["reason"], notes) == ("litert", reason, [])
+
+
+def test_the_time_of_an_engine_is_its_least(monkeypatch):
+    clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0])
+    monkeypatch.setattr(engines, "perf_counter", lambda: next(clock))
+    assert engines._seconds(lambda _: None, np.zeros(1, np.uint8)) == 1.0
 
 
 def failing(error):
