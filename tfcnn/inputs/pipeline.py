@@ -1,6 +1,6 @@
 """Which of the two pipelines makes the training batches, as a recipe's `[inputs]` says."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,9 @@ from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
 from tfcnn.inputs import augment, generator
 from tfcnn.recipes import Augment, InputSettings
+
+if TYPE_CHECKING:
+    from tfcnn.inputs.tfdata import Epochs, Transform
 
 
 def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
@@ -64,13 +67,39 @@ def training(
     """
     from tfcnn.inputs import tfdata
 
-    changes, transform = _augment(settings), None
-    if settings.pipeline == "generator":
-        arguments, changes = generator.arguments_for(changes)
-        transform = generator.KerasTransform(arguments, seed)
+    changes, transform = _changes(settings, seed)
     return tfdata.training(
         images, labels, rows, changes, seed=seed, transform=transform, **schedule
     )
+
+
+def epoch_by_epoch(
+    settings: InputSettings,
+    images: Pixels,
+    labels: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    counted: "Epochs",
+    *,
+    seed: int,
+    batch_size: int,
+) -> Any:
+    """Return the training batches of one epoch, as `tfdata.epoch_by_epoch` does; see `training`."""
+    from tfcnn.inputs import tfdata
+
+    changes, transform = _changes(settings, seed)
+    return tfdata.epoch_by_epoch(
+        images, labels, rows, changes, counted,
+        batch_size=batch_size, seed=seed, transform=transform,
+    )  # fmt: skip
+
+
+def _changes(settings: InputSettings, seed: int) -> tuple[Augment, "Transform | None"]:
+    """Return how images are changed by `augment`, and by ImageDataGenerator."""
+    changes = _augment(settings)
+    if settings.pipeline != "generator":
+        return changes, None
+    arguments, changes = generator.arguments_for(changes)
+    return changes, generator.KerasTransform(arguments, seed)
 
 
 def _augment(settings: InputSettings) -> Augment:

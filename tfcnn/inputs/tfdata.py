@@ -77,6 +77,100 @@ def training(
     Raises:
         InputError: if the images have another shape, or one that the settings do not fit.
     """
+    load, steps = _loader(
+        images, labels, rows, settings, batch_size=batch_size, seed=seed, transform=transform
+    )
+    return _prefetched(_loaded(tf.data.Dataset.range(first_epoch * steps, epochs * steps), load))
+
+
+class Epochs:
+    """Counts what was read of a dataset of training batches.
+
+    Attributes:
+        epoch: the epoch that is read next, counted from 0. Set it to begin again, or to go on.
+        batches: that were read so far.
+    """
+
+    def __init__(self) -> None:
+        self.epoch, self.batches = 0, 0
+
+
+def epoch_by_epoch(
+    images: Pixels,
+    labels: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    settings: Augment,
+    counted: Epochs,
+    *,
+    batch_size: int,
+    seed: int,
+    transform: Transform | None = None,
+) -> Any:
+    """Return the training batches of one epoch: of the next one whenever it is read anew.
+
+    An epoch that was read to its end is followed by the next one. An epoch that was left earlier,
+    as by a look at the first batch, is begun again.
+
+    Args:
+        images: as all that follows, see `training`.
+        labels: int32 `(images,)`.
+        rows: int64 `(count,)`.
+        settings: how images are changed.
+        counted: the epochs that were read.
+        batch_size: images per step.
+        seed: with the epoch and the image's number it decides every draw.
+        transform: a further change.
+
+    Returns:
+        A dataset as of `training`, which knows its number of batches.
+    """
+    load, steps = _loader(
+        images, labels, rows, settings, batch_size=batch_size, seed=seed, transform=transform
+    )
+
+    def start(_: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return np.int64(counted.epoch * steps)
+
+    def deliver(
+        number: npt.NDArray[np.int64], batch_labels: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.int32]:
+        counted.batches += 1
+        if (int(number) + 1) % steps == 0:
+            counted.epoch = (int(number) + 1) // steps
+        return batch_labels
+
+    def numbers(one: Any) -> Any:
+        first = tf.ensure_shape(call(start, [one], tf.int64), ())
+        return tf.data.Dataset.range(first, first + steps)
+
+    def numbered(number: Any) -> tuple[Any, Any, Any]:
+        return number, *load(number)
+
+    def counting(number: Any, batch: Any, batch_labels: Any) -> tuple[Any, Any]:
+        # what is returned passes through, for TensorFlow leaves out what nothing needs
+        delivered = call(deliver, [number, batch_labels], tf.int32)
+        return batch, tf.ensure_shape(delivered, batch_labels.shape)
+
+    epoch = tf.data.Dataset.range(1).flat_map(as_written(numbers))
+    read = _prefetched(_loaded(epoch, numbered)).map(as_written(counting))
+    return read.apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def _loaded(numbers: Any, load: Callable[..., Any]) -> Any:
+    return numbers.map(as_written(load), num_parallel_calls=2, deterministic=True)
+
+
+def _loader(
+    images: Pixels,
+    labels: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    settings: Augment,
+    *,
+    batch_size: int,
+    seed: int,
+    transform: Transform | None,
+) -> tuple[Callable[[Any], tuple[Any, Any]], int]:
+    """Return what makes the batch of a number, and the batches of an epoch; see `training`."""
     check_images(images)
     shape = images.shape[1:]
     augment.check(settings, shape[:2])
@@ -106,8 +200,7 @@ def training(
         changed = augment.change(batch, matrices, colours, settings)
         return changed, tf.ensure_shape(batch_labels, (size,))
 
-    numbers = tf.data.Dataset.range(first_epoch * steps, epochs * steps)
-    return _prefetched(numbers.map(as_written(load), num_parallel_calls=2, deterministic=True))
+    return load, steps
 
 
 def in_order(
