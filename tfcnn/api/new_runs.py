@@ -1,0 +1,165 @@
+"""The verbs that make runs: `train`, `crossval`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfcnn.api.arguments import as_list
+from tfcnn.api.sources import recipe_for
+from tfcnn.base.progress import Reporter
+
+if TYPE_CHECKING:
+    from tfcnn.evaluation.out_of_fold import Summary
+    from tfcnn.recipes import Recipe
+    from tfcnn.runs import Run
+
+
+def train(
+    recipe: "str | Path | Recipe",
+    *,
+    settings: Iterable[str] = (),
+    run: str | None = None,
+    split: str | Path | None = None,
+    resplit: bool = False,
+    resume: bool = False,
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> "Run":
+    """Train a recipe, or the images of a folder of class folders, and score it once.
+
+    A finished run of that name is moved aside, to `.old` beside it, and the reporter hears of it.
+    A run of other images is moved aside only where `run` names it; else it is an error.
+
+    Args:
+        recipe: see `recipe_for`.
+        settings: assignments `section.key=value` that change the recipe.
+        run: name in `models/`, or path, of the run folder; the recipe's name if None.
+        split: a `split.csv` to use instead of drawing one.
+        resplit: ignore the split that the folder itself is in.
+        resume: go on with an unfinished run, with the recipe and settings it was begun with; those
+            given here must be the same.
+        fresh: move an unfinished run aside and start again.
+        reporter: hears of the progress.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: if recipe or data cannot be used, or the run folder is taken.
+        CheckError: if the split leaks.
+
+    Example:
+        >>> run = tfcnn.train("cells/")  # doctest: +SKIP
+    """
+    from tfcnn.base.disk import locked
+    from tfcnn.training.train import train as train_into
+
+    whole, folder, assignments = _prepare(recipe, settings, run, "", resume)
+    with locked(folder):
+        train_into(
+            whole,
+            folder,
+            settings=assignments,
+            split_csv=Path(split) if split else None,
+            resplit=resplit,
+            resume=resume,
+            fresh=fresh,
+            reporter=reporter,
+        )
+        finished = _finish(folder)
+    _prune(reporter)
+    return finished
+
+
+def crossval(
+    recipe: "str | Path | Recipe",
+    *,
+    folds: int | None = None,
+    settings: Iterable[str] = (),
+    run: str | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> "Summary":
+    """Train a recipe once per fold, so that every image is predicted by a model of others.
+
+    Args:
+        recipe: see `recipe_for`.
+        folds: how many, at least 2 and at most the number of groups; 5 if None, or as many as it
+            was begun with.
+        settings: assignments `section.key=value` that change the recipe.
+        run: name in `models/`, or path, of the folder of the runs; `NAME-crossval` if None.
+        resume: keep the folds that are done and go on with the one that was cut.
+        fresh: move an unfinished cross-validation aside and start again.
+        reporter: hears of the progress.
+
+    Returns:
+        What the folds say together; the runs are in its `path`.
+
+    Raises:
+        InputError: if recipe, data or number of folds cannot be used, or the folder is taken.
+        CheckError: if the data changed since the cross-validation was begun.
+    """
+    from tfcnn.base.disk import locked
+    from tfcnn.training.crossval import crossval as train_folds
+
+    whole, folder, assignments = _prepare(recipe, settings, run, "-crossval", resume)
+    with locked(folder):
+        summary = train_folds(
+            whole,
+            folder,
+            folds,
+            finish=_finish,
+            settings=assignments,
+            resume=resume,
+            fresh=fresh,
+            reporter=reporter,
+        )
+    _prune(reporter)
+    return summary
+
+
+def _prepare(
+    recipe: "str | Path | Recipe",
+    settings: Iterable[str],
+    run: str | None,
+    suffix: str,
+    resume: bool,
+) -> "tuple[Recipe, Path, list[str] | None]":
+    """Return the recipe, the run's folder, and the assignments that a resume must find again.
+
+    A folder is the assignment of `data.source`. A recipe that is no name or path has no
+    assignments: None.
+    """
+    from tfcnn import recipes, runs
+    from tfcnn.training.resume import refuse_other_source
+
+    assignments = as_list(settings)
+    whole = recipe_for(recipe, assignments)
+    folder = runs.folder_of(run or f"{whole.name}{suffix}")
+    if run is None and not resume:
+        refuse_other_source(whole, folder)
+    if not isinstance(recipe, str | Path):
+        return whole, folder, None
+    if Path(recipe).suffix != ".toml" and Path(whole.data.source).is_absolute():
+        assignments.insert(0, recipes.assignment("data.source", whole.data.source))
+    return whole, folder, assignments
+
+
+def _finish(folder: Path) -> "Run":
+    """Add the report to a trained run and stamp it as done."""
+    from tfcnn import runs
+    from tfcnn.report import page
+    from tfcnn.training.resume import resumable
+
+    with resumable(folder):
+        page.write(folder)
+        return runs.finish(folder)
+
+
+def _prune(reporter: Reporter | None) -> None:
+    """Keep the cache of decoded images under its bound."""
+    from tfcnn.inputs import arrays
+
+    if (note := arrays.prune()) and reporter:
+        reporter.note(note)
