@@ -9,8 +9,10 @@ Importing it does not import TensorFlow.
 """
 
 from tfcnn.api import (
+    adopt,
     compare,
     crossval,
+    data,
     evaluate,
     explain_images,
     label_errors,
@@ -23,7 +25,7 @@ from tfcnn.base.errors import CheckError, InputError, TfcnnError
 
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
-    "compare", "crossval", "evaluate", "explain_images", "label_errors", "load", "predict",
-    "set_threshold", "train",
+    "adopt", "compare", "crossval", "data", "evaluate", "explain_images", "label_errors", "load",
+    "predict", "set_threshold", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -5,11 +5,12 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 """
 
 from tfcnn.api.new_runs import crossval, train
+from tfcnn.api.own_model import adopt, data
 from tfcnn.api.sources import data_for, recipe_for
 from tfcnn.api.use import explain_images, load, predict, stream
 from tfcnn.api.verdict import compare, evaluate, label_errors, set_threshold
 
 __all__ = [
-    "compare", "crossval", "data_for", "evaluate", "explain_images", "label_errors", "load",
-    "predict", "recipe_for", "set_threshold", "stream", "train",
+    "adopt", "compare", "crossval", "data", "data_for", "evaluate", "explain_images",
+    "label_errors", "load", "predict", "recipe_for", "set_threshold", "stream", "train",
 ]  # fmt: skip

@@ -146,15 +146,21 @@ def _prepare(
     return whole, folder, assignments
 
 
-def _finish(folder: Path) -> "Run":
-    """Add the report to a trained run and stamp it as done."""
+def finish(folder: Path) -> "Run":
+    """Add the report to a run and stamp it as done."""
     from tfcnn import runs
     from tfcnn.report import page
+
+    page.write(folder)
+    return runs.finish(folder)
+
+
+def _finish(folder: Path) -> "Run":
+    """Finish a trained run, which can be resumed where that fails."""
     from tfcnn.training.resume import resumable
 
     with resumable(folder):
-        page.write(folder)
-        return runs.finish(folder)
+        return finish(folder)
 
 
 def _prune(reporter: Reporter | None) -> None:

@@ -61,6 +61,7 @@ class Flow(keras.utils.PyDataset):  # type: ignore[misc]
         _check(generator)
         self._generator, self._images, self._labels, self._rows = generator, images, labels, rows
         self._seed, self._is_one_hot, self._counted = seed, is_one_hot, counted
+        self._is_begun = False
         self.class_indices = {name: i for i, name in enumerate(class_names)}
         self.classes, self.filenames, self.samples = labels[rows], paths, len(rows)
         self.batch_size, self.image_shape = batch_size, images.shape[1:]
@@ -86,13 +87,18 @@ class Flow(keras.utils.PyDataset):  # type: ignore[misc]
         changed = np.stack([self._changed(image, i, seeds) for i, image in enumerate(batch)])
         labels = self._labels[rows]
         if self._is_one_hot:
-            labels = np.eye(len(self.class_indices), dtype=np.float32)[labels]
+            return changed, np.eye(len(self.class_indices), dtype=np.float32)[labels]
         return changed, labels
 
+    def on_epoch_begin(self) -> None:
+        """Begin an epoch; Keras calls it."""
+        self._is_begun = True
+
     def on_epoch_end(self) -> None:
-        """Go on to the next epoch; Keras calls it."""
-        if self._counted is not None:
+        """Go on to the next epoch; Keras calls it, also where it has begun none."""
+        if self._counted is not None and self._is_begun:
             self._counted.epoch += 1
+        self._is_begun = False
 
     def _seeds(self, epoch: int, rows: npt.NDArray[np.int64]) -> list[int]:
         """Return a seed per image: whichever image it is drawn with, it is changed alike."""

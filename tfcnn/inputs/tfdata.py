@@ -128,7 +128,7 @@ def epoch_by_epoch(
         images, labels, rows, settings, batch_size=batch_size, seed=seed, transform=transform
     )
 
-    def start(_: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def start(_: npt.NDArray[np.int64]) -> np.int64:
         return np.int64(counted.epoch * steps)
 
     def deliver(

@@ -33,6 +33,7 @@ from tfcnn.runs.home import (
     unfinished,
 )
 from tfcnn.runs.run import (
+    ADOPTED,
     CARD,
     CARD_VERSION,
     CHECKPOINT,
@@ -55,6 +56,7 @@ from tfcnn.runs.run import (
 )
 
 __all__ = [
+    "ADOPTED",
     "CARD",
     "CARD_VERSION",
     "CHECKPOINT",

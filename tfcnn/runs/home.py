@@ -132,7 +132,7 @@ def find(name_or_path: str | Path) -> Path:
             name,
             "a run folder",
             "a model file alone, which does not say its classes and image size",
-            "its folder, or training it with `tfcnn train`",
+            f"`tfcnn adopt {shlex.quote(name)} SOURCE`, or its run folder",
         )
     shipped = sorted(path.name for path in ZOO.glob("*") if path.name not in names())
     choices = [*names(), *(f"{model} (shipped)" for model in shipped)]

@@ -19,6 +19,8 @@ MODEL, TWIN, DOMAIN, SEEN = "model.keras", "model.tflite", "domain.npz", "seen.n
 PREDICTIONS, REPORT, PAGE, LOGS = "predictions.csv", "report.json", "report.html", "logs"
 CHECKPOINT, DONE = "checkpoint", "DONE"
 
+ADOPTED = "adopted"  # the network of a run that somebody else's code trained
+
 CARD_VERSION = 2  # 1 had no sha256 of its own content
 HINT = "the run folder as it was written, or training again"
 CONTRACT = "the contract of a run"

@@ -5,7 +5,7 @@ The answers give the rules, and the rules give the card. The card is made once, 
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcnn import architectures, runs
+from tfcnn import runs
 from tfcnn.base import atomic, threads
 from tfcnn.base.errors import TfcnnError
 from tfcnn.base.progress import Reporter
@@ -26,14 +26,15 @@ from tfcnn.prediction import Model, ModelFiles, domain, flags
 from tfcnn.prediction.domain import Domain, DomainFit
 from tfcnn.recipes import InputSettings, Recipe
 from tfcnn.runs import Run
-from tfcnn.training.choose import Chosen
 from tfcnn.training.fit import checked_places, val_batches
+from tfcnn.training.making import Making
 from tfcnn.training.prepare import Prepared
 from tfcnn.training.save import Saved, refuse_no_answer
 
 Floats = npt.NDArray[np.float32]
 PART = 1024
 FEW = 16
+NO_FEATURES = "not fitted: the network does not end in a Dense layer, which would take features"
 MEASURED = (runs.MODEL, runs.TWIN, runs.SPLIT, runs.DOMAIN)
 WRITTEN = (runs.RECIPE, runs.HISTORY, runs.PREDICTIONS, runs.REPORT)
 PACKAGES = ("tfcnn", "tensorflow", "keras", "numpy", "pillow", "ai-edge-litert")
@@ -74,14 +75,17 @@ class RuleSet:
     unmet: list[str]
 
 
-def measure(chosen: Chosen, saved: Saved, folder: Path, reporter: Reporter) -> None:
+def measure(
+    prepared: Prepared, making: Making, saved: Saved, folder: Path, reporter: Reporter
+) -> None:
     """Predict val and test with the saved model, and write all that follows from it.
 
     Writes `domain.npz`, where val is large enough for one, `predictions.csv`, `report.json` and
     `model.json`.
 
     Args:
-        chosen: the images, what was trained, and what it was chosen from.
+        prepared: the images.
+        making: how the model came about.
         saved: the model.
         folder: of the run.
         reporter: hears what computes, where that is not LiteRT.
@@ -90,11 +94,10 @@ def measure(chosen: Chosen, saved: Saved, folder: Path, reporter: Reporter) -> N
         CheckError: if the network gives NaN or infinity.
         TfcnnError: if Keras' own evaluation disagrees.
     """
-    prepared, state = chosen.prepared, chosen.state
     rows = np.concatenate([prepared.rows["val"], prepared.rows["test"]])
-    answers = _answer(prepared, rows, chosen.trained.features, folder, reporter)
+    answers = _answer(prepared, rows, making, folder, reporter)
     table = _table(prepared, rows, answers.probs)
-    rule_set = _choose(prepared, table, answers, saved.temperature)
+    rule_set = _choose(prepared, making, table, answers, saved.temperature)
     _write_domain(rule_set.fitted, folder / runs.DOMAIN)
     content = card(
         class_names=prepared.manifest.class_names,
@@ -103,14 +106,20 @@ def measure(chosen: Chosen, saved: Saved, folder: Path, reporter: Reporter) -> N
         rule_set=rule_set,
         is_leaky=prepared.recipe.data.split.unit == "image",
         data=_data(prepared),
-        network=_network(chosen),
-        record=record(state.precision, answers.engine),
+        network=making.network,
+        record=record(making.precision, answers.engine),
     )
     run = Run(folder, content)
     table = replace(table, flags=_flags(run, answers, rule_set.fitted.domain))
     agreement = saved.agreement | {"keras_evaluate": _cross_check(saved.model, prepared, table)}
     predictions.write(run, table)
-    facts = training_facts(chosen, agreement, answers.engine)
+    facts = {
+        **making.facts,
+        "decode_seconds": prepared.decode_seconds,
+        "agreement": agreement,
+        "engine": answers.engine,
+        **_set_aside(prepared),
+    }
     scoring.write(scoring.score(run, table, facts), folder)
     there = (name for name in MEASURED + WRITTEN if (folder / name).exists())
     runs.write_card(run.recorded(*there))
@@ -136,7 +145,7 @@ def card(
         rule_set: chosen on val.
         is_leaky: whether the split was a stamped demonstration of a leak.
         data: what the model was trained on.
-        network: its name, its options and what it began from; see `_network`.
+        network: its name, its options and what it began from; see `Making.network`.
         record: how it came about; see `record`.
     """
     return {
@@ -172,11 +181,11 @@ def record(precision: str, engine: dict[str, str]) -> dict[str, Any]:
 def _answer(
     prepared: Prepared,
     rows: npt.NDArray[np.int64],
-    known: Floats | None,
+    making: Making,
     folder: Path,
     reporter: Reporter,
 ) -> Answers:
-    """Ask the files that were saved, as `predict` will; `known` features of train are not asked."""
+    """Ask the files that were saved, as `predict` will; features that are known are not asked."""
 
     def find(name: str) -> Path | None:
         return folder / name if (folder / name).exists() else None
@@ -186,7 +195,7 @@ def _answer(
     is_steady = prepared.recipe.train.deterministic
     files = ModelFiles(folder, find, shape, num_classes)
     model = Model(files, note=reporter.note, seeks_faster=not is_steady)
-    usual = _usual(prepared, model, known)
+    usual = _usual(prepared, model, making.features) if making.has_features else None
     probs, logs = [], []
     for start in range(0, len(rows), PART):  # the array may be larger than memory
         images = prepared.images[rows[start : start + PART]]
@@ -234,17 +243,22 @@ def _table(prepared: Prepared, rows: npt.NDArray[np.int64], probs: Floats) -> Ta
     )
 
 
-def _choose(prepared: Prepared, table: Table, answers: Answers, temperature: float) -> RuleSet:
+def _choose(
+    prepared: Prepared, making: Making, table: Table, answers: Answers, temperature: float
+) -> RuleSet:
     """Choose all rules on val."""
     wishes, positive, val = prepared.recipe.evaluation, prepared.positive, table.part("val")
     groups = None if table.known_groups is None else val.groups
     entries = rules.choose(val.labels, val.probs, groups, positive, wishes)
-    unmet = entries.pop("unmet")
+    unmet = [*making.remarks, *entries.pop("unmet")]
     if wishes.calibrate:
         unmet += _calibration_warnings(val.labels, temperature)
     unmet += _luck_warnings(prepared.recipe, prepared.manifest.class_names, val.labels, val.probs)
     logs = None if answers.log_distances is None else answers.log_distances[: len(val.labels)]
-    return RuleSet(temperature, entries, domain.calibrate(answers.usual, logs, groups), unmet)
+    fitted = domain.calibrate(answers.usual, logs, groups)
+    if not making.has_features:
+        fitted = replace(fitted, reason=NO_FEATURES)
+    return RuleSet(temperature, entries, fitted, unmet)
 
 
 def _calibration_warnings(labels: npt.NDArray[np.int32], temperature: float) -> list[str]:
@@ -270,7 +284,7 @@ def _luck_warnings(
     )
     if metrics.is_imbalanced(usual) and recipe.train.class_weights == "none":
         text += ", or --set train.class_weights=balanced"
-    keys = _mirror_settings(recipe.inputs)
+    keys = _mirror_settings(recipe.inputs) if recipe.model.network != runs.ADOPTED else []
     if keys and recipe.model.start != "frozen":
         off = " ".join(f"--set {key}=false" for key in keys)
         text += f". Training images are mirrored or turned: where direction tells classes, {off}"
@@ -280,6 +294,8 @@ def _luck_warnings(
 def _more(recipe: Recipe) -> str:
     """Return what more may help, after more images, by what the training began from."""
     start, train = recipe.model.start, recipe.train
+    if recipe.model.network == runs.ADOPTED:
+        return ", or another network"
     if start == "frozen":
         return ", or --set model.start=finetune"
     key = "finetune_epochs" if start == "finetune" else "epochs"
@@ -324,6 +340,18 @@ def _data(prepared: Prepared) -> dict[str, Any]:
     }
 
 
+def _set_aside(prepared: Prepared) -> dict[str, Any]:
+    """Return what `report.json` says of the files that are not among the images."""
+    manifest = prepared.manifest
+    return {
+        "quarantined": [
+            {"path": row.path, "reason": row.unreadable} for row in manifest.quarantined
+        ],
+        "ignored_files": manifest.source.ignored,
+        "left_out": manifest.source.left_out_lines(),
+    }
+
+
 def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
     """Compare the accuracy from predictions with `model.evaluate`'s, on `checked_places`.
 
@@ -343,48 +371,3 @@ def _cross_check(plain: Any, prepared: Prepared, table: Table) -> float:
             "reporting this as a bug",
         )  # fmt: skip
     return value
-
-
-def _network(chosen: Chosen) -> dict[str, Any]:
-    """Return what `model.json` says of the network: what it is, and what it began from."""
-    model = chosen.prepared.recipe.model
-    weights = architectures.weights(model.network, model.options)
-    content: dict[str, Any] = {"name": model.network, "options": model.options}
-    content |= {"start": model.start, "tries": [asdict(one) for one in chosen.tries]}
-    if weights is not None:
-        origin = architectures.part(model.network, "ORIGIN")
-        content["origin"] = origin if weights == "imagenet" and origin else weights
-    return content
-
-
-def training_facts(
-    chosen: Chosen, agreement: dict[str, Any], engine: dict[str, str]
-) -> dict[str, Any]:
-    """Return what `report.json` says of the training besides metrics.
-
-    Args:
-        chosen: the images, what was trained, and what it was chosen from.
-        agreement: between the forms and files of the model.
-        engine: what computed the predictions; see `Model.computed_by`.
-    """
-    prepared, state = chosen.prepared, chosen.state
-    seconds = state.train_seconds
-    waiting = [row["waiting_fraction"] for row in state.history]
-    trained = len(prepared.rows["train"]) * len(state.history)
-    return {
-        "decode_seconds": prepared.decode_seconds,
-        "train_seconds": seconds,
-        "train_cpu_seconds": state.train_cpu_seconds,
-        "images_per_second": trained / seconds if trained else None,
-        "waiting_fraction": float(np.mean(waiting)) if waiting else None,
-        "epochs": len(state.history),
-        "head": state.head,
-        "not_tried": list(chosen.left_out),
-        "agreement": agreement,
-        "engine": engine,
-        "quarantined": [
-            {"path": row.path, "reason": row.unreadable} for row in prepared.manifest.quarantined
-        ],
-        "ignored_files": prepared.manifest.source.ignored,
-        "left_out": prepared.manifest.source.left_out_lines(),
-    }

@@ -64,28 +64,61 @@ def save(prepared: Prepared, trained: Trained, folder: Path, reporter: Reporter)
     is_frozen = recipe.model.start == "frozen"
     computed = whole if is_frozen else plain  # features are of all views; what was fitted saw one
     places = checked_places(prepared)
-    probs = _on_val(computed, prepared, folder, places)
+    probs = on_val(computed, prepared, folder, places)
     forms_difference = agree(_probs_at(places, trained), probs)
     if computed is not whole:
-        probs = _on_val(whole, prepared, folder, places)
+        probs = on_val(whole, prepared, folder, places)
     temperature = 1.0
     if recipe.evaluation.calibrate:
         logits = trained.val_logits
-        val_probs = softmax(logits, axis=1) if is_frozen else _on_val(whole, prepared, folder)
+        val_probs = softmax(logits, axis=1) if is_frozen else on_val(whole, prepared, folder)
         temperature = calibration.fit_temperature(val_labels, val_probs)
-        form.fold_temperature(whole, temperature)
-    write_keras(whole, folder / MODEL)
-    few = sampling.evenly(val_labels[places], TWIN_IMAGES)
+    twin_difference = write(
+        whole, temperature, prepared, probs, folder, reporter, headless=trained.headless
+    )
+    agreement = {"forms_mean_difference": forms_difference, "twin_difference": twin_difference}
+    return Saved(whole, temperature, agreement)
+
+
+def write(
+    model: Any,
+    temperature: float,
+    prepared: Prepared,
+    probs: Floats,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    headless: bytes | None = None,
+    tolerance: float = twin.TOLERANCE,
+) -> float | None:
+    """Fold the temperature into a model, and write it and its twin.
+
+    Args:
+        model: in its saved form, at temperature 1.
+        temperature: fitted on val.
+        prepared: the images.
+        probs: float32 `(places, classes)`: the model's own of `checked_places`.
+        folder: of the run.
+        reporter: hears if there is no twin.
+        headless: see `twin.write`.
+        tolerance: see `twin.write`.
+
+    Returns:
+        The largest difference of a probability between both, None where there is no twin.
+    """
+    form.fold_temperature(model, temperature)
+    write_keras(model, folder / MODEL)
+    places = checked_places(prepared)
+    few = sampling.evenly(prepared.labels[prepared.rows["val"]][places], TWIN_IMAGES)
     sample = prepared.images[prepared.rows["val"][places[few]]]
     expected = np.asarray(calibration.apply_temperature(probs[few], temperature), np.float32)
-    twin_difference = twin.write(whole, folder / TWIN, sample, expected, trained.headless)
-    if twin_difference is None:
+    difference = twin.write(model, folder / TWIN, sample, expected, headless, tolerance=tolerance)
+    if difference is None:
         reporter.note(
             "note: no LiteRT twin, for the network cannot be converted or then answers otherwise "
             f"(why: {quiet.log_path()}): Keras answers, which starts more slowly"
         )
-    agreement = {"forms_mean_difference": forms_difference, "twin_difference": twin_difference}
-    return Saved(whole, temperature, agreement)
+    return difference
 
 
 def _probs_at(places: npt.NDArray[np.int64], trained: Trained) -> Floats:
@@ -94,7 +127,7 @@ def _probs_at(places: npt.NDArray[np.int64], trained: Trained) -> Floats:
     return np.asarray(softmax(logits if len(logits) == len(places) else logits[places], axis=1))
 
 
-def _on_val(
+def on_val(
     model: Any,
     prepared: Prepared,
     folder: Path,

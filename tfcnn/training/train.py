@@ -84,7 +84,7 @@ def _learn(
     prepared: Prepared, folder: Path, resuming: bool, budget: Budget, reporter: Reporter
 ) -> None:
     """Fit, save and measure: all that needs TensorFlow."""
-    from tfcnn.training import checkpoint
+    from tfcnn.training import checkpoint, making
     from tfcnn.training.choose import choose
     from tfcnn.training.learn import begin
     from tfcnn.training.measure import measure
@@ -101,4 +101,4 @@ def _learn(
         chosen = choose(begun, folder, resuming, budget, reporter)
         reporter.stage("saving and scoring")
         saved = save(chosen.prepared, chosen.trained, folder, reporter)
-        measure(chosen, saved, folder, reporter)
+        measure(chosen.prepared, making.of_training(chosen), saved, folder, reporter)

@@ -21,11 +21,17 @@ BATCH_SIZE = 8
 
 
 def write(
-    model: Any, path: Path, sample: Pixels, probs: Floats, headless: bytes | None = None
+    model: Any,
+    path: Path,
+    sample: Pixels,
+    probs: Floats,
+    headless: bytes | None = None,
+    *,
+    tolerance: float = TOLERANCE,
 ) -> float | None:
     """Write the LiteRT twin: uint8 `images` in; float32 `probs` and `features` out.
 
-    It is kept only where it gives the model's own probabilities, within 1e-4.
+    It is kept only where it gives the model's own probabilities.
 
     Args:
         model: in its saved form.
@@ -33,6 +39,7 @@ def write(
         sample: uint8 `(images, height, width, channels)`.
         probs: float32 `(images, classes)`, the model's own of these.
         headless: a twin of the same model with another head, which then needs no conversion.
+        tolerance: the largest difference of a probability that is none.
 
     Returns:
         The largest difference, or None where the network cannot be converted or disagrees; the
@@ -45,7 +52,7 @@ def write(
         return None
     atomic.write_bytes(path, content)
     difference = float(np.abs(_probs(path, sample) - probs).max())
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         path.unlink()
         return None
     return difference

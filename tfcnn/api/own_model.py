@@ -1,0 +1,182 @@
+"""The verbs for one's own Keras code: images to train on, and a run of what was trained."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tfcnn.api.arguments import as_list
+from tfcnn.api.new_runs import finish
+from tfcnn.api.sources import data_for, recipe_for
+from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
+
+if TYPE_CHECKING:
+    from tfcnn.recipes import Augment, Recipe
+    from tfcnn.runs import Run
+    from tfcnn.training.data import Data, Labels
+
+BATCH_SIZE = 32
+
+
+def data(
+    source: str | Path,
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    channels: Literal[1, 3] | None = None,
+    fit: Literal["stretch", "pad", "crop"] | None = None,
+    batch_size: int | None = None,
+    labels: "Labels" = "int",
+    group_regex: str | None = None,
+    group_csv: str | None = None,
+    split: str | Path | None = None,
+    resplit: bool = False,
+    seed: int = 0,
+    augment: "Augment | Mapping[str, Any] | None" = None,
+    settings: Iterable[str] = (),
+    reporter: Reporter | None = None,
+) -> "Data":
+    """Return images for one's own Keras code: split by group, decoded once, ready for `fit`.
+
+    Args:
+        source: a data set's name, a folder of class folders, or a recipe, whose `[data]`,
+            `[inputs]` and batch size then hold where no argument says otherwise.
+        image_size: a side in px, or `(height, width)`; the typical size of the images if None.
+        channels: 3 for colour, 1 for grey; 3 if None.
+        fit: how an image of another shape gets this size; "stretch" if None.
+        batch_size: images of a batch; 32 if None.
+        labels: "int" or "one-hot".
+        group_regex: reads the group (patient, slide) from a file name.
+        group_csv: a table with columns `path, group`, instead.
+        split: a `split.csv`, such as another run's, instead of drawing one.
+        resplit: ignore the split that the folder itself is in.
+        seed: of the split, and of the order and the augmentation of training images.
+        augment: words of `[inputs.augment]`, such as `{"flip_horizontal": True}`; none if None.
+        settings: assignments `section.key=value`, of which `data`, `inputs` and `evaluation` count.
+        reporter: hears of the progress.
+
+    Returns:
+        `train`, `val` and `test`, plain `tf.data.Dataset`s of `(images, labels)`; see `Data`.
+
+    Raises:
+        InputError: if the source or a setting cannot be used.
+        CheckError: if the split leaks.
+
+    Example:
+        >>> data = tfcnn.data("cells/", group_regex=r"^(P[0-9]+)")  # doctest: +SKIP
+        >>> model.fit(data.train, validation_data=data.val, epochs=20)  # doctest: +SKIP
+    """
+    from tfcnn import recipes
+    from tfcnn.training.data import Data
+    from tfcnn.training.prepare import prepare
+
+    known: dict[str, dict[str, Any]] = {
+        "data": {
+            "image_size": image_size, "channels": channels, "fit": fit,
+            "group_regex": group_regex, "group_csv": group_csv,
+        },
+        "train": {"batch_size": batch_size, "seed": seed},
+    }  # fmt: skip
+    content = _recipe_of(source).model_dump()
+    content["data"]["split"]["seed"] = seed
+    for section, values in known.items():
+        content[section] |= {key: value for key, value in values.items() if value is not None}
+    if group_csv is not None and group_regex is None:
+        content["data"]["group_regex"] = None
+    if augment is not None:
+        words = dict(augment) if isinstance(augment, Mapping) else augment.model_dump()
+        content["inputs"] = {"augment": words}
+    recipe = recipes.override(recipes.parse(content, "tfcnn.data"), as_list(settings))
+    csv = Path(split) if split else None
+    return Data(prepare(recipe, csv, resplit, reporter or Reporter()), labels)
+
+
+def _recipe_of(source: str | Path) -> "Recipe":
+    """Return the recipe that a source is, or one of its images alone, without a network."""
+    from tfcnn import datasets, recipes
+    from tfcnn.base import naming
+
+    name = str(source)
+    is_recipe = name in recipes.names() and name not in datasets.names()
+    if is_recipe or name.endswith(".toml"):
+        whole = recipe_for(source)
+        train = {"batch_size": whole.train.batch_size}
+        sections = {"data": whole.data.model_dump(), "inputs": whole.inputs.model_dump()}
+    else:
+        train, sections = {"batch_size": BATCH_SIZE}, {"data": data_for(source).model_dump()}
+    content = {"name": naming.as_folder_name(Path(name).stem or "data"), **sections}
+    return recipes.parse({**content, "train": train, "model": {"start": "scratch"}}, name)
+
+
+def adopt(
+    model: Any,
+    data: "Data | str | Path",
+    *,
+    name: str | None = None,
+    pixels: Literal["0..255", "0..1", "-1..1", "imagenet"] = "0..255",
+    calibrate: bool = True,
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> "Run":
+    """Make a run of any Keras classifier: calibrated on val, scored once on test, reported.
+
+    The run holds the model in tfcnn's saved form: scaling in front, Keras' own layers, float32. It
+    answers as the model does, at the temperature that val asks for. `model.json` says what that is.
+
+    Args:
+        model: a keras.Model with one output per class (a softmax, or logits), or one sigmoid unit
+            for two classes; or the path of a `.keras` file.
+        data: from `tfcnn.data`; or a source, whose images are then read at the model's size.
+        name: of the run, or its path; the name of the file or model if None. A finished run of
+            that name is moved aside.
+        pixels: what the model takes: pixels as they are, `x / 255`, `x / 127.5 - 1`, or
+            `(x / 255 - mean) / deviation` with ImageNet's per channel, as torchvision does.
+        calibrate: whether a temperature is fitted on val; without it the probabilities stay the
+            model's own.
+        fresh: move an unfinished run aside and start again.
+        reporter: hears of the progress.
+
+    Returns:
+        The finished run, for `predict`, `evaluate`, `compare` and `explain`.
+
+    Raises:
+        InputError: if the model is no classifier of these images, or cannot be saved without code
+            of yours.
+        CheckError: if the split leaks, or the model gives NaN.
+
+    Example:
+        >>> run = tfcnn.adopt(model, data, name="mine", pixels="0..1")  # doctest: +SKIP
+    """
+    from tfcnn import runs
+    from tfcnn.base import quiet
+    from tfcnn.base.disk import locked
+
+    quiet.load_tensorflow(reporter)
+    from tfcnn.training import adopt as adopting
+    from tfcnn.training.data import Data
+
+    stem = None
+    if isinstance(model, str | Path):
+        stem, model = Path(model).stem, adopting.load(Path(model).expanduser())
+    images = data if isinstance(data, Data) else _at_size_of(model, data, reporter)
+    folder = runs.folder_of(name or stem or model.name)
+    with locked(folder):
+        adopting.adopt(
+            model, images, folder,
+            pixels=pixels, calibrate=calibrate, fresh=fresh, reporter=reporter or Reporter(),
+        )  # fmt: skip
+        return finish(folder)
+
+
+def _at_size_of(model: Any, source: str | Path, reporter: Reporter | None) -> "Data":
+    """Return a source's images at the size that a model takes."""
+    from tfcnn.training import foreign
+
+    shape = foreign.input_shape(model)
+    if shape is None or None in shape:
+        raise InputError(
+            "model", "a model that says the size of its images", f"{shape}",
+            "tfcnn.data(..., image_size=...) in place of the source",
+        )  # fmt: skip
+    height, width, channels = shape
+    sizes: dict[str, Any] = {"image_size": (height, width), "channels": channels}
+    return data(source, **sizes, reporter=reporter)

@@ -1,0 +1,316 @@
+"""Bring any Keras classifier into the saved form: plain layers, pixels in [0, 255], a layer "head".
+
+A model of classes of its own could not be loaded elsewhere. Its layers are therefore called one by
+one, down to Keras' own, which gives the same computation as a graph of these. It is saved, loaded
+in safe mode, and compared with the model itself.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, softmax
+
+from tfcnn.base.errors import InputError
+
+Floats = npt.NDArray[np.float32]
+
+# (scale, offset) of pixels in [0, 255]; `imagenet` as torchvision's models take them
+MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+PIXELS: dict[str, tuple[Any, Any]] = {
+    "0..255": (1.0, 0.0),
+    "0..1": (1 / 255, 0.0),
+    "-1..1": (1 / 127.5, -1.0),
+    "imagenet": (
+        [1 / (255 * spread) for spread in SPREAD],
+        [-mean / spread for mean, spread in zip(MEAN, SPREAD, strict=True)],
+    ),
+}
+TOLERANCE = 1e-5  # of a probability: what reordered sums in float32 may change
+MIXED_TOLERANCE = 0.02  # of the mean, where the model computes in 16 bits
+MOST_NESTED = 20
+BATCH_SIZE = 32
+MOST_REASON = 200  # characters of an error of a library
+SMALLEST = 1e-30  # of a probability whose logarithm is taken
+ACTIVATIONS = ("softmax", "sigmoid", "linear")
+
+
+@dataclass(frozen=True)
+class SavedForm:
+    """A classifier in its saved form.
+
+    Attributes:
+        model: from pixels in [0, 255] to probabilities, by a last layer "head".
+        has_features: whether the head takes features; else it takes the model's own logits.
+        difference: the largest difference of a probability from the model itself.
+    """
+
+    model: Any
+    has_features: bool
+    difference: float
+
+
+def check(model: Any, shape: tuple[int, int, int], num_classes: int, pixels: str) -> None:
+    """Refuse what is no classifier of these images.
+
+    Args:
+        model: any object.
+        shape: `(height, width, channels)` of the images.
+        num_classes: how many classes they have.
+        pixels: a key of `PIXELS`.
+
+    Raises:
+        InputError: naming what does not fit.
+    """
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            "model", "a keras.Model of Keras 3", type(model).__module__, "import keras"
+        )
+    if pixels not in PIXELS:
+        known = ", ".join(PIXELS)
+        raise InputError("pixels", f"one of {known}", repr(pixels), "what the model was trained on")
+    if pixels == "imagenet" and shape[2] != 3:
+        raise InputError("pixels=imagenet", "3 channels", str(shape[2]), "channels=3")
+    name = f"model {model.name}"
+    takes = input_shape(model)
+    if takes is not None and not all(
+        one in (None, other) for one, other in zip(takes, shape, strict=True)
+    ):
+        size = "x".join(map(str, takes))
+        raise InputError(
+            name, f"images of {size} (height x width x channels)", "x".join(map(str, shape)),
+            f"tfcnn.data(..., image_size={takes[:2]}, channels={takes[2]})",
+        )  # fmt: skip
+    sample = np.zeros((1, *shape), np.float32)
+    try:
+        outputs = outputs_of(model, sample)
+    except Exception as error:  # whatever somebody's layers raise
+        size = "x".join(map(str, shape))
+        raise InputError(
+            name, f"a model of {size} images", in_one_line(error), "another image_size"
+        ) from error
+    wanted = {(1, num_classes), (1, 1)} if num_classes == 2 else {(1, num_classes)}
+    if outputs.shape not in wanted:
+        raise InputError(
+            name, f"{num_classes} outputs, one per class", f"outputs of shape {outputs.shape[1:]}",
+            "the source it was trained on",
+        )  # fmt: skip
+
+
+def input_shape(model: Any) -> tuple[int | None, int | None, int | None] | None:
+    """Return the `(height, width, channels)` that a model takes, None where it does not say."""
+    shape = getattr(model, "input_shape", None) if getattr(model, "inputs", None) else None
+    if not isinstance(shape, tuple) or len(shape) != 4:
+        return None
+    return shape[1], shape[2], shape[3]
+
+
+def saved_form(model: Any, sample: npt.NDArray[np.uint8], pixels: str) -> SavedForm:
+    """Return a model in its saved form, at temperature 1.
+
+    Args:
+        model: that `check` lets through; it stays as it is.
+        sample: uint8 `(images, height, width, channels)`, on which both are compared.
+        pixels: a key of `PIXELS`.
+
+    Raises:
+        InputError: if its outputs are no probabilities and no logits, if it cannot be called layer
+            by layer, or if a file cannot hold it without code.
+    """
+    name = f"model {model.name}"
+    expected, is_probs = _answers(model, scaled(sample, pixels), name)
+    with _untouched(model):
+        try:
+            plain = _reloaded(_unrolled(model, sample.shape[1:], pixels))
+        except Exception as error:  # whatever somebody's layers, or Keras' reader, raise
+            raise InputError(
+                name, "Keras' own layers and functions, whatever calls them", in_one_line(error),
+                "keras.ops in place of tf functions, and no functions of your own as activations",
+            ) from error  # fmt: skip
+    ended, has_features = _with_head(_in_float32(plain), is_probs, name)
+    difference = np.abs(outputs_of(ended, sample.astype(np.float32)) - expected)
+    is_mixed = model.dtype_policy.compute_dtype != "float32"
+    found, most = (difference.mean(), MIXED_TOLERANCE) if is_mixed else (
+        difference.max(), TOLERANCE,
+    )  # fmt: skip
+    if not found <= most:
+        raise InputError(
+            name, f"the same answers from its layers, called one by one, within {most:g}",
+            f"a difference of {found:.2g}", "a model whose call depends on its input alone",
+        )  # fmt: skip
+    return SavedForm(ended, has_features, float(difference.max()))
+
+
+def outputs_of(model: Any, images: Floats) -> Floats:
+    """Return a model's outputs, float32 `(images, outputs)`, a few images at a time.
+
+    `predict` would be traced for every model anew, and TensorFlow complains of that.
+    """
+    parts = np.array_split(images, -(-len(images) // BATCH_SIZE))
+    return np.concatenate([np.asarray(model(part, training=False)) for part in parts])
+
+
+def in_one_line(error: Exception) -> str:
+    """Return an error of a library in one line."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= MOST_REASON else f"{text[:MOST_REASON]} ..."
+
+
+def scaled(images: npt.NDArray[np.uint8], pixels: str) -> Floats:
+    """Return pixels in [0, 255] as a model takes them, by a key of `PIXELS`."""
+    scale, offset = PIXELS[pixels]
+    return np.asarray(images * np.float32(scale) + np.float32(offset), np.float32)
+
+
+def _answers(model: Any, images: Floats, name: str) -> tuple[Floats, bool]:
+    """Return a model's probabilities, and whether it gives them itself: else it gives logits."""
+    outputs = np.asarray(outputs_of(model, images), np.float32)
+    if not np.isfinite(outputs).all():
+        raise InputError(name, "numbers", "NaN or infinity", "another pixels=..., or its weights")
+    is_share = bool(((outputs >= 0) & (outputs <= 1)).all())
+    if outputs.shape[1] == 1:
+        is_probs = is_share and ends_in_sigmoid(model)
+        return (outputs if is_probs else expit(outputs)), is_probs
+    if is_share and np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
+        return outputs, True
+    if _activation(model) == "sigmoid":
+        raise InputError(
+            name, "probabilities that sum to 1", f"{outputs.shape[1]} sigmoid units",
+            "a softmax, as an image has one class",
+        )  # fmt: skip
+    return np.asarray(softmax(outputs, axis=1)), False
+
+
+def ends_in_sigmoid(model: Any) -> bool:
+    """Say whether a model of one unit gives a probability, and not a logit.
+
+    What ends in no known activation counts as one that gives a probability.
+    """
+    return _activation(model) in ("sigmoid", None)
+
+
+def _activation(model: Any) -> str | None:
+    """Return the activation of the last layer, None where that is not to be seen."""
+    layers = list(getattr(model, "layers", ()))
+    last = layers[-1] if layers else None
+    if isinstance(last, keras.Model):
+        return _activation(last)
+    if isinstance(last, keras.layers.Softmax):
+        return "softmax"
+    function = getattr(last, "activation", None)
+    return getattr(function, "__name__", None)
+
+
+def _unrolled(model: Any, shape: tuple[int, ...], pixels: str) -> Any:
+    """Return a model as a graph of Keras' own layers and operations, scaling in front of it."""
+    image = keras.Input(shape, name="image")
+    scale, offset = PIXELS[pixels]
+    inputs = image
+    if pixels != "0..255":
+        inputs = keras.layers.Rescaling(scale, offset, name="pixels", dtype="float32")(image)
+    whole = keras.Model(image, model.call(inputs), name=model.name)
+    for _ in range(MOST_NESTED):
+        if all(_is_plain(layer) for layer in whole.layers):
+            break
+        whole = keras.models.clone_model(
+            whole, clone_function=lambda layer: layer, call_function=_expanded
+        )
+    return whole
+
+
+def _expanded(layer: Any, *arguments: Any, **named: Any) -> Any:
+    return layer(*arguments, **named) if _is_plain(layer) else layer.call(*arguments, **named)
+
+
+def _is_plain(layer: Any) -> bool:
+    """Say whether a layer is one of Keras' own, which a file can hold without code."""
+    is_own = type(layer).__module__.startswith("keras.")
+    return is_own and not isinstance(layer, keras.Model | keras.layers.Lambda)
+
+
+def _reloaded(whole: Any) -> Any:
+    """Return a model as a file gives it back in safe mode."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        whole.save(path)
+        return keras.saving.load_model(path, compile=False)
+
+
+def _in_float32(model: Any) -> Any:
+    """Return a model that computes in float32; one that does already stays as it is."""
+    policies = {layer.dtype_policy.compute_dtype for layer in model.layers if layer.weights}
+    if policies <= {"float32"}:
+        return model
+
+    def clone(layer: Any) -> Any:
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _with_head(model: Any, is_probs: bool, name: str) -> tuple[Any, bool]:
+    """Return a model that ends in a Dense layer "head" of probabilities, and what that takes.
+
+    Returns:
+        The model, and whether the head takes features. Where the model does not end in a Dense
+        layer, the head takes its logits and leaves them as they are.
+    """
+    output = model.outputs[0]
+    units = output.shape[-1]
+    activation = "sigmoid" if units == 1 else "softmax"
+    dense = _last_dense(output)
+    if dense is not None:
+        features, weights = dense.input, dense.get_weights()
+        if len(weights) == 1:  # without a bias
+            weights.append(np.zeros(units, np.float32))
+    else:
+        features = output
+        if is_probs:
+            share = keras.ops.maximum(output, SMALLEST)
+            features = keras.ops.log(share)
+            if units == 1:
+                features -= keras.ops.log(keras.ops.maximum(1 - output, SMALLEST))
+        weights = [np.eye(units, dtype=np.float32), np.zeros(units, np.float32)]
+    if len(features.shape) != 2:
+        raise InputError(name, "features of shape (features,)", str(features.shape[1:]), "Flatten")
+    head = keras.layers.Dense(units, activation=activation, name="head", dtype="float32")
+    ended = keras.Model(model.inputs[0], head(features), name=model.name)
+    head.set_weights(weights)
+    return ended, dense is not None
+
+
+def _last_dense(output: Any) -> Any | None:
+    """Return the Dense layer that a model ends in, with an activation in it or after it."""
+    layer = output._keras_history.operation
+    names = []
+    while not isinstance(layer, keras.layers.Dense):
+        if isinstance(layer, keras.layers.Softmax):
+            names.append("softmax")
+        elif isinstance(layer, keras.layers.Activation):
+            names.append(layer.activation.__name__)
+        else:
+            return None
+        layer = layer.input._keras_history.operation
+    names.append(layer.activation.__name__)
+    real = [one for one in names if one != "linear"]
+    return layer if len(real) <= 1 and set(real) <= set(ACTIVATIONS) else None
+
+
+@contextlib.contextmanager
+def _untouched(model: Any) -> Iterator[None]:
+    """Let a model's layers be called, and forget it afterwards: they keep their one output."""
+    layers = [model, *model._flatten_layers()]
+    kept = [(list(one._inbound_nodes), list(one._outbound_nodes)) for one in layers]
+    try:
+        yield
+    finally:
+        for layer, (inbound, outbound) in zip(layers, kept, strict=True):
+            layer._inbound_nodes[:], layer._outbound_nodes[:] = inbound, outbound
