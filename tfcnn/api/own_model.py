@@ -115,6 +115,9 @@ def adopt(
     pixels: Literal["0..255", "0..1", "-1..1", "imagenet"] = "0..255",
     calibrate: bool = True,
     fresh: bool = False,
+    settings: Iterable[str] = (),
+    split: str | Path | None = None,
+    resplit: bool = False,
     reporter: Reporter | None = None,
 ) -> "Run":
     """Make a run of any Keras classifier: calibrated on val, scored once on test, reported.
@@ -132,7 +135,10 @@ def adopt(
             `(x / 255 - mean) / deviation` with ImageNet's per channel, as torchvision does.
         calibrate: whether a temperature is fitted on val; without it the probabilities stay the
             model's own.
-        fresh: move an unfinished run aside and start again.
+        fresh: move an unfinished training of that name aside.
+        settings: where `data` is a source, as of `tfcnn.data`.
+        split: where `data` is a source, as of `tfcnn.data`.
+        resplit: where `data` is a source, as of `tfcnn.data`.
         reporter: hears of the progress.
 
     Returns:
@@ -154,11 +160,16 @@ def adopt(
     from tfcnn.training import adopt as adopting
     from tfcnn.training.data import Data
 
-    stem = None
+    own_name = str(getattr(model, "name", ""))
     if isinstance(model, str | Path):
-        stem, model = Path(model).stem, adopting.load(Path(model).expanduser())
-    images = data if isinstance(data, Data) else _at_size_of(model, data, reporter)
-    folder = runs.folder_of(name or stem or model.name)
+        own_name, model = Path(model).stem, adopting.load(Path(model).expanduser())
+    folder = runs.folder_of(name or own_name)
+    if isinstance(data, Data):
+        images = data
+    else:
+        images = _at_size_of(
+            model, data, settings=settings, split=split, resplit=resplit, reporter=reporter
+        )
     with locked(folder):
         adopting.adopt(
             model, images, folder,
@@ -167,16 +178,20 @@ def adopt(
         return finish(folder)
 
 
-def _at_size_of(model: Any, source: str | Path, reporter: Reporter | None) -> "Data":
+def _at_size_of(
+    model: Any, source: str | Path, *, settings: Iterable[str], **options: Any
+) -> "Data":
     """Return a source's images at the size that a model takes."""
     from tfcnn.training import foreign
 
-    shape = foreign.input_shape(model)
-    if shape is None or None in shape:
+    height, width, channels = foreign.input_shape(model) or (None, None, None)
+    assignments = as_list(settings)
+    is_said = any(text.startswith("data.image_size=") for text in assignments)
+    if (height is None or width is None) and not is_said:
         raise InputError(
-            "model", "a model that says the size of its images", f"{shape}",
-            "tfcnn.data(..., image_size=...) in place of the source",
+            "model", "a model that says the size of its images", "one that takes any size",
+            "data.image_size=96 by --set or settings, or tfcnn.data(..., image_size=96)",
         )  # fmt: skip
-    height, width, channels = shape
-    sizes: dict[str, Any] = {"image_size": (height, width), "channels": channels}
-    return data(source, **sizes, reporter=reporter)
+    size = None if height is None or width is None else (height, width)
+    sizes: dict[str, Any] = {"image_size": size, "channels": channels}
+    return data(source, settings=assignments, **sizes, **options)

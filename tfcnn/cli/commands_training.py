@@ -1,7 +1,7 @@
-"""Commands that train: `train`, `crossval`."""
+"""Commands that make runs: `train`, `crossval`, `adopt`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +20,9 @@ from tfcnn.cli.options import (
     app,
     with_shorts,
 )
+
+if TYPE_CHECKING:
+    from tfcnn.runs import Run
 
 
 @app.command(
@@ -40,7 +43,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, calibrate, and score once on unseen groups."""
-    from tfcnn.cli.terminal import Console, TerminalReporter, conclude
+    from tfcnn.cli.terminal import TerminalReporter
 
     if resume and fresh:
         raise InputError("train", "--resume or --fresh", "both", "one of them")
@@ -55,14 +58,7 @@ def train(
             fresh=fresh,
             reporter=reporter,
         )
-    report = api.evaluate(finished)
-    if as_json:
-        typer.echo(to_json({"run": str(finished.path), **report.to_dict()}))
-        return
-    from tfcnn import runs
-
-    console = Console()
-    conclude(report, console, ("Run", finished.path), ("Report", finished.path / runs.PAGE))
+    _conclude(finished, as_json)
 
 
 @app.command(epilog="Example: tfcnn crossval malaria --folds 5")
@@ -96,3 +92,56 @@ def crossval(
     console, path = Console(), summary.path
     show_folds(summary, console)
     conclude(summary, console, ("Runs", path), ("Out-of-fold", path / runs.PREDICTIONS))
+
+
+@app.command(
+    epilog="Example: tfcnn adopt mine.keras cells/ --pixels 0..1 --group-regex '^(P[0-9]+)'"
+)
+@with_shorts(*DATA)
+def adopt(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A Keras classifier.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A data set, a folder or a recipe.")
+    ],
+    settings: Settings = None,
+    pixels: Annotated[
+        Literal["0..255", "0..1", "-1..1", "imagenet"],
+        typer.Option(help="What the model takes as pixels."),
+    ] = "0..255",
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--as-is", help="Fit a temperature on val, or leave the probabilities."
+        ),
+    ] = True,
+    split: Annotated[Path | None, typer.Option(help="A split.csv to use.")] = None,
+    resplit: Annotated[
+        bool, typer.Option("--resplit", help="Ignore the split that the folder is in.")
+    ] = False,
+    run: RunName = None,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Make a run of a Keras model that was trained elsewhere: calibrate, score once, report."""
+    from tfcnn.cli.terminal import TerminalReporter
+
+    with TerminalReporter() as reporter:
+        finished = api.adopt(
+            model, source,
+            name=run, pixels=pixels, calibrate=calibrate, fresh=fresh,
+            settings=settings or [], split=split, resplit=resplit, reporter=reporter,
+        )  # fmt: skip
+    _conclude(finished, as_json)
+
+
+def _conclude(finished: "Run", as_json: bool) -> None:
+    """Print the figures of a run that was made, and where it is."""
+    from tfcnn.cli.terminal import Console, conclude
+
+    report = api.evaluate(finished)
+    if as_json:
+        typer.echo(to_json({"run": str(finished.path), **report.to_dict()}))
+        return
+    from tfcnn import runs
+
+    conclude(report, Console(), ("Run", finished.path), ("Report", finished.path / runs.PAGE))

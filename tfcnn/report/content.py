@@ -245,6 +245,8 @@ def beginning(content: Content) -> dict[str, Any]:
         "start": start,
         "network": network["name"],
         "origin": network.get("origin"),
+        "pixels": network.get("pixels"),
+        "trained_on": network.get("trained_on"),
         "head": facts.get("head", {}),
         "tries": [{**one, "is_kept": one["start"] == start} for one in tries],
         "not_tried": facts.get("not_tried", []),

@@ -4,12 +4,13 @@ It is brought into the saved form, calibrated on val, scored once on test, and s
 saves its own. What it was trained on is recorded where that is known.
 """
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
+from scipy.special import expit
 from scipy.stats import binomtest
 
 from tfcnn import recipes, runs
@@ -45,6 +46,8 @@ def load(path: Path) -> Any:
     if path.suffix != ".keras":
         received = f"a {path.suffix or 'nameless'} file"
         raise InputError(path, "a .keras file", received, "keras.saving.load_model(...).save(...)")
+    if not zipfile.is_zipfile(path):
+        raise InputError(path, "a .keras file", "no zip archive", "the file as Keras saved it")
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # of files that are none, of Lambda, of unknown classes
@@ -170,5 +173,5 @@ def _is_right(model: Any, images: Any, labels: Any, pixels: str) -> Any:
     outputs = foreign.outputs_of(model, foreign.scaled(images, pixels))
     if outputs.shape[1] == 1:  # a logit counts from 0, a probability from 1/2
         is_share = foreign.ends_in_sigmoid(model)
-        outputs = two_columns(outputs if is_share else 1 / (1 + np.exp(-outputs)))
+        outputs = two_columns(outputs if is_share else expit(outputs))
     return outputs.argmax(axis=1) == labels
