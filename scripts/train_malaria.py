@@ -25,8 +25,8 @@ if options.pipeline == "generator":
     train, val = data.flow(generator, "train"), data.flow(generator, "val")
 keras.utils.set_random_seed(options.seed)
 with tf.distribute.MirroredStrategy().scope():
-    convolutions = [layer for filters in (32, 64, 64)
-                    for layer in (Conv2D(filters, 3, activation="relu"), MaxPooling2D())]  # fmt: skip
+    convolutions = [layer for filters in (32, 64, 64) for layer in
+                    (Conv2D(filters, 3, activation="relu"), MaxPooling2D())]  # fmt: skip
     dense = [Flatten(), Dense(128, activation="relu"), Dropout(0.5), Dense(1, activation="sigmoid")]
     model = keras.Sequential([keras.Input(data.shape), Rescaling(1 / 255), *convolutions, *dense])
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
