@@ -57,7 +57,7 @@ def texts(rng: np.random.Generator) -> list[Image.Image]:
 def own(run: Run, rng: np.random.Generator) -> np.ndarray:
     """Return test images of the run, decoded: uint8 `(images, height, width, channels)`."""
     source = datasets.open_named(run.card["data"]["source"])
-    paths = [row["path"] for row in run.split() if row["split"] == "test"]
+    paths = [row["path"] for row in run.split if row["split"] == "test"]
     drawn = rng.permutation(paths)[:OWN]
     return np.stack([run.decoder.decode(source.read(path), path) for path in drawn])
 

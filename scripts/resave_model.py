@@ -22,7 +22,7 @@ from tfcnn.training import form, save  # noqa: E402
 
 run = runs.read(folder)
 settings = run.recipe.model
-old = keras.saving.load_model(run.file(runs.MODEL), compile=False)
+old = keras.saving.load_model(run.model_path, compile=False)
 plain = form.saved_form(settings, run.decoder.shape, len(run.class_names), old.get_weights())
 new = plain if settings.views == "one" else form.averaged(plain, settings.views)
 images = np.random.default_rng(0).uniform(0, 255, (256, *run.decoder.shape)).astype(np.float32)

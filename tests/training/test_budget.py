@@ -51,7 +51,7 @@ def test_the_first_steps_are_timed_and_leave_no_trace(make_tree, monkeypatch):
     short = tfcnn.train(root, settings=[*settings, "train.minutes=60"], run="s", reporter=heard)
     assert "train.minutes: 2 of 3 epochs fit" in heard.notes
     alone = tfcnn.train(root, settings=[*settings, "train.epochs=2"], run="two")
-    rates = [np.array(run.history()["learning_rate"]) for run in (short, alone)]
+    rates = [np.array(run.history["learning_rate"]) for run in (short, alone)]
     np.testing.assert_array_equal(*rates)  # the schedule is that of two epochs
     assert (short.path / "predictions.csv").read_bytes() == (
         alone.path / "predictions.csv"

@@ -67,7 +67,7 @@ def test_all_layers_are_fine_tuned_but_batch_normalisation(saved):
 
 
 def test_fine_tuning_has_its_own_epochs_and_rate(runs):
-    history = runs["finetune"].history()
+    history = runs["finetune"].history
     assert history["epoch"] == [1, 2]
     assert max(history["learning_rate"]) <= 0.0005
     assert runs["finetune"].report["epochs"] == 2
@@ -85,7 +85,7 @@ def test_at_a_rate_of_nothing_it_stays_there(runs, tmp_path):
     source = runs["frozen"].recipe.data.source
     still = tfcnn.train(source, settings=settings, run=str(tmp_path / "still"))
     probs = [
-        np.array([float(row["prob_round"]) for row in run.predictions()])
+        np.array([float(row["prob_round"]) for row in run.predictions])
         for run in (still, runs["frozen"])
     ]
     np.testing.assert_allclose(*probs, atol=1e-4)

@@ -122,7 +122,7 @@ def _hashes(run: Run) -> dict[str, str]:
     path = run.path / SPLIT
     if not path.is_file():
         raise InputError(path, "the split of a run", "no such file", "a run that was trained here")
-    return {row["path"]: row["sha256"] for row in run.split()}
+    return {row["path"]: row["sha256"] for row in run.split}
 
 
 def _warnings(

@@ -50,7 +50,7 @@ def read_trained_on(run: Run) -> TrainedOn:
         CheckError: if the split is not the one that was written.
     """
     if (run.path / SPLIT).exists():
-        rows = [row for row in run.split() if row["split"] in ("train", "val")]
+        rows = [row for row in run.split if row["split"] in ("train", "val")]
         return TrainedOn(
             frozenset(row["pixels_sha256"][: 2 * PREFIX_BYTES] for row in rows),
             frozenset(row["group"] for row in rows if row["group"]),

@@ -116,7 +116,7 @@ def _out_of_fold(runs: list[Run]) -> list[dict[str, str]]:
     for i, run in enumerate(runs):
         rows += [
             {**row, "flag": row.get("flag", ""), "fold": str(i)}  # an old run has no flags
-            for row in run.predictions()
+            for row in run.predictions
             if row["split"] == "test"
         ]
     return sorted(rows, key=lambda row: row["path"])

@@ -84,7 +84,7 @@ def read(run: Run) -> Table:
     if not path.exists():
         raise InputError(path, "the predictions of a run", "no such file", "--data FOLDER")
     names = run.class_names
-    rows = run.predictions()
+    rows = run.predictions
     index = {name: i for i, name in enumerate(names)}
     columns = {key: np.array([row[key] for row in rows], dtype=np.str_) for key in TEXT}
     try:

@@ -218,7 +218,7 @@ class Explainer(ModelExplainer):
             raise InputError(
                 run.path, "a model.keras, whose gradients explain it", "none", "training it again"
             )
-        path = run.file(MODEL)
+        path = run.model_path
         quiet.load_tensorflow()
         import keras
 

@@ -78,8 +78,8 @@ def read(run: Run) -> Content:
         run,
         report,
         predictions.read(run),
-        run.split(),
-        run.history() if report.facts.get("epochs", 1) else {},
+        run.split,
+        run.history if report.facts.get("epochs", 1) else {},
         run.recipe,
         "test" if "test" in report.splits else "val",
     )

@@ -109,6 +109,15 @@ class Run:
         return path
 
     @property
+    def model_path(self) -> Path:
+        """The path of `model.keras`, whose sha256 was checked; `keras.models.load_model` reads it.
+
+        Raises:
+            CheckError: if the file is not the one that was written.
+        """
+        return self.file(MODEL)
+
+    @property
     def recipe(self) -> "Recipe":
         """The content of `recipe.toml`: every setting that the run was trained with."""
         from tfcnn import recipes  # late: a prediction needs no recipe
@@ -121,17 +130,20 @@ class Run:
         path = self.file(REPORT)
         return records.read_json(path, "the report of a run", HINT) if path.exists() else {}
 
+    @property
     def split(self) -> list[dict[str, str]]:
-        """Return the rows of `split.csv`; see `table`."""
+        """The rows of `split.csv`; see `table`."""
         return self.table(SPLIT, SPLIT_COLUMNS)
 
+    @property
     def predictions(self) -> list[dict[str, str]]:
-        """Return the rows of `predictions.csv`, one per image of val and test; see `table`."""
+        """The rows of `predictions.csv`, one per image of val and test; see `table`."""
         probs = (f"prob_{name}" for name in self.class_names)
         return self.table(PREDICTIONS, (*PREDICTION_COLUMNS, *probs))
 
+    @property
     def history(self) -> dict[str, list[float]]:
-        """Return per column of `history.csv` a value per epoch; see `table`."""
+        """Per column of `history.csv` a value per epoch; see `table`."""
         rows = self.table(HISTORY, HISTORY_COLUMNS)
         try:
             return {key: [float(row[key]) for row in rows] for key in rows[0]}
