@@ -21,7 +21,8 @@ from tfcnn import recipes, runs
 from tfcnn.base import naming
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
-from tfcnn.cli.terminal import Console, TerminalReporter, conclude
+from tfcnn.cli.terminal import conclude
+from tfcnn.display.console import Console, TerminalReporter
 from tfcnn.prediction import output
 
 CLASSES = ("=cmd|' -C calc'!A0\x1b[31m<script>$x$", "'q\r\n\"u,[bold]\u202e;")
@@ -172,7 +173,7 @@ def test_a_console_shows_a_name_as_it_is(text):
 def test_progress_shows_a_name_as_it_is(monkeypatch):
     file = io.StringIO()
     made = Console(file=file, force_terminal=True, width=200, color_system=None)
-    monkeypatch.setattr("tfcnn.cli.terminal.Console", lambda **_: made)
+    monkeypatch.setattr("tfcnn.display.console.Console", lambda **_: made)
     with TerminalReporter() as reporter:
         reporter.note("note \x1b]0;title\x07")
         reporter.stage("reading \x1b[41m[bold]{x}:smile:")

@@ -8,24 +8,32 @@
 Importing it does not import TensorFlow.
 """
 
-from tfcnn.api import (
+import importlib
+
+importlib.import_module("tfcnn.report")  # the room: now, or it would later take the verb's place
+
+from tfcnn.api import (  # noqa: E402
     adopt,
+    check,
     compare,
     crossval,
     data,
+    download,
     evaluate,
     explain_images,
     label_errors,
     load,
     predict,
+    report,
     set_threshold,
     train,
 )
-from tfcnn.base.errors import CheckError, InputError, TfcnnError
+from tfcnn.api import list_all as list  # noqa: E402
+from tfcnn.base.errors import CheckError, InputError, TfcnnError  # noqa: E402
 
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
-    "adopt", "compare", "crossval", "data", "evaluate", "explain_images", "label_errors", "load",
-    "predict", "set_threshold", "train",
+    "adopt", "check", "compare", "crossval", "data", "download", "evaluate", "explain_images",
+    "label_errors", "list", "load", "predict", "report", "set_threshold", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -9,12 +9,12 @@ import time
 import pytest
 
 from tfcnn.base import interrupts
-from tfcnn.cli.terminal import TerminalReporter
+from tfcnn.display.console import TerminalReporter
 
 LOST = """
 import os, signal, sys, time
 from tfcnn.base import interrupts
-from tfcnn.cli.terminal import TerminalReporter
+from tfcnn.display.console import TerminalReporter
 
 class Tensor:
     def __del__(self):

@@ -38,7 +38,7 @@ def received(monkeypatch):
 
         return ask
 
-    for name in ("train", "crossval", "data_for"):
+    for name in ("train", "crossval", "check"):
         monkeypatch.setattr(api, name, verb(name))
     return asked
 
@@ -53,7 +53,7 @@ def test_every_short_is_listed_here():
 
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize(("command", "verb"), [("train", "train"), ("crossval", "crossval"),
-                                               ("check", "data_for")])  # fmt: skip
+                                               ("check", "check")])  # fmt: skip
 def test_an_option_is_short_for_a_set(command, verb, option, received):
     from tfcnn import recipes
 

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from tfcnn.cli.terminal import TerminalReporter, conclude
+from tfcnn.cli.terminal import conclude
+from tfcnn.display.console import TerminalReporter
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def screen(monkeypatch):
     """A terminal of 80 columns; returns a function that reads its lines."""
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80, force_interactive=True)
-    monkeypatch.setattr("tfcnn.cli.terminal.Console", lambda **_: console)
+    monkeypatch.setattr("tfcnn.display.console.Console", lambda **_: console)
     return file.getvalue
 
 

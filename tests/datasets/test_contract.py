@@ -13,9 +13,9 @@ import pytest
 from dataset_fakes import fake_arrays, stamps, write_cells, write_files, write_npz, write_zip
 
 from tfcnn import datasets, manifest
+from tfcnn.api import inventory
 from tfcnn.base import records
 from tfcnn.base.errors import InputError
-from tfcnn.cli import inventory
 from tfcnn.datasets import ArraySource, Source
 from tfcnn.datasets.folder import open_folder
 from tfcnn.decode import Decoder, open_image

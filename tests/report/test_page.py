@@ -18,7 +18,7 @@ from report_html import Page, contrast, rgb, write_page
 from report_runs import KINDS, write_run
 
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation.metrics import SHARES
+from tfcnn.display.figures import SHARES
 from tfcnn.report import page
 
 MakeRun = Callable[..., Path]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfcnn.api.arguments import as_list
+from tfcnn.api.arguments import as_list, hearing
 from tfcnn.api.sources import recipe_for
 from tfcnn.base.progress import Reporter
 
@@ -23,6 +23,7 @@ def train(
     resplit: bool = False,
     resume: bool = False,
     fresh: bool = False,
+    progress: bool = True,
     reporter: Reporter | None = None,
 ) -> "Run":
     """Train a recipe, or the images of a folder of class folders, and score it once.
@@ -39,7 +40,8 @@ def train(
         resume: go on with an unfinished run, with the recipe and settings it was begun with; those
             given here must be the same.
         fresh: move an unfinished run aside and start again.
-        reporter: hears of the progress.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
 
     Returns:
         The finished run.
@@ -55,7 +57,7 @@ def train(
     from tfcnn.training.train import train as train_into
 
     whole, folder, assignments = _prepare(recipe, settings, run, "", resume)
-    with locked(folder):
+    with hearing(progress, reporter) as hears, locked(folder):
         train_into(
             whole,
             folder,
@@ -64,10 +66,10 @@ def train(
             resplit=resplit,
             resume=resume,
             fresh=fresh,
-            reporter=reporter,
+            reporter=hears,
         )
         finished = _finish(folder)
-    _prune(reporter)
+        _prune(hears)
     return finished
 
 
@@ -79,6 +81,7 @@ def crossval(
     run: str | None = None,
     resume: bool = False,
     fresh: bool = False,
+    progress: bool = True,
     reporter: Reporter | None = None,
 ) -> "Summary":
     """Train a recipe once per fold, so that every image is predicted by a model of others.
@@ -91,7 +94,8 @@ def crossval(
         run: name in `models/`, or path, of the folder of the runs; `NAME-crossval` if None.
         resume: keep the folds that are done and go on with the one that was cut.
         fresh: move an unfinished cross-validation aside and start again.
-        reporter: hears of the progress.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
 
     Returns:
         What the folds say together; the runs are in its `path`.
@@ -104,7 +108,7 @@ def crossval(
     from tfcnn.training.crossval import crossval as train_folds
 
     whole, folder, assignments = _prepare(recipe, settings, run, "-crossval", resume)
-    with locked(folder):
+    with hearing(progress, reporter) as hears, locked(folder):
         summary = train_folds(
             whole,
             folder,
@@ -113,9 +117,9 @@ def crossval(
             settings=assignments,
             resume=resume,
             fresh=fresh,
-            reporter=reporter,
+            reporter=hears,
         )
-    _prune(reporter)
+        _prune(hears)
     return summary
 
 
@@ -163,9 +167,9 @@ def _finish(folder: Path) -> "Run":
         return finish(folder)
 
 
-def _prune(reporter: Reporter | None) -> None:
+def _prune(reporter: Reporter) -> None:
     """Keep the cache of decoded images under its bound."""
     from tfcnn.inputs import arrays
 
-    if (note := arrays.prune()) and reporter:
+    if note := arrays.prune():
         reporter.note(note)

@@ -1,13 +1,17 @@
-"""What a verb begins with: a recipe, or the images of a data set or a folder."""
+"""What a verb begins with: a recipe or images; and the verbs `check`, `download`, `list`."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tfcnn.api.arguments import as_list
+from tfcnn.api.arguments import as_list, hearing
 from tfcnn.base.errors import InputError, did_you_mean
+from tfcnn.base.progress import Reporter
 
 if TYPE_CHECKING:
+    from tfcnn.api.inventory import Inventory
+    from tfcnn.manifest.audit import Audit
     from tfcnn.recipes import DataSettings, Recipe
 
 
@@ -63,6 +67,96 @@ def data_for(source: str | Path, settings: Iterable[str] = ()) -> "DataSettings"
     if not name.endswith(".toml") and name not in names and not Path(name).expanduser().is_dir():
         raise _unknown(name, "a data set, a recipe or a folder", names)
     return recipe_for(source, settings).data
+
+
+def check(
+    source: str | Path,
+    *,
+    settings: Iterable[str] = (),
+    progress: bool = True,
+    reporter: Reporter | None = None,
+) -> "Audit":
+    """Audit images before a training; every image is read.
+
+    Args:
+        source: a data set's name, a folder's path, or a recipe as in `recipe_for`.
+        settings: assignments `section.key=value` that change `[data]`.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
+
+    Returns:
+        The findings; `is_blocking` where one of them would spoil a result.
+
+    Raises:
+        InputError: if there is nothing to audit, or a setting does not fit the data.
+    """
+    from tfcnn.manifest.audit import audit
+
+    data = data_for(source, settings)
+    with hearing(progress, reporter) as hears:
+        return audit(data, hears)
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A data set on the disk.
+
+    Attributes:
+        name: by which a recipe, `check` and `train` know it.
+        folder: where its images are.
+        images: how many they are.
+        notes: what a person should know of them.
+    """
+
+    name: str
+    folder: Path
+    images: int
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {"name": self.name, "folder": str(self.folder), "images": self.images}
+
+
+def download(
+    name: str,
+    *,
+    mirror: str | Path | None = None,
+    progress: bool = True,
+    reporter: Reporter | None = None,
+) -> Downloaded:
+    """Fetch, verify and unpack a data set; a cut transfer goes on where it stopped.
+
+    Args:
+        name: of a data set.
+        mirror: a folder, zip or address that holds the data; where they are published if None.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
+
+    Raises:
+        InputError: if there is no data set of this name, or its data cannot be had.
+        CheckError: if what was fetched is not what was published.
+    """
+    from tfcnn import datasets
+
+    with hearing(progress, reporter) as hears:
+        place = None if mirror is None else str(mirror)
+        folder = datasets.download(name, mirror=place, progress=hears.stage(name))
+        source = datasets.open_named(name)
+        for note in source.notes:
+            hears.note(f"{name}: {note}")
+    return Downloaded(name, folder, len(source.items), tuple(source.notes))
+
+
+def list_all() -> "Inventory":
+    """List data sets, networks, recipes, shipped models, runs and cross-validations.
+
+    Returns:
+        A dict of a list per kind, which a notebook shows as tables; each row has a `name`.
+    """
+    from tfcnn.api import inventory
+
+    return inventory.take()
 
 
 def _unknown(name: str, expected: str, names: list[str]) -> InputError:

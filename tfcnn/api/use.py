@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcnn.api.arguments import as_list, as_run
+from tfcnn.api.arguments import as_list, as_run, hearing
+from tfcnn.base.progress import Reporter
 
 if TYPE_CHECKING:
     from tfcnn.explain.study import Study
-    from tfcnn.prediction import Prediction, Stream
+    from tfcnn.prediction import Predictions, Stream
     from tfcnn.runs import Run
+
+LONG = 100  # images: for fewer, a bar is no help
 
 
 def load(name_or_path: str | Path) -> "Run":
@@ -36,35 +39,64 @@ def stream(
 
 
 def predict(
-    run: "Run | str | Path", paths: str | Path | Iterable[str | Path]
-) -> "list[Prediction]":
+    run: "Run | str | Path",
+    paths: str | Path | Iterable[str | Path],
+    *,
+    progress: bool = True,
+    reporter: Reporter | None = None,
+) -> "Predictions":
     """Predict images: files, folders and zip archives, in order.
 
     Args:
         run: a run, or its name or path.
         paths: one or several.
+        progress: say what was passed over and, of many images, how far it is: in a notebook below
+            the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
 
     Returns:
-        One prediction per image; an image that cannot be read has `flag` "unreadable".
+        A list of one prediction per image, which a notebook shows with its pictures; an image
+        that cannot be read has `flag` "unreadable".
 
     Raises:
         InputError: if a path does not exist or holds no image.
     """
-    return list(stream(run, paths))
+    from tfcnn.prediction import Predictions
+
+    opened, found = as_run(run), []
+    with hearing(progress, reporter) as hears:
+        predictions = stream(opened, paths, hears.note)
+        images = predictions.images
+        is_long = len(images) >= LONG
+        update = hears.stage(f"predicting by {opened.name}") if is_long else None
+        for prediction in predictions:
+            found.append(prediction)
+            if update:
+                update(len(found), len(images))
+    return Predictions(found, images, opened.decoder.background)
 
 
 def explain_images(
-    run: "Run | str | Path", paths: str | Path | Iterable[str | Path], **options: Any
+    run: "Run | str | Path",
+    paths: str | Path | Iterable[str | Path],
+    *,
+    progress: bool = True,
+    reporter: Reporter | None = None,
+    **options: Any,
 ) -> "Study":
     """Show where a run sees evidence for a class, and check that this depends on its training.
 
     Args:
         run: a run, or its name or path.
         paths: one or several images, folders and zip archives.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
         **options: `method`, `layer`, `class_name`, `output` and the others of
             `tfcnn.explain.study.explain_files`.
     """
     from tfcnn.explain import study
 
     opened = as_run(run)
-    return study.explain_files(opened, as_list(paths), **options)
+    with hearing(progress, reporter) as hears:
+        options |= {"progress": hears.stage("explaining"), "note": hears.note}
+        return study.explain_files(opened, as_list(paths), **options)

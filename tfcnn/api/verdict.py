@@ -1,4 +1,4 @@
-"""The verbs that judge runs: `evaluate`, `compare`, `set_threshold`, `label_errors`."""
+"""The verbs that judge: `evaluate`, `report`, `compare`, `set_threshold`, `label_errors`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +64,24 @@ def evaluate(
         columns=(path_column, group_column),
         ignore=ignore,
     )
+
+
+def report(run: "Run | str | Path") -> Path:
+    """Write a run's `report.html` anew, from its folder and from its images where they still are.
+
+    Args:
+        run: a run, or its name or path.
+
+    Returns:
+        The path of `report.html`; a browser opens it.
+
+    Raises:
+        InputError: if a file that it is made of is missing.
+        CheckError: if one is not as it was written.
+    """
+    from tfcnn.report import page
+
+    return page.write(as_run(run).path)
 
 
 def set_threshold(

@@ -1,4 +1,4 @@
-"""What a long command tells the person who waits; silent unless the command line listens."""
+"""What a long command tells the person who waits; silent unless somebody listens."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ Progress = Callable[[int, int | None], None]  # called with what is done, and of
 
 
 class Reporter:
-    """Hears what happens during a command and shows nothing; the command line's own shows it."""
+    """Hears what happens during a command and shows nothing; those of the room `display` do."""
 
     def stage(self, text: str) -> Progress:
         """Begin a stage; returns what to call with (done, of how many)."""
@@ -17,3 +17,14 @@ class Reporter:
 
     def epoch(self, epoch: int, epochs: int, logs: dict[str, float]) -> None:
         """Report the figures of an epoch that ended; `epoch` is counted from 1."""
+
+
+def epoch_line(epoch: int, epochs: int, logs: dict[str, float]) -> str:
+    """Return the figures of an epoch in one line, with the time that is left."""
+    left = logs["seconds"] * (epochs - epoch)
+    return (
+        f"epoch {epoch:>2}/{epochs}  loss {logs['loss']:.3f}  val {logs['val_loss']:.3f}  "
+        f"{100 * logs['val_sparse_categorical_accuracy']:>5.1f} %  "
+        f"{logs['images_per_second']:>6,.0f} img/s  "
+        f"wait {logs['waiting_fraction']:>3.0%}  {left:.0f} s left"
+    )

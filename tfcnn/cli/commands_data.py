@@ -18,27 +18,21 @@ def download(
     as_json: Json = False,
 ) -> None:
     """Fetch, verify and unpack data sets; a cut transfer goes on where it stopped."""
-    from tfcnn import datasets
-    from tfcnn.cli.terminal import TerminalReporter
+    from tfcnn import api, datasets
+    from tfcnn.display.console import TerminalReporter
 
     chosen = datasets.names() if names == ["all"] else names
     for name in chosen:
         datasets.find(name)  # a wrong name is an error before anything is fetched
     if names == ["all"] and mirror is not None:
         chosen = [name for name in chosen if not datasets.is_local(name)]
-    rows = []
     with TerminalReporter() as reporter:
-        for name in chosen:
-            folder = datasets.download(name, mirror=mirror, progress=reporter.stage(name))
-            source = datasets.open_named(name)
-            rows.append({"name": name, "folder": str(folder), "images": len(source.items)})
-            for note in source.notes:
-                reporter.note(f"{name}: {note}")
+        found = [api.download(name, mirror=mirror, reporter=reporter) for name in chosen]
     if as_json:
-        typer.echo(to_json(rows))
+        typer.echo(to_json([one.to_dict() for one in found]))
         return
-    for row in rows:
-        say(f"{row['name']}: {row['images']:,} images in {row['folder']}")
+    for one in found:
+        say(f"{one.name}: {one.images:,} images in {one.folder}")
 
 
 @app.command(epilog="Example: tfcnn check cells/ --group-regex '^(P[0-9]+)'")
@@ -52,12 +46,10 @@ def check(
 ) -> None:
     """Audit images before training; exit 3 where a finding would spoil a result."""
     from tfcnn import api
-    from tfcnn.cli.terminal import TerminalReporter
-    from tfcnn.manifest import audit
+    from tfcnn.display.console import TerminalReporter
 
-    data = api.data_for(source, settings or [])
     with TerminalReporter() as reporter:
-        report = audit.audit(data, reporter)
+        report = api.check(source, settings=settings or [], reporter=reporter)
     if as_json:
         typer.echo(to_json(report.to_dict()))
     else:
@@ -107,15 +99,19 @@ def clean(
 
 @app.command(name="list")
 def list_(as_json: Json = False) -> None:
-    """List data sets, networks, recipes and runs."""
-    from tfcnn.cli import inventory
-    from tfcnn.cli.terminal import Console
+    """List data sets, networks, recipes, shipped models and runs."""
+    from tfcnn import api
+    from tfcnn.display.console import Console, print_grid
 
-    lists = inventory.take()
+    lists = api.list_all()
     if as_json:
         typer.echo(to_json(lists))
         return
-    inventory.show(lists, Console())
+    console = Console()
+    for grid in lists.grids():
+        print_grid(grid, console)
+    for note in lists.panel().notes:
+        console.print(note, style="dim")
 
 
 @app.command(epilog="Example: tfcnn kernel photo.jpg --kernel sharpen")

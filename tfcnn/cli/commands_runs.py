@@ -46,7 +46,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
-    from tfcnn.cli.terminal import Console, conclude, show_confusion, show_groups, show_metrics
+    from tfcnn.cli.terminal import conclude, show_confusion, show_groups, show_metrics
+    from tfcnn.display.console import Console
 
     opened = load_run(run)
     report = api.evaluate(
@@ -97,7 +98,8 @@ def threshold(
     as_json: Json = False,
 ) -> None:
     """Choose a run's threshold anew on val, without training; its report follows."""
-    from tfcnn.cli.terminal import Console, conclude, show_threshold
+    from tfcnn.cli.terminal import conclude, show_threshold
+    from tfcnn.display.console import Console
 
     change = api.set_threshold(
         load_run(run),
@@ -124,7 +126,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs on the images that both were tested on."""
-    from tfcnn.cli.terminal import Console, conclude, show_comparison
+    from tfcnn.cli.terminal import conclude, show_comparison
+    from tfcnn.display.console import Console
 
     comparison = api.compare(load_run(first), load_run(second))
     if as_json:
@@ -173,7 +176,7 @@ def predict(
 
 
 def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
-    from tfcnn.cli.terminal import TerminalReporter
+    from tfcnn.display.console import TerminalReporter
     from tfcnn.explain.study import write_overlays
 
     with TerminalReporter() as reporter:
@@ -184,9 +187,7 @@ def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
 @app.command()
 def report(run: RunArgument, as_json: Json = False) -> None:
     """Write a run's report.html anew."""
-    from tfcnn.report import page
-
-    path = page.write(load_run(run).path)
+    path = api.report(load_run(run))
     if as_json:
         typer.echo(to_json({"report": str(path)}))
     else:
@@ -200,7 +201,8 @@ def labels(
     as_json: Json = False,
 ) -> None:
     """Rank suspected label errors by what models of other groups say; needs `crossval`."""
-    from tfcnn.cli.terminal import Console, show_suspects
+    from tfcnn.cli.terminal import show_suspects
+    from tfcnn.display.console import Console
 
     suspects = api.label_errors(run, top=top)
     if as_json:
@@ -243,7 +245,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show where a run sees evidence, and check that it learnt to; exit 3 as `predict` does."""
-    from tfcnn.cli.terminal import TerminalReporter
+    from tfcnn.display.console import TerminalReporter
 
     opened = load_run(run)
     folder = output or Path(f"{opened.name}-explained")
@@ -257,8 +259,7 @@ def explain(
             output=folder,
             with_filters=filters,
             with_features=feature_maps,
-            progress=reporter.stage("explaining"),
-            note=reporter.note,
+            reporter=reporter,
         )
     if as_json:
         typer.echo(to_json(study.to_dict()))
@@ -275,7 +276,7 @@ def explain(
 
 
 def _explanation_line(one: "Explanation", thing: str) -> str:
-    from tfcnn.cli.terminal import percent
+    from tfcnn.display.figures import percent
 
     text = f"{one.path}: {one.explained} {percent(one.prob)}"
     if one.peak is None:

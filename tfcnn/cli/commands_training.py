@@ -43,7 +43,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train, calibrate, and score once on unseen groups."""
-    from tfcnn.cli.terminal import TerminalReporter
+    from tfcnn.display.console import TerminalReporter
 
     if resume and fresh:
         raise InputError("train", "--resume or --fresh", "both", "one of them")
@@ -75,7 +75,8 @@ def crossval(
     as_json: Json = False,
 ) -> None:
     """Train once per fold, so that every image is predicted by a model of other groups."""
-    from tfcnn.cli.terminal import Console, TerminalReporter, conclude, show_folds
+    from tfcnn.cli.terminal import conclude, show_folds
+    from tfcnn.display.console import Console, TerminalReporter
 
     if resume and fresh:
         raise InputError("crossval", "--resume or --fresh", "both", "one of them")
@@ -123,7 +124,7 @@ def adopt(
     as_json: Json = False,
 ) -> None:
     """Make a run of a Keras model that was trained elsewhere: calibrate, score once, report."""
-    from tfcnn.cli.terminal import TerminalReporter
+    from tfcnn.display.console import TerminalReporter
 
     with TerminalReporter() as reporter:
         finished = api.adopt(
@@ -136,7 +137,8 @@ def adopt(
 
 def _conclude(finished: "Run", as_json: bool) -> None:
     """Print the figures of a run that was made, and where it is."""
-    from tfcnn.cli.terminal import Console, conclude
+    from tfcnn.cli.terminal import conclude
+    from tfcnn.display.console import Console
 
     report = api.evaluate(finished)
     if as_json:

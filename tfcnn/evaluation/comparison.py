@@ -1,21 +1,28 @@
 """Compare two runs on the images that both were tested on, group by group."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tfcnn.base.errors import InputError
+from tfcnn.display import figures
+from tfcnn.display.frame import frame
+from tfcnn.display.metric_tables import as_words
+from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.evaluation import by_group, intervals, table
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.table import Table
 from tfcnn.runs import SPLIT, Run
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True)
-class Comparison:
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """How two runs differ on the same unseen images.
 
     Attributes:
@@ -36,6 +43,37 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values."""
         return asdict(self)
+
+    def grid(self) -> Grid:
+        """Return every metric of both, and the difference with its interval."""
+        rows = []
+        for name, row in self.metrics.items():
+            write, change = figures.metric(name), figures.change(name)
+            difference = row["difference"]
+            values = [write(row["first"]), write(row["second"]), change(difference["value"])]
+            rows.append([as_words(name), *values, figures.interval(difference, change)])
+        groups = f" of {self.counts['groups']:,} groups" if self.counts["groups"] else ""
+        title = f"{self.counts['images']:,} test images{groups}"
+        return Grid(["metric", *self.runs, "difference", "95 % interval"], rows, title)
+
+    def panel(self) -> Panel:
+        """Return what a notebook shows."""
+        head = f"{self.runs[0]} and {self.runs[1]}"
+        return Panel(head, [self.sentence], self.warnings, [self.grid()])
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a pandas row per metric: `first`, `second`, `difference`, `low`, `high`, `reason`.
+
+        Raises:
+            InputError: if pandas is not installed.
+        """
+        rows = [
+            {"metric": name, "reason": "", **row, **row["difference"]}
+            | {"difference": row["difference"]["value"]}
+            for name, row in self.metrics.items()
+        ]
+        columns = ("metric", "first", "second", "difference", "low", "high", "reason")
+        return frame(rows, columns)
 
 
 def compare(first: Run, second: Run) -> Comparison:

@@ -34,10 +34,6 @@ WITHOUT_POSITIVE = (
 
 LUCK = 0.05  # chance that an accuracy is reached by luck, beyond which nothing is shown
 MOST_NAMED = 5
-# read in percent
-SHARES = frozenset(
-    {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1", "macro_f1"}
-)
 DESCRIPTIONS = {
     "accuracy": "share of images whose most probable class is right",
     "balanced_accuracy": "mean over the classes of the share of their images predicted right",

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from tfcnn.base import atomic, records
 from tfcnn.base.errors import TfcnnError
+from tfcnn.display import figures
+from tfcnn.display.metric_tables import as_words
+from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.evaluation import by_group, intervals
 from tfcnn.evaluation.metrics import (
     WITH_POSITIVE,
@@ -26,8 +29,8 @@ from tfcnn.runs import PREDICTIONS, SUMMARY, Run
 BY_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 
 
-@dataclass(frozen=True)
-class Summary:
+@dataclass(frozen=True, repr=False)
+class Summary(Shown):
     """What the folds of a cross-validation say together.
 
     Attributes:
@@ -60,6 +63,44 @@ class Summary:
         """The metrics to show beside accuracy, which hides how much of each class is found."""
         has_positive = "sensitivity" in self.metrics
         return telling_metrics(self.baseline, has_positive=has_positive) if self.baseline else ()
+
+    def grid(self) -> Grid:
+        """Return a row per fold, their mean and sd, and all predictions pooled."""
+        titles = {
+            "accuracy": "accuracy", "roc_auc": "AUC", "macro_roc_auc": "macro AUC",
+            **{name: as_words(name) for name in self.by_class},
+        }  # fmt: skip
+        names = [name for name in titles if name in self.metrics]
+        counted = ["images", "groups"] if self.counts["groups"] else ["images"]
+
+        def cells(values: dict[str, float | None]) -> list[str]:
+            return [figures.metric(name)(values[name]) for name in names]
+
+        rows = []
+        for fold in self.folds:
+            counts = [f"{fold[key]:,}" for key in counted]
+            seconds = f"{fold['train_seconds']:,.1f}"
+            rows.append([fold["run"], *counts, *cells(fold["metrics"]), seconds])
+        for key in ("mean", "sd"):
+            values = {name: self.metrics[name][key] for name in names}
+            rows.append([key, *("" for _ in counted), *cells(values), ""])
+        total = f"{sum(fold['train_seconds'] for fold in self.folds):,.1f}"
+        pooled = {name: self.metrics[name]["pooled"]["value"] for name in names}
+        rows.append(["pooled", *(f"{self.counts[k]:,}" for k in counted), *cells(pooled), total])
+        usual = self.baseline
+        return Grid(
+            ["run", *counted, *(titles[name] for name in names), "train s"],
+            rows,
+            f"{len(self.folds)} folds, every image tested in one",
+            caption=f"always saying {usual['class']}: {figures.percent(usual['share'])}"
+            if usual
+            else "",
+            rules=(len(self.folds),),
+        )
+
+    def panel(self) -> Panel:
+        """Return what a notebook shows."""
+        return Panel(self.path.name, [self.sentence], self.warnings, [self.grid()])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `summary.json`."""

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from tfcnn import datasets, runs
 from tfcnn.base import atomic, records
 from tfcnn.base.errors import CheckError, InputError
+from tfcnn.display import metric_tables
+from tfcnn.display.frame import frame
+from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.evaluation import by_group, calibration, intervals, metrics, rules
 from tfcnn.evaluation.by_group import Rule
 from tfcnn.evaluation.intervals import undefined
@@ -22,9 +25,12 @@ from tfcnn.evaluation.table import Table
 from tfcnn.prediction import ABSTAIN, OUT_OF_DOMAIN
 from tfcnn.runs import Run
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True)
-class Report:
+
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """What is known of a run's quality.
 
     Attributes:
@@ -74,6 +80,31 @@ class Report:
                 usual = self.baseline[split]
                 lines.append(f"  always saying {usual['class']}: {usual['share']:.4f}")
         return lines
+
+    def grid(self, split: str) -> Grid:
+        """Return every metric of a split with its interval."""
+        return metric_tables.metrics(
+            split, self.splits[split], self.counts[split], self.baseline.get(split)
+        )
+
+    def panel(self) -> Panel:
+        """Return what a notebook shows."""
+        remarks = [text for split in self.splits for text in self.remarks(split)]
+        grids = [self.grid(split) for split in sorted(self.splits)]  # test before val
+        return Panel(self.sentence, remarks, self.warnings, grids)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a pandas row per split and metric: `value`, `low`, `high`, and a `reason` if none.
+
+        Raises:
+            InputError: if pandas is not installed.
+        """
+        rows = [
+            {"split": split, "metric": name, "reason": "", **row}
+            for split, by_metric in self.splits.items()
+            for name, row in by_metric.items()
+        ]
+        return frame(rows, ("split", "metric", "value", "low", "high", "reason"))
 
     def remarks(self, split: str) -> list[str]:
         """Return sentences on what a split's images were flagged, and on its groups."""

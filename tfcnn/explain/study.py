@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError
+from tfcnn.display.figures import percent
+from tfcnn.display.panel import Cell, Grid, Panel, Shown, Thumbnail
+from tfcnn.display.thumbnail import of_file
 from tfcnn.explain import image_files
 from tfcnn.explain.explainer import (
     METHODS,
@@ -35,6 +38,7 @@ Floats = npt.NDArray[np.float32]
 Style = Literal["page", "overlay"]
 Progress = Callable[[int, int | None], None]
 
+MOST_SHOWN, PICTURE_PX = 10, 320  # in a notebook
 TABLE, FILTERS = "explanations.csv", "filters.png"
 LEAST_FRAME = 0.01  # of the image; less is a few dark pixels at its border, not a frame
 MOST_FRAME = 0.95  # more is a dark image, not an object
@@ -74,8 +78,8 @@ class Explanation:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Shown):
     """Why a run says what it says of some images.
 
     Attributes:
@@ -132,6 +136,21 @@ class Study:
             "filters": self.filters,
             "left_out": list(self.left_out),
         }
+
+    def panel(self) -> Panel:
+        """Return what a notebook shows: the pictures that were written, the first of them."""
+        rows: list[list[Cell]] = []
+        for one in self.explanations[:MOST_SHOWN]:
+            picture = Thumbnail(of_file(one.picture, PICTURE_PX))
+            rows.append([picture, one.path, one.explained or one.flag, percent(one.prob)])
+        more = len(self.explanations) - MOST_SHOWN
+        grid = Grid(
+            ["", "image", "explained", "probability"],
+            rows,
+            num_texts=3,
+            caption=f"and {more:,} more" if more > 0 else "",
+        )
+        return Panel(f"{self.method} of {self.run}", self.lines(), self.left_out, [grid])
 
     def lines(self) -> list[str]:
         """Return what is worth saying in total, a sentence each."""

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tfcnn.base import naming
 from tfcnn.base.errors import TfcnnError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import LayoutError, Source
 from tfcnn.datasets.folder import open_any
+from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.manifest import groups, splits
 from tfcnn.manifest.rows import IMBALANCED, LossError, Manifest, Row, build, contradiction_notes
 from tfcnn.recipes import DataSettings
@@ -16,6 +18,7 @@ from tfcnn.recipes import DataSettings
 RARE = 4  # a class is rare where the commonest has so many times its images
 FEW_IMAGES = 20  # of a class: fewer leave about three in test
 MAX_EXAMPLES = 5  # printed of a finding
+NOTHING = "nothing found that would spoil a result"
 MAX_CLASSES = 20  # printed with their counts
 
 
@@ -28,8 +31,8 @@ class Finding:
     examples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False)
+class Audit(Shown):
     """All findings on a source."""
 
     summary: str
@@ -45,6 +48,21 @@ class Audit:
         """Return JSON-ready values."""
         return {**asdict(self), "blocking": self.is_blocking}
 
+    def panel(self) -> Panel:
+        """Return what a notebook shows."""
+        counts = Grid(["class", "images"], [[k, f"{n:,}"] for k, n in self.counts.items()])
+        rows = [
+            ["BLOCKING" if one.is_blocking else "note", one.what, _named(one.examples)]
+            for one in self.findings
+        ]
+        findings = Grid(["", "finding", "such as"], rows, num_texts=3)
+        lines = [] if rows else [NOTHING]
+        grids = [grid for grid in (counts, findings) if grid.rows]
+        return Panel(self.summary, lines, grids=grids)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(naming.visible, self.lines()))
+
     def lines(self) -> list[str]:
         """Return what a person reads."""
         counts = [f"{name} {count:,}" for name, count in self.counts.items()]
@@ -57,7 +75,13 @@ class Audit:
             num_more = len(finding.examples) - MAX_EXAMPLES
             if num_more > 0:
                 lines.append(f"    and {num_more} more (--json lists all)")
-        return lines + ([] if self.findings else ["nothing found that would spoil a result"])
+        return lines + ([] if self.findings else [NOTHING])
+
+
+def _named(examples: Sequence[str]) -> str:
+    more = len(examples) - MAX_EXAMPLES
+    rest = [f"and {more:,} more"] if more > 0 else []
+    return "; ".join([*examples[:MAX_EXAMPLES], *rest])
 
 
 def audit(data: DataSettings, reporter: Reporter) -> Audit:

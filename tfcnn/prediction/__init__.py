@@ -2,6 +2,7 @@
 
 from tfcnn.prediction.engines import Model, ModelFiles, Note, two_columns
 from tfcnn.prediction.paths import Image, expand
+from tfcnn.prediction.predictions import Predictions
 from tfcnn.prediction.predictor import (
     ABSTAIN,
     NO_ANSWER,
@@ -27,6 +28,7 @@ __all__ = [
     "ModelFiles",
     "Note",
     "Prediction",
+    "Predictions",
     "Predictor",
     "Stream",
     "abstains",

@@ -56,10 +56,13 @@ class Stream(Iterator[Prediction]):
 
     Attributes:
         has_groups: whether the group of any image is known, from the start.
+        images: what will be answered, one by one.
     """
 
-    def __init__(self, predictions: Iterator[Prediction], has_groups: bool) -> None:
-        self._predictions, self.has_groups = predictions, has_groups
+    def __init__(
+        self, predictions: Iterator[Prediction], has_groups: bool, images: Sequence[Image]
+    ) -> None:
+        self._predictions, self.has_groups, self.images = predictions, has_groups, images
 
     def __next__(self) -> Prediction:
         """Return the next prediction, once it is made."""
@@ -112,7 +115,7 @@ class Predictor(Model):
         images = expand(roots, note, self.run.ignore)
         self.expect(len(images))
         groups = groups_of(self.run, roots, [image.path for image in images])
-        return Stream(self._stream(iter(images), groups), any(groups.values()))
+        return Stream(self._stream(iter(images), groups), any(groups.values()), images)
 
     def _stream(self, images: Iterator[Image], groups: dict[str, str]) -> Iterator[Prediction]:
         with ThreadPoolExecutor(threads.cores()) as pool:

@@ -8,9 +8,10 @@ import numpy as np
 from markupsafe import Markup
 
 from tfcnn.base import naming
+from tfcnn.display.figures import SHARES
 from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
-from tfcnn.evaluation.metrics import BOUNDS, DESCRIPTIONS, SHARES
+from tfcnn.evaluation.metrics import BOUNDS, DESCRIPTIONS
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.recipes import Recipe

@@ -1,7 +1,5 @@
 """The images of a report: those behind each cell of the confusion matrix, and the worst errors."""
 
-import base64
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -17,6 +15,7 @@ from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any
 from tfcnn.decode import Background, content_sha256, open_image
+from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation.sample import Sample
 from tfcnn.recipes import DataSettings
 from tfcnn.report.content import Content
@@ -29,7 +28,6 @@ THUMBNAIL_PX = 128  # the page shows it at 64 to 128 px
 ENLARGED_PX = 192
 MOST_PX = 1024
 BUDGET = 5_000_000  # characters of all thumbnails, so that a report stays under 8 MB
-QUALITY = 75
 
 Cell = tuple[int, int]  # index of the true class, and of the decision
 
@@ -101,15 +99,6 @@ def thumbnails(album: Album, queues: Sequence[Sequence[str]]) -> dict[str, str]:
                 return uris
             uris[path] = uri
     return uris
-
-
-def data_uri(image: Image.Image, max_px: int) -> str:
-    """Return an image of at most `max_px` a side as a data URI; a small one is not enlarged."""
-    small = image.convert("RGB")
-    small.thumbnail((max_px, max_px))
-    file = io.BytesIO()
-    small.save(file, "WEBP", quality=QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def confusion(content: Content) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets.folder import open_any
 from tfcnn.decode import open_image
+from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.evaluation.labels import Suspects
 from tfcnn.report import content as gathering
@@ -77,7 +78,7 @@ def write_labels(suspects: Suspects, top: int) -> Path:
     rows = []
     for row in suspects.rows[:top]:
         image = open_image(source.read(row["path"]), row["path"]).flat(data.background)
-        rows.append({**row, "uri": exhibits.data_uri(image, LABEL_PX)})
+        rows.append({**row, "uri": data_uri(image, LABEL_PX)})
     template = _environment().get_template("labels.html")
     target = suspects.path / runs.LABELS_PAGE
     atomic.write_text(

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfcnn.base import atomic, records
-from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.errors import CheckError, InputError, TfcnnError
 from tfcnn.base.records import sha256_of
 from tfcnn.decode import Decoder
+from tfcnn.display import metric_tables
+from tfcnn.display.panel import Panel, Shown
 
 if TYPE_CHECKING:
     from tfcnn.recipes import Recipe
@@ -20,7 +22,9 @@ PREDICTIONS, REPORT, PAGE, LOGS = "predictions.csv", "report.json", "report.html
 CHECKPOINT, DONE = "checkpoint", "DONE"
 
 ADOPTED = "adopted"  # the network of a run that somebody else's code trained
-
+MAIN_METRICS = (
+    "accuracy", "balanced_accuracy", "sensitivity", "specificity", "roc_auc", "macro_roc_auc",
+)  # fmt: skip
 CARD_VERSION = 2  # 1 had no sha256 of its own content
 HINT = "the run folder as it was written, or training again"
 CONTRACT = "the contract of a run"
@@ -29,8 +33,8 @@ PREDICTION_COLUMNS = ("path", "split", "group", "label", "decision")
 HISTORY_COLUMNS = ("epoch", "loss", "val_loss", "val_sparse_categorical_accuracy")
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """A finished run, opened for use.
 
     Attributes:
@@ -150,6 +154,30 @@ class Run:
         except (ValueError, IndexError) as error:
             path = self.path / HISTORY
             raise InputError(path, "a row of numbers per epoch", str(error), HINT) from error
+
+    def panel(self) -> Panel:
+        """Return what a notebook shows: the report in short, and where the whole one is."""
+        try:
+            report = self.report
+        except TfcnnError as error:
+            return Panel(self.name, notes=[str(error)])
+        page = self.path / PAGE
+        link = page if page.exists() else None
+        if not report:  # shipped without it
+            return Panel(self.name, [f"{' or '.join(self.class_names)}, in {self.path}"])
+        split = "test" if "test" in report["splits"] else next(iter(report["splits"]))
+        rows, counts = report["splits"][split], report["counts"][split]
+        rule = report.get("confusion_rule", "predicted"), report.get("operating_point", {})
+        matrix = report["confusion"][split]
+        grids = [
+            metric_tables.metrics(split, rows, counts, only=MAIN_METRICS),
+            metric_tables.confusion(split, matrix, self.class_names, *rule),
+        ]
+        shown = [grid for grid in grids if grid]
+        return Panel(self.name, [report["sentence"]], report["warnings"], shown, link)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
 
     def table(self, name: str, columns: Collection[str]) -> list[dict[str, str]]:
         """Return the rows of a table of the run.

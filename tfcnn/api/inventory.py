@@ -1,21 +1,42 @@
-"""What `tfcnn list` prints: data sets, networks, recipes and runs."""
+"""What there is: data sets, networks, recipes, runs and shipped models."""
 
 from typing import Any
 
-from rich.table import Table
-
 from tfcnn import architectures, datasets, runs
 from tfcnn.base.errors import TfcnnError
-from tfcnn.cli.terminal import Console, percent
+from tfcnn.display.figures import percent
+from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.recipes import FOLDER as RECIPES
 
 # a file that is none, or one whose content is not what was written
 DAMAGE = (TfcnnError, OSError, KeyError, TypeError, AttributeError)
 
 
-def take() -> dict[str, list[dict[str, Any]]]:
-    """Return a list of each kind; nothing heavy is imported for it."""
-    return {
+class Inventory(Shown, dict[str, list[dict[str, Any]]]):
+    """Per kind a list of what there is, each a row of `name` and what is known of it."""
+
+    def grids(self) -> list[Grid]:
+        """Return a table per kind that has rows."""
+        return [
+            Grid(
+                list(rows[0]),
+                [[_cell(value) for value in row.values()] for row in rows],
+                title=kind,
+                num_texts=len(rows[0]),
+            )
+            for kind, rows in self.items()
+            if rows
+        ]
+
+    def panel(self) -> Panel:
+        """Return what a notebook shows."""
+        empty = [f"{kind}: none yet" for kind, rows in self.items() if not rows]
+        return Panel("What tfcnn knows here", notes=empty, grids=self.grids())
+
+
+def take() -> Inventory:
+    """Return all of it; nothing heavy is imported for it."""
+    lists: dict[str, list[dict[str, Any]]] = {
         "data sets": [
             {
                 "name": name,
@@ -31,9 +52,11 @@ def take() -> dict[str, list[dict[str, Any]]]:
             {"name": file.stem, "about": _heading(file.read_text(encoding="utf-8"))}
             for file in sorted(RECIPES.glob("*.toml"))
         ],
+        "shipped models": [_shipped(path.name) for path in sorted(runs.ZOO.glob("*/"))],
         "runs": [_run(name) for name in runs.names()],
         "cross-validations": [_crossval(name) for name in runs.crossvals()],
     }
+    return Inventory(lists)
 
 
 def _is_present(name: str) -> bool:
@@ -42,20 +65,6 @@ def _is_present(name: str) -> bool:
     if datasets.is_local(name):  # written under hidden names, then renamed
         return any(folder.glob("[!.]*"))
     return (folder / "origin.json").exists()  # written last
-
-
-def show(lists: dict[str, list[dict[str, Any]]], console: Console) -> None:
-    """Print the lists as tables."""
-    for title, rows in lists.items():
-        table = Table(title=title, title_justify="left", show_header=bool(rows))
-        for column in rows[0] if rows else ():
-            table.add_column(column)
-        for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
-        if rows:
-            console.print(table)
-        else:
-            console.print(f"{title}: none yet", style="dim")
 
 
 def _run(name: str) -> dict[str, Any]:
@@ -87,6 +96,14 @@ def _damaged(error: Exception, name: str) -> str:
 
 def _heading(text: str) -> str:
     return text.partition("\n")[0].lstrip("# ").strip()
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    """Return what the README of a shipped model says it is for, and how good it is."""
+    text = (runs.ZOO / name / "README.md").read_text(encoding="utf-8")
+    purpose = text.split("\n\n")[1].partition(" apart in images")[0]
+    result = text.partition("## How good\n\n")[2].partition("\n")[0]
+    return {"name": name, "for": f"{purpose} apart", "result": result.partition(". ")[0]}
 
 
 def _cell(value: Any) -> str:
