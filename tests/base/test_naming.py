@@ -57,16 +57,16 @@ def test_a_table_by_hand_may_hold_names_that_look_like_our_cells(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("path,group\n" + "".join(f"{one},{i}\n" for i, one in enumerate(paths)))
     table = tables.read(path, ("path", "group"), "a header")
-    rows, strangers = tables.by_path(table, "group", paths, tmp_path)
+    rows, strangers = tables.by_path(table, ("group",), paths, tmp_path)
     assert not strangers
     assert [rows[one]["group"] for one in paths] == ["0", "1", "2", "3"]
     ours = atomic.csv_text(["path", "group"], [[one, str(i)] for i, one in enumerate(paths)])
     path.write_text(ours)
     table = tables.read(path, ("path", "group"), "a header")
-    assert tables.by_path(table, "group", paths, tmp_path)[0].keys() == {*paths}
+    assert tables.by_path(table, ("group",), paths, tmp_path)[0].keys() == {*paths}
     path.write_text(ours.replace("'=b", "=b"))  # a row by hand
     table = tables.read(path, ("path", "group"), "a header")
-    assert "=b.png" in tables.by_path(table, "group", paths, tmp_path)[0]
+    assert "=b.png" in tables.by_path(table, ("group",), paths, tmp_path)[0]
 
 
 def test_an_escape_in_a_table_of_an_earlier_version_is_a_name(tmp_path):

@@ -89,7 +89,7 @@ def test_what_is_no_such_table_is_named(tmp_path, content, message):
 )
 def test_an_image_is_found_by_what_a_table_calls_it(tmp_path, name, expected):
     found = table(tmp_path, f'path,group\n"{name}",P1\n')
-    rows, strangers = tables.by_path(found, "group", PATHS, Path("/data/cells"))
+    rows, strangers = tables.by_path(found, ("group",), PATHS, Path("/data/cells"))
     assert list(rows) == ([expected] if expected else [])
     assert strangers == ([] if expected else [name])
 
@@ -97,13 +97,13 @@ def test_an_image_is_found_by_what_a_table_calls_it(tmp_path, name, expected):
 def test_a_name_of_two_images_is_refused(tmp_path):
     found = table(tmp_path, "path,group\na.png,P1\n")
     with pytest.raises(InputError, match=r"a\.png: expected the name of one image; received that"):
-        tables.by_path(found, "group", PATHS, Path("/data/cells"))
+        tables.by_path(found, ("group",), PATHS, Path("/data/cells"))
 
 
 def test_a_whole_path_goes_before_a_name(tmp_path):
     """A table of more images than there are may hold the same name in another folder."""
     found = table(tmp_path, "path,group\nold/b.png,P9\nround/b.png,P1\n")
-    rows, _ = tables.by_path(found, "group", PATHS, Path("/data/cells"))
+    rows, _ = tables.by_path(found, ("group",), PATHS, Path("/data/cells"))
     assert rows["round/b.png"]["group"] == "P1"
 
 
@@ -165,3 +165,41 @@ def test_what_programs_write_for_no_value_is_no_group(make_tree, tmp_path, value
         manifest.build(source, group_csv=str(path))
     assert (f"{value} is no group" in str(info.value)) == bool(value.strip())
     assert "--ignore PATTERN" in str(info.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"path,group\na.png,P\0\n", "expected a CSV; received a file with NUL bytes"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(200), "received a file with NUL bytes"),
+        (b'path,group\na.png,P1\n"b.png,P2\nc.png,P3\n', "a quote that is never closed; try"),
+        (b'path,group\na.png,"P1', "a quote that is never closed"),
+        (",".join(f"c{i}" for i in range(999)).encode(), r"received c0, c1, .{190,200} and so on;"),
+    ],
+)
+def test_what_is_broken_is_said_in_a_short_line(tmp_path, content, message):
+    (tmp_path / "groups.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        tables.read(tmp_path / "groups.csv", ("path", "group"), "a header")
+
+
+def test_a_quote_within_a_value_is_a_letter(tmp_path):
+    assert table(tmp_path, 'path,group\na.png,5" lens\nb.png,x').rows[0]["group"] == '5" lens'
+
+
+def test_columns_that_a_table_may_have_are_there_once(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("path,Split\na.png,val\n")
+    found = tables.read(path, ("path",), "a header", optional=("split", "group"))
+    assert found.rows[0]["split"] == "val" and "group" not in found.rows[0]
+    path.write_text("path,split,SPLIT\na.png,val,test\n")
+    with pytest.raises(InputError, match="received 2 columns split"):
+        tables.read(path, ("path",), "a header", optional=("split",))
+    assert tables.read(path, ("path",), "a header").rows[0]["path"] == "a.png"
+
+
+def test_rows_of_one_image_agree_in_every_column(tmp_path):
+    found = table(tmp_path, "path,group,split\nround/a.png,P1,val\nround/A.PNG,P1,test\n")
+    assert len(tables.by_path(found, ("group",), PATHS, Path("/data"))[0]) == 1
+    with pytest.raises(InputError, match="expected one split; received val and test"):
+        tables.by_path(found, ("group", "split"), PATHS, Path("/data"))

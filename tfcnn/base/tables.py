@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import unicodedata
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +18,7 @@ SEPARATORS = ",;\t|"
 # what spreadsheets and statistics programs write where a value is missing
 MISSING = frozenset({"nan", "na", "n/a", "#n/a", "#nv", "null", "none", "<na>", "nat", "#value!"})
 TITLES = 20  # lines before a header that are looked through: a title, comments
+SHOWN = 200  # letters of a header that an error names
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def read(
     columns: tuple[str, ...],
     hint: str,
     called: Mapping[str, str | None] | None = None,
+    optional: tuple[str, ...] = (),
 ) -> Table:
     """Read a CSV of any separator, encoding and case of its header.
 
@@ -42,6 +44,7 @@ def read(
         columns: those it must have.
         hint: what to try where it lacks one.
         called: what the file calls a column, where it is another name.
+        optional: columns that it may have, once each.
 
     Raises:
         InputError: if it is no such file.
@@ -59,8 +62,10 @@ def read(
     header = [_plain_name(name) for name in lines[0]] if lines else []
     if not set(wanted.values()) <= set(header):
         received = ", ".join(name.strip() for name in lines[0]) if lines else "an empty file"
+        if len(received) > SHOWN:
+            received = f"{received[:SHOWN]} and so on"
         raise InputError(path, expected, received, hint)
-    for own in wanted.values():
+    for own in {*wanted.values(), *optional}:
         if header.count(own) > 1:
             received = f"{header.count(own)} columns {own}"
             raise InputError(path, expected, received, "another name for all but one of them")
@@ -80,7 +85,7 @@ def read(
 
 
 def by_path(
-    table: Table, column: str, paths: Sequence[str], root: Path
+    table: Table, columns: Sequence[str], paths: Sequence[str], root: Path
 ) -> tuple[dict[str, Row], list[str]]:
     """Find the image that each row's `path` names.
 
@@ -90,7 +95,7 @@ def by_path(
 
     Args:
         table: from `read`.
-        column: what two rows of one image must agree in.
+        columns: what two rows of one image must agree in.
         paths: of the images, relative to `root`, with forward slashes.
         root: the data folder.
 
@@ -116,12 +121,14 @@ def by_path(
             strangers.append(row["path"])
             continue
         rows = certain if is_certain else loose
-        other = rows.setdefault(hits[0], row)[column].strip()
-        if other != row[column].strip():
-            raise InputError(
-                f"{table.path}: {row['path']}", f"one {column}",
-                f"{other or 'none'} and {row[column].strip() or 'none'}", "one row for each image",
-            )  # fmt: skip
+        other = rows.setdefault(hits[0], row)
+        for column in columns:
+            one, another = other[column].strip(), row[column].strip()
+            if one != another:
+                raise InputError(
+                    f"{table.path}: {row['path']}", f"one {column}",
+                    f"{one or 'none'} and {another or 'none'}", "one row for each image",
+                )  # fmt: skip
     return {**loose, **certain}, strangers
 
 
@@ -194,8 +201,11 @@ def _text(path: Path) -> tuple[str, tuple[str, ...]]:
     encoding = "utf-8-sig"
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
-    elif b"\0" in data[:64]:  # saved as "Unicode" without its mark
+    elif [sign == 0 for sign in data[:2]] in ([True, False], [False, True]):
+        # saved as "Unicode" without its mark
         encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    elif b"\0" in data:
+        raise InputError(path, "a CSV", "a file with NUL bytes", "saving it as CSV UTF-8")
     try:
         return data.decode(encoding), ()
     except UnicodeDecodeError as error:
@@ -219,4 +229,8 @@ def _lines(text: str, wanted: set[str]) -> list[list[str]]:
         return max(((len(wanted & names), len(names)) for names in headers), default=(0, 0))
 
     best = max(SEPARATORS, key=score)
+    # a line set behind is not found by itself where a quote is still open
+    lines = csv.reader(io.StringIO(f"{text}\n.", newline=""), delimiter=best)
+    if deque(lines, maxlen=1) != deque([["."]]):
+        raise csv.Error("a quote that is never closed")
     return naming.read_csv(text, best)

@@ -201,7 +201,7 @@ def _from_table(source: Source, path: Path, columns: tuple[str | None, str | Non
     hint = "adding a header line, or --path-column and --group-column to name its columns"
     table = tables.read(path, ("path", "group"), hint, headers)
     paths = [item.path for item in source.items]
-    rows, strangers = tables.by_path(table, "group", paths, source.root)
+    rows, strangers = tables.by_path(table, ("group",), paths, source.root)
     notes = table.notes
     if strangers:
         count = f"{len(strangers):,} of {len(table.rows):,} rows"

@@ -348,7 +348,7 @@ def read(path: Path, manifest: Manifest) -> list[str]:
     """
     table = tables.read(path, ("path", "split"), "the split.csv of a run")
     rows = {row.path: row for row in manifest.rows}
-    records, strangers = tables.by_path(table, "split", [*rows], manifest.source.root)
+    records, strangers = tables.by_path(table, ("split",), [*rows], manifest.source.root)
     if strangers:
         hint = "the data it was made from"
         raise InputError(path, "images that are in the data", strangers[0], hint)
