@@ -11,6 +11,8 @@ from tfcnn.base.errors import InputError
 from tfcnn.cli import app, options
 
 OPTIONS = {
+    "--labels-csv": ("my labels.csv", "data.labels_csv", "my labels.csv"),
+    "--label-column": ("Diagnosis", "data.label_column", "Diagnosis"),
     "--group-regex": ("^(P[0-9]+)_", "data.group_regex", "^(P[0-9]+)_"),
     "--group-csv": ("my groups.csv", "data.group_csv", "my groups.csv"),
     "--group-from": ("folder", "data.group_from", "folder"),

@@ -19,6 +19,8 @@ def evaluate(
     run: "Run | str | Path",
     *,
     data: str | Path | None = None,
+    labels_csv: str | None = None,
+    label_column: str | None = None,
     group_regex: str | None = None,
     group_csv: str | None = None,
     group_from: str | None = None,
@@ -33,11 +35,13 @@ def evaluate(
     Args:
         run: a run, or its name or path.
         data: a folder of class folders that the run has not seen.
+        labels_csv: a CSV with columns `path, label[, group]`, where its folders are no classes.
+        label_column: what that CSV calls its column `label`.
         group_regex: how a group is read from a file name there; the run's own if None, "" where
             no groups are known.
         group_csv: a CSV with columns `path, group`, instead.
         group_from: as `data.group_from`; the run's own where no other rule is given.
-        path_column: what that CSV calls its column `path`.
+        path_column: what the CSV calls its column `path`.
         group_column: what it calls its column `group`.
         ignore: as `data.ignore`; the run's own if None.
 
@@ -49,9 +53,14 @@ def evaluate(
 
     opened = as_run(run)
     if data is None:
-        rules = (group_regex, group_csv, group_from, path_column, group_column, ignore)
+        rules = (
+            labels_csv, label_column, group_regex, group_csv, group_from, path_column,
+            group_column, ignore,
+        )  # fmt: skip
         if any(rule is not None for rule in rules):
-            raise InputError("groups", "a folder of images beside them", "none", "--data FOLDER")
+            raise InputError(
+                "labels or groups", "a folder of images beside them", "none", "--data FOLDER"
+            )
         return scoring.load(opened)
     from tfcnn.evaluation import other_data
 
@@ -62,6 +71,8 @@ def evaluate(
         group_csv,
         group_from=group_from,
         columns=(path_column, group_column),
+        labels_csv=labels_csv,
+        label_column=label_column,
         ignore=ignore,
     )
 

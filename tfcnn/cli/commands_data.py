@@ -35,7 +35,10 @@ def download(
         say(f"{one.name}: {one.images:,} images in {one.folder}")
 
 
-@app.command(epilog="Example: tfcnn check cells/ --group-regex '^(P[0-9]+)'")
+@app.command(
+    epilog="Examples: tfcnn check cells/ --group-regex '^(P[0-9]+)'   "
+    "tfcnn check images/ --labels-csv labels.csv"
+)
 @with_shorts(*DATA)
 def check(
     source: Annotated[

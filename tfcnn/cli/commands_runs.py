@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from tfcnn.explain.study import Explanation
 
 
-@app.command(epilog="Example: tfcnn evaluate malaria --data other_hospital/")
+@app.command(
+    epilog="Examples: tfcnn evaluate malaria --data other_hospital/   "
+    "tfcnn evaluate malaria --data images/ --labels-csv labels.csv"
+)
 def evaluate(
     run: RunArgument,
     split: Annotated[str | None, typer.Option(help="val or test; both by default.")] = None,
@@ -33,6 +36,10 @@ def evaluate(
     group_regex: Annotated[
         str | None, typer.Option(help="Reads the group there; '' for none; the run's by default.")
     ] = None,
+    labels_csv: Annotated[
+        str | None, typer.Option(help="CSV with columns path,label, where no folders are classes.")
+    ] = None,
+    label_column: Annotated[str | None, typer.Option(help="Its column of labels.")] = None,
     group_csv: GroupCsv = None,
     group_from: Annotated[
         Literal["name", "folder", "folder-above"] | None,
@@ -54,6 +61,8 @@ def evaluate(
         opened,
         data=data,
         group_regex=group_regex,
+        labels_csv=labels_csv,
+        label_column=label_column,
         group_csv=group_csv,
         group_from=group_from,
         path_column=path_column,

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 @app.command(
     epilog="Examples: tfcnn train malaria --set data.split.seed=3   "
-    "tfcnn train cells/ --group-regex '^(P[0-9]+)' --epochs 20"
+    "tfcnn train cells/ --group-regex '^(P[0-9]+)' --epochs 20   "
+    "tfcnn train images/ --labels-csv labels.csv"
 )
 @with_shorts(*DATA, *TRAIN)
 def train(

@@ -118,6 +118,8 @@ class Short:
 
 
 DATA = (
+    Short("--labels-csv", "data.labels_csv", str, "A table path,label instead of class folders."),
+    Short("--label-column", "data.label_column", str, "The table's column of labels."),
     Short(
         "--group-regex", "data.group_regex", str, "Read the group (patient) from a name or path."
     ),

@@ -29,6 +29,7 @@ __all__ = [
     "Official",
     "Progress",
     "Source",
+    "allowed_losses",
     "data_home",
     "describe",
     "download",
@@ -54,6 +55,7 @@ class Item:
     label: str
     official: Official = ""
     folder: str = ""  # the folder between class and image, or above the class: perhaps a group
+    group: str = ""  # as the table of the labels names it
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Source:
     Attributes:
         name: what the data set or folder is called.
         root: the folder that `Item.path` is relative to.
-        items: all images, sorted by path.
+        items: all images, sorted by path; by split, label and path where a table names the labels.
         group_regex: how a group (patient, slide) is read from a file name, if it can be.
         positive: the class that a test looks for, if there is one.
         left_out: the files that are not among the images, and why.
@@ -84,6 +86,7 @@ class Source:
         nouns: what one calls the images and the groups: cells and patients, say.
         group_from: what tells the group: `name` (a regex or a table), or `Item.folder`, below
             (`folder`) or above the class folder (`folder-above`).
+        labels_csv: the table that names the labels, as it was given; "" where folders do.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Source:
     is_benchmark: bool = False
     nouns: tuple[str, str] = ("images", "groups")
     group_from: str = "name"
+    labels_csv: str = ""
 
     @property
     def ignored(self) -> int:
@@ -118,7 +122,8 @@ class Source:
         for label in sorted(lost, key=lambda name: (not name, name)):
             where = f"{len(lost[label]) + kept[label]:,} files in {label}"
             if not label:
-                where = f"all {len(self.items) + self.ignored:,} files, outside the class folders"
+                outside = "" if self.labels_csv else ", outside the class folders"
+                where = f"all {len(self.items) + self.ignored:,} files{outside}"
             lines.append(f"left out: {len(lost[label]):,} of {where}: {in_words(lost[label])}")
         return lines
 
@@ -194,6 +199,11 @@ def in_words(left_out: Iterable[LeftOut]) -> str:
     kinds = Counter(one.kind for one in left_out)
     ordered = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
     return ", ".join(f"{count:,} {kind}" for kind, count in ordered)
+
+
+def allowed_losses(count: int) -> int:
+    """Return how many of so many images may be lost before a training is refused."""
+    return max(count // 100, 5)
 
 
 def data_home() -> Path:

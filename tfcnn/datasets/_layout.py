@@ -257,19 +257,30 @@ def _check_classes(layout: Layout, root: Folder, has_splits: bool) -> None:
             f"a folder for each class, and --set data.ignore={masks[0]}, or other names for classes"
         )
         raise InputError(root.path, "class folders", received, hint)
+    layout.notes += check_splits(root.path, layout.items)
+
+
+def check_splits(subject: Path, items: Sequence[Item]) -> list[str]:
+    """Return a note on each official split that lacks a class.
+
+    Raises:
+        InputError: if one has a class that train lacks.
+    """
+    trained = {item.label for item in items if item.official in ("", "train")}
+    notes = []
     for split in ("val", "test"):
-        labels = {item.label for item in layout.items if item.official == split}
+        labels = {item.label for item in items if item.official == split}
         if labels and trained - labels:
-            layout.notes.append(f"{split}: no images of {few(trained - labels)}, of which it says "
-                                "nothing")  # fmt: skip
-    unknown = {item.label for item in layout.items} - trained
+            notes.append(f"{split}: no images of {few(trained - labels)}, of which it says nothing")
+    unknown = {item.label for item in items} - trained
     if unknown:
         raise InputError(
-            root.path,
+            subject,
             f"the classes of train ({', '.join(sorted(trained))}) in every split",
             f"also {', '.join(sorted(unknown))}",
-            "the same class folders in train, val and test",
+            "the same classes in train, val and test",
         )
+    return notes
 
 
 def _refuse_classes(layout: Layout, root: Folder, has_splits: bool, trained: set[str]) -> None:
@@ -283,7 +294,12 @@ def _refuse_classes(layout: Layout, root: Folder, has_splits: bool, trained: set
         received += f", but {len(loose):,} loose images, such as {min(loose)}"
         within = [child.path for child in root.folders if split_of(child.name) == "train"]
         where = within[0] if has_splits and within else root.path
-        hint = f"a folder for each class, such as {where / 'CLASS'}, with its images in it"
+        tables = sorted(one.path for one in layout.left_out if one.kind in (".csv", ".tsv"))
+        table = shlex.quote(str(root.path / tables[0])) if tables else "FILE"
+        hint = (
+            f"a folder for each class, such as {where / 'CLASS'}, with its images in it, or "
+            f"--labels-csv {table} with columns path,label"
+        )
     elif layout.left_out and not layout.items:
         received += f", but {in_words(layout.left_out)}"
     if annotated:

@@ -13,8 +13,9 @@ from tfcnn.base import atomic, files, naming
 from tfcnn.base.disk import disk_errors
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
-from tfcnn.datasets import LeftOut, Source, _files, _layout, data_home
+from tfcnn.datasets import LeftOut, Source, _files, _labels, _layout, data_home
 from tfcnn.datasets._classes import owners as owners  # for groups of predicted images
+from tfcnn.datasets._labels import LabelTable as LabelTable
 
 if TYPE_CHECKING:
     from tfcnn.recipes import DataSettings
@@ -37,12 +38,38 @@ def open_any(data: "DataSettings", reporter: Reporter) -> Source:
         if data.group_from != "name":
             hint = "--set data.group_regex=REGEX, or data.group_csv=FILE"
             raise InputError("data.group_from", f'"name" for {name}', data.group_from, hint)
+        if data.labels_csv:
+            expected = f"a folder as data.source beside it, as {name} has its own labels"
+            raise InputError("data.labels_csv", expected, name, "no data.labels_csv")
         source = datasets.open_named(name, progress=reporter.stage(f"making {name}"))
         return _with_idle_patterns(_without(source, data.ignore), data.ignore)
     is_ruled = data.group_regex is not None or data.group_csv is not None
     return open_folder(
-        Path(name), ignore=data.ignore, group_from=data.group_from, is_ruled=is_ruled
+        Path(name),
+        ignore=data.ignore,
+        group_from=data.group_from,
+        is_ruled=is_ruled,
+        labels=labels_of(data),
     )
+
+
+def open_images(data: "DataSettings") -> Source:
+    """Open what a recipe's `[data]` names to read images whose paths are known.
+
+    It has no items where a table named the labels: that may be gone, or another, since.
+    """
+    if not data.labels_csv:
+        return open_any(data, Reporter())
+    return Source(atomic.printable(Path(data.source).name), Path(data.source), ())
+
+
+def labels_of(data: "DataSettings") -> LabelTable | None:
+    """Return which table names the labels of a recipe's images; None where folders do."""
+    if not data.labels_csv:
+        return None
+    # where there are two tables, the column of groups is that of the other
+    group_column = None if data.group_csv else data.group_column
+    return LabelTable(data.labels_csv, data.path_column, data.label_column, group_column)
 
 
 def open_folder(
@@ -51,6 +78,7 @@ def open_folder(
     ignore: Sequence[str] = (),
     group_from: str = "name",
     is_ruled: bool = False,
+    labels: LabelTable | None = None,
 ) -> Source:
     """List a user's folder; its manifest is kept in `data/folders`, never in the folder itself.
 
@@ -59,15 +87,18 @@ def open_folder(
         ignore: as `data.ignore`.
         group_from: as `data.group_from`.
         is_ruled: whether a regex or a table says who belongs together, or that nobody does.
+        labels: the table that names the labels, where class folders do not.
 
     Raises:
-        InputError: if the folder is missing or holds no two class folders with images.
+        InputError: if the folder is missing or holds no two class folders with images, or the
+            table cannot be used.
         LayoutError: if the folders in it can be read in two ways.
     """
     if (kind := files.what(folder)) != files.FOLDER:
         is_missing = kind in (files.NOTHING, files.BROKEN)
         received = "no such folder" if is_missing else kind or "a file"
-        raise InputError(folder, "a folder of class folders", received, "another path")
+        what = "a folder of images" if labels else "a folder of class folders"
+        raise InputError(folder, what, received, "another path")
     root = folder.resolve()
     key = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
     name = atomic.printable(root.name)
@@ -78,6 +109,7 @@ def open_folder(
         ignore=ignore,
         group_from=group_from,
         is_ruled=is_ruled,
+        labels=labels,
     )
     return _with_idle_patterns(source, ignore)
 
@@ -94,8 +126,9 @@ def open_source(
     ignore: Sequence[str] = (),
     group_from: str = "name",
     is_ruled: bool = False,
+    labels: LabelTable | None = None,
 ) -> Source:
-    """List a folder of class folders.
+    """List a folder of class folders, or of images that a table labels.
 
     A root that only wraps another folder (`cell_images/cell_images`) is looked through; a nested
     copy of its own class folders beside them is passed over; children named train, val (or valid,
@@ -109,11 +142,15 @@ def open_source(
     with disk_errors(folder):
         tree = _files.read(folder, ignore)
     is_ruled = is_ruled or group_regex is not None
-    layout = _layout.arrange(tree, group_from, is_ruled=is_ruled)
+    if labels:
+        layout = _labels.arrange(tree, labels)
+    else:
+        layout = _layout.arrange(tree, group_from, is_ruled=is_ruled)
+        layout.items.sort(key=lambda item: item.path)
     return Source(
         name=name or atomic.printable(folder.name),
         root=layout.root,
-        items=tuple(sorted(layout.items, key=lambda item: item.path)),
+        items=tuple(layout.items),
         group_regex=group_regex,
         positive=positive,
         left_out=tuple(sorted(layout.left_out, key=lambda one: one.path)),
@@ -121,6 +158,7 @@ def open_source(
         store=store or folder,
         nouns=nouns,
         group_from=group_from,
+        labels_csv=labels.file if labels else "",
     )
 
 

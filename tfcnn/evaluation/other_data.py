@@ -10,7 +10,7 @@ from tfcnn import manifest
 from tfcnn.base import atomic, records
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.datasets import Source
-from tfcnn.datasets.folder import open_folder
+from tfcnn.datasets.folder import LabelTable, open_folder
 from tfcnn.decode import UnreadableImageError, open_image
 from tfcnn.evaluation import scoring
 from tfcnn.evaluation.scoring import Report
@@ -86,8 +86,10 @@ def evaluate(
     group_from: str | None = None,
     columns: tuple[str | None, str | None] = (None, None),
     ignore: Sequence[str] | None = None,
+    labels_csv: str | None = None,
+    label_column: str | None = None,
 ) -> Report:
-    """Score a run on a folder of class folders that it was not trained on.
+    """Score a run on a folder of labelled images that it was not trained on.
 
     The warnings are those of that folder. Those of the training data are named as such.
 
@@ -99,28 +101,53 @@ def evaluate(
         group_from: as `data.group_from`; the run's own if None.
         columns: as `data.path_column` and `data.group_column`.
         ignore: as `data.ignore`; the run's own if None.
+        labels_csv: as `data.labels_csv`; a column `split` is not heeded.
+        label_column: as `data.label_column`.
 
     Raises:
-        InputError: if its class folders are not the run's classes, or no group can be read though
-            the run knows groups.
+        InputError: if its classes are not the run's, or no group can be read though the run knows
+            groups.
         CheckError: if an image or a group of it is in the run's train or val split, or the network
             gives no number for any image.
     """
     own = run.card["data"]
+    labels = _labels(labels_csv, label_column, columns, group_csv, group_from)
     if group_from is None:
-        has_rule = group_regex is not None or group_csv is not None
+        has_rule = group_regex is not None or group_csv is not None or labels is not None
         group_from = "name" if has_rule else own.get("group_from", "name")
     source = open_folder(
         folder,
         ignore=run.ignore if ignore is None else ignore,
         group_from=group_from,
         is_ruled=True,  # the run knows its classes: no other folders are taken for them
+        labels=labels,
     )
     images = _read_images(run, source, group_regex, group_csv, columns)
     notes = [*images.messages(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
     table = _without_lost(run, predict(run, images, predictor, notes.append), notes)
     return scoring.score(run, table, {"engine": predictor.computed_by}, notes)
+
+
+def _labels(
+    labels_csv: str | None,
+    label_column: str | None,
+    columns: tuple[str | None, str | None],
+    group_csv: str | None,
+    group_from: str | None,
+) -> LabelTable | None:
+    """Return which table names the labels, None where class folders do; see `evaluate`."""
+    if labels_csv is None:
+        if label_column is not None:
+            expected, hint = "--labels-csv beside it", "--labels-csv labels.csv"
+            raise InputError("--label-column", expected, "none", hint)
+        return None
+    if group_from not in (None, "name"):
+        hint = "a column group in the table, or --group-regex"
+        raise InputError("--group-from", "it or --labels-csv", "both", hint)
+    path_column, group_column = columns
+    group_column = None if group_csv else group_column
+    return LabelTable(labels_csv, path_column, label_column, group_column, has_splits=False)
 
 
 def _without_lost(run: Run, table: Table, notes: list[str]) -> Table:
@@ -169,7 +196,8 @@ def _read_images(
 ) -> Manifest:
     """Read the images, by the run's own group regex where there is no other rule."""
     source, trained_on = _with_run_classes(source, run), read_trained_on(run)
-    if group_regex is None and group_csv is None and source.group_from == "name":
+    has_own = source.group_from != "name" or any(item.group for item in source.items)
+    if group_regex is None and group_csv is None and not has_own:
         group_regex = _own_regex(run, source, trained_on)
     images = manifest.build(
         source,
@@ -183,17 +211,20 @@ def _read_images(
 
 
 def _with_run_classes(source: Source, run: Run) -> Source:
-    """Match class folders to the run's classes, where need be without regard to case."""
+    """Match the labels to the run's classes, where need be without regard to case."""
     by_case = {name.casefold(): name for name in run.class_names}
     items = []
     for item in source.items:
         label = item.label if item.label in run.class_names else by_case.get(item.label.casefold())
         if label is None:
+            what, hint = "class folders", ", or --group-from folder-above if it is a group"
+            if source.labels_csv:
+                what, hint = "labels", ", or --label-column to name another column"
             raise InputError(
-                source.root,
-                f"class folders {', '.join(run.class_names)}",
+                source.labels_csv or source.root,
+                f"{what} {', '.join(run.class_names)}",
                 item.label,
-                "renaming it to the class it holds, or --group-from folder-above if it is a group",
+                f"renaming it to the class it holds{hint}",
             )
         items.append(replace(item, label=label))
     return replace(source, items=tuple(items))
@@ -205,11 +236,13 @@ def _own_regex(run: Run, source: Source, trained_on: TrainedOn) -> str | None:
     if (
         trained_on.groups and not regex
     ):  # a table named them: nobody can tell whether they come again
+        column = f"a column group in {source.labels_csv}, or " if source.labels_csv else ""
         raise InputError(
             source.root,
             f"who its {run.card['data']['nouns'][1]} are, as the run knows those it was trained on",
             "no --group-csv",
-            "--group-csv with columns path,group, or --group-regex '' where all are surely others",
+            f"{column}--group-csv with columns path,group, or --group-regex '' where all are "
+            "surely others",
         )
     if regex:
         by_path = groups.search(source, regex).by_path

@@ -115,7 +115,8 @@ def audit(data: DataSettings, reporter: Reporter) -> Audit:
         findings.append(_no_positive(counts))
     findings += _notes(manifest, findings)
     findings += _split(manifest, data)
-    return Audit(manifest.summary(), dict(sorted(counts.items())), tuple(findings))
+    labels = f", labels from {source.labels_csv}" if source.labels_csv else ""
+    return Audit(manifest.summary() + labels, dict(sorted(counts.items())), tuple(findings))
 
 
 def _notes(manifest: Manifest, findings: Sequence[Finding]) -> list[Finding]:

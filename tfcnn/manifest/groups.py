@@ -57,7 +57,7 @@ def find(
     """Read the groups of a source's images, as far as they can be read.
 
     Args:
-        source: the listing.
+        source: the listing; a table of its labels may name the groups too.
         regex: its first bracket, or the whole match, is the group; see `search`. None means the
             source's own regex, "" no groups.
         table: a CSV that names image and group, instead of a regex.
@@ -72,11 +72,15 @@ def find(
     if source.group_from != "name" and (regex or table):
         other = "--group-regex" if regex else "--group-csv"
         raise InputError("--group-from", f"it or {other}", "both", "one of them")
-    if any(columns) and table is None:
+    if any(columns) and table is None and not source.labels_csv:
         expected = "--group-csv beside --path-column and --group-column, which name its columns"
         raise InputError(source.name, expected, "none", "--group-csv groups.csv")
     groups = _find(source, regex, table, columns)
-    return replace(groups, notes=(*groups.notes, *_alike(groups.by_path.values())))
+    notes = [*groups.notes, *_alike(groups.by_path.values())]
+    if (regex is not None or table) and any(item.group for item in source.items):
+        other = "--group-csv" if table else "--group-regex"
+        notes.append(f"{source.labels_csv}: its column group is not used, as {other} is given")
+    return replace(groups, notes=tuple(notes))
 
 
 def _find(
@@ -86,6 +90,9 @@ def _find(
         return _from_table(source, Path(table), columns)
     if source.group_from != "name":
         return _from_folders(source)
+    if regex is None and any(item.group for item in source.items):
+        named = {item.path: item.group for item in source.items}
+        return _named(named, source.labels_csv, "a value in its column group for each image")
     regex = source.group_regex if regex is None else regex
     return search(source, regex) if regex else Groups({})
 
@@ -206,18 +213,18 @@ def _from_table(source: Source, path: Path, columns: tuple[str | None, str | Non
     if strangers:
         count = f"{len(strangers):,} of {len(table.rows):,} rows"
         notes = (*notes, f"{path}: {count} name no image of the data, such as {strangers[0]}")
-    groups = {name: row["group"].strip() for name, row in rows.items()}
-    missing = sorted({group for group in groups.values() if group and tables.is_missing(group)})
-    if missing:
-        notes = (*notes, f"{path}: {', '.join(missing)} is no group")
+    hint = "a row for each, with paths relative to the data folder and forward slashes"
+    groups = _named({name: row["group"].strip() for name, row in rows.items()}, path, hint)
+    return replace(groups, notes=(*notes, *groups.notes))
+
+
+def _named(names: dict[str, str], table: str | Path, hint: str) -> Groups:
+    """Return the groups that a table names; what stands for a missing value is none."""
+    missing = sorted({name for name in names.values() if name and tables.is_missing(name)})
     return Groups(
-        {name: group for name, group in groups.items() if not tables.is_missing(group)},
-        f"from {path}",
-        notes,
-        (
-            "a group for every image",
-            "a row for each, with paths relative to the data folder and forward slashes, or "
-            "--ignore PATTERN",
-        ),
-        path,
+        {path: name for path, name in names.items() if not tables.is_missing(name)},
+        f"from {table}",
+        (f"{table}: {', '.join(missing)} is no group",) if missing else (),
+        ("a group for every image", f"{hint}, or --ignore PATTERN"),
+        table,
     )

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tfcnn.base import atomic, naming, threads
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import Progress, Source
+from tfcnn.datasets import Progress, Source, allowed_losses
 from tfcnn.decode import (
     Background,
     Content,
@@ -92,7 +92,7 @@ OnImage = Callable[[Row, UprightImage], None]
 
 @dataclass(frozen=True)
 class Manifest:
-    """All readable images of a source, sorted by path, and those set aside.
+    """All readable images of a source, in its order, and those set aside.
 
     Attributes:
         source: the listing the rows came from.
@@ -176,7 +176,7 @@ def build(
     """
     groups = grouping.find(source, group_regex, group_csv, columns)
     ungrouped = [item.path for item in source.items if not groups.by_path.get(item.path)]
-    if len(ungrouped) > allowed_losses(source):  # refused before every image is read
+    if len(ungrouped) > allowed_losses(len(source.items)):  # refused before every image is read
         groups.require(ungrouped)
     remembered, rehash_note = _remembered(source.store / FILE)
     rows = _hash_all(source, {} if verify else remembered, progress, on_image)
@@ -302,17 +302,12 @@ def _open(content: Content, row: Row, on_image: OnImage | None) -> Row:
     return replace(row, pixels_sha256=hash_pixels(image), remarks=remarks.join(image.remarks))
 
 
-def allowed_losses(source: Source) -> int:
-    """Return how many images may be unreadable before training is refused."""
-    return max(len(source.items) // 100, 5)
-
-
 def _check_losses(manifest: Manifest) -> None:
     """Refuse data of which too much is unreadable."""
     unreadable = manifest.quarantined
     if not unreadable:
         return
-    allowed = allowed_losses(manifest.source)
+    allowed = allowed_losses(len(manifest.source.items))
     first = f"{unreadable[0].path} ({unreadable[0].unreadable})"
     lost_classes = sorted({row.label for row in unreadable} - {row.label for row in manifest.rows})
     if lost_classes:

@@ -122,9 +122,17 @@ def write(
         beside = output.with_name(f"{output.stem}-groups.{table_format}")
         _write_rows(groups.rows(), table_format, beside, excel)
         lines += groups.lines(beside)
-    elif rule := group_rule(run):
-        lines.append(f"no groups: none of these names fits the run's rule for them, {rule}")
+    else:
+        lines += _without_groups(run)
     return WriteResult(groups.total, flags[UNREADABLE], tuple(lines), flags[NO_ANSWER])
+
+
+def _without_groups(run: Run) -> list[str]:
+    """Return why predictions have no groups though the run knows some."""
+    if rule := group_rule(run):
+        return [f"no groups: none of these names fits the run's rule for them, {rule}"]
+    words = run.card["data"].get("groups")
+    return [f"no groups: the run has those of a table, {words}"] if words else []
 
 
 def in_digits(prediction: Prediction, run: Run) -> list[float]:

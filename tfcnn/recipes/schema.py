@@ -58,6 +58,8 @@ class DataSettings(_Section):
 
     source: str
     ignore: tuple[str, ...] = ()
+    labels_csv: str | None = None
+    label_column: str | None = None
     group_regex: str | None = None
     group_csv: str | None = None
     group_from: Literal["name", "folder", "folder-above"] = "name"
@@ -78,9 +80,21 @@ class DataSettings(_Section):
             other = "group_regex" if self.group_regex else "group_csv"
             expected = f'group_from = "{self.group_from}" or {other}'
             raise UnfitValueError(expected, "both", "one of them")
-        if (self.path_column or self.group_column) and not self.group_csv:
+        if (self.path_column or self.group_column) and not (self.group_csv or self.labels_csv):
             expected = "group_csv beside path_column and group_column, which name its columns"
-            raise UnfitValueError(expected, "none", "data.group_csv=groups.csv")
+            hint = "data.group_csv=groups.csv, or data.labels_csv=labels.csv"
+            raise UnfitValueError(expected, "none", hint)
+        return self
+
+    @model_validator(mode="after")
+    def _labelled_once(self) -> "DataSettings":
+        if self.label_column and not self.labels_csv:
+            expected = "labels_csv beside label_column, which names its column"
+            raise UnfitValueError(expected, "none", "data.labels_csv=labels.csv")
+        if self.labels_csv and self.group_from != "name":
+            expected = f'group_from = "{self.group_from}" or labels_csv'
+            hint = "a column group in the table, or data.group_regex, which paths are searched for"
+            raise UnfitValueError(expected, "both", hint)
         return self
 
     @field_validator("ignore", mode="before")
@@ -89,7 +103,9 @@ class DataSettings(_Section):
         patterns = (value,) if isinstance(value, str) else value
         return tuple(filter(None, patterns)) if isinstance(patterns, list | tuple) else patterns
 
-    @field_validator("group_csv", "path_column", "group_column", mode="before")
+    @field_validator(
+        "labels_csv", "label_column", "group_csv", "path_column", "group_column", mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -11,9 +11,8 @@ from PIL import Image
 
 from tfcnn import datasets
 from tfcnn.base.errors import InputError, TfcnnError
-from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
-from tfcnn.datasets.folder import open_any
+from tfcnn.datasets.folder import open_images
 from tfcnn.decode import Background, content_sha256, open_image
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation.sample import Sample
@@ -70,7 +69,7 @@ def open_album(data: DataSettings, hashes: dict[str, str]) -> Album:
     if data.source in datasets.names() and not (datasets.data_home() / data.source).is_dir():
         return no_images
     try:
-        return Album(open_any(data, Reporter()), hashes, data.background)
+        return Album(open_images(data), hashes, data.background)
     except (TfcnnError, OSError):
         return no_images
 

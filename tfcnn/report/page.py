@@ -14,8 +14,7 @@ from markupsafe import Markup
 from tfcnn import recipes, runs
 from tfcnn.base import atomic, naming, records
 from tfcnn.base.errors import InputError
-from tfcnn.base.progress import Reporter
-from tfcnn.datasets.folder import open_any
+from tfcnn.datasets.folder import open_images
 from tfcnn.decode import open_image
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation.by_group import FEW_GROUPS
@@ -74,7 +73,7 @@ def write_labels(suspects: Suspects, top: int) -> Path:
         InputError: if the images are no longer where they were.
     """
     data = recipes.load(str(suspects.path / runs.RECIPE), is_record=True).data
-    source = open_any(data, Reporter())
+    source = open_images(data)
     rows = []
     for row in suspects.rows[:top]:
         image = open_image(source.read(row["path"]), row["path"]).flat(data.background)

@@ -21,6 +21,7 @@ from tfcnn.training.prepare import decoder_of, survey
 from tfcnn.training.resume import (
     check_folder,
     make_room,
+    refuse_other_images,
     refuse_other_recipe,
     resumable,
     resumed_recipe,
@@ -146,7 +147,9 @@ def _refuse_other(plan: _Plan, folder: Path) -> None:
     refuse_other_recipe(plan.recipe, folder)
     for i, split in enumerate(plan.folds):
         path = runs.fold_split(folder, i)
-        if splits.read(path, plan.manifest) != split:
+        recorded = splits.read(path, plan.manifest)
+        refuse_other_images(plan.manifest, path)
+        if recorded != split:
             raise CheckError(path, "the images it was begun with", "others", "--fresh")
 
 

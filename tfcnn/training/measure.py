@@ -336,6 +336,8 @@ def _data(prepared: Prepared) -> dict[str, Any]:
         "nouns": list(source.nouns),
         "group_regex": settings.group_regex,
         "group_from": settings.group_from,
+        "groups": prepared.manifest.group_rule,
+        "labels": source.labels_csv,
         "ignore": list(settings.ignore),
     }
 

@@ -309,14 +309,19 @@ def _report_data(
     reporter.note(f"classes: {', '.join(classes[:MAX_CLASSES] + more)}{positive}")
     reporter.note(f"images: {pixels} (height x width), {colour}, {data.fit}")
     reporter.note(f"augmentation: {pipeline.describe(recipe.inputs)}")
+    if source.labels_csv:
+        reporter.note(f"labels: from {source.labels_csv}")
     reporter.note(f"groups: {_groups_in_words(recipe, manifest)}")
     for note in manifest.messages():
         reporter.note(note)
     if manifest.has_groups or source.is_benchmark or data.group_regex == "":
         return
+    from_folders = "--group-from folder from folders"
+    if source.labels_csv:
+        from_folders = f"a column group in {source.labels_csv} names them"
     reporter.note(
         "images of one patient, slide or video may be on both sides of the split: "
-        "--group-regex reads them from file names, --group-from folder from folders"
+        f"--group-regex reads them from file names, {from_folders}"
     )
     if proposal := groups.propose_folder(source):
         reporter.note(proposal)

@@ -131,15 +131,18 @@ def _splits_by_path(path: Path) -> dict[str, str]:
     return {row["path"]: row["split"] for row in rows if row["split"]}
 
 
-def refuse_other_images(manifest: Manifest, folder: Path) -> None:
+def refuse_other_images(manifest: Manifest, path: Path) -> None:
     """Refuse to go on with more images, or with other classes or groups of them.
 
     An image is augmented by its place among all: with others, half would be learnt from each.
 
+    Args:
+        manifest: the images as they are now.
+        path: of the split that was made of them.
+
     Raises:
         CheckError: if there are others than the split was made of.
     """
-    path = folder / runs.SPLIT
     rows = tables.read(path, ("path",), "the split.csv of this run").rows
     if len(rows) != len(manifest.rows):  # an image that is gone was refused before
         expected = f"the {len(rows):,} images it was begun with"
@@ -151,6 +154,10 @@ def refuse_other_images(manifest: Manifest, folder: Path) -> None:
             expected = "its class and group as they were when the run was begun"
             received = f"{row.label}, {row.group or 'no group'}"
             raise CheckError(row.path, expected, received, "--fresh")
+    for row, then in zip(manifest.rows, rows, strict=True):
+        if row.path != then["path"]:  # where a table gives the splits, they are sorted by it
+            expected = f"{then['path']} in this place, as when the run was begun"
+            raise CheckError(path, expected, row.path, "the table as it was, or --fresh")
 
 
 def _with_mirroring_of(recorded: Recipe, recipe: Recipe) -> Recipe:

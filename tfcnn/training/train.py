@@ -71,7 +71,7 @@ def train(
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
         refuse_other_recipe(prepared.asked, folder)
-        refuse_other_images(prepared.manifest, folder)
+        refuse_other_images(prepared.manifest, folder / runs.SPLIT)
     elif resume:
         reporter.note("nothing had been learnt yet: it starts anew")
     quiet.load_tensorflow(reporter)
