@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from conftest import run_tfcnn, write_tree
@@ -89,6 +90,17 @@ def test_links_lead_somewhere(page):
             assert anchor in anchors, f"{target}#{anchor}"
 
 
+def write_labelled(folder: Path) -> None:
+    """Write new images in one folder, and the table that labels them."""
+    flat, lines = folder / "images", ["path,label,group"]
+    flat.mkdir()
+    for number, path in enumerate(write_tree(folder / "classes", groups=3, seed=6).rglob("*.png")):
+        group = f"P9{path.name[1]}"
+        path.rename(flat / f"{group}_{number}.png")
+        lines.append(f"{group}_{number}.png,{path.parent.name},{group}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+
+
 @pytest.mark.parametrize("name", ["guide.md", "predictions.md"])
 def test_the_quick_commands_of_a_page_run(name, tmp_path, monkeypatch, trained):
     monkeypatch.chdir(tmp_path)
@@ -102,6 +114,7 @@ def test_the_quick_commands_of_a_page_run(name, tmp_path, monkeypatch, trained):
         path.rename(folder / path.name)
         table.append(f"{path.parent.name}/{folder.name}/{path.name},{path.name[:2]}")
     (tmp_path / "groups.csv").write_text("\n".join(table))
+    write_labelled(tmp_path)
     for words in commands(DOCS / name, "tfcnn"):
         if not any(word in words for word in NOT_QUICK):
             result = run_tfcnn(*words[1:], home=tmp_path)
