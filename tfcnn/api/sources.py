@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfcnn.api.arguments import as_list, hearing
+from tfcnn.base import own_files
 from tfcnn.base.errors import InputError, did_you_mean
 from tfcnn.base.progress import Reporter
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "Recipe":
     """Return a recipe by name, by the path of a `.toml` file, or the default one for a folder.
 
-    A recipe's name wins over a folder of that name, unless it is written `./NAME`.
+    A recipe's name wins over a folder of that name, unless it is written `./NAME`. A Python file
+    that lists images counts as a folder, even where it is gone: a run that goes on has a copy.
 
     Args:
         recipe: a name, a path, or a whole recipe.
@@ -35,7 +37,7 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     if name.endswith(".toml") or (not _is_path(recipe) and name in recipes.names()):
         return recipes.override(recipes.load(name), assignments)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if folder.is_dir() or own_files.is_own(str(folder)):
         return recipes.override(recipes.for_folder(folder), assignments)
     if not _is_path(recipe) and name in datasets.names():
         hint = f'a .toml file with [data] and source = "{name}"'
@@ -61,6 +63,8 @@ def data_for(source: str | Path, settings: Iterable[str] = ()) -> "DataSettings"
     if not _is_path(source) and name in datasets.names():
         recipe = recipes.parse({"name": name, "data": {"source": name}}, name)
         return recipes.override(recipe, as_list(settings)).data
+    if own_files.is_own(name):
+        return recipe_for(source, settings).data
     if Path(name).is_file() and not name.endswith(".toml"):
         raise InputError(name, "a folder of class folders", "a file", "the folder it is in")
     names = sorted({*recipes.names(), *datasets.names()})

@@ -1,7 +1,8 @@
 """What the network is: one file per network, each with `build` and `MIN_SIZE`.
 
 A network has its file's name. Its options are read from the file's text, so that `tfcnn list` and a
-mistyped option need no import of Keras. Files starting with `_` are private.
+mistyped option need no import of Keras. Files starting with `_` are private. A user's own file is
+named by its path, which ends in `.py`, wherever a network's name may stand.
 """
 
 import ast
@@ -11,10 +12,11 @@ import importlib.util
 import json
 import pkgutil
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tfcnn.base import own_files
 from tfcnn.base.errors import InputError, UnfitValueError
 
 if TYPE_CHECKING:
@@ -30,9 +32,13 @@ def names() -> list[str]:
 def find(name: str) -> str:
     """Return the module name of a network, which a command line may spell with `-`.
 
+    The path of a user's own file is returned as it is.
+
     Raises:
         InputError: if there is no such network.
     """
+    if own_files.is_own(name):
+        return name
     module_name = name.replace("-", "_")
     if module_name not in names():
         raise InputError("network", f"one of {', '.join(names())}", repr(name), "tfcnn list")
@@ -61,6 +67,8 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     types = {key: option.annotation for key, option in _options(find(name)).items()}
     for key, value in options.items():
         subject = f"network {name}, option {key!r}"
+        if key not in types and _takes_any(name):
+            continue
         if key not in types:
             expected = f"one of: {', '.join(types) or 'none'}"
             raise InputError(subject, expected, repr(key), "another spelling")
@@ -86,8 +94,22 @@ def build(
         A model from pixels in [0, 255], shape `(batch, height, width, channels)`, to probabilities.
 
     Raises:
-        InputError: if the name, an option or the image size does not fit.
+        InputError: if the name, an option or the image size does not fit, or a user's own file
+            returns something else.
     """
+    model = build_unchecked(name, input_shape, num_classes, options)
+    if own_files.is_own(name):
+        _require_structure(name, model, input_shape, num_classes)
+    return model
+
+
+def build_unchecked(
+    name: str,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    options: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return what a network's `build` returns, whatever that is; see `build`."""
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in (options or {}).items()}
     check_options(name, options)
     if num_classes < 2:
@@ -121,9 +143,19 @@ def weights(name: str, options: Mapping[str, Any]) -> str | None:
 
 
 def smallest_size(name: str) -> tuple[int, int]:
-    """Return the smallest images of a network, `(height, width)` in px, without importing it."""
+    """Return the smallest images of a network, `(height, width)` in px, without importing it.
+
+    A user's own file need not say it: `(1, 1)`.
+    """
+    if own_files.is_own(name) and not has_constant(name, "MIN_SIZE"):
+        return 1, 1
     height, width = _constant(find(name), "MIN_SIZE")
     return height, width
+
+
+def has_constant(name: str, constant: str) -> bool:
+    """Say whether a network's file defines a constant, without importing it."""
+    return _value(find(name), constant) is not None
 
 
 def image_size(name: str, options: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -160,7 +192,10 @@ def part(name: str, attribute: str) -> Any:
     Raises:
         InputError: if there is no such network.
     """
-    return getattr(importlib.import_module(f"{__name__}.{find(name)}"), attribute, None)
+    if not own_files.is_own(name):
+        return getattr(importlib.import_module(f"{__name__}.{find(name)}"), attribute, None)
+    value = getattr(own_files.load(Path(name), own_files.NETWORK), attribute, None)
+    return _guarded(Path(name), value) if callable(value) else value
 
 
 def require_size(input_shape: tuple[int, int, int], smallest: tuple[int, int]) -> None:
@@ -189,8 +224,48 @@ def _refusal(name: str, input_shape: tuple[int, int, int], error: ValueError) ->
     return InputError(f"network {name}", expected, received, hint)
 
 
-@functools.cache
+def _guarded(path: Path, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of a user's file that fails with an error of one line."""
+    name = getattr(function, "__name__", "it")
+
+    def guarded(*arguments: Any, **options: Any) -> Any:
+        with own_files.running(path, f"a file whose {name} returns"):
+            return function(*arguments, **options)
+
+    return guarded
+
+
+def _require_structure(
+    name: str, model: Any, input_shape: tuple[int, int, int], num_classes: int
+) -> None:
+    """Refuse what a user's `build` returned, where tfcnn cannot train, save or load it.
+
+    Raises:
+        InputError: naming the file.
+    """
+    from tfcnn.architectures import _structure  # late: it imports Keras
+
+    hint = f"`tfcnn check {name}`, and docs/extend.md"
+    with own_files.running(Path(name), "a network that can be looked into"):
+        fault = _structure.fault(model, input_shape, num_classes)
+    if fault:
+        expected, received = fault
+        raise InputError(name, f"a network that {expected}", received, hint)
+    others = len(model.outputs) - 1
+    missing = [one for one in ("LOSS_WEIGHTS", "without_auxiliary") if part(name, one) is None]
+    if others and missing:
+        received = f"{others} more, without {' and '.join(missing)}"
+        raise InputError(name, "a network of one output", received, hint)
+
+
 def _source(module_name: str) -> ast.Module:
+    if own_files.is_own(module_name):
+        return own_files.tree(Path(module_name), own_files.NETWORK)
+    return _packaged(module_name)
+
+
+@functools.cache
+def _packaged(module_name: str) -> ast.Module:
     spec = importlib.util.find_spec(f"{__name__}.{module_name}")
     if spec is None or spec.origin is None:
         raise InputError(f"network {module_name}", "a readable file", "none", "tfcnn list")
@@ -202,27 +277,46 @@ class _Option(NamedTuple):
     default: Any
 
 
-@functools.cache
 def _options(module_name: str) -> dict[str, _Option]:
     """Return the options of `build`: all but its first two arguments."""
-    body = _source(module_name).body
-    function = next(n for n in body if isinstance(n, ast.FunctionDef) and n.name == "build")
-    arguments = function.args.args[2:] + function.args.kwonlyargs
+    function = own_files.functions(_source(module_name))["build"]
+    positional = function.args.posonlyargs + function.args.args
+    arguments = positional[2:] + function.args.kwonlyargs
     given = [*function.args.defaults, *function.args.kw_defaults]
     defaults = [*[None] * (len(arguments) - len(given)), *given]
     return {
-        argument.arg: _Option(ast.unparse(argument.annotation), _literal(default))
+        argument.arg: _Option(
+            ast.unparse(argument.annotation) if argument.annotation else "Any", _literal(default)
+        )
         for argument, default in zip(arguments, defaults, strict=True)
-        if argument.annotation is not None
     }
+
+
+def _takes_any(name: str) -> bool:
+    """Say whether `build` takes options that it does not name: `**options`."""
+    return own_files.functions(_source(find(name)))["build"].args.kwarg is not None
 
 
 def _constant(module_name: str, constant: str) -> Any:
     """Return the value of a constant of a network's file, which is written out there."""
+    node, subject = _value(module_name, constant), f"network {module_name}"
+    if node is None:
+        raise InputError(subject, constant, "none", "adding it to its file")
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        received = ast.unparse(node)
+        raise InputError(subject, f"{constant} written out", received, "numbers") from error
+
+
+def _value(module_name: str, constant: str) -> ast.expr | None:
+    """Return what a constant of a network's file is set to there, or None."""
     for node in _source(module_name).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == constant:
-            return ast.literal_eval(node.value)
-    raise InputError(f"network {module_name}", constant, "none", "adding it to its file")
+            return node.value
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == constant:
+            return node.value
+    return None
 
 
 def _literal(node: ast.expr | None) -> Any:
@@ -242,7 +336,8 @@ def _is_valid(value: object, annotation: str) -> bool:
 
     try:
         kind = TypeAdapter(eval(annotation, vars(typing).copy()))
-    except (NameError, PydanticUserError):  # a type of the network's own, which `build` checks
+    except (NameError, TypeError, AttributeError, PydanticUserError):
+        # a type of the network's own, which `build` checks
         return True
     try:
         kind.validate_json(json.dumps(value, default=repr, allow_nan=False), strict=True)

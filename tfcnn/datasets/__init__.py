@@ -1,7 +1,8 @@
 """Where images come from: one file or package per data set, found by name without import.
 
 A data set's file offers `download(folder, *, mirror, progress)`, which makes `folder` complete,
-and `open_source(folder) -> Source`, which lists what is in it.
+and `open_source(folder) -> Source`, which lists what is in it. A user's own file is named by its
+path, which ends in `.py`, wherever a data set's name may stand; it need not offer `download`.
 """
 
 import ast
@@ -10,13 +11,15 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from tfcnn.base import files, own_files
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Progress
 from tfcnn.decode import Content, Pixels, read_file, read_size
@@ -34,13 +37,16 @@ __all__ = [
     "describe",
     "download",
     "find",
+    "folder_of",
     "in_words",
+    "listing_fault",
     "names",
     "open_named",
     "part",
 ]
 
 Official = Literal["", "train", "val", "test"]
+TAKEN = ("cache", "folder", "folders")  # in `data/`, beside the data sets
 
 
 class LayoutError(InputError):
@@ -211,6 +217,21 @@ def data_home() -> Path:
     return Path(os.environ.get("TFCNN_HOME", ".")) / "data"
 
 
+def folder_of(name: str) -> Path:
+    """Return the folder of a data set: `data/<name>`, or `data/<file>` of a file `<file>.py`.
+
+    Raises:
+        InputError: if a user's file has the name of something else that is in `data/`.
+    """
+    if not own_files.is_own(name):
+        return data_home() / name.replace("_", "-")
+    stem = Path(name).stem
+    if stem.replace("_", "-") in (*names(), *TAKEN) or stem.startswith("."):
+        received = f"{stem}, which tfcnn has already"
+        raise InputError(name, "a name that no data set has", received, "renaming the file")
+    return data_home() / stem
+
+
 def names() -> list[str]:
     """Return the named data sets, as they are written on the command line."""
     places = Path(__file__).parent.iterdir()
@@ -224,14 +245,20 @@ def names() -> list[str]:
 
 def describe(name: str) -> str:
     """Return the first line of a data set's file, without importing it."""
-    text = _file(name).read_text(encoding="utf-8")
+    text = _text(name)
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
 
 def is_local(name: str) -> bool:
     """Say whether a data set is made here and not fetched, by its file, which is not imported."""
-    text = _file(name).read_text(encoding="utf-8")
-    return re.search(r"^IS_LOCAL = True\b", text, re.MULTILINE) is not None
+    return re.search(r"^IS_LOCAL = True\b", _text(name), re.MULTILINE) is not None
+
+
+def _text(name: str) -> str:
+    if own_files.is_own(name):
+        own_files.tree(Path(name), own_files.SOURCE)
+        return files.read_text(Path(name))
+    return _file(name).read_text(encoding="utf-8")
 
 
 def _file(name: str) -> Path:
@@ -241,11 +268,13 @@ def _file(name: str) -> Path:
 
 
 def find(name: str) -> ModuleType:
-    """Import the file of a named data set.
+    """Import the file of a named data set, or of a user's own.
 
     Raises:
-        InputError: if there is none of that name.
+        InputError: if there is none of that name, or it cannot be run.
     """
+    if own_files.is_own(name):
+        return own_files.load(Path(name), own_files.SOURCE)
     if name.replace("_", "-") not in names():
         choices = ", ".join(names())
         raise InputError(name, "a data set's name", "an unknown one", f"one of {choices}")
@@ -256,7 +285,7 @@ def part(name: str, attribute: str, positive: str | None = None) -> Any:
     """Return what a data set's file says beside `download` and `open_source`, or None.
 
     Args:
-        name: of the data set, or of a user's folder.
+        name: of the data set, or of a user's folder. A user's own file, named by its path, is run.
         attribute: "intended_use", a function of the summary of the images that says what a model
             of them is for; "LIMITS", sentences on what such a model cannot do; "positive_limit", a
             function of the specificity with such a sentence on the class that is looked for;
@@ -265,6 +294,8 @@ def part(name: str, attribute: str, positive: str | None = None) -> Any:
         positive: the class that is looked for; with it, a user's folder gets what is said by the
             data set whose positive class has that name, whatever the case.
     """
+    if own_files.is_own(name):
+        return getattr(find(name), attribute, None)
     choices = names()
     if name not in choices and positive is not None:
         name = next((one for one in choices if _looks_for(one, positive)), name)
@@ -278,9 +309,17 @@ def _looks_for(name: str, positive: str) -> bool:
 
 
 def download(name: str, *, mirror: str | None = None, progress: Progress | None = None) -> Path:
-    """Make a named data set complete in `data/<name>` and return that folder."""
-    folder = data_home() / name.replace("_", "-")
-    find(name).download(folder, mirror=mirror, progress=progress)
+    """Make a named data set complete in `data/<name>` and return that folder.
+
+    Raises:
+        InputError: if it cannot be had, or a user's file does not say how.
+    """
+    folder, module = folder_of(name), find(name)
+    if not hasattr(module, "download"):
+        hint = f"tfcnn check {name}: its images are there without a download"
+        raise InputError(name, "a file with a function download", "none", hint)
+    with _guard(name, "download"):
+        module.download(folder, mirror=mirror, progress=progress)
     return folder
 
 
@@ -288,14 +327,66 @@ def open_named(name: str, *, progress: Progress | None = None) -> Source:
     """Open a named data set that has been downloaded; one that needs no network is made.
 
     Raises:
-        InputError: if it has not.
+        InputError: if it has not, or a user's file lists nothing that can be used.
     """
-    module, folder = find(name), data_home() / name.replace("_", "-")
-    if not folder.is_dir() and is_local(name):
-        module.download(folder, mirror=None, progress=progress)
-    if not folder.is_dir():
+    folder = folder_of(name)
+    module = find(name)
+    is_there = folder.is_dir() or not hasattr(module, "download")
+    if not is_there and is_local(name):
+        download(name, progress=progress)
+    elif not is_there:
         raise InputError(
             folder, f"the data set {name}", "no such folder", f"`tfcnn download {name}` first"
         )
-    source: Source = module.open_source(folder)
-    return replace(source, store=folder)
+    with _guard(name, "open_source"):
+        source: Source = module.open_source(folder)
+    if not own_files.is_own(name):
+        return replace(source, store=folder)
+    with own_files.running(Path(name), "a Source that can be looked into"):
+        fault = listing_fault(source)
+    if fault:
+        hint = f"`tfcnn check {name}`, and docs/extend.md"
+        raise InputError(name, "an open_source that lists labelled images", fault, hint)
+    return replace(source, name=folder.name, store=folder)
+
+
+def _guard(name: str, function: str) -> AbstractContextManager[None]:
+    """Return what turns an exception of a user's file into an error of one line."""
+    if not own_files.is_own(name):
+        return nullcontext()
+    return own_files.running(Path(name), f"a file whose {function} returns")
+
+
+def listing_fault(source: Any) -> str:
+    """Say why something is no listing of labelled images; "" for one that is."""
+    if not isinstance(source, Source):
+        return f"{type(source).__name__}, no Source"
+    items = source.items
+    if not isinstance(items, tuple) or not all(isinstance(item, Item) for item in items):
+        return "items that are no tuple of Item"
+    return _path_fault(source) or _label_fault(source)
+
+
+def _path_fault(source: Source) -> str:
+    paths = [item.path for item in source.items]
+    wrong = [path for path in paths if "\\" in path or path.startswith(("/", ".")) or not path]
+    if wrong:
+        return f"the path {wrong[0]!r}, which is none below `root` with forward slashes"
+    if paths != sorted(set(paths)):
+        return "paths that are not sorted, or one that is there twice"
+    return ""
+
+
+def _label_fault(source: Source) -> str:
+    labels, official = set(source.class_names), {item.official for item in source.items}
+    if bad := sorted(label for label in labels if label != label.strip() or not label):
+        return f"the label {bad[0]!r}, empty or with spaces around it"
+    if len(labels) < 2:
+        return f"{len(labels)} classes, not at least 2"
+    if other := official - {*get_args(Official)}:
+        return f"the split {other.pop()!r}, not one of train, val, test"
+    if source.positive not in {None, *labels}:
+        return f"{source.positive!r} as positive, which is no class"
+    if source.is_benchmark and "test" not in official:
+        return "a benchmark without an official test set"
+    return ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfcnn import datasets
-from tfcnn.base import atomic, files, naming
+from tfcnn.base import atomic, files, naming, own_files
 from tfcnn.base.disk import disk_errors
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
@@ -24,7 +24,7 @@ SIZE_SAMPLE = 500  # headers read to guess the image size; the median settles lo
 
 
 def open_any(data: "DataSettings", reporter: Reporter) -> Source:
-    """Open what a recipe's `[data]` names: a data set, or else a folder.
+    """Open what a recipe's `[data]` names: a data set, a user's own file, or else a folder.
 
     Args:
         data: the settings.
@@ -34,7 +34,7 @@ def open_any(data: "DataSettings", reporter: Reporter) -> Source:
         InputError: if the data set has not been downloaded, or the folder cannot be used.
     """
     name = data.source
-    if os.sep not in name and name in datasets.names():
+    if own_files.is_own(name) or (os.sep not in name and name in datasets.names()):
         if data.group_from != "name":
             hint = "--set data.group_regex=REGEX, or data.group_csv=FILE"
             raise InputError("data.group_from", f'"name" for {name}', data.group_from, hint)

@@ -2,6 +2,7 @@
 
 from tfcnn.recipes.reader import (
     FOLDER,
+    PARTS,
     assignment,
     for_folder,
     known_keys,
@@ -24,6 +25,7 @@ from tfcnn.recipes.schema import (
 
 __all__ = [
     "FOLDER",
+    "PARTS",
     "Augment",
     "DataSettings",
     "InputSettings",

@@ -9,12 +9,13 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from tfcnn.base import atomic, files, naming
+from tfcnn.base import atomic, files, naming, own_files
 from tfcnn.base.errors import InputError, UnfitValueError
 from tfcnn.recipes.schema import Recipe
 
 MAX_RECIPE_BYTES = 1 << 20  # of a recipe
 FOLDER = Path(__file__).parent
+PARTS = (("model", "network"), ("data", "source"))  # that may be Python files of a user's own
 EXPECTED = {  # in words, by pydantic's type of error
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
@@ -32,6 +33,8 @@ def names() -> list[str]:
 
 def load(name: str, *, is_record: bool = False) -> Recipe:
     """Read a recipe by its name, or by the path of a `.toml` file.
+
+    The path of a Python file in it counts from its folder.
 
     Args:
         name: of a recipe that comes with tfcnn, or a path.
@@ -57,11 +60,18 @@ def load(name: str, *, is_record: bool = False) -> Recipe:
     settings = {"name": path.stem, **content}
     if is_record:
         settings["name"] = naming.as_folder_name(str(settings["name"]))
+    for section, key in PARTS:
+        part = settings.get(section)
+        if isinstance(part, dict) and key in part:
+            settings[section] = {**part, key: own_files.resolved(part[key], path.parent)}
     return parse(settings, subject=str(path))
 
 
 def for_folder(folder: Path) -> Recipe:
-    """Return the default recipe for a user's own folder of class folders.
+    """Return the default recipe for a user's own folder of class folders, or their own source.
+
+    Args:
+        folder: of class folders, or a Python file that lists images.
 
     Raises:
         InputError: if a recipe cannot hold the folder's name.
@@ -71,7 +81,8 @@ def for_folder(folder: Path) -> Recipe:
         subject = atomic.printable(str(folder))
         raise InputError(subject, "a name in UTF-8", "other bytes", "renaming the folder")
     settings = load("folder").model_dump()
-    settings["name"] = naming.as_folder_name(folder.resolve().name)
+    own = own_files.is_own(root)
+    settings["name"] = naming.as_folder_name(Path(root).stem if own else Path(root).name)
     settings["data"]["source"] = root
     return parse(settings, subject=str(folder))
 
@@ -80,13 +91,16 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
     """Apply `section.key=value` assignments; a value is read as TOML, else as plain text.
 
     Who names `model.network` gets that one: it begins as it is made to, and where the recipe has
-    another one, with its own default options.
+    another one, with its own default options. The path of a Python file counts from the working
+    folder.
 
     Raises:
         InputError: if one is no assignment, names an unknown key, or has a value of a wrong type.
     """
     settings = recipe.model_dump()
     pairs = [read_assignment(text) for text in assignments]
+    files_of = [".".join(part) for part in PARTS]
+    pairs = [(k, own_files.resolved(v, Path.cwd()) if k in files_of else v) for k, v in pairs]
     if any(key == "model.network" for key, _ in pairs):
         settings["model"]["start"] = None
     if any(key == "model.network" and value != recipe.model.network for key, value in pairs):
@@ -195,11 +209,21 @@ def known_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]
     return keys
 
 
-def to_toml(recipe: Recipe) -> str:
-    """Return a recipe as TOML, every setting written out."""
-    return tomli_w.dumps(recipe.model_dump(exclude_none=True, mode="json"))
+def to_toml(recipe: Recipe, folder: Path | None = None) -> str:
+    """Return a recipe as TOML, every setting written out.
+
+    Args:
+        recipe: the recipe.
+        folder: that it will lie in; Python files below it are named from there.
+    """
+    settings = recipe.model_dump(exclude_none=True, mode="json")
+    for section, key in PARTS:
+        value = settings[section][key]
+        if folder and own_files.is_own(value) and Path(value).is_relative_to(folder.resolve()):
+            settings[section][key] = Path(value).relative_to(folder.resolve()).as_posix()
+    return tomli_w.dumps(settings)
 
 
 def write(recipe: Recipe, path: Path) -> None:
     """Write a recipe as TOML."""
-    atomic.write_text(path, to_toml(recipe))
+    atomic.write_text(path, to_toml(recipe, path.parent))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tfcnn import datasets
+from tfcnn.base import own_files
 from tfcnn.base.errors import InputError, TfcnnError
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_images
@@ -58,20 +60,37 @@ class Album:
             return None
 
 
-def open_album(data: DataSettings, hashes: dict[str, str]) -> Album:
+def open_album(
+    data: DataSettings, hashes: dict[str, str], own_images: Source | None = None
+) -> Album:
     """Open the images of a run; nothing is fetched or made anew.
 
     Args:
         data: `[data]` of the recipe.
         hashes: see `Album`.
+        own_images: from `own_images`, where the source is a Python file.
     """
     no_images = Album(None, hashes, data.background)
+    if own_files.is_own(data.source):
+        return Album(own_images, hashes, data.background)
     if data.source in datasets.names() and not (datasets.data_home() / data.source).is_dir():
         return no_images
     try:
         return Album(open_images(data), hashes, data.background)
     except (TfcnnError, OSError):
         return no_images
+
+
+def own_images(run: Run) -> Source | None:
+    """Return where the images of a user's own source are, unlisted; None if they are no files.
+
+    The copy of that Python file in the run is not run: a run may be a stranger's.
+    """
+    data = run.card["data"]
+    if "root" not in data:
+        return None
+    images, groups = data["nouns"]
+    return Source(data["source"], Path(data["root"]), (), nouns=(images, groups))
 
 
 def thumbnails(album: Album, queues: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -219,7 +238,8 @@ def collect(content: Content, ranks: dict[str, int]) -> Exhibits:
         content: the run.
         ranks: per path of a doubted label its rank among them.
     """
-    album = open_album(content.recipe.data, {row["path"]: row["sha256"] for row in content.rows})
+    hashes = {row["path"]: row["sha256"] for row in content.rows}
+    album = open_album(content.recipe.data, hashes, own_images(content.run))
     behind, worst = images_behind(content), surest_errors(content)
     paths, (decisions, _) = content.predictions.paths, decide(content)
     uris = thumbnails(album, [[str(paths[i]) for i in row] for row in behind.values()])

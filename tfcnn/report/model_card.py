@@ -12,6 +12,8 @@ def intended_use(run: Run) -> str:
     """Say in one or two sentences what a model may be used for."""
     data = run.card["data"]
     classes = _list(run.class_names)
+    if known := data.get("intended_use"):  # of a user's own source, which is not run here
+        return str(known)
     if own := datasets.part(data["source"], "intended_use"):
         return str(own(data["summary"]))
     return (
@@ -36,7 +38,7 @@ def limits(run: Run, report: Report, split: str) -> list[str]:
         texts.append("Not a medical device: no diagnosis may rest on it.")
     if on_positive := datasets.part(data["source"], "positive_limit", run.card["positive"]):
         texts.append(on_positive(metrics.get("specificity", {}).get("value")))
-    texts += datasets.part(data["source"], "LIMITS") or ()
+    texts += data.get("limits") or datasets.part(data["source"], "LIMITS") or ()
     if not report.counts[split]["groups"]:
         texts.append(
             "No groups are known: pictures of one patient, slide or video may be in training and "

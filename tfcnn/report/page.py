@@ -12,13 +12,15 @@ import jinja2
 from markupsafe import Markup
 
 from tfcnn import recipes, runs
-from tfcnn.base import atomic, naming, records
+from tfcnn.base import atomic, naming, own_files, records
 from tfcnn.base.errors import InputError
+from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_images
 from tfcnn.decode import open_image
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.evaluation.labels import Suspects
+from tfcnn.recipes import DataSettings
 from tfcnn.report import content as gathering
 from tfcnn.report import exhibits, model_card, plots, siblings
 from tfcnn.report.content import Content
@@ -73,7 +75,7 @@ def write_labels(suspects: Suspects, top: int) -> Path:
         InputError: if the images are no longer where they were.
     """
     data = recipes.load(str(suspects.path / runs.RECIPE), is_record=True).data
-    source = open_images(data)
+    source = _images_of(suspects.path, data)
     rows = []
     for row in suspects.rows[:top]:
         image = open_image(source.read(row["path"]), row["path"]).flat(data.background)
@@ -87,6 +89,23 @@ def write_labels(suspects: Suspects, top: int) -> Path:
         ),
     )
     return target
+
+
+def _images_of(folder: Path, data: DataSettings) -> Source:
+    """Open the images of a cross-validation.
+
+    Raises:
+        InputError: if they are no longer there, or no files.
+    """
+    if not own_files.is_own(data.source):
+        return open_images(data)
+    fold = runs.open_run(folder / runs.fold_name(0))
+    if (source := exhibits.own_images(fold)) is None:
+        received = "images that only the Python file of this source can read, which is not run"
+        raise InputError(
+            folder, "images in files", received, f"{folder / runs.LABELS}, without them"
+        )
+    return source
 
 
 def _environment() -> jinja2.Environment:

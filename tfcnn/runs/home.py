@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tfcnn import datasets
-from tfcnn.base import atomic, interrupts, naming
+from tfcnn.base import atomic, interrupts, naming, own_files
 from tfcnn.base.errors import InputError, did_you_mean
 from tfcnn.runs.cross_validation import fold_name, is_crossval
 from tfcnn.runs.run import CARD, CHECKPOINT, DONE, RECIPE, SPLIT, Run, read
@@ -72,6 +72,8 @@ def same_source(one: str, other: str) -> bool:
 
 def _root(source: str) -> Path | None:
     """Return the folder of a source, or None where it is a data set's name."""
+    if own_files.is_own(source):
+        return (datasets.data_home() / Path(source).stem).resolve()  # which all of its name share
     is_name = os.sep not in source and source in datasets.names()
     return None if is_name else Path(source).expanduser().resolve()
 

@@ -20,6 +20,7 @@ CARD, RECIPE, SPLIT, HISTORY = "model.json", "recipe.toml", "split.csv", "histor
 MODEL, TWIN, DOMAIN, SEEN = "model.keras", "model.tflite", "domain.npz", "seen.npz"
 PREDICTIONS, REPORT, PAGE, LOGS = "predictions.csv", "report.json", "report.html", "logs"
 CHECKPOINT, DONE = "checkpoint", "DONE"
+NETWORK, SOURCE = "network", "source"  # folders for copies of a user's own Python files
 
 ADOPTED = "adopted"  # the network of a run that somebody else's code trained
 MAIN_METRICS = (
@@ -209,6 +210,15 @@ class Run(Shown):
 
     def _with_hashes(self, hashes: dict[str, str]) -> "Run":
         return replace(self, card={**self.card, "sha256": hashes})
+
+
+def copies(folder: Path) -> list[str]:
+    """Return the copies of a user's own Python files in a run folder, such as `network/mine.py`.
+
+    A training runs them; nothing that uses the run does.
+    """
+    paths = (path for kind in (NETWORK, SOURCE) for path in folder.glob(f"{kind}/*.py"))
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def read(folder: Path) -> Run:

@@ -21,7 +21,7 @@ from tfcnn.evaluation import calibration
 from tfcnn.manifest import splits
 from tfcnn.prediction import two_columns
 from tfcnn.recipes import ModelSettings, Recipe
-from tfcnn.training import foreign
+from tfcnn.training import foreign, own_parts
 from tfcnn.training.data import Data
 from tfcnn.training.fit import checked_places
 from tfcnn.training.making import Making
@@ -92,8 +92,11 @@ def adopt(
     remarks = _scaling_remarks(model, sample, labels[places], pixels)
     for remark in remarks:
         reporter.note(remark)
+    parts = own_parts.read(prepared.recipe)
     make_room(folder, reporter)
+    prepared = prepared.changed(lambda recipe: own_parts.at_copies(recipe, folder))
     recipes.write(prepared.recipe, folder / runs.RECIPE)
+    parts.write(folder)
     splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
     reporter.stage("saving and scoring")
     whole = saved_form.model

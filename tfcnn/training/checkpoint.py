@@ -198,7 +198,8 @@ def sha256_at_start(folder: Path) -> dict[str, str]:
 
     A run that goes on with another split would be tested on what it has learnt.
     """
-    there = (name for name in START_FILES if (folder / name).is_file())
+    names = (*START_FILES, *runs.copies(folder))
+    there = (name for name in names if (folder / name).is_file())
     return {name: sha256_of(folder / name) for name in there}
 
 

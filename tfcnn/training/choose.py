@@ -136,7 +136,7 @@ def judge(begun: Begun, trained: Trained) -> Try:
     groups = [group or i for i, group in enumerate(prepared.groups[rows])]
     return Try(
         start=str(prepared.recipe.model.start),
-        network=prepared.recipe.model.network,
+        network=Path(prepared.recipe.model.network).name,
         log_loss=log_loss(np.log(calibrated.clip(SMALLEST_PROB)), labels),
         accuracy=float(1 - is_wrong.mean()),
         wrong=len({group for group, wrong in zip(groups, is_wrong, strict=True) if wrong}),

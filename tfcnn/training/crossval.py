@@ -16,7 +16,8 @@ from tfcnn.evaluation.out_of_fold import Summary
 from tfcnn.manifest import Manifest, folds, splits
 from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
-from tfcnn.training import strategy
+from tfcnn.training import own_parts, strategy
+from tfcnn.training.own_parts import OwnParts
 from tfcnn.training.prepare import decoder_of, survey
 from tfcnn.training.resume import (
     check_folder,
@@ -69,14 +70,17 @@ def crossval(
     if recorded and recorded != num_folds:
         expected = f"{recorded}, as it was begun"
         raise InputError(f"{folder}: --folds", expected, str(num_folds), "--fresh")
+    parts = own_parts.read(recipe)
     plan = _prepare(recipe, num_folds, listener)
     if recorded:
         _refuse_other(plan, folder)
     else:
+        parts.refuse_changes()
         make_room(folder, listener)
     with resumable(folder):
         if not recorded:
-            _write(plan, folder)
+            plan = replace(plan, recipe=own_parts.at_copies(plan.recipe, folder))
+            _write(plan, parts, folder)
         return _train(plan, folder, finish, listener)
 
 
@@ -135,8 +139,9 @@ def _prepare(recipe: Recipe, num_folds: int, reporter: Reporter) -> _Plan:
     return plan
 
 
-def _write(plan: _Plan, folder: Path) -> None:
+def _write(plan: _Plan, parts: OwnParts, folder: Path) -> None:
     recipes.write(plan.recipe, folder / runs.RECIPE)
+    parts.write(folder)
     with atomic.writing(folder / runs.SPLITS) as part:  # all of them or none
         for i, split in enumerate(plan.folds):
             splits.write(plan.manifest, split, part / runs.fold_split(folder, i).name)

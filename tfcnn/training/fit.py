@@ -100,7 +100,7 @@ def fit(
     loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
     train = settings_of(recipe)
     count = len(prepared.rows["train"])
-    reporter.note(f"training {recipe.model.network} in {state.precision}")
+    reporter.note(f"training {Path(recipe.model.network).name} in {state.precision}")
     if budget.minutes is not None and not state.epochs:
         compile_model(model, train, count, loss_weights)
         state.epochs = epochs_within(prepared, model, train, budget)

@@ -1,6 +1,7 @@
 """How a model came about: what its card and its report say of that, besides what is measured."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def of_training(chosen: Chosen) -> Making:
 def _network(chosen: Chosen) -> dict[str, Any]:
     model = chosen.prepared.recipe.model
     weights = architectures.weights(model.network, model.options)
-    content: dict[str, Any] = {"name": model.network, "options": model.options}
+    content: dict[str, Any] = {"name": Path(model.network).name, "options": model.options}
     content |= {"start": model.start, "tries": [asdict(one) for one in chosen.tries]}
     if weights is not None:
         origin = architectures.part(model.network, "ORIGIN")

@@ -26,6 +26,7 @@ from tfcnn.prediction import Model, ModelFiles, domain, flags
 from tfcnn.prediction.domain import Domain, DomainFit
 from tfcnn.recipes import InputSettings, Recipe
 from tfcnn.runs import Run
+from tfcnn.training import own_parts
 from tfcnn.training.fit import checked_places, val_batches
 from tfcnn.training.making import Making
 from tfcnn.training.prepare import Prepared
@@ -121,7 +122,8 @@ def measure(
         **_set_aside(prepared),
     }
     scoring.write(scoring.score(run, table, facts), folder)
-    there = (name for name in MEASURED + WRITTEN if (folder / name).exists())
+    names = (*MEASURED, *WRITTEN, *runs.copies(folder))
+    there = (name for name in names if (folder / name).exists())
     runs.write_card(run.recorded(*there))
 
 
@@ -339,6 +341,7 @@ def _data(prepared: Prepared) -> dict[str, Any]:
         "groups": prepared.manifest.group_rule,
         "labels": source.labels_csv,
         "ignore": list(settings.ignore),
+        **own_parts.source_facts(prepared.manifest, settings.source),
     }
 
 

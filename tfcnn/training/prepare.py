@@ -1,7 +1,7 @@
 """From a recipe to decoded, split, checked images: all that happens before a network exists."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -77,6 +77,11 @@ class Prepared:
     def place(self) -> str:
         """The folder among the checkpoints; "" where the way to begin was named."""
         return str(self.recipe.model.start) if self.asked.model.start == "auto" else ""
+
+    def changed(self, change: Callable[[Recipe], Recipe]) -> "Prepared":
+        """Return the same images with all recipes changed alike."""
+        allowed = tuple(map(change, self.allowed))
+        return replace(self, asked=change(self.asked), allowed=allowed, recipe=change(self.recipe))
 
     def by(self, way: Recipe, reporter: Reporter) -> "Prepared":
         """Return the same images in the same splits, decoded for another way to begin."""

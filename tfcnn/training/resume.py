@@ -12,6 +12,7 @@ from tfcnn.base.progress import Reporter
 from tfcnn.inputs import direction
 from tfcnn.manifest import Manifest
 from tfcnn.recipes import Recipe
+from tfcnn.training import own_parts
 
 RESUMABLE = "to go on with what was begun: resume=True, or --resume"
 MAX_SETTINGS = 6  # that are named when a run goes on
@@ -75,14 +76,19 @@ def resumed_recipe(
         InputError: if another recipe is named, or a setting has another value.
     """
     path = folder / runs.RECIPE
-    if settings is None or not path.exists():
+    if not path.exists():
         return recipe
     recorded = recipes.load(str(path))
+    if not own_parts.are_there(recorded):  # cut before any of it was trained
+        return recipe
+    recipe = own_parts.pinned(recipe, recorded, reporter)
+    if settings is None:
+        return recipe
     if recorded.name != recipe.name:
         hint = f"--resume with {recorded.name}, or another --run"
         expected = f"{recorded.name}, as it was begun"
         raise InputError(f"{folder}: recipe", expected, recipe.name, hint)
-    refuse_other_recipe(recipes.override(recorded, list(settings)), folder)
+    refuse_other_recipe(recipes.override(recorded, own_parts.as_in(recipe, settings)), folder)
     now = _flat(_with_mirroring_of(recorded, recipe).model_dump())
     own = [
         f"{key}={value}" for key, value in _flat(recorded.model_dump(exclude_none=True)).items()
@@ -103,7 +109,7 @@ def refuse_other_recipe(recipe: Recipe, folder: Path) -> None:
         InputError: naming the first key that differs.
     """
     recorded = recipes.load(str(folder / runs.RECIPE))
-    recipe = _with_mirroring_of(recorded, recipe)
+    recipe = _with_mirroring_of(recorded, own_parts.pinned(recipe, recorded))
     now, then = (_flat(one.model_dump(exclude={"name"})) for one in (recipe, recorded))
     for key in {**then, **now}:
         expected, received = then.get(key), now.get(key)

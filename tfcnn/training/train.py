@@ -6,6 +6,7 @@ imported, so that whoever waits hears of it at once.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tfcnn import recipes, runs
@@ -14,8 +15,9 @@ from tfcnn.base.progress import Reporter
 from tfcnn.inputs import arrays
 from tfcnn.manifest import splits
 from tfcnn.recipes import Recipe
-from tfcnn.training import strategy
+from tfcnn.training import own_parts, strategy
 from tfcnn.training.budget import Budget
+from tfcnn.training.own_parts import OwnParts
 from tfcnn.training.prepare import Prepared, prepare
 from tfcnn.training.resume import (
     check_folder,
@@ -65,6 +67,7 @@ def train(
     resuming = check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, reporter)
+    parts = own_parts.read(recipe)
     budget = Budget(recipe.train.minutes)
     if resuming:
         split_csv = resumed_split(folder, split_csv)
@@ -77,11 +80,16 @@ def train(
     quiet.load_tensorflow(reporter)
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
     with strategy.seeded(seed, deterministic=deterministic):
-        _learn(prepared, folder, resuming, budget, reporter)
+        _learn(prepared, parts, folder, resuming, budget, reporter)
 
 
 def _learn(
-    prepared: Prepared, folder: Path, resuming: bool, budget: Budget, reporter: Reporter
+    prepared: Prepared,
+    parts: OwnParts,
+    folder: Path,
+    resuming: bool,
+    budget: Budget,
+    reporter: Reporter,
 ) -> None:
     """Fit, save and measure: all that needs TensorFlow."""
     from tfcnn.training import checkpoint, making
@@ -92,10 +100,14 @@ def _learn(
 
     begun = begin(prepared, folder, resuming, reporter)  # refuses before anything is written
     if not resuming:
+        parts.refuse_changes()
         make_room(folder, reporter)
     with resumable(folder):
         if not resuming:
+            prepared = prepared.changed(lambda recipe: own_parts.at_copies(recipe, folder))
+            begun = replace(begun, prepared=prepared)
             recipes.write(prepared.asked, folder / runs.RECIPE)
+            parts.write(folder)
             splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
             begun.state.sha256 = checkpoint.sha256_at_start(folder)
         chosen = choose(begun, folder, resuming, budget, reporter)

@@ -5,6 +5,7 @@ images. These stay as they are beneath a new head (`frozen`), or learn too (`fin
 tries several ways, see `choose`.
 """
 
+from pathlib import Path
 from typing import Any
 
 from tfcnn import architectures
@@ -46,7 +47,7 @@ def _model(model: ModelSettings, start: str, has_learnt: bool) -> ModelSettings:
     elif not has_learnt:
         if model.start != "auto" and model.network != ModelSettings().network:
             backbones = [name for name in architectures.names() if architectures.is_backbone(name)]
-            is_one = model.network in backbones
+            is_one = architectures.is_backbone(model.network)
             remedy = "no model.options.weights" if is_one else f"model.network={BACKBONE}"
             raise InputError(
                 f"model.start={start}",
@@ -69,7 +70,7 @@ def unsuited(way: Recipe, num_images: int) -> str:
     smallest = architectures.smallest_size(network)
     if size and (size[0] < smallest[0] or size[1] < smallest[1]):
         least, given = ("{} x {} px".format(*one) for one in (smallest, size))
-        return f"{network} needs {least}, not {given}"
+        return f"{Path(network).name} needs {least}, not {given}"
     if way.model.start != "scratch" and num_images > MOST_IMAGES:
         return (
             f"{num_images:,} images, more than {MOST_IMAGES:,}, are enough to learn from; "
@@ -81,11 +82,12 @@ def unsuited(way: Recipe, num_images: int) -> str:
 def describe(way: Recipe) -> str:
     """Return in words what a way to begin trains, from what."""
     model, train = way.model, way.train
+    network = Path(model.network).name  # of a user's own file
     if model.start == "scratch":
-        return f"{model.network} from scratch, epochs: {train.epochs}"
+        return f"{network} from scratch, epochs: {train.epochs}"
     if model.start == "frozen":
         return (
-            f"a linear model of the features of {model.network}, which stays as it is; "
+            f"a linear model of the features of {network}, which stays as it is; "
             "images are not augmented"
         )
-    return f"{model.network} fine-tuned from there, epochs: {train.finetune_epochs}"
+    return f"{network} fine-tuned from there, epochs: {train.finetune_epochs}"
