@@ -18,7 +18,7 @@ def clouds(count, classes=3, features=6, spread=1.5, seed=0):
 
 
 def fit(train, val, classes=3, **options):
-    return frozen.fit_head(train, val, classes, **{"is_balanced": False, **options})
+    return frozen.fit_head(train, val, classes, **{"class_weights": None, **options})
 
 
 def penalised(head, train, weights=None):
@@ -39,7 +39,7 @@ def test_the_head_minimises_the_penalised_loss(classes, is_balanced):
     points, labels = clouds(120, classes)
     labels[:60][labels[:60] == 0] = 1  # unequal classes
     train, val = (points, labels), clouds(90, classes, seed=1)
-    head = fit(train, val, classes, is_balanced=is_balanced)
+    head = fit(train, val, classes, class_weights="balanced" if is_balanced else None)
     counts = np.bincount(labels)
     weights = (len(labels) / (classes * counts))[labels] if is_balanced else None
     reached = penalised(head, train, weights)
@@ -92,10 +92,11 @@ def test_balanced_classes_count_the_same():
     keep = (labels == 0) | (np.arange(300) % 20 == 1)
     train, val = (points[keep], labels[keep]), clouds(200, 2, spread=3, seed=1)
     share = [
-        float((fit(train, val, 2, is_balanced=choice).logits(val[0]).argmax(axis=1) == 1).mean())
-        for choice in (False, True)
+        float((fit(train, val, 2, class_weights=choice).logits(val[0]).argmax(axis=1) == 1).mean())
+        for choice in (None, "balanced", {0: 1.0, 1: 15.0})
     ]
     assert share[0] < 0.25 < share[1]
+    assert share[2] > 0.25
 
 
 def test_a_class_without_training_images_is_never_preferred():

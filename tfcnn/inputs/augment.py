@@ -35,6 +35,8 @@ KINDS = [
     "shift_height_sign",
     "shift_width_sign",
     "generator",
+    "mixup",
+    "mixup_partner",
 ]
 GEOMETRY = ["rotation_degrees", "shift_height", "shift_width", "shear_degrees", "zoom"]
 

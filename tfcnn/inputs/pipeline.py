@@ -51,7 +51,8 @@ def training(
     rows: npt.NDArray[np.int64],
     *,
     seed: int,
-    **schedule: int,
+    alpha: float = 0.0,
+    **numbers: int,
 ) -> Any:
     """Return all training batches, as `tfdata.training` does, changed by the recipe's pipeline.
 
@@ -63,13 +64,14 @@ def training(
         labels: int32 `(images,)`.
         rows: int64 `(count,)`.
         seed: of the run.
-        schedule: `batch_size`, `first_epoch` and `epochs`.
+        alpha: of mixup, `train.mixup`.
+        numbers: `batch_size`, `first_epoch`, `epochs`, and `num_classes` where images are mixed.
     """
     from tfcnn.inputs import tfdata
 
     changes, transform = _changes(settings, seed)
     return tfdata.training(
-        images, labels, rows, changes, seed=seed, transform=transform, **schedule
+        images, labels, rows, changes, seed=seed, transform=transform, alpha=alpha, **numbers
     )
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
-from tfcnn.inputs import augment, geometry
+from tfcnn.inputs import augment, geometry, mixup
 from tfcnn.recipes import Augment
 
 PREFETCH_BATCHES = 4
@@ -52,6 +52,8 @@ def training(
     first_epoch: int,
     epochs: int,
     transform: Transform | None = None,
+    alpha: float = 0.0,
+    num_classes: int = 0,
 ) -> Any:
     """Return all training batches from `first_epoch` on, one epoch after the other.
 
@@ -70,17 +72,22 @@ def training(
         epochs: the epoch to stop before.
         transform: a further change, `(images, epoch, indices) -> float32 images`, after turns and
             flips, before affine maps and colours.
+        alpha: of mixup, see `mixup.draw`; 0: images are not mixed.
+        num_classes: how many there are, to mix labels.
 
     Returns:
-        A dataset of `(float32 (batch, height, width, channels) in [0, 255], int32 (batch,))`.
+        A dataset of `(float32 (batch, height, width, channels) in [0, 255], int32 (batch,))`; of
+        mixed images the labels are float32 `(batch, classes)`, the share of each class.
 
     Raises:
         InputError: if the images have another shape, or one that the settings do not fit.
     """
-    load, steps = _loader(
+    load, order = _loader(
         images, labels, rows, settings, batch_size=batch_size, seed=seed, transform=transform
     )
-    return _prefetched(_loaded(tf.data.Dataset.range(first_epoch * steps, epochs * steps), load))
+    numbers = tf.data.Dataset.range(first_epoch * order.steps, epochs * order.steps)
+    batches = _loaded(numbers, load)
+    return _prefetched(_mixed(batches, numbers, order, alpha, num_classes) if alpha else batches)
 
 
 class Epochs:
@@ -124,9 +131,10 @@ def epoch_by_epoch(
     Returns:
         A dataset as of `training`, which knows its number of batches.
     """
-    load, steps = _loader(
+    load, order = _loader(
         images, labels, rows, settings, batch_size=batch_size, seed=seed, transform=transform
     )
+    steps = order.steps
 
     def start(_: npt.NDArray[np.int64]) -> np.int64:
         return np.int64(counted.epoch * steps)
@@ -169,21 +177,16 @@ def _loader(
     batch_size: int,
     seed: int,
     transform: Transform | None,
-) -> tuple[Callable[[Any], tuple[Any, Any]], int]:
-    """Return what makes the batch of a number, and the batches of an epoch; see `training`."""
+) -> tuple[Callable[[Any], tuple[Any, Any]], "_Order"]:
+    """Return what makes the batch of a number, and which images it holds; see `training`."""
     check_images(images)
     shape = images.shape[1:]
     augment.check(settings, shape[:2])
     size = min(batch_size, len(rows))
-    steps = steps_per_epoch(len(rows), size)
-
-    @lru_cache(maxsize=2)
-    def order(epoch: int) -> npt.NDArray[np.int64]:
-        return rows[augment.permutation(seed, epoch, len(rows))]
+    order = _Order(rows, size, seed)
 
     def gather(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
-        epoch, number = divmod(int(step), steps)
-        indices = order(epoch)[number * size : (number + 1) * size]
+        epoch, indices = order.of(step)
         parameters = augment.draw(settings, shape, seed, epoch, indices)
         changes = augment.compose(settings, shape, parameters)
         turned = geometry.dihedral_batch(images, indices, changes.turns, changes.flipped)
@@ -200,7 +203,37 @@ def _loader(
         changed = augment.change(batch, matrices, colours, settings)
         return changed, tf.ensure_shape(batch_labels, (size,))
 
-    return load, steps
+    return load, order
+
+
+class _Order:
+    """Which images a step holds: another order in each epoch, a function of (seed, epoch)."""
+
+    def __init__(self, rows: npt.NDArray[np.int64], size: int, seed: int) -> None:
+        self.size, self.seed = size, seed
+        self.steps = steps_per_epoch(len(rows), size)
+        self._rows = lru_cache(maxsize=2)(
+            lambda epoch: rows[augment.permutation(seed, epoch, len(rows))]
+        )
+
+    def of(self, step: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int64]]:
+        """Return the epoch of a step, and the row numbers of its images."""
+        epoch, number = divmod(int(step), self.steps)
+        return epoch, self._rows(epoch)[number * self.size : (number + 1) * self.size]
+
+
+def _mixed(batches: Any, numbers: Any, order: _Order, alpha: float, num_classes: int) -> Any:
+    """Return the batches of these steps with their images mixed in pairs; see `mixup`."""
+
+    def draw(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
+        return mixup.draw(alpha, order.seed, *order.of(step))
+
+    def mix(step: Any, batch: tuple[Any, Any]) -> tuple[Any, Any]:
+        drawn = call(draw, [step], (tf.float32, tf.int32))
+        weights, partners = (tf.ensure_shape(one, (order.size,)) for one in drawn)
+        return mixup.mix(*batch, weights, partners, num_classes)
+
+    return tf.data.Dataset.zip(numbers, batches).map(as_written(mix))
 
 
 def in_order(

@@ -16,7 +16,10 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Target = Annotated[float, Field(gt=0, lt=1, strict=True)]
 # the usual rates of Muon are far too large for Adam, and those of Adam too small for Muon
 MUON_LEAST, ADAM_MOST = 0.005, 0.05
+ClassWeights = Annotated[dict[str, Rate], Field(min_length=1)]
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
+# of `[train]`, with an effect on epochs alone
+OF_EPOCHS = ("warmup_epochs", "clip_norm", "ema", "loss", "mixup", "finetune_layers")
 Start = Literal["auto", "frozen", "finetune", "scratch"]
 
 
@@ -207,7 +210,11 @@ class ModelSettings(_Section):
 
 
 class TrainSettings(_Section):
-    """`[train]`: optimizer, schedule and stopping; `finetune_*` where a backbone is fine-tuned."""
+    """`[train]`: optimizer, schedule, loss, stopping; `finetune_*` where a backbone is fine-tuned.
+
+    `ema`, `clip_norm`, `mixup` and `warmup_epochs` are off at 0. `finetune_layers` under 1 is a
+    fraction of the layers, any other number counts them.
+    """
 
     epochs: Annotated[int, Field(ge=1, strict=True)] = 16
     batch_size: Annotated[int, Field(ge=1, strict=True)] = 128
@@ -216,16 +223,27 @@ class TrainSettings(_Section):
     deterministic: bool = True
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "muon"] = "adamw"
     learning_rate: Rate = 2e-3
-    schedule: Literal["constant", "one_cycle", "cosine", "linear"] = "one_cycle"
+    schedule: Literal["constant", "one_cycle", "cosine", "linear", "reduce_on_plateau"] = (
+        "one_cycle"
+    )
     warmup_fraction: Fraction = 0.25
+    warmup_epochs: Size = 0.0
+    plateau_factor: Target = 0.5
+    plateau_patience: Annotated[int, Field(ge=1, strict=True)] = 3
     weight_decay: Size = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
+    clip_norm: Size = 0.0
+    ema: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
+    loss: Literal["crossentropy", "focal"] = "crossentropy"
+    focal_gamma: Size = 2.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "balanced"] | ClassWeights = "none"
+    mixup: Fraction = 0.0
     patience: Annotated[int, Field(ge=0, strict=True)] = 0
     best_weights: bool = True
     finetune_epochs: Annotated[int, Field(ge=0, strict=True)] = 4
     finetune_learning_rate: Rate = 6e-4
+    finetune_layers: Literal["all"] | Rate = "all"
     minutes: Rate | None = None
 
     @model_validator(mode="after")
@@ -244,6 +262,43 @@ class TrainSettings(_Section):
         if self.optimizer == "muon" and self.weight_decay:
             expected = "weight_decay = 0, for muon keeps the kernels' norms"
             raise UnfitValueError(expected, str(self.weight_decay), "train.weight_decay=0")
+        return self
+
+    @model_validator(mode="after")
+    def _warms_up_once_and_ends(self) -> "TrainSettings":
+        if self.warmup_epochs and self.schedule == "one_cycle":
+            expected = "no warmup_epochs with one_cycle, which has warmup_fraction"
+            raise UnfitValueError(expected, f"{self.warmup_epochs:g}", "train.schedule=cosine")
+        if self.warmup_epochs >= self.epochs:
+            expected = f"warmup_epochs below the {self.epochs} epochs"
+            raise UnfitValueError(expected, f"{self.warmup_epochs:g}", "train.warmup_epochs=1")
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_a_setting_is_of(self) -> "TrainSettings":
+        for key, needed, value in (
+            ("plateau_factor", "schedule", "reduce_on_plateau"),
+            ("plateau_patience", "schedule", "reduce_on_plateau"),
+            ("focal_gamma", "loss", "focal"),
+        ):
+            default = TrainSettings.model_fields[key].default
+            if getattr(self, key) != default and getattr(self, needed) != value:
+                expected = f'{needed} = "{value}" with {key}'
+                raise UnfitValueError(expected, getattr(self, needed), f"train.{needed}={value}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_take_effect(self) -> "TrainSettings":
+        if self.schedule == "reduce_on_plateau" and 0 < self.patience <= self.plateau_patience:
+            expected = f"patience above the {self.plateau_patience} of plateau_patience, or 0"
+            hint = f"train.patience={3 * self.plateau_patience}"
+            raise UnfitValueError(expected, str(self.patience), hint)
+        if self.mixup and self.batch_size == 1:
+            expected = "batch_size >= 2 with mixup, which mixes images of a batch"
+            raise UnfitValueError(expected, "1", "train.batch_size=32")
+        if self.finetune_layers != "all" and self.finetune_layers > 1 and self.finetune_layers % 1:
+            expected = 'finetune_layers = "all", a fraction under 1, or a whole number'
+            raise UnfitValueError(expected, f"{self.finetune_layers:g}", "0.5, or 10")
         return self
 
 
@@ -274,6 +329,17 @@ class Recipe(_Section):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _what_is_frozen_has_no_epochs(self) -> "Recipe":
+        if self.model.start != "frozen":
+            return self
+        for key in OF_EPOCHS:
+            value = getattr(self.train, key)
+            if value != TrainSettings.model_fields[key].default:
+                expected = f'no train.{key} with model.start = "frozen", which trains no epochs'
+                raise UnfitValueError(expected, str(value), "model.start=finetune")
+        return self
 
     @field_validator("name")
     @classmethod

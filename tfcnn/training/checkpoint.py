@@ -21,6 +21,7 @@ from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.base.records import sha256_of
+from tfcnn.training.callbacks import Plateau
 
 Array = np.ndarray[Any, Any]
 FILE, BEFORE = f"{runs.CHECKPOINT}/state.npz", f"{runs.CHECKPOINT}/before.npz"
@@ -35,6 +36,7 @@ class State:
         epoch: epochs that are done.
         history: one row of figures per epoch.
         stopping: the memory of the stopping rule.
+        plateau: that of the rule that lowers the rate, where there is one.
         train_seconds: time spent training so far.
         train_cpu_seconds: the same of all cores together, which other work disturbs less.
         precision: the dtype policy, kept by a resume on another machine.
@@ -42,11 +44,14 @@ class State:
         head: what a linear model of a backbone's features was fitted with, see `frozen.fit`.
         epochs: how many there are to be, where the time is limited; 0: as many as the recipe says.
         sha256: of the files that the run was begun with, by name; see `sha256_at_start`.
+        continues: the run that it continues, and how many epochs that had; empty where it begins
+            anew. See `more`.
     """
 
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     stopping: dict[str, float] = field(default_factory=dict)
+    plateau: dict[str, float] = field(default_factory=dict)
     train_seconds: float = 0.0
     train_cpu_seconds: float = 0.0
     precision: str = ""
@@ -54,6 +59,12 @@ class State:
     head: dict[str, Any] = field(default_factory=dict)
     epochs: int = 0
     sha256: dict[str, str] = field(default_factory=dict)
+    continues: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first_epoch(self) -> int:
+        """The epoch that the training began with, counted from 0."""
+        return int(self.continues.get("epochs", 0))
 
 
 @dataclass(frozen=True)
@@ -113,34 +124,50 @@ class SeedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Write the state of the training at the end of every epoch."""
+    """Write the state of the training at the end of every epoch.
 
-    def __init__(self, folder: Path, place: str, state: State, stopping: Stopping) -> None:
+    Attributes:
+        weights: of the model, as they were when the last epoch ended; empty before one has.
+    """
+
+    def __init__(
+        self, folder: Path, place: str, state: State, stopping: Stopping, plateau: Plateau | None
+    ) -> None:
         super().__init__()
-        self.path, self.before = files_at(folder, place)
-        self.state, self.stopping = state, stopping
+        self.folder, self.place, self.state = folder, place, state
+        self.stopping, self.plateau = stopping, plateau
+        self.weights: list[Array] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Save; `self.state` has been brought up to date by the callback that keeps the history."""
         self.state.stopping = self.stopping.memory()
+        self.state.plateau = self.plateau.memory() if self.plateau else {}
         # so that a cut from here on trains no epoch more
         self.state.is_done = self.model.stop_training or epoch + 1 == self.params["epochs"]
-        self.save()
+        self.weights = self.model.get_weights()
+        optimizer = [_array(variable) for variable in self.model.optimizer.variables]
+        best = self.stopping.best_weights or []
+        start = Start(self.state, tuple(self.weights), tuple(optimizer), tuple(best))
+        write(start, self.folder, self.place)
 
-    def save(self) -> None:
-        """Write weights, optimizer, best weights and state as one file."""
-        arrays: dict[str, Any] = {"state": np.array(json.dumps(vars(self.state), allow_nan=False))}
-        groups = {
-            "weights": self.model.get_weights(),
-            "optimizer": [_array(variable) for variable in self.model.optimizer.variables],
-            "best": self.stopping.best_weights or [],
-        }
-        for name, values in groups.items():
-            arrays |= {f"{name}_{i}": value for i, value in enumerate(values)}
-        with atomic.writing(self.path) as part:
-            np.savez(part, **arrays)
-            if self.path.exists():
-                self.path.replace(self.before)
+
+def write(start: Start, folder: Path, place: str = "") -> None:
+    """Write weights, optimizer, best weights and state as one file.
+
+    Args:
+        start: where a training stands.
+        folder: of the run.
+        place: see `files_at`.
+    """
+    path, before = files_at(folder, place)
+    state = json.dumps(vars(start.state), allow_nan=False)
+    arrays: dict[str, Any] = {"state": np.array(state)}
+    for name in ("weights", "optimizer", "best"):
+        arrays |= {f"{name}_{i}": value for i, value in enumerate(getattr(start, name))}
+    with atomic.writing(path) as part:
+        np.savez(part, **arrays)
+        if path.exists():
+            path.replace(before)
 
 
 def files_at(folder: Path, place: str) -> tuple[Path, Path]:
@@ -180,17 +207,21 @@ def read(folder: Path, reporter: Reporter, place: str = "") -> Start:
     return start
 
 
-def restore(start: Start, model: Any, stopping: Stopping) -> None:
-    """Put a model, its optimizer and its stopping rule where a training begins."""
+def restore(start: Start, model: Any, stopping: Stopping, plateau: Plateau | None = None) -> None:
+    """Put a model, its optimizer and the rules that remember where a training begins."""
     if not start.weights:
         return
     with model.distribute_strategy.scope():  # a GPU's variables are made in no other
         model.set_weights(list(start.weights))
+        if not start.optimizer:  # of a run that another one continues
+            return
         model.optimizer.build(model.trainable_variables)
         for variable, value in zip(model.optimizer.variables, start.optimizer, strict=True):
             variable.assign(value)
     stopping.kept = start.state.stopping
     stopping.kept_weights = list(start.best) or None
+    if plateau is not None:
+        plateau.kept = start.state.plateau
 
 
 def sha256_at_start(folder: Path) -> dict[str, str]:

@@ -108,7 +108,8 @@ def choose(
         reporter.note(f"trying {way.model.start}: {ways.describe(way)}")
         begun = first
         if best is not None:
-            begun = begin(prepared.by(way, reporter), folder, resuming, reporter)
+            way_in = prepared.by(way, reporter)
+            begun = begin(way_in, folder, resuming, reporter, first.callbacks)
             begun.state.sha256 = first.state.sha256
         trained = learn(begun, folder, budget, reporter)
         tries.append(judge(begun, trained))

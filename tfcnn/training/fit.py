@@ -2,7 +2,7 @@
 
 import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
@@ -20,8 +20,9 @@ from tfcnn.base.progress import Reporter
 from tfcnn.inputs import pipeline, tfdata
 from tfcnn.recipes import Recipe, TrainSettings
 from tfcnn.runs import HISTORY, LOGS
-from tfcnn.training import form, strategy
+from tfcnn.training import form, losses, strategy, unfreeze
 from tfcnn.training.budget import Budget
+from tfcnn.training.callbacks import Averages, Plateau, UsualNames
 from tfcnn.training.checkpoint import (
     Checkpoint,
     SeedEpochs,
@@ -30,7 +31,7 @@ from tfcnn.training.checkpoint import (
     Stopping,
     restore,
 )
-from tfcnn.training.muon import FilterMuon
+from tfcnn.training.optimizers import optimizer_for
 from tfcnn.training.prepare import Prepared
 
 Floats = npt.NDArray[np.float32]
@@ -78,13 +79,18 @@ def build(prepared: Prepared, state: State) -> Any:
         if initialize and not is_finetuned:
             initialize(model, prepared.images[start_rows(prepared)])
     if is_finetuned:
-        for layer in model.layers:  # averages of many images: a few would only blur them
-            layer.trainable = not hasattr(layer, "moving_mean")
+        unfreeze.last_layers(model, recipe.train.finetune_layers)
     return model
 
 
 def fit(
-    prepared: Prepared, model: Any, folder: Path, start: Start, budget: Budget, reporter: Reporter
+    prepared: Prepared,
+    model: Any,
+    folder: Path,
+    start: Start,
+    budget: Budget,
+    reporter: Reporter,
+    callbacks: Sequence[Any] = (),
 ) -> Trained:
     """Fit the training form from where `start` says it is.
 
@@ -95,6 +101,7 @@ def fit(
         start: of the training; its state follows the training.
         budget: the time there is.
         reporter: hears of every epoch.
+        callbacks: of the user, Keras' own.
     """
     recipe, state = prepared.recipe, start.state
     loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
@@ -102,15 +109,17 @@ def fit(
     count = len(prepared.rows["train"])
     reporter.note(f"training {Path(recipe.model.network).name} in {state.precision}")
     if budget.minutes is not None and not state.epochs:
-        compile_model(model, train, count, loss_weights)
-        state.epochs = epochs_within(prepared, model, train, budget)
-        reporter.note(f"train.minutes: {state.epochs} of {train.epochs} epochs fit")
+        wanted = _epochs_of(train, train.epochs - state.first_epoch)
+        compile_model(model, wanted, count, loss_weights)
+        fitting = epochs_within(prepared, model, wanted, budget)
+        state.epochs = state.first_epoch + fitting
+        reporter.note(f"train.minutes: {fitting} of {wanted.epochs} epochs fit")
     if state.epochs:
-        train = train.model_copy(update={"epochs": state.epochs})
-    compile_model(model, train, count, loss_weights)
-    weights = fit_epochs(
-        model, recipe.model_copy(update={"train": train}), prepared, folder, start, reporter
-    )
+        train = _epochs_of(train, state.epochs)
+    # the schedule is one of the epochs of this run, not of those that it continues
+    compile_model(model, _epochs_of(train, train.epochs - state.first_epoch), count, loss_weights)
+    recipe = recipe.model_copy(update={"train": train})
+    weights = fit_epochs(model, recipe, prepared, folder, start, reporter, callbacks)
     model.set_weights(weights)
     places = slice(None) if prepared.place else checked_places(prepared)
     logits = model.predict(val_batches(prepared, places), verbose=0)
@@ -130,6 +139,12 @@ def settings_of(recipe: Recipe) -> TrainSettings:
     return train.model_copy(update=changes)
 
 
+def _epochs_of(train: TrainSettings, epochs: int) -> TrainSettings:
+    """Return the same training in another number of epochs; the warm-up keeps its share."""
+    warmup = train.warmup_epochs * epochs / train.epochs
+    return train.model_copy(update={"epochs": epochs, "warmup_epochs": warmup})
+
+
 def epochs_within(prepared: Prepared, model: Any, train: TrainSettings, budget: Budget) -> int:
     """Return how many epochs fit into the time that is left, by the time that a few steps take.
 
@@ -141,10 +156,8 @@ def epochs_within(prepared: Prepared, model: Any, train: TrainSettings, budget: 
     """
     rows, weights = prepared.rows, model.get_weights()
     size = min(train.batch_size, len(rows["train"]))
-    batches = pipeline.training(
-        prepared.recipe.inputs, prepared.images, prepared.labels, rows["train"],
-        batch_size=size, seed=train.seed, first_epoch=0, epochs=1,
-    )  # fmt: skip
+    recipe = prepared.recipe.model_copy(update={"train": _epochs_of(train, 1)})
+    batches = train_batches(prepared, recipe, 0, model.output_shape[-1])
     seconds = []
     for batch in batches.take(1 + TIMED_STEPS):  # the first one is compiled
         start = perf_counter()
@@ -277,6 +290,7 @@ def fit_epochs(
     folder: Path,
     start: Start,
     reporter: Reporter,
+    callbacks: Sequence[Any] = (),
 ) -> list[npt.NDArray[Any]]:
     """Train a compiled training form from where `start` says it is.
 
@@ -287,43 +301,68 @@ def fit_epochs(
         folder: the run folder; history, logs and checkpoints go there.
         start: of the training.
         reporter: hears of every epoch.
+        callbacks: of the user, Keras' own.
 
     Returns:
-        The weights to keep: the best on val, or the last, as the recipe says; Keras' stopping
-        rule has put the best ones back when training ends.
+        The weights to keep: the best on val, or the last, as the recipe says. With `train.ema`
+        both are averages.
     """
-    data, rows, place = (prepared.images, prepared.labels), prepared.rows, prepared.place
-    train, state = recipe.train, start.state
-    stopping = Stopping(train.patience, train.epochs, train.best_weights)
-    restore(start, model, stopping)
+    rows, train, state = prepared.rows, recipe.train, start.state
     size = min(train.batch_size, len(rows["train"]))
     steps = tfdata.steps_per_epoch(len(rows["train"]), size)
+    stopping = Stopping(train.patience, train.epochs, train.best_weights)
+    falls_at_plateau = train.schedule == "reduce_on_plateau"
+    plateau = Plateau(train, steps, state.first_epoch) if falls_at_plateau else None
+    restore(start, model, stopping, plateau)
     waiting = Waiting()
-    live = _Live(state, reporter, waiting, (size, steps), folder / HISTORY)
+    checkpoint = Checkpoint(folder, prepared.place, state, stopping, plateau)
     if not state.is_done:
-        batches = pipeline.training(
-            recipe.inputs, *data, rows["train"], batch_size=size, seed=train.seed,
-            first_epoch=state.epoch, epochs=train.epochs,
-        )  # fmt: skip
-        if train.class_weights == "balanced":  # Keras' `class_weight` would prefetch once more
-            batches = batches.map(_weighted(data[1][rows["train"]]))
+        batches = train_batches(prepared, recipe, state.epoch, model.output_shape[-1])
+        val = tfdata.in_order(prepared.images, prepared.labels, rows["val"], train.batch_size)
+        # each sees what those before it have done at the end of an epoch
         model.fit(
             waiting.measured(batches),
-            validation_data=tfdata.in_order(*data, rows["val"], train.batch_size),
+            validation_data=val,
             initial_epoch=state.epoch,
             epochs=train.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the batches are shuffled already
             callbacks=[
-                SeedEpochs(train.seed), stopping, live,
-                Checkpoint(folder, place, state, stopping),
-                *tensorboard_callbacks(folder / LOGS / place, reporter),
+                SeedEpochs(train.seed),
+                *([Averages(is_resumed=bool(start.optimizer))] if train.ema else []),
+                _Live(state, reporter, waiting, (size, steps), folder / HISTORY),
+                *tensorboard_callbacks(folder / LOGS / prepared.place, reporter),
+                *([UsualNames(), *callbacks] if callbacks else []),
+                stopping,
+                *([plateau] if plateau else []),
+                checkpoint,
             ],
             verbose=0,
         )  # fmt: skip
-    elif stopping.kept_weights is not None:  # where Keras puts the best back, it was cut
-        model.set_weights(stopping.kept_weights)
-    return [np.array(weight) for weight in model.get_weights()]
+    best = stopping.best_weights or stopping.kept_weights  # of what was cut after its last epoch
+    return [np.array(weight) for weight in best or checkpoint.weights or start.weights]
+
+
+def train_batches(prepared: Prepared, recipe: Recipe, first_epoch: int, num_classes: int) -> Any:
+    """Return the batches of all epochs from the first on, with weights where classes have any.
+
+    Args:
+        prepared: the images.
+        recipe: what to do, as in `fit_epochs`.
+        first_epoch: counted from 0.
+        num_classes: how many there are.
+    """
+    rows, train = prepared.rows["train"], recipe.train
+    batches = pipeline.training(
+        recipe.inputs, prepared.images, prepared.labels, rows,
+        batch_size=min(train.batch_size, len(rows)), seed=train.seed, first_epoch=first_epoch,
+        epochs=train.epochs, alpha=train.mixup, num_classes=num_classes,
+    )  # fmt: skip
+    if train.class_weights == "none":
+        return batches
+    names = prepared.manifest.class_names
+    weights = losses.class_weights(train, prepared.labels[rows], names)
+    return batches.map(losses.weighted(weights))  # Keras' `class_weight` would prefetch once more
 
 
 def tensorboard_callbacks(logs: Path, reporter: Reporter) -> list[Any]:
@@ -355,71 +394,17 @@ def compile_model(
     size = min(train.batch_size, num_images)
     steps = train.epochs * tfdata.steps_per_epoch(num_images, size)
 
-    def loss(labels: Any, logits: Any) -> Any:
-        indices = tf.cast(tf.reshape(labels, [-1]), tf.int32)  # Keras hands labels over as floats
-        targets = tf.one_hot(indices, logits.shape[-1])
-
-        def of(outputs: Any) -> Any:
-            return keras.losses.categorical_crossentropy(
-                targets, outputs, from_logits=True, label_smoothing=train.label_smoothing
-            )
-
-        if logits.shape.rank == 2:
-            return of(logits)
-        return sum(weight * of(logits[:, i]) for i, weight in enumerate(loss_weights))
-
-    def sparse_categorical_accuracy(labels: Any, logits: Any) -> Any:
-        first = logits if logits.shape.rank == 2 else logits[:, 0]
-        return keras.metrics.sparse_categorical_accuracy(labels, first)
-
     with model.distribute_strategy.scope():
         model.compile(
-            optimizer=optimizer_for(train, steps), loss=loss, metrics=[sparse_categorical_accuracy]
+            optimizer=optimizer_for(train, steps),
+            loss=losses.loss_for(train, loss_weights),
+            metrics=[losses.sparse_categorical_accuracy],
         )
         model.optimizer.build(model.trainable_variables)
     # a step whose first call makes variables is traced twice, a second each time
     if tf.distribute.get_strategy() is model.distribute_strategy:
         model.compute_metrics(None, tf.zeros((1,)), tf.zeros((1, *model.output_shape[1:])))
         model.reset_metrics()
-
-
-def optimizer_for(train: TrainSettings, steps: int) -> Any:
-    """Return the recipe's optimizer with its schedule over `steps` steps."""
-    rate: Any = train.learning_rate
-    if train.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    elif train.schedule == "linear":
-        rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
-    elif train.schedule == "one_cycle":  # up in a straight line, down along a cosine
-        warmup = round(train.warmup_fraction * steps)
-        rate = keras.optimizers.schedules.CosineDecay(
-            rate / 25, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
-        )
-    decay = train.weight_decay or None
-    if train.optimizer == "muon":
-        return FilterMuon(rate, momentum=train.momentum)
-    if train.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(
-            rate, momentum=train.momentum, nesterov=True, weight_decay=decay
-        )
-    else:
-        kinds = {
-            "adam": keras.optimizers.Adam,
-            "adamw": keras.optimizers.AdamW,
-            "rmsprop": keras.optimizers.RMSprop,
-        }
-        # AdamW, unlike the others, takes no None
-        optimizer = kinds[train.optimizer](rate, weight_decay=decay or 0.0)
-    if decay:  # shrinking what only shifts or scales helps nothing
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
-def _weighted(labels: npt.NDArray[np.int32]) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
-    """Return what adds to a batch the weights that let every class count the same."""
-    counts = np.bincount(labels)
-    weights = tf.constant(len(labels) / (len(counts) * np.maximum(counts, 1)), tf.float32)
-    return lambda images, classes: (images, classes, tf.gather(weights, classes))
 
 
 def write_history(history: list[dict[str, float]], path: Path) -> None:

@@ -8,7 +8,7 @@ fine-tuning.
 import warnings
 from dataclasses import dataclass, replace
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +71,7 @@ def fit(prepared: Prepared, model: Any, state: State, reporter: Reporter) -> Tra
         (values[train], prepared.labels[train]),
         (values[val], prepared.labels[val]),
         len(prepared.manifest.class_names),
-        is_balanced=prepared.recipe.train.class_weights == "balanced",
+        class_weights=_class_weights(prepared),
     )
     model.get_layer("head").set_weights([head.kernel, head.bias])
     state.train_seconds += perf_counter() - start
@@ -80,8 +80,25 @@ def fit(prepared: Prepared, model: Any, state: State, reporter: Reporter) -> Tra
     return Trained(model.get_weights(), head.logits(values[val]), values, headless)
 
 
+def _class_weights(prepared: Prepared) -> dict[int, float] | Literal["balanced"] | None:
+    """Return `train.class_weights` as scikit-learn takes them."""
+    given = prepared.recipe.train.class_weights
+    if given == "none":
+        return None
+    if given == "balanced":
+        return "balanced"
+    # it takes none of a class without images
+    there = np.unique(prepared.labels[prepared.rows["train"]])
+    names = prepared.manifest.class_names
+    return {int(label): given.get(names[label], 1.0) for label in there}
+
+
 def fit_head(
-    train: tuple[Floats, Labels], val: tuple[Floats, Labels], num_classes: int, *, is_balanced: bool
+    train: tuple[Floats, Labels],
+    val: tuple[Floats, Labels],
+    num_classes: int,
+    *,
+    class_weights: dict[int, float] | Literal["balanced"] | None,
 ) -> Head:
     """Fit logistic regressions of falling strength, and keep the one with the least loss on val.
 
@@ -89,7 +106,8 @@ def fit_head(
         train: features `(images, features)` and labels `(images,)`.
         val: the same; not fitted to.
         num_classes: of all splits; a class may be absent from train.
-        is_balanced: whether every class counts the same, however many images it has.
+        class_weights: how much an image of a class counts, by its number; "balanced": so that
+            every class counts the same, however many images it has; None: all count the same.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -99,9 +117,7 @@ def fit_head(
         weights = np.zeros((1, len(center)), np.float32)
         return _folded(weights, np.zeros(1), train[1][:1], center, num_classes)
     points = (train[0] - center) / scale
-    model = LogisticRegression(
-        max_iter=MAX_STEPS, warm_start=True, class_weight="balanced" if is_balanced else None
-    )
+    model = LogisticRegression(max_iter=MAX_STEPS, warm_start=True, class_weight=class_weights)
     # of two classes scikit-learn has one row of weights, which `_per_class` halves
     share = 2 if len(np.unique(train[1])) == 2 else 1
     best: Head | None = None

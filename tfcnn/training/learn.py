@@ -3,6 +3,7 @@
 `begin` refuses what can be refused and writes nothing. `learn` trains.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,13 @@ class Begun:
         prepared: the images, and the way to begin.
         start: nothing, or the end of an epoch; its state follows the training.
         model: the training form; of what stays frozen, the saved form.
+        callbacks: of the user, which hear of the epochs.
     """
 
     prepared: Prepared
     start: Start
     model: Any
+    callbacks: Sequence[Any] = ()
 
     @property
     def state(self) -> State:
@@ -38,7 +41,13 @@ class Begun:
         return self.start.state
 
 
-def begin(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) -> Begun:
+def begin(
+    prepared: Prepared,
+    folder: Path,
+    resuming: bool,
+    reporter: Reporter,
+    callbacks: Sequence[Any] = (),
+) -> Begun:
     """Build the network of a way to begin, with the weights it begins from.
 
     Args:
@@ -46,6 +55,7 @@ def begin(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) 
         folder: of the run.
         resuming: go on from the checkpoint there, if there is one.
         reporter: hears if a checkpoint was damaged.
+        callbacks: of the user, Keras' own.
 
     Raises:
         InputError: if the network cannot be built for these images, its weights are not there, or
@@ -61,8 +71,8 @@ def begin(prepared: Prepared, folder: Path, resuming: bool, reporter: Reporter) 
     keras.utils.set_random_seed(prepared.recipe.train.seed)
     if prepared.recipe.model.start == "frozen":
         start.state.precision = "float32"
-        return Begun(prepared, start, _plain(prepared))
-    return Begun(prepared, start, build(prepared, start.state))
+        return Begun(prepared, start, _plain(prepared), callbacks)
+    return Begun(prepared, start, build(prepared, start.state), callbacks)
 
 
 def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Trained:
@@ -76,6 +86,8 @@ def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Tra
     """
     prepared, model, start = begun.prepared, begun.model, begun.start
     if prepared.recipe.model.start == "frozen":
+        if begun.callbacks:
+            reporter.note("callbacks: none is called for a linear model, which has no epochs")
         trained = frozen.fit(prepared, model, start.state, reporter)
         if not prepared.place:  # else it is said when it is compared
             loss = frozen.log_loss(trained.val_logits, prepared.labels[prepared.rows["val"]])
@@ -88,7 +100,7 @@ def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Tra
         plain = _plain(prepared)
         frozen.fit(prepared, plain, start.state, reporter)
         model.get_layer("head").set_weights(plain.get_layer("head").get_weights())
-    return fit(prepared, model, folder, start, budget, reporter)
+    return fit(prepared, model, folder, start, budget, reporter, begun.callbacks)
 
 
 def _plain(prepared: Prepared) -> Any:

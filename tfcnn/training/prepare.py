@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn import architectures
-from tfcnn.base.errors import InputError
+from tfcnn.base.errors import InputError, did_you_mean
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
@@ -276,9 +276,17 @@ def _fill_in(recipe: Recipe, source: Source) -> Recipe:
     An empty regex or class stays empty, so that a resume finds the same recipe.
 
     Raises:
-        InputError: if the positive class is none of two, or is lacking where a target needs one.
+        InputError: if a class is weighted that is none, or the positive class is none of two, or
+            is lacking where a target needs one.
     """
     data, names = recipe.data, source.class_names
+    weights = recipe.train.class_weights
+    for name in weights if isinstance(weights, dict) else ():
+        if name not in names:
+            received = f"{name!r}{did_you_mean(name, names)}"
+            expected = f"names of classes: {', '.join(names[:MAX_CLASSES])}"
+            hint = f"'train.class_weights={{{names[0]} = 2.0}}'"
+            raise InputError("train.class_weights", expected, received, hint)
     positive = source.positive_class(data.positive)
     for key in ("sensitivity", "specificity"):
         if positive is None and getattr(recipe.evaluation, key) is not None:
@@ -313,7 +321,8 @@ def _report_data(
     reporter.note(f"{source.name}: {manifest.summary()}")
     reporter.note(f"classes: {', '.join(classes[:MAX_CLASSES] + more)}{positive}")
     reporter.note(f"images: {pixels} (height x width), {colour}, {data.fit}")
-    reporter.note(f"augmentation: {pipeline.describe(recipe.inputs)}")
+    mixed = f"; mixed in pairs (mixup {recipe.train.mixup:g})" if recipe.train.mixup else ""
+    reporter.note(f"augmentation: {pipeline.describe(recipe.inputs)}{mixed}")
     if source.labels_csv:
         reporter.note(f"labels: from {source.labels_csv}")
     reporter.note(f"groups: {_groups_in_words(recipe, manifest)}")

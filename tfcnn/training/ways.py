@@ -10,7 +10,7 @@ from typing import Any
 
 from tfcnn import architectures
 from tfcnn.base.errors import InputError
-from tfcnn.recipes import ModelSettings, Recipe
+from tfcnn.recipes import ModelSettings, Recipe, TrainSettings
 
 BACKBONE = "efficientnet_lite"  # of recipes whose network is none
 MOST_IMAGES = 20_000  # more are enough to learn from, and would fill the disk at a backbone's size
@@ -32,10 +32,22 @@ def allowed(recipe: Recipe) -> tuple[Recipe, ...]:
     found = tuple(
         recipe.model_copy(update={"model": _model(model, start, has_learnt)}) for start in starts
     )
-    if any(way.model.start == "finetune" for way in found) and not recipe.train.finetune_epochs:
+    _check_finetuning(recipe.train, any(way.model.start == "finetune" for way in found))
+    return found
+
+
+def _check_finetuning(train: TrainSettings, is_finetuned: bool) -> None:
+    """Refuse settings of fine-tuning that leave nothing to do, or have nothing to be of."""
+    if is_finetuned and not train.finetune_epochs:
         hint = "train.finetune_epochs=4, or model.start=frozen"
         raise InputError("train.finetune_epochs", "at least 1 to fine-tune", "0", hint)
-    return found
+    if is_finetuned and train.warmup_epochs >= train.finetune_epochs:
+        expected = f"less than the {train.finetune_epochs} of train.finetune_epochs"
+        hint = "train.warmup_epochs=1"
+        raise InputError("train.warmup_epochs", expected, f"{train.warmup_epochs:g}", hint)
+    if train.finetune_layers != "all" and not is_finetuned:
+        expected, hint = "all, where nothing is fine-tuned", "model.start=finetune"
+        raise InputError("train.finetune_layers", expected, f"{train.finetune_layers:g}", hint)
 
 
 def _model(model: ModelSettings, start: str, has_learnt: bool) -> ModelSettings:
