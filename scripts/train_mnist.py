@@ -34,8 +34,7 @@ model.fit(x_train / 255, y_train, epochs=options.epochs, validation_data=val, ca
 
 run = tfcnn.adopt(model, data, name=options.run, pixels="0..1")
 print(tfcnn.evaluate(run).sentence)
-rows = [row for row in run.predictions() if row["split"] == "test"]
-mistakes = Counter((row["label"], row["predicted"]) for row in rows)
-for (label, predicted), count in mistakes.most_common():
-    if label != predicted and count > 5:
-        print(f"{count} times {label} was taken for {predicted}")
+rows = [row for row in run.predictions if row["split"] == "test"]
+pairs = [(row["label"], row["predicted"]) for row in rows if row["label"] != row["predicted"]]
+for (label, predicted), count in Counter(pairs).most_common(5):
+    print(f"{count} times {label} was taken for {predicted}")

@@ -36,7 +36,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[misc
     result = script("download", "malaria", "--from", MIRROR, home=folder)
     assert "malaria: 9,065 images" in result
     settings = "train.epochs=2", "data.image_size=32", "model.options.widths=[16, 32, 64, 128]"
-    result = script("train_malaria", *settings, home=folder)
+    words = [word for setting in settings for word in ("--set", setting)]
+    result = run_tfcnn("train", "malaria", *words, home=folder).stdout
     assert "On 2" in result and "unseen patients: " in result
     return folder
 

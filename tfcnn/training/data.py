@@ -200,8 +200,11 @@ class Data:
 
         It has if it took a step or more, and no more steps than batches were read of `train`.
         """
-        steps = int(getattr(getattr(model, "optimizer", None), "iterations", 0))
-        return 0 < steps <= (self._counted.batches if self._counted else 0)
+        iterations = getattr(getattr(model, "optimizer", None), "iterations", None)
+        if iterations is None or self._counted is None:
+            return False
+        steps = int(iterations.numpy())  # under a strategy it has no number of its own
+        return 0 < steps <= self._counted.batches
 
     def __len__(self) -> int:
         """Return the number of images in all splits."""
