@@ -52,7 +52,11 @@ def take() -> Inventory:
             {"name": file.stem, "about": _heading(file.read_text(encoding="utf-8"))}
             for file in sorted(RECIPES.glob("*.toml"))
         ],
-        "shipped models": [_shipped(path.name) for path in sorted(runs.ZOO.glob("*/"))],
+        "shipped models": [
+            {"name": path.name, "for": about.purpose, "result": about.result}
+            for path in sorted(runs.ZOO.glob("*/"))
+            if (about := runs.read_about(path))
+        ],
         "runs": [_run(name) for name in runs.names()],
         "cross-validations": [_crossval(name) for name in runs.crossvals()],
     }
@@ -96,14 +100,6 @@ def _damaged(error: Exception, name: str) -> str:
 
 def _heading(text: str) -> str:
     return text.partition("\n")[0].lstrip("# ").strip()
-
-
-def _shipped(name: str) -> dict[str, Any]:
-    """Return what the README of a shipped model says it is for, and how good it is."""
-    text = (runs.ZOO / name / "README.md").read_text(encoding="utf-8")
-    purpose = text.split("\n\n")[1].partition(" apart in images")[0]
-    result = text.partition("## How good\n\n")[2].partition("\n")[0]
-    return {"name": name, "for": f"{purpose} apart", "result": result.partition(". ")[0]}
 
 
 def _cell(value: Any) -> str:

@@ -4,6 +4,7 @@ The HTML has no script. It takes colours of the page around it, so that it is re
 a dark one.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -20,7 +21,7 @@ STYLE = """<style>
 .tfcnn .head{font-weight:600}
 .tfcnn .note{opacity:.75}
 .tfcnn .grids{display:flex;flex-wrap:wrap;gap:0 2.5em;align-items:flex-start}
-.tfcnn table{border-collapse:collapse;margin:.6em 0;border:0;font-variant-numeric:tabular-nums}
+.tfcnn table{border-collapse:collapse;margin:.6em 0;border:0;font-size:inherit;font-variant-numeric:tabular-nums}
 .tfcnn caption{caption-side:top;text-align:left;padding:0 0 .2em;color:inherit;opacity:.75}
 .tfcnn tr,.tfcnn tr:nth-child(even){background:transparent}
 .tfcnn th,.tfcnn td{padding:.2em .9em .2em 0;border:0;text-align:right;vertical-align:middle;
@@ -29,7 +30,7 @@ white-space:nowrap;color:inherit}
 .tfcnn td{border-bottom:1px solid rgba(128,128,128,.22)}
 .tfcnn .rule td{border-top:1px solid rgba(128,128,128,.6)}
 .tfcnn .text{text-align:left}
-.tfcnn .long{white-space:normal;overflow-wrap:anywhere;min-width:9em;max-width:34em}
+.tfcnn .long{white-space:normal;overflow-wrap:anywhere;min-width:9em;max-width:40em}
 .tfcnn .tint{padding:.2em .7em}
 .tfcnn img{display:block;max-width:none;margin:0}
 </style>"""
@@ -89,20 +90,20 @@ class Panel:
 
     def text(self) -> str:
         """Return it as lines of text."""
-        parts = [self.head, *self.lines, *(f"note: {note}" for note in self.notes)]
+        parts = [self.head, *self.lines]
         for grid in self.grids:
             parts += ["", *_text(grid)]
-        if self.link:
-            parts += ["", str(self.link)] if self.grids else [str(self.link)]
+        end = [*(f"note: {note}" for note in self.notes), *([str(self.link)] if self.link else [])]
+        parts += ["", *end] if self.grids and end else end
         return "\n".join(naming.visible(part) for part in parts)
 
     def html(self) -> str:
         """Return it as a piece of HTML."""
         parts = [STYLE, START, f'<p class="head">{_html(self.head)}</p>']
         parts += [f"<p>{_html(line)}</p>" for line in self.lines]
-        parts += [f'<p class="note">{_html(note)}</p>' for note in self.notes]
         if self.grids:
             parts += ['<div class="grids">', *map(_html_grid, self.grids), "</div>"]
+        parts += [f'<p class="note">{_html(note)}</p>' for note in self.notes]
         if self.link:
             address = escape(_address(self.link))
             parts.append(f'<p><a href="{address}" target="_blank">{_html(str(self.link))}</a></p>')
@@ -121,6 +122,14 @@ class Shown:
 
     def _repr_html_(self) -> str:
         return self.panel().html()
+
+
+def below(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the folder that paths have in common, "" for none, and each path below it."""
+    folder = os.path.commonpath([Path(path).parent for path in paths]) if len(paths) > 1 else ""
+    if not folder:
+        return "", list(paths)
+    return folder, [str(Path(path).relative_to(folder)) for path in paths]
 
 
 def _text(grid: Grid) -> list[str]:

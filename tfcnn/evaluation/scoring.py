@@ -89,9 +89,9 @@ class Report(Shown):
 
     def panel(self) -> Panel:
         """Return what a notebook shows."""
-        remarks = [text for split in self.splits for text in self.remarks(split)]
-        grids = [self.grid(split) for split in sorted(self.splits)]  # test before val
-        return Panel(self.sentence, remarks, self.warnings, grids)
+        names = sorted(self.splits)  # test before val
+        notes = [*self.remarks(names[0]), *self.warnings]
+        return Panel(self.sentence, notes=notes, grids=[self.grid(name) for name in names])
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas row per split and metric: `value`, `low`, `high`, and a `reason` if none.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError
 from tfcnn.display.figures import percent
-from tfcnn.display.panel import Cell, Grid, Panel, Shown, Thumbnail
+from tfcnn.display.panel import Cell, Grid, Panel, Shown, Thumbnail, below
 from tfcnn.display.thumbnail import of_file
 from tfcnn.explain import image_files
 from tfcnn.explain.explainer import (
@@ -140,13 +140,16 @@ class Study(Shown):
     def panel(self) -> Panel:
         """Return what a notebook shows: the pictures that were written, the first of them."""
         rows: list[list[Cell]] = []
-        for one in self.explanations[:MOST_SHOWN]:
+        shown = self.explanations[:MOST_SHOWN]
+        folder, names = below([one.path for one in shown])
+        for one, name in zip(shown, names, strict=True):
             picture = Thumbnail(of_file(one.picture, PICTURE_PX))
-            rows.append([picture, one.path, one.explained or one.flag, percent(one.prob)])
+            rows.append([picture, name, one.explained or one.flag, percent(one.prob)])
         more = len(self.explanations) - MOST_SHOWN
         grid = Grid(
             ["", "image", "explained", "probability"],
             rows,
+            title=f"in {folder}" if folder else "",
             num_texts=3,
             caption=f"and {more:,} more" if more > 0 else "",
         )

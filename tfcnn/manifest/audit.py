@@ -56,6 +56,8 @@ class Audit(Shown):
             for one in self.findings
         ]
         findings = Grid(["", "finding", "such as"], rows, num_texts=3)
+        if not any(row[-1] for row in rows):
+            findings = Grid(["", "finding"], [row[:-1] for row in rows], num_texts=2)
         lines = [] if rows else [NOTHING]
         grids = [grid for grid in (counts, findings) if grid.rows]
         return Panel(self.summary, lines, grids=grids)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, SupportsIndex, overload
 from tfcnn.decode import Background, UnreadableImageError, open_image
 from tfcnn.display.figures import percent
 from tfcnn.display.frame import frame
-from tfcnn.display.panel import Grid, Panel, Shown, Thumbnail
+from tfcnn.display.panel import Grid, Panel, Shown, Thumbnail, below
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.prediction.paths import Image
 from tfcnn.prediction.predictor import Prediction
@@ -83,9 +83,10 @@ class Predictions(Shown, list[Prediction]):
         if all(one.decision == one.predicted for one in shown):
             del optional["decision"]
         optional = {name: column for name, column in optional.items() if any(column)}
+        folder, names = below([one.path for one in shown])
         columns = {
             "": [Thumbnail(self._thumbnail(i)) for i in range(len(shown))],
-            "image": [one.path for one in shown],
+            "image": names,
             "predicted": [one.predicted for one in shown],
             **optional,
             "probability": [percent(one.probs.get(one.predicted)) for one in shown],
@@ -95,6 +96,7 @@ class Predictions(Shown, list[Prediction]):
             Grid(
                 list(columns),
                 list(zip(*columns.values(), strict=True)),
+                title=f"in {folder}" if folder else "",
                 num_texts=len(columns) - 1,
                 caption=f"and {more:,} more" if more else "",
             )

@@ -57,6 +57,7 @@ from tfcnn.runs.run import (
     read,
     write_card,
 )
+from tfcnn.runs.shipped import About, read_about
 
 __all__ = [
     "ADOPTED",
@@ -84,6 +85,7 @@ __all__ = [
     "SUMMARY",
     "TWIN",
     "ZOO",
+    "About",
     "Run",
     "as_typed",
     "copies",
@@ -100,6 +102,7 @@ __all__ = [
     "names",
     "open_run",
     "read",
+    "read_about",
     "read_labels",
     "read_out_of_fold",
     "read_summary",

@@ -12,6 +12,7 @@ from tfcnn.base.records import sha256_of
 from tfcnn.decode import Decoder
 from tfcnn.display import metric_tables
 from tfcnn.display.panel import Panel, Shown
+from tfcnn.runs.shipped import read_about
 
 if TYPE_CHECKING:
     from tfcnn.recipes import Recipe
@@ -165,7 +166,8 @@ class Run(Shown):
         page = self.path / PAGE
         link = page if page.exists() else None
         if not report:  # shipped without it
-            return Panel(self.name, [f"{' or '.join(self.class_names)}, in {self.path}"])
+            about = read_about(self.path) or (f"{' or '.join(self.class_names)}.",)
+            return Panel(self.name, about)
         split = "test" if "test" in report["splits"] else next(iter(report["splits"]))
         rows, counts = report["splits"][split], report["counts"][split]
         rule = report.get("confusion_rule", "predicted"), report.get("operating_point", {})
@@ -176,9 +178,6 @@ class Run(Shown):
         ]
         shown = [grid for grid in grids if grid]
         return Panel(self.name, [report["sentence"]], report["warnings"], shown, link)
-
-    def __repr__(self) -> str:
-        return f"Run({str(self.path)!r})"
 
     def table(self, name: str, columns: Collection[str]) -> list[dict[str, str]]:
         """Return the rows of a table of the run.
