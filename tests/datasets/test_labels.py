@@ -57,11 +57,17 @@ def test_images_get_label_group_and_split_of_their_row(images):
     assert splits.assign(listed, recipe_of(images).data.split) == [r.official for r in listed.rows]
 
 
-def test_the_order_is_that_of_class_folders(images, tmp_path):
-    folders = write_files(tmp_path / "cells", [f"{label_of(i)}/{n}" for i, n in enumerate(IMAGES)])
-    paths = [item.path for item in open_any(recipe_of(folders).data, Heard()).items]
-    items = opened(images, lines(*ROWS[::-1])).items
-    assert [f"{item.label}/{item.path}" for item in items] == paths
+@pytest.mark.parametrize("splits", [("",), ("train/", "train/", "test/")])
+def test_the_order_is_that_of_class_folders(splits, images, tmp_path):
+    """So the same seed gives the same split, and the same network."""
+    places = [f"{splits[i % len(splits)]}{label_of(i)}/{name}" for i, name in enumerate(IMAGES)]
+    items = open_any(recipe_of(write_files(tmp_path / "cells", places)).data, Heard()).items
+    rows = [f"{row}{splits[i % len(splits)].rstrip('/')}" for i, row in enumerate(ROWS)]
+    found = opened(images, lines(*rows[::-1])).items
+    assert [f"{one.official}/{one.label}/{one.path}".lstrip("/") for one in found] == [
+        item.path for item in items
+    ]
+    assert [one.official for one in found] == [item.official for item in items]
 
 
 def test_folders_mean_nothing(tmp_path):
