@@ -164,12 +164,3 @@ def tree(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Return what changes when a file or folder is written or replaced; reading it does not."""
-    found = {}
-    for path in [folder, *folder.rglob("*")]:
-        status = path.stat()
-        found[str(path)] = (status.st_ino, status.st_size, status.st_mtime_ns)
-    return found

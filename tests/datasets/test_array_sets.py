@@ -15,7 +15,6 @@ from dataset_fakes import (
     Arrays,
     fake_arrays,
     served,
-    stamps,
     tree,
     write_npz,
     write_official,
@@ -23,6 +22,7 @@ from dataset_fakes import (
 
 from tfcnn import datasets, manifest
 from tfcnn.base.errors import InputError
+from tfcnn.contracts.of_sources import stamps
 from tfcnn.datasets import ArraySource, Source, _fetch, _install, cifar10, fashion_mnist, mnist
 from tfcnn.datasets._arrays import ArraySet, Remote
 from tfcnn.manifest import splits

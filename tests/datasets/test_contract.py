@@ -8,17 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from dataset_fakes import fake_arrays, stamps, write_cells, write_files, write_npz, write_zip
+from dataset_fakes import fake_arrays, write_cells, write_files, write_npz, write_zip
 
-from tfcnn import datasets, manifest
+from tfcnn import datasets
 from tfcnn.api import inventory
 from tfcnn.base import records
 from tfcnn.base.errors import InputError
+from tfcnn.contracts import of_sources
 from tfcnn.datasets import ArraySource, Source
 from tfcnn.datasets.folder import open_folder
-from tfcnn.decode import Decoder, open_image
 
 NAMES = datasets.names()
 LOCAL = [name for name in NAMES if getattr(datasets.find(name), "IS_LOCAL", False)]
@@ -68,39 +67,10 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
     return datasets.open_named(request.param)
 
 
-def test_items_are_sorted_and_labelled(source: Source) -> None:
-    paths = [item.path for item in source.items]
-    assert paths == sorted(set(paths))
-    assert len({item.label for item in source.items}) >= 2
-    assert all(item.label == item.label.strip() != "" for item in source.items)
-    assert {item.official for item in source.items} <= {"", "train", "val", "test"}
-    assert not any("\\" in path or path.startswith(("/", ".")) for path in paths)
-    assert source.is_benchmark <= any(item.official == "test" for item in source.items)
-    assert source.positive in {None, *(item.label for item in source.items)}
-
-
-def test_every_image_can_be_found_and_decoded(source: Source) -> None:
-    decoder = Decoder((20, 24))
-    for item in source.items[:: max(1, len(source.items) // 40)]:
-        size_bytes, mtime_ns = source.stat(item.path)
-        assert size_bytes > 0
-        assert mtime_ns > 0
-        content = source.read(item.path)
-        height, width = source.size(item.path) or (0, 0)
-        assert open_image(content).image.size == (width, height)
-        pixels = decoder.decode(content, item.path)
-        assert (pixels.shape, pixels.dtype) == ((20, 24, 3), np.uint8)
-        assert pixels.any()
-
-
-def test_a_manifest_can_be_made_and_is_remembered(source: Source) -> None:
-    made = manifest.build(source)
-    assert [row.path for row in made.rows] == [item.path for item in source.items]
-    assert manifest.build(source).rows == made.rows
-    assert (source.store / "manifest.csv").is_file()
-    images, groups = source.nouns
-    assert images in made.summary()
-    assert (groups in made.summary()) == bool(source.group_regex)
+@pytest.mark.parametrize("promise", of_sources.LISTING, ids=lambda promise: promise[0])
+def test_a_source_keeps_a_promise(source: Source, promise) -> None:
+    text, why_not = promise
+    assert why_not(source) == "", text
 
 
 def test_it_lives_in_a_folder_of_its_name(name: str, mirror: str | None, home: Path) -> None:
@@ -108,20 +78,15 @@ def test_it_lives_in_a_folder_of_its_name(name: str, mirror: str | None, home: P
     source = datasets.open_named(name)
     assert (source.name, source.store) == (name, home / "data" / name)
     assert len(datasets.describe(name)) > 20
-    assert datasets.find(name).open_source(home / "data" / name).items == source.items
 
 
-def test_a_second_download_does_nothing_and_says_nothing(
-    name: str, mirror: str | None, capfd: pytest.CaptureFixture[str]
-) -> None:
-    folder = datasets.download(name, mirror=mirror)
-    before = stamps(folder)
-    calls: list[int] = []
-    for place in (mirror, None):
-        datasets.download(name, mirror=place, progress=lambda done, total: calls.append(done))
-    assert stamps(folder) == before
-    assert calls == []
-    assert capfd.readouterr() == ("", "")
+@pytest.mark.parametrize(
+    "promise", [*of_sources.DOWNLOAD, of_sources.AGAIN], ids=lambda promise: promise[0]
+)
+def test_a_download_keeps_a_promise(name: str, mirror: str | None, promise) -> None:
+    datasets.download(name, mirror=mirror)
+    text, why_not = promise
+    assert why_not(name, mirror) == "", text
 
 
 def test_the_list_says_whether_it_is_there(name: str, mirror: str | None) -> None:
@@ -132,12 +97,6 @@ def test_the_list_says_whether_it_is_there(name: str, mirror: str | None) -> Non
     assert not is_present()
     datasets.download(name, mirror=mirror)
     assert is_present()
-
-
-def test_progress_is_heard(name: str, mirror: str | None) -> None:
-    calls: list[tuple[int, int | None]] = []
-    datasets.download(name, mirror=mirror, progress=lambda done, total: calls.append((done, total)))
-    assert all(total is None or 0 <= done <= total for done, total in calls)
 
 
 @pytest.mark.parametrize("name", FETCHED)
@@ -154,9 +113,8 @@ def test_one_that_needs_no_network_is_made_when_it_is_opened(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOCAL)
-def test_one_that_needs_no_network_takes_no_mirror(name: str, tmp_path: Path, home: Path) -> None:
-    with pytest.raises(InputError, match="--from"):
-        datasets.download(name, mirror=str(tmp_path))
+def test_one_that_needs_no_network_takes_no_mirror(name: str, home: Path) -> None:
+    assert of_sources.takes_no_mirror(name, None) == ""
     assert not (home / "data" / name).exists()
 
 

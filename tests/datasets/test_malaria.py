@@ -10,7 +10,6 @@ from dataset_fakes import (
     CLASSES,
     cell_names,
     served,
-    stamps,
     tree,
     write_cells,
     write_files,
@@ -19,6 +18,7 @@ from dataset_fakes import (
 
 from tfcnn import manifest
 from tfcnn.base.errors import InputError
+from tfcnn.contracts.of_sources import stamps
 from tfcnn.datasets import _fetch, _install, malaria
 from tfcnn.datasets import folder as class_folders
 

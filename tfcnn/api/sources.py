@@ -12,6 +12,7 @@ from tfcnn.base.progress import Reporter
 
 if TYPE_CHECKING:
     from tfcnn.api.inventory import Inventory
+    from tfcnn.contracts import Verdict
     from tfcnn.manifest.audit import Audit
     from tfcnn.recipes import DataSettings, Recipe
 
@@ -79,12 +80,13 @@ def check(
     settings: Iterable[str] = (),
     progress: bool = True,
     reporter: Reporter | None = None,
-) -> "Audit":
+) -> "Audit | Verdict":
     """Audit images before a training; every image is read.
 
     Args:
-        source: a data set's name, a folder's path, or a recipe as in `recipe_for`.
-        settings: assignments `section.key=value` that change `[data]`.
+        source: a data set's name, a folder's path, or a recipe as in `recipe_for`; or the path of
+            a user's own network or source, a Python file, which is run: see `contracts.check`.
+        settings: assignments `section.key=value` that change `[data]`, or `model.options`.
         progress: show it: in a notebook below the cell, else on standard error.
         reporter: hears of it instead, and shows it as it likes.
 
@@ -96,6 +98,13 @@ def check(
     """
     from tfcnn.manifest.audit import audit
 
+    if own_files.is_own(str(source)):
+        from tfcnn.contracts import check as check_file
+
+        path = Path(source).expanduser().resolve()
+        recipe = recipe_for(path, settings)
+        with hearing(progress, reporter) as hears:
+            return check_file(path, recipe.model.options, recipe.data, hears)
     data = data_for(source, settings)
     with hearing(progress, reporter) as hears:
         return audit(data, hears)

@@ -34,7 +34,8 @@ def evaluate(
 
     Args:
         run: a run, or its name or path.
-        data: a folder of class folders that the run has not seen.
+        data: a folder of class folders that the run has not seen, or a Python file that lists
+            such images.
         labels_csv: a CSV with columns `path, label[, group]`, where its folders are no classes.
         label_column: what that CSV calls its column `label`.
         group_regex: how a group is read from a file name there; the run's own if None, "" where

@@ -1,8 +1,9 @@
 """What the network is: one file per network, each with `build` and `MIN_SIZE`.
 
 A network has its file's name. Its options are read from the file's text, so that `tfcnn list` and a
-mistyped option need no import of Keras. Files starting with `_` are private. A user's own file is
-named by its path, which ends in `.py`, wherever a network's name may stand.
+mistyped option need no import of Keras. Files starting with `_` are private, and `structure` is
+none. A user's own file is named by its path, which ends in `.py`, wherever a network's name may
+stand.
 """
 
 import ast
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def names() -> list[str]:
     """Return the names of all networks, sorted, without importing any."""
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in modules if not name.startswith("_"))
+    return sorted(name for name in modules if not name.startswith("_") and name != "structure")
 
 
 def find(name: str) -> str:
@@ -243,11 +244,11 @@ def _require_structure(
     Raises:
         InputError: naming the file.
     """
-    from tfcnn.architectures import _structure  # late: it imports Keras
+    from tfcnn.architectures import structure  # late: it imports Keras
 
     hint = f"`tfcnn check {name}`, and docs/extend.md"
     with own_files.running(Path(name), "a network that can be looked into"):
-        fault = _structure.fault(model, input_shape, num_classes)
+        fault = structure.fault(model, input_shape, num_classes)
     if fault:
         expected, received = fault
         raise InputError(name, f"a network that {expected}", received, hint)

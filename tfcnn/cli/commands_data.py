@@ -37,17 +37,24 @@ def download(
 
 @app.command(
     epilog="Examples: tfcnn check cells/ --group-regex '^(P[0-9]+)'   "
-    "tfcnn check images/ --labels-csv labels.csv"
+    "tfcnn check images/ --labels-csv labels.csv   tfcnn check my_net.py"
 )
 @with_shorts(*DATA)
 def check(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A data set, a folder or a recipe.")
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A data set, a folder, a recipe, or a Python file of your own."
+        ),
     ],
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """Audit images before training; exit 3 where a finding would spoil a result."""
+    """Audit images before training; exit 3 where a finding would spoil a result.
+
+    A Python file of your own, a network or a source of images, is run: it must do what those of
+    tfcnn do.
+    """
     from tfcnn import api
     from tfcnn.display.console import TerminalReporter
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from tfcnn import manifest
-from tfcnn.base import atomic, records
+from tfcnn.base import atomic, own_files, records
 from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
-from tfcnn.datasets.folder import LabelTable, open_folder
+from tfcnn.datasets.folder import LabelTable, open_any, open_folder
 from tfcnn.decode import UnreadableImageError, open_image
 from tfcnn.evaluation import scoring
 from tfcnn.evaluation.scoring import Report
@@ -18,6 +19,7 @@ from tfcnn.evaluation.table import Table
 from tfcnn.inputs import cache
 from tfcnn.manifest import Manifest, groups
 from tfcnn.prediction import NO_ANSWER, Note, Predictor
+from tfcnn.recipes import DataSettings
 from tfcnn.runs import HINT, SEEN, SPLIT, Run
 
 # Of a sha256's 32. The chance that one of 30,000 new images is taken for one of 30,000 seen images
@@ -89,14 +91,15 @@ def evaluate(
     labels_csv: str | None = None,
     label_column: str | None = None,
 ) -> Report:
-    """Score a run on a folder of labelled images that it was not trained on.
+    """Score a run on a folder of labelled images, or a source, that it was not trained on.
 
     The warnings are those of that folder. Those of the training data are named as such.
 
     Args:
         run: an opened run.
-        folder: the folder.
-        group_regex: as `data.group_regex`; the run's own where no other rule is given.
+        folder: the folder, or a Python file that lists images.
+        group_regex: as `data.group_regex`; that of the file, or the run's own, where no other rule
+            is given.
         group_csv: as `data.group_csv`.
         group_from: as `data.group_from`; the run's own if None.
         columns: as `data.path_column` and `data.group_column`.
@@ -115,13 +118,20 @@ def evaluate(
     if group_from is None:
         has_rule = group_regex is not None or group_csv is not None or labels is not None
         group_from = "name" if has_rule else own.get("group_from", "name")
-    source = open_folder(
-        folder,
-        ignore=run.ignore if ignore is None else ignore,
-        group_from=group_from,
-        is_ruled=True,  # the run knows its classes: no other folders are taken for them
-        labels=labels,
-    )
+    ignore = run.ignore if ignore is None else ignore
+    if own_files.is_own(str(folder)):
+        data = DataSettings(source=str(folder), ignore=tuple(ignore), labels_csv=labels_csv)
+        source = open_any(data, Reporter())
+        if group_csv is None and group_regex is None:
+            group_regex = source.group_regex
+    else:
+        source = open_folder(
+            folder,
+            ignore=ignore,
+            group_from=group_from,
+            is_ruled=True,  # the run knows its classes: no other folders are taken for them
+            labels=labels,
+        )
     images = _read_images(run, source, group_regex, group_csv, columns)
     notes = [*images.messages(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
