@@ -31,7 +31,6 @@ model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 stop = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)  # by val, not by test
 val = (x_val / 255, y_val)
 model.fit(x_train / 255, y_train, epochs=options.epochs, validation_data=val, callbacks=[stop])
-
 run = tfcnn.adopt(model, data, name=options.run, pixels="0..1")
 print(tfcnn.evaluate(run).sentence)
 rows = [row for row in run.predictions if row["split"] == "test"]

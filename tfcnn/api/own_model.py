@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfcnn.api.arguments import as_list
+from tfcnn.api.arguments import as_list, hearing
 from tfcnn.api.new_runs import finish
 from tfcnn.api.sources import data_for, recipe_for
 from tfcnn.base.errors import InputError
@@ -33,6 +33,7 @@ def data(
     seed: int = 0,
     augment: "Augment | Mapping[str, Any] | None" = None,
     settings: Iterable[str] = (),
+    progress: bool = True,
     reporter: Reporter | None = None,
 ) -> "Data":
     """Return images for one's own Keras code: split by group, decoded once, ready for `fit`.
@@ -52,7 +53,8 @@ def data(
         seed: of the split, and of the order and the augmentation of training images.
         augment: words of `[inputs.augment]`, such as `{"flip_horizontal": True}`; none if None.
         settings: assignments `section.key=value`, of which `data`, `inputs` and `evaluation` count.
-        reporter: hears of the progress.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
 
     Returns:
         `train`, `val` and `test`, plain `tf.data.Dataset`s of `(images, labels)`; see `Data`.
@@ -86,8 +88,8 @@ def data(
         words = dict(augment) if isinstance(augment, Mapping) else augment.model_dump()
         content["inputs"] = {"augment": words}
     recipe = recipes.override(recipes.parse(content, "tfcnn.data"), as_list(settings))
-    csv = Path(split) if split else None
-    return Data(prepare(recipe, csv, resplit, reporter or Reporter()), labels)
+    with hearing(progress, reporter) as hears:
+        return Data(prepare(recipe, Path(split) if split else None, resplit, hears), labels)
 
 
 def _recipe_of(source: str | Path) -> "Recipe":
@@ -118,6 +120,7 @@ def adopt(
     settings: Iterable[str] = (),
     split: str | Path | None = None,
     resplit: bool = False,
+    progress: bool = True,
     reporter: Reporter | None = None,
 ) -> "Run":
     """Make a run of any Keras classifier: calibrated on val, scored once on test, reported.
@@ -139,7 +142,8 @@ def adopt(
         settings: where `data` is a source, as of `tfcnn.data`.
         split: where `data` is a source, as of `tfcnn.data`.
         resplit: where `data` is a source, as of `tfcnn.data`.
-        reporter: hears of the progress.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
 
     Returns:
         The finished run, for `predict`, `evaluate`, `compare` and `explain`.
@@ -156,26 +160,27 @@ def adopt(
     from tfcnn.base import quiet
     from tfcnn.base.disk import locked
 
-    quiet.load_tensorflow(reporter)
-    from tfcnn.training import adopt as adopting
-    from tfcnn.training.data import Data
+    with hearing(progress, reporter) as hears:
+        quiet.load_tensorflow(hears)
+        from tfcnn.training import adopt as adopting
+        from tfcnn.training.data import Data
 
-    own_name = str(getattr(model, "name", ""))
-    if isinstance(model, str | Path):
-        own_name, model = Path(model).stem, adopting.load(Path(model).expanduser())
-    folder = runs.folder_of(name or own_name)
-    if isinstance(data, Data):
-        images = data
-    else:
-        images = _at_size_of(
-            model, data, settings=settings, split=split, resplit=resplit, reporter=reporter
-        )
-    with locked(folder):
-        adopting.adopt(
-            model, images, folder,
-            pixels=pixels, calibrate=calibrate, fresh=fresh, reporter=reporter or Reporter(),
-        )  # fmt: skip
-        return finish(folder)
+        own_name = str(getattr(model, "name", ""))
+        if isinstance(model, str | Path):
+            own_name, model = Path(model).stem, adopting.load(Path(model).expanduser())
+        folder = runs.folder_of(name or own_name)
+        if isinstance(data, Data):
+            images = data
+        else:
+            images = _at_size_of(
+                model, data, settings=settings, split=split, resplit=resplit, reporter=hears
+            )
+        with locked(folder):
+            adopting.adopt(
+                model, images, folder,
+                pixels=pixels, calibrate=calibrate, fresh=fresh, reporter=hears,
+            )  # fmt: skip
+            return finish(folder)
 
 
 def _at_size_of(

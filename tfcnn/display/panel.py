@@ -21,7 +21,8 @@ STYLE = """<style>
 .tfcnn .head{font-weight:600}
 .tfcnn .note{opacity:.75}
 .tfcnn .grids{display:flex;flex-wrap:wrap;gap:0 2.5em;align-items:flex-start}
-.tfcnn table{border-collapse:collapse;margin:.6em 0;border:0;font-size:inherit;font-variant-numeric:tabular-nums}
+.tfcnn table{border-collapse:collapse;margin:.6em 0;border:0;font-size:inherit;
+font-variant-numeric:tabular-nums}
 .tfcnn caption{caption-side:top;text-align:left;padding:0 0 .2em;color:inherit;opacity:.75}
 .tfcnn tr,.tfcnn tr:nth-child(even){background:transparent}
 .tfcnn th,.tfcnn td{padding:.2em .9em .2em 0;border:0;text-align:right;vertical-align:middle;
