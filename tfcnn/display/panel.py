@@ -18,6 +18,7 @@ LONG = 30  # letters: a longer text may be broken into lines
 STYLE = """<style>
 .tfcnn{max-width:60em;line-height:1.45}
 .tfcnn p{margin:.3em 0}
+.tfcnn a{color:inherit;text-decoration:underline}
 .tfcnn .head{font-weight:600}
 .tfcnn .note{opacity:.75}
 .tfcnn .grids{display:flex;flex-wrap:wrap;gap:0 2.5em;align-items:flex-start}
@@ -29,7 +30,7 @@ font-variant-numeric:tabular-nums}
 white-space:nowrap;color:inherit}
 .tfcnn th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.6)}
 .tfcnn td{border-bottom:1px solid rgba(128,128,128,.22)}
-.tfcnn .rule td{border-top:1px solid rgba(128,128,128,.6)}
+.tfcnn .rule td{border-top:2px solid rgba(128,128,128,.6)}
 .tfcnn .text{text-align:left}
 .tfcnn .long{white-space:normal;overflow-wrap:anywhere;min-width:9em;max-width:40em}
 .tfcnn .tint{padding:.2em .7em}
@@ -127,8 +128,11 @@ class Shown:
 
 def below(paths: Sequence[str]) -> tuple[str, list[str]]:
     """Return the folder that paths have in common, "" for none, and each path below it."""
-    folder = os.path.commonpath([Path(path).parent for path in paths]) if len(paths) > 1 else ""
-    if not folder:
+    is_mixed = len({Path(path).is_absolute() for path in paths}) > 1
+    if len(paths) < 2 or is_mixed:
+        return "", list(paths)
+    folder = os.path.commonpath([Path(path).parent for path in paths])
+    if folder in ("", "/"):
         return "", list(paths)
     return folder, [str(Path(path).relative_to(folder)) for path in paths]
 
@@ -143,7 +147,7 @@ def _text(grid: Grid) -> list[str]:
     for row in cells:
         aligned = [
             text.ljust(width) if i < grid.num_texts else text.rjust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+            for i, text, width in zip(shown, row, widths, strict=True)
         ]
         lines.append(GAP.join(aligned).rstrip())
     return [*filter(None, [grid.title]), *lines, *filter(None, [grid.caption])]
