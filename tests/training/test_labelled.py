@@ -251,6 +251,7 @@ def test_two_thousand_files_in_one_folder(tmp_path: Path, home: Path) -> None:
     probs = ("label", "prob_round", "prob_square", "flag")
     assert same(first.predictions(), *probs) == same(second.predictions(), *probs)
     assert tfcnn.evaluate(first).splits == tfcnn.evaluate(second).splits
-    by_name = {Path(one.path).name: one.probs for one in tfcnn.predict(second, tmp_path / "flat")}
-    assert len(by_name) == 2000
-    assert by_name == {Path(one.path).name: one.probs for one in tfcnn.predict(first, folders)}
+    found = {Path(one.path).name: one.probs for one in tfcnn.predict(second, tmp_path / "flat")}
+    assert len(found) == 2000
+    for one in tfcnn.predict(first, folders):  # of so many, whichever engine is sooner answers
+        assert found[Path(one.path).name] == pytest.approx(one.probs, abs=1e-5)
