@@ -132,7 +132,8 @@ def running(path: Path, expected: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        # its copy in a run has the same name, and the same lines
+        lines = [frame.lineno for frame in frames if Path(frame.filename).name == path.name]
         place = f" in line {lines[-1]}" if lines else ""
         text = " ".join(str(error).split())[:300]
         received = f"{type(error).__name__}{place}: {text}"
