@@ -213,6 +213,12 @@ def test_what_it_learnt_from_is_recorded_where_it_is_known(tree, home):
         page = (run.path / "report.html").read_text(encoding="utf-8")
         assert (words in page) == is_said
         assert "tfcnn did not train" in page and "no epochs" not in page
+        report = tfcnn.evaluate(run)
+        assert ("On 2 unseen groups: " in report.sentence) == (not is_said)
+        assert ("groups that the model may have learnt from: " in report.sentence) == is_said
+        assert any(words in warning for warning in report.warnings) == is_said
+    both = tfcnn.compare(known, unknown)
+    assert "unseen" not in both.sentence and any(words in text for text in both.warnings)
     assert data.is_scored
 
 

@@ -116,7 +116,7 @@ def compare(first: Run, second: Run) -> Comparison:
         metrics,
         counts,
         _warnings((first, second), tables, counts, groups),
-        _sentence(first, names, counts, metrics["accuracy"]["difference"]),
+        _sentence((first, second), names, counts, metrics["accuracy"]["difference"]),
     )
 
 
@@ -171,6 +171,8 @@ def _warnings(
 ) -> list[str]:
     warnings = list(dict.fromkeys(note for run in runs for note in run.card["data"]["notes"]))
     for run, tested in zip(runs, tables, strict=True):
+        if run.doubt:
+            warnings.append(f"{run.name}: {run.doubt}")
         if run.is_leaky:
             warnings.append(f"LEAKY: {run.name} was split by image, so its figures flatter it")
         elif groups is not None and tested.known_groups is None:
@@ -189,10 +191,14 @@ def _warnings(
 
 
 def _sentence(
-    run: Run, names: tuple[str, str], counts: dict[str, int], difference: dict[str, Any]
+    both: tuple[Run, Run],
+    names: tuple[str, str],
+    counts: dict[str, int],
+    difference: dict[str, Any],
 ) -> str:
-    images, groups = run.card["data"]["nouns"]
-    on = f"On {counts['images']:,} unseen {images}"
+    images, groups = both[0].card["data"]["nouns"]
+    unseen = "" if any(one.doubt for one in both) else "unseen "
+    on = f"On {counts['images']:,} {unseen}{images}"
     on += f" of {counts['groups']} {groups}" if counts["groups"] else ""
     value, low, high = (difference[key] for key in ("value", "low", "high"))
     if value is None or low is None:

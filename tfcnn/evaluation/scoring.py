@@ -140,6 +140,7 @@ def score(
     if run.is_leaky:
         groups = run.card["data"]["nouns"][1]
         warnings.append(f"LEAKY: split by image, so {groups} are on both sides; a demonstration")
+    warnings += [run.doubt] if run.doubt else []
     warnings += run.card.get("unmet", [])
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
     samples = {split: _sample(run, part) for split, part in parts.items()}
@@ -323,6 +324,8 @@ def _sentence(
     on = f"{count['images']:,} unseen {images}"
     if count["groups"]:
         on = f"{count['groups']} unseen {groups}"
+    if run.doubt:
+        on = f"{on.replace(' unseen', '')} that the model may have learnt from"
     if run.is_leaky:
         on = f"{count['images']:,} {images} of {groups} also trained on (a demonstrated leak)"
     if row["value"] is None:

@@ -50,11 +50,8 @@ def limits(run: Run, report: Report, split: str) -> list[str]:
         f"It knows {_list(run.class_names)} only, and gives one of these for any picture, also "
         "for one that shows none of them.",
     ]
-    if run.card["network"].get("trained_on") == "unknown":
-        texts.append(
-            "What it learnt from is unknown to tfcnn. The figures hold only if no image of test, "
-            "and none of its groups, was among it."
-        )
+    if run.doubt:
+        texts.append(f"{run.doubt[0].upper()}{run.doubt[1:]}.")
     if origin := run.card["network"].get("origin"):
         texts.append(
             f"What it sees, it learnt from {origin}: colours, textures and shapes of everyday "

@@ -24,6 +24,7 @@ CHECKPOINT, DONE = "checkpoint", "DONE"
 NETWORK, SOURCE = "network", "source"  # folders for copies of a user's own Python files
 
 ADOPTED = "adopted"  # the network of a run that somebody else's code trained
+UNKNOWN = "unknown"  # what such a network learnt from, unless it was train
 MAIN_METRICS = (
     "accuracy", "balanced_accuracy", "sensitivity", "specificity", "roc_auc", "macro_roc_auc",
 )  # fmt: skip
@@ -89,6 +90,16 @@ class Run(Shown):
     def is_leaky(self) -> bool:
         """Whether the split was a stamped demonstration of a leak."""
         return bool(self.card["leaky"])
+
+    @property
+    def doubt(self) -> str:
+        """Why its figures may not be of unseen images: of an adopted model; "" of any other."""
+        if self.card.get("network", {}).get("trained_on") != UNKNOWN:
+            return ""
+        return (
+            "what the model learnt from is unknown to tfcnn: the figures hold only if no image of "
+            "test, and none of its groups, was among it"
+        )
 
     @property
     def caution(self) -> str:

@@ -31,7 +31,7 @@ from tfcnn.training.resume import check_folder, make_room
 from tfcnn.training.save import Saved, on_val, write
 
 LUCK = 0.001  # probability by which another scaling of pixels is better by chance
-TRAIN, UNKNOWN = "train", "unknown"  # what a model was trained on
+TRAIN = "train"  # what a model learnt from, where that is known
 
 
 def load(path: Path) -> Any:
@@ -143,7 +143,7 @@ def _making(
         "tries": [],
         "pixels": pixels,
         "parameters": int(model.count_params()),
-        "trained_on": TRAIN if data.has_trained(model) else UNKNOWN,
+        "trained_on": TRAIN if data.has_trained(model) else runs.UNKNOWN,
     }
     facts = {"train_seconds": 0.0, "epochs": 0}
     policy = str(model.dtype_policy.name)
