@@ -14,8 +14,7 @@ import tfcnn
 from tfcnn import runs
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.evaluation.calibration import apply_temperature
-from tfcnn.training import adopt as adopting
-from tfcnn.training import foreign
+from tfcnn.training import foreign, mismatch
 
 GROUPS = "^(P[0-9]+)_"
 SHAPE = (32, 32, 3)
@@ -244,11 +243,32 @@ def test_another_scaling_that_fits_better_is_named():
     images[:20, ..., 0] = images[:20, ..., 0] // 4
     images[20:, ..., 0] = 255 - images[20:, ..., 0] // 4
     labels = np.repeat([0, 1], 20)
-    assert adopting._scaling_remarks(model, images, labels, "0..1") == []
-    (remark,) = adopting._scaling_remarks(model, images, labels, "0..255")
-    assert (
-        "right on 20 of 40 images of val with pixels=0..255, and on 40 with pixels=0..1" in remark
+    said = model, images, labels
+
+    def remarks(pixels, order=(0, 1)):
+        return mismatch.remarks(*said, pixels, order, ("round", "square"))
+
+    assert remarks("0..1") == []
+    (remark,) = remarks("0..255")
+    assert "right on 20 of 40 images of val with what was said of it, and on 40 with" in remark
+    assert "with pixels=0..1: which" in remark or "with pixels=-1..1: which" in remark
+    (remark,) = remarks("0..1", order=(1, 0))
+    assert "right on 0 of 40" in remark and "on 40 if its outputs are round, square, in" in remark
+
+
+@pytest.mark.parametrize("build", [sigmoid, MODELS["logits"][0]])
+def test_outputs_in_another_order_of_classes(tree, home, build):
+    data, model = small(tree), build()
+    own = tfcnn.adopt(model, data, name="own", pixels="0..1", calibrate=False)
+    names = ["square", "round"]
+    other = tfcnn.adopt(
+        model, data, name="other", pixels="0..1", class_names=names, calibrate=False
     )
+    paths = sorted(tree.rglob("*.png"))[::7]
+    for one, two in zip(tfcnn.predict(own, paths), tfcnn.predict(other, paths), strict=True):
+        assert one.probs["round"] == pytest.approx(two.probs["square"], abs=1e-6)
+    with pytest.raises(InputError, match="round, square, in the order of the model's outputs"):
+        tfcnn.adopt(model, data, name="own", class_names=["round", "oval"])
 
 
 def refused(tree, model, message, **options):

@@ -1,6 +1,6 @@
 """The verbs for one's own Keras code: images to train on, and a run of what was trained."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -115,6 +115,7 @@ def adopt(
     *,
     name: str | None = None,
     pixels: Literal["0..255", "0..1", "-1..1", "imagenet"] = "0..255",
+    class_names: Sequence[str] | None = None,
     calibrate: bool = True,
     fresh: bool = False,
     settings: Iterable[str] = (),
@@ -136,6 +137,8 @@ def adopt(
             that name is moved aside.
         pixels: what the model takes: pixels as they are, `x / 255`, `x / 127.5 - 1`, or
             `(x / 255 - mean) / deviation` with ImageNet's per channel, as torchvision does.
+        class_names: the classes in the order of the model's outputs; sorted by name if None. One
+            sigmoid unit gives the probability of the second.
         calibrate: whether a temperature is fitted on val; without it the probabilities stay the
             model's own.
         fresh: move an unfinished training of that name aside.
@@ -178,7 +181,8 @@ def adopt(
         with locked(folder):
             adopting.adopt(
                 model, images, folder,
-                pixels=pixels, calibrate=calibrate, fresh=fresh, reporter=hears,
+                pixels=pixels, class_names=class_names, calibrate=calibrate, fresh=fresh,
+                reporter=hears,
             )  # fmt: skip
             return finish(folder)
 

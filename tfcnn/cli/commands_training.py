@@ -110,6 +110,12 @@ def adopt(
         Literal["0..255", "0..1", "-1..1", "imagenet"],
         typer.Option(help="What the model takes as pixels."),
     ] = "0..255",
+    class_names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", help="In the order of the outputs; repeatable.  [default: by name]"
+        ),
+    ] = None,
     calibrate: Annotated[
         bool,
         typer.Option(
@@ -130,7 +136,7 @@ def adopt(
     with TerminalReporter() as reporter:
         finished = api.adopt(
             model, source,
-            name=run, pixels=pixels, calibrate=calibrate, fresh=fresh,
+            name=run, pixels=pixels, class_names=class_names, calibrate=calibrate, fresh=fresh,
             settings=settings or [], split=split, resplit=resplit, reporter=reporter,
         )  # fmt: skip
     _conclude(finished, as_json)

@@ -5,13 +5,12 @@ saves its own. What it was trained on is recorded where that is known.
 """
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
-from scipy.special import expit
-from scipy.stats import binomtest
 
 from tfcnn import recipes, runs
 from tfcnn.base import files, naming
@@ -19,9 +18,8 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import calibration
 from tfcnn.manifest import splits
-from tfcnn.prediction import two_columns
 from tfcnn.recipes import ModelSettings, Recipe
-from tfcnn.training import foreign, own_parts
+from tfcnn.training import foreign, mismatch, own_parts
 from tfcnn.training.data import Data
 from tfcnn.training.fit import checked_places
 from tfcnn.training.making import Making
@@ -30,7 +28,6 @@ from tfcnn.training.prepare import Prepared
 from tfcnn.training.resume import check_folder, make_room
 from tfcnn.training.save import Saved, on_val, write
 
-LUCK = 0.001  # probability by which another scaling of pixels is better by chance
 TRAIN = "train"  # what a model learnt from, where that is known
 
 
@@ -61,6 +58,7 @@ def adopt(
     folder: Path,
     *,
     pixels: str,
+    class_names: Sequence[str] | None,
     calibrate: bool,
     fresh: bool,
     reporter: Reporter,
@@ -72,6 +70,7 @@ def adopt(
         data: the images; afterwards they count as scored.
         folder: of the run.
         pixels: what the model takes, a key of `foreign.PIXELS`.
+        class_names: in the order of the model's outputs; None for the order of the images'.
         calibrate: whether a temperature is fitted on val and folded into the model.
         fresh: move an unfinished run aside.
         reporter: hears of the progress.
@@ -82,14 +81,15 @@ def adopt(
     """
     check_folder(folder, resume=False, fresh=fresh or _is_adoption(folder))
     prepared = _prepared(data.prepared, folder, calibrate)
-    classes = len(prepared.manifest.class_names)
-    foreign.check(model, prepared.decoder.shape, classes, pixels)
+    own_names = prepared.manifest.class_names
+    order = _order(class_names, own_names)
+    foreign.check(model, prepared.decoder.shape, len(own_names), pixels)
     places = checked_places(prepared)
     sample = prepared.images[prepared.rows["val"][places]]
     labels = prepared.labels[prepared.rows["val"]]
     reporter.stage("bringing the model into the saved form")
     saved_form = foreign.saved_form(model, sample, pixels)
-    remarks = _scaling_remarks(model, sample, labels[places], pixels)
+    remarks = mismatch.remarks(model, sample, labels[places], pixels, order, own_names)
     for remark in remarks:
         reporter.note(remark)
     parts = own_parts.read(prepared.recipe)
@@ -99,7 +99,7 @@ def adopt(
     parts.write(folder)
     splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
     reporter.stage("saving and scoring")
-    whole = saved_form.model
+    whole = foreign.reordered(saved_form.model, order)
     probs, temperature = on_val(whole, prepared, folder), 1.0
     if calibrate:
         temperature = calibration.fit_temperature(labels, probs)
@@ -113,6 +113,18 @@ def adopt(
     making = _making(model, data, saved_form, pixels, tuple(remarks))
     measure(prepared, making, Saved(whole, temperature, agreement), folder, reporter)
     data.is_scored = True
+
+
+def _order(class_names: Sequence[str] | None, own: Sequence[str]) -> list[int]:
+    """Return for each class of the images the number of the model's output for it."""
+    if class_names is None:
+        return list(range(len(own)))
+    if sorted(class_names) != sorted(own):
+        raise InputError(
+            "class_names", f"{', '.join(own)}, in the order of the model's outputs",
+            ", ".join(class_names), "each of these once",
+        )  # fmt: skip
+    return [list(class_names).index(name) for name in own]
 
 
 def _is_adoption(folder: Path) -> bool:
@@ -148,33 +160,3 @@ def _making(
     facts = {"train_seconds": 0.0, "epochs": 0}
     policy = str(model.dtype_policy.name)
     return Making(network, facts, policy, has_features=saved_form.has_features, remarks=remarks)
-
-
-def _scaling_remarks(model: Any, images: Any, labels: Any, pixels: str) -> list[str]:
-    """Return what speaks for another scaling of pixels than the one that was named.
-
-    A model that gets other numbers than it was trained on answers, and is wrong more often.
-    """
-    known = {name: _is_right(model, images, labels, name) for name in _scalings(images)}
-    given = known.pop(pixels)
-    best = max(known, key=lambda name: int(known[name].sum()))
-    better, worse = int((known[best] & ~given).sum()), int((given & ~known[best]).sum())
-    if better <= worse or binomtest(better, better + worse).pvalue > LUCK:
-        return []
-    right, other, of = int(given.sum()), int(known[best].sum()), len(labels)
-    return [
-        f"the model is right on {right} of {of} images of val with pixels={pixels}, and on {other} "
-        f"with pixels={best}: it may have been trained with these"
-    ]
-
-
-def _scalings(images: Any) -> list[str]:
-    return [name for name in foreign.PIXELS if name != "imagenet" or images.shape[3] == 3]
-
-
-def _is_right(model: Any, images: Any, labels: Any, pixels: str) -> Any:
-    outputs = foreign.outputs_of(model, foreign.scaled(images, pixels))
-    if outputs.shape[1] == 1:  # a logit counts from 0, a probability from 1/2
-        is_share = foreign.ends_in_sigmoid(model)
-        outputs = two_columns(outputs if is_share else expit(outputs))
-    return outputs.argmax(axis=1) == labels

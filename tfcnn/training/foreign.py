@@ -7,7 +7,7 @@ in safe mode, and compared with the model itself.
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,22 @@ def in_one_line(error: Exception) -> str:
     """Return an error of a library in one line."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= MOST_REASON else f"{text[:MOST_REASON]} ..."
+
+
+def reordered(model: Any, order: Sequence[int]) -> Any:
+    """Let a saved form give its classes in another order.
+
+    Args:
+        model: whose head is changed in place.
+        order: for each class the number of the output that was for it.
+    """
+    head = model.get_layer("head")
+    kernel, bias = head.get_weights()
+    if kernel.shape[1] > 1:
+        head.set_weights([kernel[:, list(order)], bias[list(order)]])
+    elif list(order) == [1, 0]:  # 1 - sigmoid(x) is sigmoid(-x)
+        head.set_weights([-kernel, -bias])
+    return model
 
 
 def scaled(images: npt.NDArray[np.uint8], pixels: str) -> Floats:
