@@ -144,3 +144,46 @@ def test_numbers_may_lack_a_digit_beside_the_point(text, expected):
 def test_nonsense_is_refused_in_words(setting, message):
     with pytest.raises(InputError, match=message):
         recipes.override(recipes.load("malaria"), [setting])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["warmup_epochs=2"], "no warmup_epochs with one_cycle, which has warmup_fraction; rec"),
+        (["schedule=cosine", "warmup_epochs=16"], "below the 16 epochs; received 16; try"),
+        (
+            ["plateau_factor=0.2"],
+            'expected schedule = "reduce_on_plateau" with plateau_factor; rec',
+        ),
+        (["plateau_patience=9"], '"reduce_on_plateau" with plateau_patience; received one_cycle'),
+        (["schedule=reduce_on_plateau", "patience=3"], "patience above the 3 of plateau_patience"),
+        (["schedule=reduce_on_plateau", "plateau_factor=1"], "less than 1"),
+        (["focal_gamma=1"], 'expected loss = "focal" with focal_gamma; received crossentropy'),
+        (["mixup=0.2", "batch_size=1"], "batch_size >= 2 with mixup"),
+        (["mixup=1.5"], "train.mixup: expected less than or equal to 1"),
+        (["ema=1"], "train.ema: expected less than 1; received 1"),
+        (["clip_norm=-1"], "train.clip_norm: expected greater than or equal to 0"),
+        (["loss=hinge"], "'crossentropy' or 'focal'; received 'hinge'"),
+        (["finetune_layers=2.5"], "a fraction under 1, or a whole number; received 2.5"),
+        (["class_weights={round = 0}"], "train.class_weights: expected .* over 0 for each"),
+        (["class_weights={}"], r"train.class_weights: .*; received {}; try"),
+    ],
+)
+def test_settings_that_cannot_work_together_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        recipes.override(recipes.load("malaria"), [f"train.{one}" for one in settings])
+
+
+@pytest.mark.parametrize("setting", ["ema=0.9", "clip_norm=1", "mixup=0.2", "loss=focal"])
+def test_what_concerns_epochs_is_refused_without_any(setting):
+    both = ["model.network=efficientnet_lite", f"train.{setting}"]
+    assert recipes.override(recipes.load("folder"), both)
+    with pytest.raises(InputError, match=r'with model\.start = "frozen", which trains no epochs'):
+        recipes.override(recipes.load("folder"), [*both, "model.start=frozen"])
+
+
+def test_weights_of_classes_survive_a_round_trip(tmp_path):
+    made = recipes.override(recipes.load("malaria"), ['train.class_weights={"a b" = 2, c = 0.5}'])
+    assert made.train.class_weights == {"a b": 2.0, "c": 0.5}
+    recipes.write(made, tmp_path / "malaria.toml")
+    assert recipes.load(str(tmp_path / "malaria.toml")) == made

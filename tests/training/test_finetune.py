@@ -156,3 +156,14 @@ def test_maps_are_drawn_of_a_backbone(runs, tmp_path):
     image = next(Path(run.recipe.data.source).rglob("*.png"))
     study = tfcnn.explain_images(run, image)
     assert len(study.explanations) == 1
+
+
+def test_the_last_layers_alone_are_fine_tuned_where_asked(runs, saved, tmp_path):
+    settings = [*SETTINGS, "train.finetune_layers=2", "train.finetune_epochs=1"]
+    source = runs["frozen"].recipe.data.source
+    run = tfcnn.train(source, settings=settings, run=str(tmp_path / "last"))
+    model = keras.saving.load_model(run.path / "model.keras")
+    names = [layer.name for layer in model.layers if layer.weights]
+    learning = [name for name in names if not hasattr(model.get_layer(name), "moving_mean")]
+    assert changed(saved["start"], model) == set(learning[-2:])
+    assert "The last layers (finetune_layers = 2" in (run.path / "report.html").read_text()

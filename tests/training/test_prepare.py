@@ -105,3 +105,13 @@ def test_memory_holds_the_images_of_other_ways_to_begin_alone(make_tree, home):
     for recipe, sizes in ((auto, [(32, 32)]), (whole, [])):
         prepared = prepare.prepare(recipe, None, False, Reporter())
         assert [one.decoder.image_size for one in prepared.early] == sizes
+
+
+def test_a_class_that_is_weighted_must_be_one(make_tree):
+    recipe = recipes.override(recipes.for_folder(make_tree()), ["train.class_weights={rund = 2.0}"])
+    with pytest.raises(InputError) as refused:
+        survey(recipe, Reporter())
+    assert str(refused.value) == (
+        "train.class_weights: expected names of classes: round, square; received 'rund' (did you "
+        "mean round?); try 'train.class_weights={round = 2.0}'"
+    )

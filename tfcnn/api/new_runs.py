@@ -1,11 +1,12 @@
 """The verbs that make runs: `train`, `crossval`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tfcnn.api.arguments import as_list, hearing
+from tfcnn.api.arguments import as_list, as_run, hearing
 from tfcnn.api.sources import recipe_for
+from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: "str | Path | Recipe",
+    recipe: "str | Path | Recipe | Run",
     *,
     settings: Iterable[str] = (),
     run: str | None = None,
@@ -23,6 +24,8 @@ def train(
     resplit: bool = False,
     resume: bool = False,
     fresh: bool = False,
+    more: int | None = None,
+    callbacks: Sequence[Any] = (),
     progress: bool = True,
     reporter: Reporter | None = None,
 ) -> "Run":
@@ -31,8 +34,11 @@ def train(
     A finished run of that name is moved aside, to `.old` beside it, and the reporter hears of it.
     A run of other images is moved aside only where `run` names it; else it is an error.
 
+    With `more`, a finished run is continued, as a new run `NAME-more` that begins with its weights
+    and has its images, split and recipe. The finished run is not changed.
+
     Args:
-        recipe: see `recipe_for`.
+        recipe: see `recipe_for`; with `more` a finished run, its name or its path.
         settings: assignments `section.key=value` that change the recipe.
         run: name in `models/`, or path, of the run folder; the recipe's name if None.
         split: a `split.csv` to use instead of drawing one.
@@ -40,6 +46,10 @@ def train(
         resume: go on with an unfinished run, with the recipe and settings it was begun with; those
             given here must be the same.
         fresh: move an unfinished run aside and start again.
+        more: for how many epochs a run is continued.
+        callbacks: Keras' own, which are called in every epoch. They see the training form of the
+            network, which takes pixels in [0, 255] and gives logits. The logs of an epoch hold
+            `loss`, `accuracy`, `learning_rate`, and `val_loss` and `val_accuracy`.
         progress: show it: in a notebook below the cell, else on standard error.
         reporter: hears of it instead, and shows it as it likes.
 
@@ -52,11 +62,19 @@ def train(
 
     Example:
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
+        >>> longer = tfcnn.train(run, more=10)  # doctest: +SKIP
     """
     from tfcnn.base.disk import locked
     from tfcnn.training.train import train as train_into
 
-    whole, folder, assignments = _prepare(recipe, settings, run, "", resume)
+    continued = None
+    if more is not None:
+        if split or resplit:
+            raise InputError("--more", "the split of the run", "another split", "no --split")
+        whole, folder, continued = _prepare_more(recipe, more, settings, run, resume)
+        assignments = None
+    else:
+        whole, folder, assignments = _prepare(recipe, settings, run, "", resume)
     with hearing(progress, reporter) as hears, locked(folder):
         train_into(
             whole,
@@ -66,6 +84,8 @@ def train(
             resplit=resplit,
             resume=resume,
             fresh=fresh,
+            continued=continued,
+            callbacks=tuple(callbacks),
             reporter=hears,
         )
         finished = _finish(folder)
@@ -81,6 +101,7 @@ def crossval(
     run: str | None = None,
     resume: bool = False,
     fresh: bool = False,
+    callbacks: Callable[[str], Sequence[Any]] | None = None,
     progress: bool = True,
     reporter: Reporter | None = None,
 ) -> "Summary":
@@ -94,6 +115,8 @@ def crossval(
         run: name in `models/`, or path, of the folder of the runs; `NAME-crossval` if None.
         resume: keep the folds that are done and go on with the one that was cut.
         fresh: move an unfinished cross-validation aside and start again.
+        callbacks: called with the name of a fold ("fold-0"), returns the callbacks of its training;
+            see `train`.
         progress: show it: in a notebook below the cell, else on standard error.
         reporter: hears of it instead, and shows it as it likes.
 
@@ -117,14 +140,41 @@ def crossval(
             settings=assignments,
             resume=resume,
             fresh=fresh,
+            callbacks=callbacks,
             reporter=hears,
         )
         _prune(hears)
     return summary
 
 
+def _prepare_more(
+    run: "str | Path | Recipe | Run",
+    more: int,
+    settings: Iterable[str],
+    name: str | None,
+    resume: bool,
+) -> "tuple[Recipe, Path, Run]":
+    """Return the recipe of a run with more epochs, the folder of the new run, and the run."""
+    from tfcnn import recipes, runs
+    from tfcnn.training.more import recipe_of
+    from tfcnn.training.resume import refuse_other_source
+
+    if isinstance(run, recipes.Recipe):
+        raise InputError("more", "a finished run to continue", "a recipe", "tfcnn.load(NAME)")
+    continued = as_run(run)
+    recipe = recipe_of(continued, more, as_list(settings))
+    beside = continued.path.with_name(f"{continued.name}-more")
+    folder = runs.folder_of(name) if name else beside
+    if folder.resolve() == continued.path.resolve():
+        hint = f"--run {continued.name}-more"
+        raise InputError("--run", "another name than that of the run", continued.name, hint)
+    if name is None and not resume:
+        refuse_other_source(recipe, folder)
+    return recipe, folder, continued
+
+
 def _prepare(
-    recipe: "str | Path | Recipe",
+    recipe: "str | Path | Recipe | Run",
     settings: Iterable[str],
     run: str | None,
     suffix: str,
@@ -138,6 +188,8 @@ def _prepare(
     from tfcnn import recipes, runs
     from tfcnn.training.resume import refuse_other_source
 
+    if isinstance(recipe, runs.Run):
+        raise InputError(recipe.path, "a recipe or a folder", "a run", "more=10 to continue it")
     assignments = as_list(settings)
     whole = recipe_for(recipe, assignments)
     folder = runs.folder_of(run or f"{whole.name}{suffix}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @app.command(
     epilog="Examples: tfcnn train malaria --set data.split.seed=3   "
     "tfcnn train cells/ --group-regex '^(P[0-9]+)' --epochs 20   "
-    "tfcnn train images/ --labels-csv labels.csv"
+    "tfcnn train images/ --labels-csv labels.csv   tfcnn train cells --more 10"
 )
 @with_shorts(*DATA, *TRAIN)
 def train(
@@ -41,6 +41,10 @@ def train(
     resplit: Annotated[
         bool, typer.Option("--resplit", help="Ignore the split that the folder is in.")
     ] = False,
+    more: Annotated[
+        int | None,
+        typer.Option(help="Continue a finished RUN, named as RECIPE, for so many epochs."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train, calibrate, and score once on unseen groups."""
@@ -57,6 +61,7 @@ def train(
             resplit=resplit,
             resume=resume,
             fresh=fresh,
+            more=more,
             reporter=reporter,
         )
     _conclude(finished, as_json)

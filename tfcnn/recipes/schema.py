@@ -16,7 +16,6 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Target = Annotated[float, Field(gt=0, lt=1, strict=True)]
 # the usual rates of Muon are far too large for Adam, and those of Adam too small for Muon
 MUON_LEAST, ADAM_MOST = 0.005, 0.05
-ClassWeights = Annotated[dict[str, Rate], Field(min_length=1)]
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 # of `[train]`, with an effect on epochs alone
 OF_EPOCHS = ("warmup_epochs", "clip_norm", "ema", "loss", "mixup", "finetune_layers")
@@ -237,7 +236,7 @@ class TrainSettings(_Section):
     loss: Literal["crossentropy", "focal"] = "crossentropy"
     focal_gamma: Size = 2.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
-    class_weights: Literal["none", "balanced"] | ClassWeights = "none"
+    class_weights: Literal["none", "balanced"] | dict[str, Rate] = "none"
     mixup: Fraction = 0.0
     patience: Annotated[int, Field(ge=0, strict=True)] = 0
     best_weights: bool = True
@@ -245,6 +244,15 @@ class TrainSettings(_Section):
     finetune_learning_rate: Rate = 6e-4
     finetune_layers: Literal["all"] | Rate = "all"
     minutes: Rate | None = None
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _positive(cls, value: Any) -> Any:
+        weights = value.values() if isinstance(value, dict) else (1,)
+        if not weights or not all(type(one) in (int, float) and one > 0 for one in weights):
+            expected = '"none", "balanced", or a number over 0 for each class that is named'
+            raise UnfitValueError(expected, str(value), "'train.class_weights={round = 2.0}'")
+        return value
 
     @model_validator(mode="after")
     def _rate_suits_the_optimizer(self) -> "TrainSettings":

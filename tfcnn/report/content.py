@@ -236,11 +236,12 @@ def beginning(content: Content) -> dict[str, Any]:
     """Return what the training began from, and, where val chose that, what else was tried.
 
     Returns:
-        Empty for a network that was trained from random weights without a choice.
+        Empty for a network that was trained from random weights, without a choice, at once.
     """
     network, facts = content.run.card["network"], content.report.facts
     start, tries = network.get("start"), network.get("tries", [])
-    if start in (None, "scratch") and not tries:
+    continues = facts.get("continues", {})
+    if start in (None, "scratch") and not tries and not continues:
         return {}
     return {
         "start": start,
@@ -249,6 +250,9 @@ def beginning(content: Content) -> dict[str, Any]:
         "pixels": network.get("pixels"),
         "trained_on": network.get("trained_on"),
         "head": facts.get("head", {}),
+        "layers": content.recipe.train.finetune_layers,
+        "continues": continues,
+        "further": facts.get("epochs", 0) - continues.get("epochs", 0),
         "tries": [{**one, "is_kept": one["start"] == start} for one in tries],
         "not_tried": facts.get("not_tried", []),
         "unit": "groups" if content.report.counts["val"]["groups"] else "images",

@@ -6,6 +6,7 @@ The folds are ordinary runs in one folder; `runs.cross_validation` describes it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tfcnn import recipes, runs
 from tfcnn.base import atomic, quiet
@@ -41,6 +42,7 @@ def crossval(
     settings: Sequence[str] | None = None,
     resume: bool = False,
     fresh: bool = False,
+    callbacks: Callable[[str], Sequence[Any]] | None = None,
     reporter: Reporter | None = None,
 ) -> Summary:
     """Train a recipe once per fold and sum up how the networks answer unseen images.
@@ -54,6 +56,7 @@ def crossval(
         settings: what was typed to change the recipe; see `train`.
         resume: keep the folds that are done and go on with the one that was cut.
         fresh: move an unfinished cross-validation aside and start again.
+        callbacks: of the user, for the name of a fold.
         reporter: hears of the progress.
 
     Raises:
@@ -62,6 +65,9 @@ def crossval(
     """
     listener = _PerFold(reporter or Reporter())
     strategy.refuse_clusters()
+    if callbacks is not None and not callable(callbacks):  # a list would be of all folds at once
+        hint = "callbacks=lambda fold: [...]"
+        raise InputError("callbacks", "a function of a fold's name", repr(callbacks)[:80], hint)
     check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, listener)
@@ -81,7 +87,7 @@ def crossval(
         if not recorded:
             plan = replace(plan, recipe=own_parts.at_copies(plan.recipe, folder))
             _write(plan, parts, folder)
-        return _train(plan, folder, finish, listener)
+        return _train(plan, folder, finish, callbacks or (lambda _: ()), listener)
 
 
 @dataclass(frozen=True)
@@ -158,14 +164,20 @@ def _refuse_other(plan: _Plan, folder: Path) -> None:
             raise CheckError(path, "the images it was begun with", "others", "--fresh")
 
 
-def _train(plan: _Plan, folder: Path, finish: Callable[[Path], Run], listener: _PerFold) -> Summary:
+def _train(
+    plan: _Plan,
+    folder: Path,
+    finish: Callable[[Path], Run],
+    callbacks: Callable[[str], Sequence[Any]],
+    listener: _PerFold,
+) -> Summary:
     """Train the folds that are not done and sum up all of them."""
     for i, split in enumerate(plan.folds):
         listener.prefix = f"{runs.fold_name(i)}: "
         part = plan.part([row for row, name in enumerate(split) if name == "test"])
         title = f"{runs.fold_name(i)}, {i + 1} of {len(plan.folds)}"
         listener.note(f"{title}: {part.summary()} to test")
-        _train_fold(plan, folder, i, finish, listener)
+        _train_fold(plan, folder, i, finish, callbacks, listener)
     trained = [runs.open_run(folder / runs.fold_name(i)) for i in range(len(plan.folds))]
     summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested_rows))
     runs.stamp(folder)
@@ -173,7 +185,12 @@ def _train(plan: _Plan, folder: Path, finish: Callable[[Path], Run], listener: _
 
 
 def _train_fold(
-    plan: _Plan, folder: Path, number: int, finish: Callable[[Path], Run], reporter: Reporter
+    plan: _Plan,
+    folder: Path,
+    number: int,
+    finish: Callable[[Path], Run],
+    callbacks: Callable[[str], Sequence[Any]],
+    reporter: Reporter,
 ) -> None:
     """Train a fold, go on with it where it was cut, or keep it where it is done."""
     run = folder / runs.fold_name(number)
@@ -195,6 +212,7 @@ def _train_fold(
         split_csv=None if is_cut else runs.fold_split(folder, number),
         resume=is_cut,
         fresh=not is_cut,
+        callbacks=callbacks(run.name),
         reporter=reporter,
     )
     finish(run)

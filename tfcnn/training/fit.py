@@ -108,16 +108,17 @@ def fit(
     train = settings_of(recipe)
     count = len(prepared.rows["train"])
     reporter.note(f"training {Path(recipe.model.network).name} in {state.precision}")
+    # without those of a run that is continued: the schedule is one of the further epochs
+    train = train.model_copy(update={"epochs": train.epochs - state.first_epoch})
     if budget.minutes is not None and not state.epochs:
-        wanted = _epochs_of(train, train.epochs - state.first_epoch)
-        compile_model(model, wanted, count, loss_weights)
-        fitting = epochs_within(prepared, model, wanted, budget)
+        compile_model(model, train, count, loss_weights)
+        fitting = epochs_within(prepared, model, train, budget)
         state.epochs = state.first_epoch + fitting
-        reporter.note(f"train.minutes: {fitting} of {wanted.epochs} epochs fit")
+        reporter.note(f"train.minutes: {fitting} of {train.epochs} epochs fit")
     if state.epochs:
-        train = _epochs_of(train, state.epochs)
-    # the schedule is one of the epochs of this run, not of those that it continues
-    compile_model(model, _epochs_of(train, train.epochs - state.first_epoch), count, loss_weights)
+        train = _epochs_of(train, state.epochs - state.first_epoch)
+    compile_model(model, train, count, loss_weights)
+    train = train.model_copy(update={"epochs": state.first_epoch + train.epochs})
     recipe = recipe.model_copy(update={"train": train})
     weights = fit_epochs(model, recipe, prepared, folder, start, reporter, callbacks)
     model.set_weights(weights)

@@ -69,10 +69,7 @@ def saved_form(
     Raises:
         TfcnnError: if the weights are not those of this network.
     """
-    if architectures.is_backbone(settings.network):  # trained weights are put in at once
-        options = {**settings.options, "weights": "none"}
-        settings = settings.model_copy(update={"options": options})
-    model = plain(settings, input_shape, num_classes)
+    model = _unlearnt(settings, input_shape, num_classes)
     shapes = [weight.shape for weight in model.get_weights()]
     if shapes != [weight.shape for weight in weights]:
         raise TfcnnError(
@@ -82,6 +79,45 @@ def saved_form(
     if len(model.outputs) > 1:  # auxiliary classifiers have done their work
         model = architectures.part(settings.network, "without_auxiliary")(model)
     return model
+
+
+def _unlearnt(settings: ModelSettings, input_shape: tuple[int, int, int], num_classes: int) -> Any:
+    """Build the plain network without the weights it begins from: trained ones are put in."""
+    if architectures.is_backbone(settings.network):
+        options = {**settings.options, "weights": "none"}
+        settings = settings.model_copy(update={"options": options})
+    return plain(settings, input_shape, num_classes)
+
+
+def training_weights(
+    settings: ModelSettings,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    saved: Any,
+    temperature: float,
+) -> list[np.ndarray[Any, Any]] | None:
+    """Return the weights of a model in its saved form as the training form has them.
+
+    Args:
+        settings: what was built.
+        input_shape: `(height, width, channels)`.
+        num_classes: how many there are.
+        saved: the model; of whatever views.
+        temperature: that is folded into its head, and is taken out again: the loss sees the logits
+            that were trained.
+
+    Returns:
+        The weights in order; None where the network has heads that were not saved.
+    """
+    model = _unlearnt(settings, input_shape, num_classes)
+    if len(model.outputs) > 1:
+        return None
+    layers = {layer.name: layer for layer in saved._flatten_layers()}
+    for layer in model.layers:
+        layer.set_weights(layers[layer.name].get_weights() if layer.weights else [])
+    fold_temperature(model, 1 / temperature)
+    weights: list[np.ndarray[Any, Any]] = model.get_weights()
+    return weights
 
 
 def as_computed(weights: list[np.ndarray[Any, Any]], policy: str) -> list[np.ndarray[Any, Any]]:

@@ -44,6 +44,7 @@ def of_training(chosen: Chosen) -> Making:
         "images_per_second": trained / seconds if trained else None,
         "waiting_fraction": float(np.mean(waiting)) if waiting else None,
         "epochs": len(state.history),
+        "continues": state.continues,
         "head": state.head,
         "not_tried": list(chosen.left_out),
     }

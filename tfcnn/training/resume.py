@@ -137,7 +137,7 @@ def _splits_by_path(path: Path) -> dict[str, str]:
     return {row["path"]: row["split"] for row in rows if row["split"]}
 
 
-def refuse_other_images(manifest: Manifest, path: Path) -> None:
+def refuse_other_images(manifest: Manifest, path: Path, hint: str = "--fresh") -> None:
     """Refuse to go on with more images, or with other classes or groups of them.
 
     An image is augmented by its place among all: with others, half would be learnt from each.
@@ -145,6 +145,7 @@ def refuse_other_images(manifest: Manifest, path: Path) -> None:
     Args:
         manifest: the images as they are now.
         path: of the split that was made of them.
+        hint: what to try where they are others.
 
     Raises:
         CheckError: if there are others than the split was made of.
@@ -152,18 +153,18 @@ def refuse_other_images(manifest: Manifest, path: Path) -> None:
     rows = tables.read(path, ("path",), "the split.csv of this run").rows
     if len(rows) != len(manifest.rows):  # an image that is gone was refused before
         expected = f"the {len(rows):,} images it was begun with"
-        raise CheckError(path, expected, f"{len(manifest.rows):,}", "--fresh")
+        raise CheckError(path, expected, f"{len(manifest.rows):,}", hint)
     keys = [key for key in ("sha256", "label", "group") if key in rows[0]]
     recorded = {tuple(row[key] for key in keys) for row in rows}
     for row in manifest.rows:
         if tuple(getattr(row, key) for key in keys) not in recorded:
             expected = "its class and group as they were when the run was begun"
             received = f"{row.label}, {row.group or 'no group'}"
-            raise CheckError(row.path, expected, received, "--fresh")
+            raise CheckError(row.path, expected, received, hint)
     for row, then in zip(manifest.rows, rows, strict=True):
         if row.path != then["path"]:  # where a table gives the splits, they are sorted by it
             expected = f"{then['path']} in this place, as when the run was begun"
-            raise CheckError(path, expected, row.path, "the table as it was, or --fresh")
+            raise CheckError(path, expected, row.path, "the table as it was")
 
 
 def _with_mirroring_of(recorded: Recipe, recipe: Recipe) -> Recipe:

@@ -8,6 +8,7 @@ imported, so that whoever waits hears of it at once.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tfcnn import recipes, runs
 from tfcnn.base import quiet
@@ -15,7 +16,8 @@ from tfcnn.base.progress import Reporter
 from tfcnn.inputs import arrays
 from tfcnn.manifest import splits
 from tfcnn.recipes import Recipe
-from tfcnn.training import own_parts, strategy
+from tfcnn.runs import Run
+from tfcnn.training import more, own_parts, strategy
 from tfcnn.training.budget import Budget
 from tfcnn.training.own_parts import OwnParts
 from tfcnn.training.prepare import Prepared, prepare
@@ -29,6 +31,9 @@ from tfcnn.training.resume import (
     resumed_split,
 )
 
+if TYPE_CHECKING:
+    from tfcnn.training.learn import Begun
+
 
 def train(
     recipe: Recipe,
@@ -39,6 +44,8 @@ def train(
     resplit: bool = False,
     resume: bool = False,
     fresh: bool = False,
+    continued: Run | None = None,
+    callbacks: Sequence[Any] = (),
     reporter: Reporter | None = None,
 ) -> None:
     """Train a recipe into a run folder and score it once on its test split.
@@ -55,6 +62,8 @@ def train(
         resplit: ignore the split that the data's folder is in.
         resume: go on with an unfinished run.
         fresh: move an unfinished run aside and start again.
+        continued: a finished run to begin from, with a recipe of `more.recipe_of`.
+        callbacks: of the user, Keras' own; they hear of every epoch.
         reporter: hears of the progress.
 
     Raises:
@@ -64,6 +73,10 @@ def train(
     reporter = reporter or Reporter()
     strategy.refuse_clusters()
     arrays.bound_bytes()  # a wrong setting is refused now, and not when all is done
+    if callbacks:
+        from tfcnn.training.callbacks import check  # whoever has made some has waited for Keras
+
+        check(callbacks)
     resuming = check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, reporter)
@@ -71,20 +84,41 @@ def train(
     budget = Budget(recipe.train.minutes)
     if resuming:
         split_csv = resumed_split(folder, split_csv)
+    elif continued:
+        split_csv = continued.file(runs.SPLIT)
     prepared = prepare(recipe, split_csv, resplit, reporter)
     if resuming:
         refuse_other_recipe(prepared.asked, folder)
         refuse_other_images(prepared.manifest, folder / runs.SPLIT)
+    elif continued:
+        more.refuse_other_images(continued, prepared.manifest)
+        reporter.note(more.describe(continued, recipe))
     elif resume:
         reporter.note("nothing had been learnt yet: it starts anew")
     quiet.load_tensorflow(reporter)
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
     with strategy.seeded(seed, deterministic=deterministic):
-        _learn(prepared, parts, folder, resuming, budget, reporter)
+        begun = _begin(prepared, folder, resuming, continued, callbacks, reporter)
+        _learn(begun, parts, folder, resuming, budget, reporter)
+
+
+def _begin(
+    prepared: Prepared,
+    folder: Path,
+    resuming: bool,
+    continued: Run | None,
+    callbacks: Sequence[Any],
+    reporter: Reporter,
+) -> "Begun":
+    """Build the network, where what is refused is refused before anything is written."""
+    from tfcnn.training.learn import begin
+
+    begun = begin(prepared, folder, resuming, reporter, callbacks)
+    return more.begin_with(continued, begun) if continued and not resuming else begun
 
 
 def _learn(
-    prepared: Prepared,
+    begun: "Begun",
     parts: OwnParts,
     folder: Path,
     resuming: bool,
@@ -92,25 +126,39 @@ def _learn(
     reporter: Reporter,
 ) -> None:
     """Fit, save and measure: all that needs TensorFlow."""
-    from tfcnn.training import checkpoint, making
+    from tfcnn.training import making
     from tfcnn.training.choose import choose
-    from tfcnn.training.learn import begin
     from tfcnn.training.measure import measure
     from tfcnn.training.save import save
 
-    begun = begin(prepared, folder, resuming, reporter)  # refuses before anything is written
     if not resuming:
         parts.refuse_changes()
         make_room(folder, reporter)
     with resumable(folder):
         if not resuming:
-            prepared = prepared.changed(lambda recipe: own_parts.at_copies(recipe, folder))
-            begun = replace(begun, prepared=prepared)
-            recipes.write(prepared.asked, folder / runs.RECIPE)
-            parts.write(folder)
-            splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
-            begun.state.sha256 = checkpoint.sha256_at_start(folder)
+            begun = _write_start(begun, parts, folder)
         chosen = choose(begun, folder, resuming, budget, reporter)
         reporter.stage("saving and scoring")
         saved = save(chosen.prepared, chosen.trained, folder, reporter)
         measure(chosen.prepared, making.of_training(chosen), saved, folder, reporter)
+
+
+def _write_start(begun: "Begun", parts: OwnParts, folder: Path) -> "Begun":
+    """Write what a training is begun with, so that it can be resumed from now on.
+
+    Returns:
+        The training, of the copies of a user's own files.
+    """
+    from tfcnn.training import checkpoint
+
+    prepared = begun.prepared.changed(lambda recipe: own_parts.at_copies(recipe, folder))
+    has_learnt = bool(begun.start.weights)
+    if has_learnt:  # first: without it, a resume would begin a continued run from random weights
+        checkpoint.write(begun.start, folder, prepared.place)
+    recipes.write(prepared.asked, folder / runs.RECIPE)
+    parts.write(folder)
+    splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
+    begun.state.sha256 = checkpoint.sha256_at_start(folder)
+    if has_learnt:
+        checkpoint.write(begun.start, folder, prepared.place)
+    return replace(begun, prepared=prepared)
