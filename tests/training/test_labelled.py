@@ -82,6 +82,14 @@ def test_a_table_trains_as_class_folders_do(pair: Pair) -> None:
     assert metrics[0] == metrics[1]
 
 
+def test_own_keras_code_gets_the_same_images(pair: Pair) -> None:
+    found = tfcnn.data(pair.flat, labels_csv=str(pair.table), progress=False)
+    expected = tfcnn.data(pair.folders, group_regex="^(P[0-9]+)_", progress=False)
+    assert found.splits == expected.splits and found.counts == expected.counts
+    for images, others in zip(found.arrays("val"), expected.arrays("val"), strict=True):
+        assert (images == others).all()
+
+
 def test_predict_needs_no_table(pair: Pair, tmp_path: Path) -> None:
     found = {Path(one.path).name: one.probs for one in tfcnn.predict(pair.of_table, pair.flat)}
     expected = tfcnn.predict(pair.of_folders, pair.folders)

@@ -28,6 +28,7 @@ def data(
     labels: "Labels" = "int",
     group_regex: str | None = None,
     group_csv: str | None = None,
+    labels_csv: str | None = None,
     split: str | Path | None = None,
     resplit: bool = False,
     seed: int = 0,
@@ -48,6 +49,7 @@ def data(
         labels: "int" or "one-hot".
         group_regex: reads the group (patient, slide) from a file name.
         group_csv: a table with columns `path, group`, instead.
+        labels_csv: a table with columns `path, label[, group][, split]`, instead of class folders.
         split: a `split.csv`, such as another run's, instead of drawing one.
         resplit: ignore the split that the folder itself is in.
         seed: of the split, and of the order and the augmentation of training images.
@@ -74,7 +76,7 @@ def data(
     known: dict[str, dict[str, Any]] = {
         "data": {
             "image_size": image_size, "channels": channels, "fit": fit,
-            "group_regex": group_regex, "group_csv": group_csv,
+            "group_regex": group_regex, "group_csv": group_csv, "labels_csv": labels_csv,
         },
         "train": {"batch_size": batch_size, "seed": seed},
     }  # fmt: skip

@@ -130,7 +130,8 @@ class Source:
             if not label:
                 outside = "" if self.labels_csv else ", outside the class folders"
                 where = f"all {len(self.items) + self.ignored:,} files{outside}"
-            lines.append(f"left out: {len(lost[label]):,} of {where}: {in_words(lost[label])}")
+            words = in_words(lost[label], has_examples=bool(self.labels_csv))
+            lines.append(f"left out: {len(lost[label]):,} of {where}: {words}")
         return lines
 
     def positive_class(self, wanted: str | None) -> str | None:
@@ -200,11 +201,20 @@ class ArraySource(Source):
         return height, width
 
 
-def in_words(left_out: Iterable[LeftOut]) -> str:
-    """Say how many there are of each kind, the commonest first: "2 .txt, 1 mask"."""
-    kinds = Counter(one.kind for one in left_out)
-    ordered = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
-    return ", ".join(f"{count:,} {kind}" for kind, count in ordered)
+def in_words(left_out: Iterable[LeftOut], *, has_examples: bool = False) -> str:
+    """Say how many there are of each kind, the commonest first: "2 .txt, 1 mask".
+
+    Args:
+        left_out: the files.
+        has_examples: name the first of each kind too.
+    """
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for one in left_out:
+        kinds[one.kind].append(one.path)
+    ordered = sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[0]))
+    if has_examples:
+        return "; ".join(f"{len(of):,} {kind}, such as {min(of)}" for kind, of in ordered)
+    return ", ".join(f"{len(of):,} {kind}" for kind, of in ordered)
 
 
 def allowed_losses(count: int) -> int:

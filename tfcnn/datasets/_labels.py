@@ -3,7 +3,6 @@
 import os
 import posixpath
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,7 +86,7 @@ def arrange(tree: Folder, labels: LabelTable) -> Layout:
             left_out.append(LeftOut(path, f"without a label in {labels.path.name}"))
     items.sort(key=lambda item: "/".join(filter(None, (item.official, item.label, item.path))))
     _check_items(table, items)
-    notes += [*_notes(table, left_out), *check_splits(table.path, items)]
+    notes += check_splits(table.path, items)
     return Layout(tree.path, items, left_out, notes)
 
 
@@ -166,19 +165,6 @@ def _check_missing(
         received += f", and none of class {lost[0]}"
     hint = "the folder that holds them, or a table without these rows"
     raise InputError(table.path, f"images in {root} that its rows name", received, hint)
-
-
-def _notes(table: Table, left_out: Sequence[LeftOut]) -> list[str]:
-    """Return a note, with an example, on each kind of images that the table leaves out."""
-    kinds = Counter(one.kind for one in left_out)
-    notes = []
-    for what in ("row", "label"):
-        kind = f"without a {what} in {table.path.name}"
-        if kinds[kind]:
-            example = min(one.path for one in left_out if one.kind == kind)
-            count = f"{kinds[kind]:,} image{'s' if kinds[kind] > 1 else ''}"
-            notes.append(f"left out: {count} {kind}, such as {example}")
-    return notes
 
 
 def _check_labels(table: Table) -> None:
