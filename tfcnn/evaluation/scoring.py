@@ -136,12 +136,7 @@ def score(
     """
     if not len(table.labels):
         raise InputError(run.path, "predictions to score", "none", "a split that has images")
-    warnings = list(run.card["data"]["notes"] if notes is None else notes)
-    if run.is_leaky:
-        groups = run.card["data"]["nouns"][1]
-        warnings.append(f"LEAKY: split by image, so {groups} are on both sides; a demonstration")
-    warnings += [run.doubt] if run.doubt else []
-    warnings += run.card.get("unmet", [])
+    warnings = [*(run.card["data"]["notes"] if notes is None else notes), *_of_run(run)]
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
     samples = {split: _sample(run, part) for split, part in parts.items()}
     splits = {split: _metrics(sample) for split, sample in samples.items()}
@@ -286,6 +281,14 @@ def _baseline(run: Run, confusion: dict[str, list[list[int]]]) -> dict[str, dict
         split: metrics.commonest_class([sum(row) for row in matrix], run.class_names)
         for split, matrix in confusion.items()
     }
+
+
+def _of_run(run: Run) -> list[str]:
+    """Say what speaks against all figures of a run."""
+    groups = run.card["data"]["nouns"][1]
+    leak = f"LEAKY: split by image, so {groups} are on both sides; a demonstration"
+    return [*([leak] if run.is_leaky else []), *([run.doubt] if run.doubt else []),
+            *run.card.get("unmet", [])]  # fmt: skip
 
 
 def _warnings(

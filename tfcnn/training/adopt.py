@@ -87,7 +87,6 @@ def adopt(
     places = checked_places(prepared)
     sample = prepared.images[prepared.rows["val"][places]]
     labels = prepared.labels[prepared.rows["val"]]
-    reporter.stage("bringing the model into the saved form")
     saved_form = foreign.saved_form(model, sample, pixels)
     remarks = mismatch.remarks(model, sample, labels[places], pixels, order, own_names)
     for remark in remarks:
@@ -106,10 +105,7 @@ def adopt(
     twin_difference = write(
         whole, temperature, prepared, probs[places], folder, reporter, tolerance=foreign.TOLERANCE
     )
-    agreement = {
-        "forms_mean_difference": saved_form.difference,
-        "twin_difference": twin_difference,
-    }
+    agreement = {"forms_mean_difference": saved_form.difference, "twin_difference": twin_difference}
     making = _making(model, data, saved_form, pixels, tuple(remarks))
     measure(prepared, making, Saved(whole, temperature, agreement), folder, reporter)
     data.is_scored = True

@@ -87,11 +87,20 @@ def check(model: Any, shape: tuple[int, int, int], num_classes: int, pixels: str
             name, f"images of {size} (height x width x channels)", "x".join(map(str, shape)),
             f"tfcnn.data(..., image_size={takes[:2]}, channels={takes[2]})",
         )  # fmt: skip
-    sample = np.zeros((1, *shape), np.float32)
+    _check_outputs(model, shape, num_classes, name)
+
+
+def _check_outputs(model: Any, shape: tuple[int, int, int], num_classes: int, name: str) -> None:
+    """Refuse a model that does not give one number per class for an image."""
+    for what, values in (("input", getattr(model, "inputs", None)),
+                         ("output", getattr(model, "outputs", None))):  # fmt: skip
+        if values and len(values) != 1:
+            hint = "a keras.Model of these alone"
+            raise InputError(name, f"one {what}", str(len(values)), hint)
+    size = "x".join(map(str, shape))
     try:
-        outputs = outputs_of(model, sample)
+        outputs = np.asarray(model(np.zeros((1, *shape), np.float32), training=False))
     except Exception as error:  # whatever somebody's layers raise
-        size = "x".join(map(str, shape))
         raise InputError(
             name, f"a model of {size} images", in_one_line(error), "another image_size"
         ) from error
@@ -135,7 +144,8 @@ def saved_form(model: Any, sample: npt.NDArray[np.uint8], pixels: str) -> SavedF
             ) from error  # fmt: skip
     ended, has_features = _with_head(_in_float32(plain), is_probs, name)
     difference = np.abs(outputs_of(ended, sample.astype(np.float32)) - expected)
-    is_mixed = model.dtype_policy.compute_dtype != "float32"
+    computed_in = {layer.compute_dtype for layer in [model, *model._flatten_layers()]}
+    is_mixed = not computed_in.isdisjoint(("float16", "bfloat16"))
     found, most = (difference.mean(), MIXED_TOLERANCE) if is_mixed else (
         difference.max(), TOLERANCE,
     )  # fmt: skip
@@ -297,6 +307,8 @@ def _with_head(model: Any, is_probs: bool, name: str) -> tuple[Any, bool]:
         weights = [np.eye(units, dtype=np.float32), np.zeros(units, np.float32)]
     if len(features.shape) != 2:
         raise InputError(name, "features of shape (features,)", str(features.shape[1:]), "Flatten")
+    if features.shape[1] is None:  # of a reshape to whatever size
+        features = keras.layers.Reshape((len(weights[0]),))(features)
     head = keras.layers.Dense(units, activation=activation, name="head", dtype="float32")
     ended = keras.Model(model.inputs[0], head(features), name=model.name)
     head.set_weights(weights)
@@ -322,11 +334,27 @@ def _last_dense(output: Any) -> Any | None:
 
 @contextlib.contextmanager
 def _untouched(model: Any) -> Iterator[None]:
-    """Let a model's layers be called, and forget it afterwards: they keep their one output."""
+    """Let a model's layers be called, and forget it afterwards: they keep their one output.
+
+    TensorFlow's activations, such as `tf.nn.relu`, are Keras' of the same name meanwhile.
+    """
     layers = [model, *model._flatten_layers()]
     kept = [(list(one._inbound_nodes), list(one._outbound_nodes)) for one in layers]
+    replaced = {layer: layer.activation for layer in layers if _of_tensorflow(layer)}
+    for layer, function in replaced.items():
+        layer.activation = keras.activations.get(function.__name__.removesuffix("_v2"))
     try:
         yield
     finally:
+        for layer, function in replaced.items():
+            layer.activation = function
         for layer, (inbound, outbound) in zip(layers, kept, strict=True):
             layer._inbound_nodes[:], layer._outbound_nodes[:] = inbound, outbound
+
+
+def _of_tensorflow(layer: Any) -> bool:
+    """Say whether a layer's activation is a function of TensorFlow that Keras has too."""
+    function = getattr(layer, "activation", None)
+    name = getattr(function, "__name__", "").removesuffix("_v2")
+    is_own = getattr(function, "__module__", "").startswith("tensorflow.")
+    return is_own and hasattr(keras.activations, name)
