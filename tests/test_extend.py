@@ -1,5 +1,6 @@
 """A stranger follows docs/extend.md to the letter: the files, the changes, the commands."""
 
+import hashlib
 import json
 import os
 import re
@@ -24,16 +25,10 @@ def section(title: str) -> str:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Return a copy of the checkout that may be changed, with a command `tfcnn` of its own."""
-    folder = tmp_path / "checkout"
+def workplace(tmp_path: Path) -> Path:
+    """Return an empty folder, with a command `tfcnn` of its own."""
+    folder = tmp_path / "workplace"
     folder.mkdir()
-    for name in COPIED:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.keras", "*.tflite")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        else:
-            shutil.copy(ROOT / name, folder / name)
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, words in (("tfcnn", "-m tfcnn"), ("python", "")):
@@ -42,14 +37,28 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def run(checkout: Path, command: str) -> str:
-    """Run one command line in the copy; return what it prints."""
-    path = f"{checkout.parent / 'bin'}:{os.environ['PATH']}"
-    changed = {"PATH": path, "PYTHONPATH": str(checkout), "TFCNN_HOME": str(checkout)}
+@pytest.fixture
+def checkout(workplace: Path) -> Path:
+    """Return a copy of the checkout that may be changed."""
+    folder = workplace
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.keras", "*.tflite")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def run(folder: Path, command: str) -> str:
+    """Run one command line in a folder; return what it prints."""
+    path = f"{folder.parent / 'bin'}:{os.environ['PATH']}"
+    package = folder if (folder / "tfcnn").is_dir() else ROOT
+    changed = {"PATH": path, "PYTHONPATH": str(package), "TFCNN_HOME": str(folder)}
     done = subprocess.run(
         command,
         shell=True,
-        cwd=checkout,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -71,31 +80,56 @@ def change(path: Path, diff: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def follow(checkout: Path, title: str) -> str:
-    """Do all that a section says, in order; return what its commands print."""
+def follow(folder: Path, title: str, *, files_only: bool = False) -> str:
+    """Do all that a section says, in order; return what its commands print.
+
+    Args:
+        folder: to work in.
+        title: of the section.
+        files_only: write its new files, and leave out the rest.
+    """
     printed = ""
     for name, kind, content in STEP.findall(section(title)):
+        if kind in ("sh", "diff") and files_only:
+            continue
         if kind == "sh":
-            printed += "".join(run(checkout, command) for command in content.splitlines())
+            printed += "".join(run(folder, command) for command in content.splitlines())
         elif kind == "diff":
-            change(checkout / name, content)
+            change(folder / name, content)
         else:
-            assert not (checkout / name).exists(), f"{name}: expected a new file"
-            (checkout / name).write_text(content, encoding="utf-8")
+            assert not (folder / name).exists(), f"{name}: expected a new file"
+            (folder / name).write_text(content, encoding="utf-8")
     return printed
 
 
+def test_a_network_and_images_of_ones_own_are_used_without_a_change_of_tfcnn(workplace):
+    printed = follow(workplace, "Use a network of your own")
+    assert "FAIL" not in printed and printed.count("\npass  ") == 12
+    digits = workplace / "models" / "digits"
+    recipe = (digits / "recipe.toml").read_text()
+    assert 'network = "network/my_net.py"' in recipe and "filters = 8" in recipe
+    copy = (digits / "network" / "my_net.py").read_bytes()
+    card = json.loads((digits / "model.json").read_text())
+    assert card["sha256"]["network/my_net.py"] == hashlib.sha256(copy).hexdigest()
+    card = json.loads((workplace / "models" / "digits-frozen" / "model.json").read_text())
+    assert card["network"]["start"] == "frozen"
+    printed = follow(workplace, "Use images of your own")
+    assert "FAIL" not in printed and "10 groups" in printed
+    shapes = workplace / "models" / "my_source"
+    names = sorted(path.name for path in shapes.rglob("*.py"))
+    assert names == ["my_net.py", "my_source.py"] and (shapes / "DONE").is_file()
+    assert not (workplace / "tfcnn").exists()
+
+
 def test_a_network_is_added(checkout):
+    follow(checkout, "Use a network of your own", files_only=True)
     printed = follow(checkout, "Add a network")
     assert "two_conv" in printed
     assert re.search(r"\b1\d passed", printed)
-    recipe = (checkout / "models" / "digits" / "recipe.toml").read_text()
-    assert 'network = "two_conv"' in recipe and "filters = 8" in recipe
-    card = json.loads((checkout / "models" / "digits-frozen" / "model.json").read_text())
-    assert card["network"]["start"] == "frozen"
 
 
 def test_a_data_set_is_added(checkout):
+    follow(checkout, "Use images of your own", files_only=True)
     printed = follow(checkout, "Add a data set")
     assert "10 groups" in printed
     assert re.search(r"\b\d+ passed", printed)

@@ -30,10 +30,11 @@ def test_keeps_a_promise(name, promise):
 
 
 @pytest.fixture(scope="module")
-def reloaded(tmp_path_factory) -> dict[str, object]:
-    """Predictions of every network, saved and loaded in one fresh process without tfcnn."""
+def reloaded(tmp_path_factory, request) -> dict[str, object]:
+    """Predictions of every network to be tested, loaded in one fresh process without tfcnn."""
     folder: Path = tmp_path_factory.mktemp("saved")
-    for name in names():
+    tests = [item for item in request.session.items if "reloaded" in item.fixturenames]
+    for name in {test.callspec.params["name"] for test in tests}:
         of_networks.save(candidate(name), folder / f"{name}.keras")
     return of_networks.reloaded(folder)
 
