@@ -137,6 +137,7 @@ def saved_form(model: Any, sample: npt.NDArray[np.uint8], pixels: str) -> SavedF
     with _untouched(model):
         try:
             plain = _reloaded(_unrolled(model, sample.shape[1:], pixels))
+            outputs_of(plain, sample[:1].astype(np.float32))
         except Exception as error:  # whatever somebody's layers, or Keras' reader, raise
             raise InputError(
                 name, "Keras' own layers and functions, whatever calls them", in_one_line(error),
@@ -305,10 +306,8 @@ def _with_head(model: Any, is_probs: bool, name: str) -> tuple[Any, bool]:
             if units == 1:
                 features -= keras.ops.log(keras.ops.maximum(1 - output, SMALLEST))
         weights = [np.eye(units, dtype=np.float32), np.zeros(units, np.float32)]
-    if len(features.shape) != 2:
+    if len(features.shape) != 2 or None in features.shape[1:]:
         raise InputError(name, "features of shape (features,)", str(features.shape[1:]), "Flatten")
-    if features.shape[1] is None:  # of a reshape to whatever size
-        features = keras.layers.Reshape((len(weights[0]),))(features)
     head = keras.layers.Dense(units, activation=activation, name="head", dtype="float32")
     ended = keras.Model(model.inputs[0], head(features), name=model.name)
     head.set_weights(weights)
