@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tfcnn import manifest
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import Source
+from tfcnn.datasets import Source, allowed_losses
 from tfcnn.datasets.folder import open_any
 from tfcnn.manifest import splits
 from tfcnn.training import prepare
@@ -112,6 +112,27 @@ def test_columns_may_have_other_names(images):
     assert {item.group for item in opened(images, text, label_column="group").items} == {""}
 
 
+def test_dots_count_from_the_tables_own_folder_too(images):
+    table = write_files(images.parent / "tables", ["of 2020/x.png"]) / "of 2020" / "labels.csv"
+    table.write_text(lines(*(f"../../images/{row}" for row in ROWS)))
+    source = open_any(recipe_of(images, labels_csv=str(table)).data, Heard())
+    assert {item.path for item in source.items} == set(IMAGES)
+
+
+def test_what_programs_write_for_no_value_is_no_split(images):
+    source = opened(images, lines(*(f"{row}NaN" for row in ROWS)))
+    assert {item.official for item in source.items} == {""}
+
+
+def test_of_two_tables_the_second_names_the_column_of_groups(images):
+    groups = images.parent / "groups.csv"
+    groups.write_text("\n".join(["path,who", *(f"{name},{name[:2]}" for name in IMAGES)]))
+    text = lines(*ROWS, header="path,label,other,split")
+    source = opened(images, text, group_csv=str(groups), group_column="who")
+    listed = manifest.build(source, group_csv=str(groups), columns=(None, "who"))
+    assert {row.group for row in listed.rows} == {f"P{i}" for i in range(6)}
+
+
 def test_numbers_stay_names(images):
     rows = [row.replace("round", "1").replace("square", "0") for row in ROWS]
     assert opened(images, lines(*rows)).class_names == ["0", "1"]
@@ -139,6 +160,10 @@ def test_a_few_rows_may_name_no_image(images):
         opened(images, lines(*ROWS, *gone, "gone5.png,round,P1,"))
     ignored = opened(images, lines(*ROWS), ignore=["P0*", "P1*"])
     assert len(ignored.items) == 16 and not ignored.notes, "they are there, and not wanted"
+
+
+def test_one_in_a_hundred_may_be_lost():
+    assert [allowed_losses(count) for count in (0, 599, 600, 2000)] == [5, 5, 6, 20]
 
 
 def test_a_table_in_the_folder_is_no_file_too_many(images):
@@ -236,7 +261,8 @@ MALFORMED = {
     "paths of another machine": (
         rows_of(lambda i, row: f"/data/cells/img{row}"),
         "expected images in {images} that its rows name; received none for 24 of 24 rows "
-        "(/data/cells/img{first}",
+        "(/data/cells/img{first}, /data/cells/imgP1_01.png, /data/cells/imgP2_02.png and 21 more); "
+        "try the folder that holds them",
     ),
     "images that are gone": (
         rows_of(lambda i, row: f"gone{row}" if i < 6 else row),
