@@ -140,8 +140,8 @@ def test_a_cut_is_noted_only_where_its_own_run_was_begun(make_tree, home):
 
 
 CUT_AT = """
-import os, signal, sys
-import tfcnn.{module} as module
+import importlib, os, signal, sys
+module = importlib.import_module("tfcnn.{module}")  # the verb `report` has the name of a room
 from tfcnn import __main__
 module.{name} = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
 sys.argv = ["tfcnn", *{words!r}]
