@@ -17,7 +17,6 @@ from tfcnn.base import files, naming
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import calibration
-from tfcnn.manifest import splits
 from tfcnn.recipes import ModelSettings, Recipe
 from tfcnn.training import foreign, mismatch, own_parts
 from tfcnn.training.data import Data
@@ -93,10 +92,7 @@ def adopt(
         reporter.note(remark)
     parts = own_parts.read(prepared.recipe)
     make_room(folder, reporter)
-    prepared = prepared.changed(lambda recipe: own_parts.at_copies(recipe, folder))
-    recipes.write(prepared.recipe, folder / runs.RECIPE)
-    parts.write(folder)
-    splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
+    prepared = own_parts.write_start(prepared, parts, folder)
     reporter.stage("saving and scoring")
     whole = foreign.reordered(saved_form.model, order)
     probs, temperature = on_val(whole, prepared, folder), 1.0

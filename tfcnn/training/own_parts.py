@@ -14,8 +14,9 @@ from tfcnn.base import atomic, files, own_files, records
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
-from tfcnn.manifest import Manifest
+from tfcnn.manifest import Manifest, splits
 from tfcnn.recipes import Recipe
+from tfcnn.training.prepare import Prepared
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,19 @@ def read(recipe: Recipe) -> OwnParts:
 def at_copies(recipe: Recipe, folder: Path) -> Recipe:
     """Return a recipe that names the copies in a run."""
     return _with(recipe, {kind: _copy(folder, kind, path) for kind, path in _named(recipe)})
+
+
+def write_start(prepared: Prepared, parts: OwnParts, folder: Path) -> Prepared:
+    """Write what a run begins with: recipe, copies and split.
+
+    Returns:
+        The same images, with recipes that name the copies.
+    """
+    prepared = prepared.changed(lambda recipe: at_copies(recipe, folder))
+    recipes.write(prepared.asked, folder / runs.RECIPE)
+    parts.write(folder)
+    splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
+    return prepared
 
 
 def source_facts(manifest: Manifest, name: str) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcnn import recipes, runs
+from tfcnn import runs
 from tfcnn.base import quiet
 from tfcnn.base.progress import Reporter
 from tfcnn.inputs import arrays
-from tfcnn.manifest import splits
 from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import more, own_parts, strategy
@@ -151,13 +150,10 @@ def _write_start(begun: "Begun", parts: OwnParts, folder: Path) -> "Begun":
     """
     from tfcnn.training import checkpoint
 
-    prepared = begun.prepared.changed(lambda recipe: own_parts.at_copies(recipe, folder))
     has_learnt = bool(begun.start.weights)
     if has_learnt:  # first: without it, a resume would begin a continued run from random weights
-        checkpoint.write(begun.start, folder, prepared.place)
-    recipes.write(prepared.asked, folder / runs.RECIPE)
-    parts.write(folder)
-    splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
+        checkpoint.write(begun.start, folder, begun.prepared.place)
+    prepared = own_parts.write_start(begun.prepared, parts, folder)
     begun.state.sha256 = checkpoint.sha256_at_start(folder)
     if has_learnt:
         checkpoint.write(begun.start, folder, prepared.place)
