@@ -52,8 +52,7 @@ def check(
 ) -> None:
     """Audit images before training; exit 3 where a finding would spoil a result.
 
-    A Python file of your own, a network or a source of images, is run: it must do what those of
-    tfcnn do.
+    A Python file of your own, a network or a source, must do what tfcnn's own do.
     """
     from tfcnn import api
     from tfcnn.display.console import TerminalReporter

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 def evaluate(
     run: RunArgument,
     split: Annotated[str | None, typer.Option(help="val or test; both by default.")] = None,
-    data: Annotated[Path | None, typer.Option(help="A folder of class folders, unseen.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A folder of class folders, or my_source.py, unseen.")
+    ] = None,
     group_regex: Annotated[
         str | None, typer.Option(help="Reads the group there; '' for none; the run's by default.")
     ] = None,

@@ -53,7 +53,10 @@ Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="Images, folders, zip archives.")
 ]
 RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE|FOLDER", help="A recipe, or a folder of classes.")
+    str,
+    typer.Argument(
+        metavar="RECIPE|FOLDER", help="A recipe, a folder of classes, or your own my_source.py."
+    ),
 ]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=V", help="Change the recipe.")
