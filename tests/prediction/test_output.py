@@ -173,7 +173,7 @@ RULE = {"least_share": 0.5, "reason": "best on val's 4 and 5 groups"}
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "xlsx"])
 def test_a_table_of_the_groups_lies_beside_the_predictions(tmp_path, suffix):
     output = tmp_path / f"out.{suffix}"
-    done = write(Stream(iter(ROWS), True), a_run(group_rule=RULE), suffix, output)
+    done = write(Stream(iter(ROWS), True, ()), a_run(group_rule=RULE), suffix, output)
     if suffix == "xlsx":
         book = openpyxl.load_workbook(tmp_path / "out-groups.xlsx").worksheets[0]
         header, *cells = ([cell.value for cell in row] for row in book.iter_rows())
@@ -202,12 +202,12 @@ def test_a_table_of_the_groups_lies_beside_the_predictions(tmp_path, suffix):
 
 def test_a_run_without_a_rule_calls_no_group(tmp_path):
     rule = {"least_share": None, "reason": "no rule: val has no positive group among its 3"}
-    done = write(Stream(iter(ROWS), True), a_run(group_rule=rule), "csv", tmp_path / "out.csv")
+    done = write(Stream(iter(ROWS), True, ()), a_run(group_rule=rule), "csv", tmp_path / "out.csv")
     assert "call" not in read_csv(tmp_path / "out-groups.csv")[0]
     assert any(rule["reason"] in line for line in done.lines)
     several = a_run(names=("a", "b", "c"), positive=None)
     rows = [predicted("P1_1.png", 0.2, 0.7, 0.1, names=("a", "b", "c"), group="P1")]
-    write(Stream(iter(rows), True), several, "csv", tmp_path / "more.csv")
+    write(Stream(iter(rows), True, ()), several, "csv", tmp_path / "more.csv")
     (row,) = read_csv(tmp_path / "more-groups.csv")
     assert row == {"group": "P1", "images": "1", "flagged": "0",
                    "predicted_a": "0", "predicted_b": "1", "predicted_c": "0"}  # fmt: skip
@@ -216,11 +216,11 @@ def test_a_run_without_a_rule_calls_no_group(tmp_path):
 def test_the_group_is_the_last_column_where_one_is_known(tmp_path):
     header = ["path", "predicted", "prob_=a", "prob_b", "decision", "flag"]
     for has_groups in (False, True):
-        write(Stream(iter(ROWS), has_groups), a_run(), "csv", tmp_path / "out.csv")
+        write(Stream(iter(ROWS), has_groups, ()), a_run(), "csv", tmp_path / "out.csv")
         rows = read_csv(tmp_path / "out.csv")
         assert list(rows[0]) == ([*header[:2], "prob_=a", *header[3:]] + ["group"] * has_groups)
     assert [row["group"] for row in rows] == ["P2", "P2", "P1", "P3", ""]
-    write(Stream(iter(ROWS), True), a_run(), "jsonl", tmp_path / "out.jsonl")
+    write(Stream(iter(ROWS), True, ()), a_run(), "jsonl", tmp_path / "out.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [line.get("group") for line in lines] == ["P2", "P2", "P1", "P3", None]
     assert list(lines[-1]) == ["path", "predicted", "probs", "decision", "flag", "reason"]

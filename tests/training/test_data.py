@@ -145,6 +145,20 @@ def test_a_loop_by_hand_reaches_the_weights_of_fit_bit_for_bit(tree):
         np.testing.assert_array_equal(one, other)
     assert not data.has_trained(network(data)), "one that took no step"
     assert not small(tree).has_trained(fitted), "other images"
+    with pytest.warns(UserWarning, match="test is read before"):
+        data.arrays("test")
+    assert not data.has_trained(fitted), "it may have learnt from test"
+
+
+def test_a_model_that_learnt_from_the_arrays_is_known(tree):
+    data = small(tree)
+    model = network(data)
+    images, labels = data.arrays("val")
+    model.fit(images, labels, epochs=1, verbose=0)
+    assert not data.has_trained(model)
+    images, labels = data.arrays("train")
+    model.fit(images, labels, epochs=1, verbose=0)
+    assert data.has_trained(model)
 
 
 def test_test_warns_once_where_nothing_is_scored(tree):

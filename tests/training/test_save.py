@@ -93,9 +93,9 @@ def test_start_and_checks_see_images_of_every_class(make_tree, home, tmp_path, m
     def starting(model, images):
         seen["start"] = images
 
-    def writing(model, path, sample, *rest):
+    def writing(model, path, sample, *rest, **options):
         seen["twin"] = sample
-        return write(model, path, sample, *rest)
+        return write(model, path, sample, *rest, **options)
 
     write = twin.write
     monkeypatch.setattr(speedrun, "initialize", starting)

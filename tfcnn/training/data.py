@@ -45,7 +45,7 @@ class Data:
         self.prepared, self.labels, self.is_scored = prepared, labels, False
         self._counted: Epochs | None = None
         self._train: Any = None
-        self._has_warned = False
+        self._has_warned = self._gave_arrays = False
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -147,6 +147,7 @@ class Data:
             InputError: if there is no such split.
         """
         rows = self._rows(split)
+        self._gave_arrays |= split == "train"
         images, labels = self.prepared.images[rows], self.prepared.labels[rows]
         if self.labels == "one-hot":
             return images, np.eye(len(self.class_names), dtype=np.float32)[labels]
@@ -196,15 +197,17 @@ class Data:
             yield Data(replace(prepared, splits=fold, rows=rows), self.labels)
 
     def has_trained(self, model: Any) -> bool:
-        """Say whether a model has learnt from `train`, as far as its optimizer tells.
+        """Say whether a model has learnt from train, as far as can be told.
 
-        It has if it took a step or more, and no more steps than batches were read of `train`.
+        It has if its optimizer took steps, no more than batches were read of train, unless train
+        was given as arrays. Where test was read before it was scored, it may have learnt from that.
         """
         iterations = getattr(getattr(model, "optimizer", None), "iterations", None)
-        if iterations is None or self._counted is None:
+        if iterations is None or self._has_warned:
             return False
         steps = int(iterations.numpy())  # under a strategy it has no number of its own
-        return 0 < steps <= self._counted.batches
+        read = self._counted.batches if self._counted else 0
+        return steps > 0 and (self._gave_arrays or steps <= read)
 
     def __len__(self) -> int:
         """Return the number of images in all splits."""

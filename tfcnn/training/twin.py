@@ -53,6 +53,7 @@ def write(
     atomic.write_bytes(path, content)
     difference = float(np.abs(_probs(path, sample) - probs).max())
     if not difference <= tolerance:
+        quiet.write_log(f"no LiteRT twin: a probability differs by {difference:.2g}")
         path.unlink()
         return None
     return difference
