@@ -82,7 +82,8 @@ def test_groups_of_no_folder_are_refused_and_not_ignored(trained):
     result = run_tfcnn("evaluate", trained, "--group-regex", "^(P)")
     assert result.returncode == 2
     assert result.stderr == (
-        "error: labels or groups: expected a folder of images beside them; received none; try --data FOLDER\n"
+        "error: labels or groups: expected a folder of images beside them; received none; "
+        "try --data FOLDER\n"
     )
 
 
