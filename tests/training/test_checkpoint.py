@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import QUICK, Heard, write_tree
@@ -202,3 +203,21 @@ def test_an_image_of_another_class_now_is_refused_by_name(make_tree, home):
         tfcnn.train(root, run="cut", resume=True)
     moved.rename(root / "round" / "P0_0.png")
     assert tfcnn.train(root, run="cut", resume=True)
+
+
+def test_the_scale_of_a_loss_in_float16_is_restored():
+    """Its optimizer is built already: built again, it would have more variables than were saved."""
+
+    def compiled(scale):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        inner = keras.optimizers.SGD(0.1, momentum=0.9)
+        model.compile(optimizer=keras.optimizers.LossScaleOptimizer(inner, initial_scale=scale))
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    saved, model = compiled(8.0), compiled(2.0)
+    values = [variable.numpy() for variable in saved.optimizer.variables]
+    start = checkpoint.Start(weights=tuple(saved.get_weights()), optimizer=tuple(values))
+    checkpoint.restore(start, model, checkpoint.Stopping(0, 1, best_weights=True))
+    assert float(model.optimizer.dynamic_scale.numpy()) == 8
+    np.testing.assert_array_equal(model.get_weights()[0], saved.get_weights()[0])

@@ -208,14 +208,13 @@ def read(folder: Path, reporter: Reporter, place: str = "") -> Start:
 
 
 def restore(start: Start, model: Any, stopping: Stopping, plateau: Plateau | None = None) -> None:
-    """Put a model, its optimizer and the rules that remember where a training begins."""
+    """Put a compiled model, its optimizer and the rules that remember where a training begins."""
     if not start.weights:
         return
     with model.distribute_strategy.scope():  # a GPU's variables are made in no other
         model.set_weights(list(start.weights))
         if not start.optimizer:  # of a run that another one continues
             return
-        model.optimizer.build(model.trainable_variables)
         for variable, value in zip(model.optimizer.variables, start.optimizer, strict=True):
             variable.assign(value)
     stopping.kept = start.state.stopping
