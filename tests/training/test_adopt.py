@@ -88,6 +88,26 @@ def sequential(*last):
     )
 
 
+def operation(function, units=1):
+    """A model that ends in a function of `keras.ops`, behind a Dense layer of logits."""
+    images = keras.Input(SHAPE)
+    pooled = layers.Flatten()(layers.AveragePooling2D(8)(images))
+    return keras.Model(images, function(layers.Dense(units)(pooled)))
+
+
+class Sigmoid(keras.Model):
+    """A subclass whose last layer gives a logit; its call makes a probability of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.pool, self.flatten, self.unit = (
+            layers.AveragePooling2D(8), layers.Flatten(), layers.Dense(1)
+        )  # fmt: skip
+
+    def call(self, inputs):
+        return ops.sigmoid(self.unit(self.flatten(self.pool(inputs))))
+
+
 def sigmoid():
     return sequential(layers.Flatten(), layers.Dense(1, activation="sigmoid"))
 
@@ -117,6 +137,21 @@ MODELS = {  # what is built, what it takes, whether its head takes features
         ),
         "0..1", False,
     ),
+    "sigmoid-operation": (lambda: operation(ops.sigmoid), "0..1", False),
+    "sigmoid-subclass": (Sigmoid, "0..1", False),
+    "softmax-operation": (lambda: operation(ops.softmax, units=2), "0..1", False),
+    "hard-sigmoid": (
+        lambda: sequential(layers.Flatten(), layers.Dense(1, activation="hard_sigmoid")),
+        "0..1", False,
+    ),
+    "same-names": (
+        lambda: sequential(
+            keras.Sequential([layers.Rescaling(2.0, name="pixels"), layers.Flatten(name="image")]),
+            keras.Sequential([layers.Dense(3, name="head")]),
+            keras.Sequential([layers.Dense(2, name="head")]),
+        ),
+        "0..1", True,
+    ),
     "own-weight": (
         lambda: sequential(layers.Flatten(), Weighted(), layers.Softmax()), "0..1", False
     ),
@@ -144,6 +179,7 @@ MODELS = {  # what is built, what it takes, whether its head takes features
         "0..1", True,
     ),
 }  # fmt: skip
+LOGITS = ("logit", "logits", "no-head-logits", "lambda", "same-names")
 FEW = ("subclass", "mobilenet", "sigmoid")
 
 
@@ -167,22 +203,25 @@ def test_the_saved_form_answers_as_the_model_does(name):
     model = build()
     images = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
     outputs = np.asarray(model.predict(foreign.scaled(images, pixels), verbose=0))
+    names = [layer.name for layer in model._flatten_layers()]
     foreign.check(model, SHAPE, 2, pixels)
     found = foreign.saved_form(model, images, pixels)
     got = found.model.predict(images.astype(np.float32), verbose=0)
     if name == "logit":
         expected = 1 / (1 + np.exp(-outputs))
-    elif "logits" in name or name == "lambda":
+    elif name in LOGITS:
         expected = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
     else:
         expected = outputs
     atol = 0.01 if name == "half-head" else 1e-5
     np.testing.assert_allclose(got, expected, atol=atol)
     assert found.has_features == has_features and found.difference <= atol
+    assert found.is_probs == (name not in LOGITS)
     assert found.model.layers[-1].name == "head"
     assert all(type(layer).__module__.startswith("keras.") for layer in found.model.layers)
-    if name != "subclass":
+    if not isinstance(model, Subclassed | Sigmoid):
         assert all(len(layer._inbound_nodes) == 1 for layer in model.layers), "as it was"
+    assert [layer.name for layer in model._flatten_layers()] == names
 
 
 @pytest.mark.parametrize("name", FEW)
@@ -272,7 +311,7 @@ def test_another_scaling_that_fits_better_is_named():
     said = model, images, labels
 
     def remarks(pixels, order=(0, 1)):
-        return mismatch.remarks(*said, pixels, order, ("round", "square"))
+        return mismatch.remarks(*said, pixels, order, ("round", "square"), is_probs=False)
 
     assert remarks("0..1") == []
     (remark,) = remarks("0..255")
@@ -312,6 +351,7 @@ def test_what_is_no_classifier_of_these_images_is_refused(tree, home):
     refused(tree, maps, "2 outputs, one per class")
     units = sequential(layers.Flatten(), layers.Dense(2, activation="sigmoid"))
     refused(tree, units, "probabilities that sum to 1; received 2 sigmoid units")
+    refused(tree, operation(ops.sigmoid, units=2), "received 2 sigmoid units")
     pair = [keras.Input(SHAPE), keras.Input((4,))]
     flat = layers.Flatten()(pair[0])
     refused(tree, keras.Model(pair[0], [flat, flat]), "expected one output; received 2")

@@ -87,7 +87,9 @@ def adopt(
     sample = prepared.images[prepared.rows["val"][places]]
     labels = prepared.labels[prepared.rows["val"]]
     saved_form = foreign.saved_form(model, sample, pixels)
-    remarks = mismatch.remarks(model, sample, labels[places], pixels, order, own_names)
+    remarks = mismatch.remarks(
+        model, sample, labels[places], pixels, order, own_names, is_probs=saved_form.is_probs
+    )
     for remark in remarks:
         reporter.note(remark)
     parts = own_parts.read(prepared.recipe)

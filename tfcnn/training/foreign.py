@@ -6,6 +6,7 @@ in safe mode, and compared with the model itself.
 """
 
 import contextlib
+import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ BATCH_SIZE = 32
 MOST_REASON = 200  # characters of an error of a library
 SMALLEST = 1e-30  # of a probability whose logarithm is taken
 ACTIVATIONS = ("softmax", "sigmoid", "linear")
+ADDED = ("image", "pixels", "head")  # names of the layers that the saved form adds
+TO_SHARES = ("sigmoid", "hard_sigmoid", "sparse_sigmoid")  # of each unit by itself, in [0, 1]
+# what may follow the last activation and changes no number
+PASSING = {"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze"}
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,13 @@ class SavedForm:
     Attributes:
         model: from pixels in [0, 255] to probabilities, by a last layer "head".
         has_features: whether the head takes features; else it takes the model's own logits.
+        is_probs: whether the model gives probabilities itself; else it gives logits.
         difference: the largest difference of a probability from the model itself.
     """
 
     model: Any
     has_features: bool
+    is_probs: bool
     difference: float
 
 
@@ -133,7 +140,9 @@ def saved_form(model: Any, sample: npt.NDArray[np.uint8], pixels: str) -> SavedF
             by layer, or if a file cannot hold it without code.
     """
     name = f"model {model.name}"
-    expected, is_probs = _answers(model, scaled(sample, pixels), name)
+    outputs = outputs_of(model, scaled(sample, pixels))
+    if not np.isfinite(outputs).all():
+        raise InputError(name, "numbers", "NaN or infinity", "another pixels=..., or its weights")
     with _untouched(model):
         try:
             plain = _reloaded(_unrolled(model, sample.shape[1:], pixels))
@@ -143,6 +152,7 @@ def saved_form(model: Any, sample: npt.NDArray[np.uint8], pixels: str) -> SavedF
                 name, "Keras' own layers and functions, whatever calls them", in_one_line(error),
                 "keras.ops in place of tf functions, and no functions of your own as activations",
             ) from error  # fmt: skip
+    expected, is_probs = _probs(outputs, _activation(plain.outputs[0]), name)
     ended, has_features = _with_head(_in_float32(plain), is_probs, name)
     difference = np.abs(outputs_of(ended, sample.astype(np.float32)) - expected)
     computed_in = {layer.compute_dtype for layer in [model, *model._flatten_layers()]}
@@ -155,7 +165,7 @@ def saved_form(model: Any, sample: npt.NDArray[np.uint8], pixels: str) -> SavedF
             name, f"the same answers from its layers, called one by one, within {most:g}",
             f"a difference of {found:.2g}", "a model whose call depends on its input alone",
         )  # fmt: skip
-    return SavedForm(ended, has_features, float(difference.max()))
+    return SavedForm(ended, has_features, is_probs, float(difference.max()))
 
 
 def outputs_of(model: Any, images: Floats) -> Floats:
@@ -195,43 +205,40 @@ def scaled(images: npt.NDArray[np.uint8], pixels: str) -> Floats:
     return np.asarray(images * np.float32(scale) + np.float32(offset), np.float32)
 
 
-def _answers(model: Any, images: Floats, name: str) -> tuple[Floats, bool]:
-    """Return a model's probabilities, and whether it gives them itself: else it gives logits."""
-    outputs = np.asarray(outputs_of(model, images), np.float32)
-    if not np.isfinite(outputs).all():
-        raise InputError(name, "numbers", "NaN or infinity", "another pixels=..., or its weights")
+def _probs(outputs: Floats, activation: str | None, name: str) -> tuple[Floats, bool]:
+    """Return a model's probabilities, and whether it gives them itself: else it gives logits.
+
+    Args:
+        outputs: float32 `(images, outputs)`, of the model itself.
+        activation: that it ends in; None where that is not known: then the numbers decide.
+        name: of the model.
+    """
     is_share = bool(((outputs >= 0) & (outputs <= 1)).all())
     if outputs.shape[1] == 1:
-        is_probs = is_share and ends_in_sigmoid(model)
+        is_probs = is_share and activation in (*TO_SHARES, None)
         return (outputs if is_probs else expit(outputs)), is_probs
-    if is_share and np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
-        return outputs, True
-    if _activation(model) == "sigmoid":
+    if activation in TO_SHARES:
         raise InputError(
             name, "probabilities that sum to 1", f"{outputs.shape[1]} sigmoid units",
             "a softmax, as an image has one class",
         )  # fmt: skip
+    if is_share and np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
+        return outputs, True
     return np.asarray(softmax(outputs, axis=1)), False
 
 
-def ends_in_sigmoid(model: Any) -> bool:
-    """Say whether a model of one unit gives a probability, and not a logit.
+def _activation(output: Any) -> str | None:
+    """Return the activation that a graph of Keras' own layers ends in, None for another end.
 
-    What ends in no known activation counts as one that gives a probability.
+    It may be that of a layer, a layer by itself, or an operation such as `keras.ops.sigmoid`.
     """
-    return _activation(model) in ("sigmoid", None)
-
-
-def _activation(model: Any) -> str | None:
-    """Return the activation of the last layer, None where that is not to be seen."""
-    layers = list(getattr(model, "layers", ()))
-    last = layers[-1] if layers else None
-    if isinstance(last, keras.Model):
-        return _activation(last)
-    if isinstance(last, keras.layers.Softmax):
-        return "softmax"
-    function = getattr(last, "activation", None)
-    return getattr(function, "__name__", None)
+    operation = output._keras_history.operation
+    while type(operation).__name__ in PASSING:
+        operation = operation.input._keras_history.operation
+    if function := getattr(operation, "activation", None):
+        return str(function.__name__)
+    names = {name.replace("_", ""): name for name in dir(keras.activations)}
+    return names.get(type(operation).__name__.lower())
 
 
 def _unrolled(model: Any, shape: tuple[int, ...], pixels: str) -> Any:
@@ -335,20 +342,36 @@ def _last_dense(output: Any) -> Any | None:
 def _untouched(model: Any) -> Iterator[None]:
     """Let a model's layers be called, and forget it afterwards: they keep their one output.
 
-    TensorFlow's activations, such as `tf.nn.relu`, are Keras' of the same name meanwhile.
+    TensorFlow's activations, such as `tf.nn.relu`, are Keras' of the same name meanwhile. No two
+    parts of it share a name, and none has that of a part which the saved form adds.
     """
     layers = [model, *model._flatten_layers()]
     kept = [(list(one._inbound_nodes), list(one._outbound_nodes)) for one in layers]
     replaced = {layer: layer.activation for layer in layers if _of_tensorflow(layer)}
     for layer, function in replaced.items():
         layer.activation = keras.activations.get(function.__name__.removesuffix("_v2"))
+    names = _own_names(layers)
     try:
         yield
     finally:
+        for operation, name in names.items():
+            operation.name = name
         for layer, function in replaced.items():
             layer.activation = function
         for layer, (inbound, outbound) in zip(layers, kept, strict=True):
             layer._inbound_nodes[:], layer._outbound_nodes[:] = inbound, outbound
+
+
+def _own_names(layers: Sequence[Any]) -> dict[Any, str]:
+    """Give every layer and operation a name that no other has, and return those they had."""
+    inner = [one for layer in layers for one in getattr(layer, "_operations", ())]
+    names = {operation: operation.name for operation in (*layers, *inner)}
+    taken = set(ADDED)
+    for operation, name in names.items():
+        numbered = (f"{name}_{i}" for i in itertools.count(1))
+        operation.name = next(one for one in itertools.chain([name], numbered) if one not in taken)
+        taken.add(operation.name)
+    return names
 
 
 def _of_tensorflow(layer: Any) -> bool:

@@ -29,6 +29,8 @@ def remarks(
     pixels: str,
     order: Sequence[int],
     class_names: Sequence[str],
+    *,
+    is_probs: bool,
 ) -> list[str]:
     """Return what speaks for another scaling, or another order of classes, than was said.
 
@@ -39,10 +41,11 @@ def remarks(
         pixels: the scaling that was named.
         order: for each class the number of the model's output for it.
         class_names: of the images, in the order of the labels.
+        is_probs: whether the model gives probabilities; else it gives logits.
     """
     outputs = np.asarray(order)[labels]
     scalings = [name for name in foreign.PIXELS if name != "imagenet" or images.shape[3] == 3]
-    answers = {name: _answers(model, images, name) for name in scalings}
+    answers = {name: _answers(model, images, name, is_probs) for name in scalings}
     given = answers[pixels] == outputs
     others = {
         f"with pixels={name}": answer == outputs
@@ -76,10 +79,9 @@ def _matching_names(answers: Labels, labels: Labels, class_names: Sequence[str])
     return [class_names[i] for i in classes]
 
 
-def _answers(model: Any, images: Pixels, pixels: str) -> Labels:
+def _answers(model: Any, images: Pixels, pixels: str, is_probs: bool) -> Labels:
     """Return the number of the output that a model answers with, per image."""
     outputs = foreign.outputs_of(model, foreign.scaled(images, pixels))
     if outputs.shape[1] == 1:
-        is_share = foreign.ends_in_sigmoid(model)
-        outputs = two_columns(outputs if is_share else expit(outputs))
+        outputs = two_columns(outputs if is_probs else expit(outputs))
     return np.asarray(outputs.argmax(axis=1))
