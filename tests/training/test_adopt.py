@@ -1,6 +1,7 @@
 """`tfcnn.adopt`: models that tfcnn did not build become runs that answer as they do."""
 
 import json
+import re
 import shutil
 
 import keras
@@ -464,3 +465,12 @@ def test_a_model_in_sixteen_bits_is_saved_in_float32(tree, home):
     plain = keras.saving.load_model(run.path / "model.keras")
     assert {layer.compute_dtype for layer in plain.layers} == {"float32"}
     assert run.card["record"]["precision"] == "mixed_bfloat16"
+
+
+def test_a_report_names_no_command_that_would_train_it_again(tree, home):
+    run = tfcnn.adopt(sigmoid(), small(tree), name="mine", pixels="0..1")
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    page = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    for command in ("tfcnn crossval", "tfcnn train", "tfcnn labels"):
+        assert command not in page
+    assert "data.folds(5)" in page and "tfcnn predict" in page

@@ -236,7 +236,9 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
     num_groups = content.report.counts[content.split]["groups"]
     steps = []
     crossval = siblings.crossval(content)
-    if not crossval.get("part_of") and (content.split != "test" or 0 < num_groups < FEW_GROUPS):
+    if (crossval["folder"] or crossval.get("command")) and (
+        content.split != "test" or 0 < num_groups < FEW_GROUPS
+    ):
         verb = "See the test" if crossval["folder"] else "Test"
         text = f"{verb} on all {nouns if num_groups else images}, each by a model of the others."
         steps.append(Step(text, "checks", crossval.get("command", "")))

@@ -30,6 +30,11 @@ def other_split(content: Content) -> str:
     return f"tfcnn train {recipe_path(content)} {changes} --run {run}"
 
 
+def is_adopted(content: Content) -> bool:
+    """Say whether somebody else's code trained the run, so that no command can train it again."""
+    return content.recipe.model.network == runs.ADOPTED
+
+
 def leak(content: Content) -> dict[str, Any]:
     """Return the accuracy split by group and split by image, all else equal.
 
@@ -41,6 +46,8 @@ def leak(content: Content) -> dict[str, Any]:
     """
     run, report = content.run, content.report
     if content.split != "test" or not any(row["group"] for row in content.rows):
+        return {}
+    if is_adopted(content):
         return {}
     own = {"run": run.name, **report.splits["test"]["accuracy"]}
     other, damage = _counterpart(content)
@@ -56,12 +63,14 @@ def leak(content: Content) -> dict[str, Any]:
 def crossval(content: Content) -> dict[str, Any]:
     """Return what a cross-validation of this recipe found, or the command that would make one.
 
-    For a fold, `part_of` names its cross-validation, which is seldom finished when a fold is.
-    `damage` says in a sentence what could not be read, if anything.
+    For a fold, `part_of` names its cross-validation, which is seldom finished when a fold is. Of an
+    adopted model `command` is "". `damage` says in a sentence what could not be read, if anything.
     """
     part_of = _part_of(content)
     if part_of:
         return {"folder": None, "part_of": part_of}
+    if is_adopted(content):
+        return {"folder": None, "part_of": "", "command": ""}
     folder, damage = _crossval_folder(content)
     if folder is None:
         command = f"tfcnn crossval {recipe_path(content)}"
