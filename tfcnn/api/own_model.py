@@ -32,7 +32,7 @@ def data(
     split: str | Path | None = None,
     resplit: bool = False,
     seed: int = 0,
-    augment: "Augment | Mapping[str, Any] | None" = None,
+    augment: "Augment | Mapping[str, Any] | Literal[False] | None" = None,
     settings: Iterable[str] = (),
     progress: bool = True,
     reporter: Reporter | None = None,
@@ -53,7 +53,8 @@ def data(
         split: a `split.csv`, such as another run's, instead of drawing one.
         resplit: ignore the split that the folder itself is in.
         seed: of the split, and of the order and the augmentation of training images.
-        augment: words of `[inputs.augment]`, such as `{"flip_horizontal": True}`; none if None.
+        augment: words of `[inputs.augment]`, such as `{"flip_horizontal": True}`; False for none.
+            None: those of the recipe, if it is one.
         settings: assignments `section.key=value`, of which `data`, `inputs` and `evaluation` count.
         progress: show it: in a notebook below the cell, else on standard error.
         reporter: hears of it instead, and shows it as it likes.
@@ -87,8 +88,8 @@ def data(
     if group_csv is not None and group_regex is None:
         content["data"]["group_regex"] = None
     if augment is not None:
-        words = dict(augment) if isinstance(augment, Mapping) else augment.model_dump()
-        content["inputs"] = {"augment": words}
+        words = augment.model_dump() if isinstance(augment, recipes.Augment) else augment
+        content["inputs"] = {"augment": dict(words) if isinstance(words, Mapping) else words}
     recipe = recipes.override(recipes.parse(content, "tfcnn.data"), as_list(settings))
     with hearing(progress, reporter) as hears:
         return Data(prepare(recipe, Path(split) if split else None, resplit, hears), labels)
@@ -99,6 +100,9 @@ def _recipe_of(source: str | Path) -> "Recipe":
     from tfcnn import datasets, recipes
     from tfcnn.base import naming
 
+    if not isinstance(source, str | Path):
+        expected = "a data set's name, a folder's path, or what tfcnn.data returned"
+        raise InputError("data", expected, f"a {type(source).__name__}", 'tfcnn.data("cells/")')
     name = str(source)
     is_recipe = name in recipes.names() and name not in datasets.names()
     if is_recipe or name.endswith(".toml"):
@@ -168,18 +172,14 @@ def adopt(
     with hearing(progress, reporter) as hears:
         quiet.load_tensorflow(hears)
         from tfcnn.training import adopt as adopting
-        from tfcnn.training.data import Data
 
         own_name = str(getattr(model, "name", ""))
         if isinstance(model, str | Path):
             own_name, model = Path(model).stem, adopting.load(Path(model).expanduser())
         folder = runs.folder_of(name or own_name)
-        if isinstance(data, Data):
-            images = data
-        else:
-            images = _at_size_of(
-                model, data, settings=settings, split=split, resplit=resplit, reporter=hears
-            )
+        images = _images_for(
+            model, data, settings=as_list(settings), split=split, resplit=resplit, reporter=hears
+        )
         with locked(folder):
             adopting.adopt(
                 model, images, folder,
@@ -187,6 +187,18 @@ def adopt(
                 reporter=hears,
             )  # fmt: skip
             return finish(folder)
+
+
+def _images_for(model: Any, data: "Data | str | Path", **options: Any) -> "Data":
+    """Return the images themselves, or read those of a source; `options` are of the source."""
+    from tfcnn.training.data import Data
+
+    if not isinstance(data, Data):
+        return _at_size_of(model, data, **options)
+    if options["settings"] or options["split"] or options["resplit"]:
+        received = "settings, split or resplit beside the images of tfcnn.data"
+        raise InputError("adopt", "the images alone", received, "them in tfcnn.data(...)")
+    return data
 
 
 def _at_size_of(

@@ -27,6 +27,7 @@ from tfcnn.training.prepare import Prepared
 from tfcnn.training.resume import check_folder, make_room
 from tfcnn.training.save import Saved, on_val, write
 
+MOST_NAMES = 200  # characters of class names that do not fit
 TRAIN = "train"  # what a model learnt from, where that is known
 
 
@@ -113,12 +114,13 @@ def _order(class_names: Sequence[str] | None, own: Sequence[str]) -> list[int]:
     """Return for each class of the images the number of the model's output for it."""
     if class_names is None:
         return list(range(len(own)))
-    if sorted(class_names) != sorted(own):
+    names = [str(name) for name in class_names] if isinstance(class_names, list | tuple) else []
+    if sorted(names) != sorted(own):
         raise InputError(
-            "class_names", f"{', '.join(own)}, in the order of the model's outputs",
-            ", ".join(class_names), "each of these once",
+            "class_names", f"[{', '.join(own)}], in the order of the model's outputs",
+            str(class_names)[:MOST_NAMES], "a list with each of these once",
         )  # fmt: skip
-    return [list(class_names).index(name) for name in own]
+    return [names.index(name) for name in own]
 
 
 def _is_adoption(folder: Path) -> bool:

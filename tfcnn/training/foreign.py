@@ -79,7 +79,7 @@ def check(model: Any, shape: tuple[int, int, int], num_classes: int, pixels: str
         raise InputError(
             "model", "a keras.Model of Keras 3", type(model).__module__, "import keras"
         )
-    if pixels not in PIXELS:
+    if not isinstance(pixels, str) or pixels not in PIXELS:
         known = ", ".join(PIXELS)
         raise InputError("pixels", f"one of {known}", repr(pixels), "what the model was trained on")
     if pixels == "imagenet" and shape[2] != 3:
