@@ -280,11 +280,14 @@ def test_a_recipe_gives_its_inputs_and_its_batch_size(tree, tmp_path):
     assert data.shape == (20, 20, 1) and next(iter(data.train))[0].shape[0] == 4
     assert data.prepared.recipe.inputs.augment.flip_vertical
     assert tfcnn.data(str(recipe), batch_size=2, channels=3).shape == (20, 20, 3)
+    assert not tfcnn.data(str(recipe), augment=False).prepared.recipe.inputs.augment.flip_vertical
 
 
 def test_a_wrong_word_is_named(tree):
     with pytest.raises(InputError, match=r"inputs\.augment\.flip: expected a key of the recipe"):
         small(tree, augment={"flip": True})
+    with pytest.raises(InputError, match=r"inputs\.augment: expected a table of settings"):
+        small(tree, augment=True)
     with pytest.raises(InputError, match=r"data\.fit"):
         small(tree, fit="squash")
     with pytest.raises(InputError, match="a data set, a recipe or a folder"):
