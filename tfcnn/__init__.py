@@ -10,7 +10,8 @@ Importing it does not import TensorFlow.
 
 import importlib
 
-importlib.import_module("tfcnn.report")  # the room: now, or it would later take the verb's place
+for _room in ("report", "export"):  # now, or the room would later take the verb's place
+    importlib.import_module(f"tfcnn.{_room}")
 
 from tfcnn.api import (  # noqa: E402
     adopt,
@@ -21,6 +22,7 @@ from tfcnn.api import (  # noqa: E402
     download,
     evaluate,
     explain_images,
+    export,
     label_errors,
     load,
     predict,
@@ -34,6 +36,6 @@ from tfcnn.base.errors import CheckError, InputError, TfcnnError  # noqa: E402
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
     "adopt", "check", "compare", "crossval", "data", "download", "evaluate", "explain_images",
-    "label_errors", "list", "load", "predict", "report", "set_threshold", "train",
+    "export", "label_errors", "list", "load", "predict", "report", "set_threshold", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -7,11 +7,11 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 from tfcnn.api.new_runs import crossval, train
 from tfcnn.api.own_model import adopt, data
 from tfcnn.api.sources import check, data_for, download, list_all, recipe_for
-from tfcnn.api.use import explain_images, load, predict, stream
+from tfcnn.api.use import explain_images, export, load, predict, stream
 from tfcnn.api.verdict import compare, evaluate, label_errors, report, set_threshold
 
 __all__ = [
     "adopt", "check", "compare", "crossval", "data", "data_for", "download", "evaluate",
-    "explain_images", "label_errors", "list_all", "load", "predict", "recipe_for", "report",
-    "set_threshold", "stream", "train",
+    "explain_images", "export", "label_errors", "list_all", "load", "predict", "recipe_for",
+    "report", "set_threshold", "stream", "train",
 ]  # fmt: skip

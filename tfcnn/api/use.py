@@ -1,4 +1,4 @@
-"""The verbs that use a run on images: `load`, `predict`, `explain_images`."""
+"""The verbs that use a run: `load`, `predict`, `explain_images`, `export`."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,6 +9,7 @@ from tfcnn.base.progress import Reporter
 
 if TYPE_CHECKING:
     from tfcnn.explain.study import Study
+    from tfcnn.export._write import Export
     from tfcnn.prediction import Predictions, Stream
     from tfcnn.runs import Run
 
@@ -100,3 +101,34 @@ def explain_images(
     with hearing(progress, reporter) as hears:
         options |= {"progress": hears.stage("explaining"), "note": hears.note}
         return study.explain_files(opened, as_list(paths), **options)
+
+
+def export(
+    run: "Run | str | Path",
+    format: str,
+    output: str | Path | None = None,
+    *,
+    progress: bool = True,
+    reporter: Reporter | None = None,
+) -> "Export":
+    """Write a run as a file that needs no tfcnn, if it gives the answers of the saved model.
+
+    Args:
+        run: a run, or its name or path.
+        format: `saved-model`, `onnx`, `litert` or `litert-int8`.
+        output: where to; a folder `RUN-FORMAT` in the working folder if None.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
+
+    Returns:
+        Where it is, how large, how fast, and how well it agrees with `model.keras`.
+
+    Raises:
+        InputError: if there is no such format, or a library for it is missing.
+        CheckError: if it does not give the saved model's answers: nothing is written then.
+    """
+    from tfcnn.export import _write
+
+    opened, place = as_run(run), None if output is None else Path(output)
+    with hearing(progress, reporter) as hears:
+        return _write.export_run(opened, format, place, hears)

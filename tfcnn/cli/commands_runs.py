@@ -298,3 +298,32 @@ def _explanation_line(one: "Explanation", thing: str) -> str:
         text += f", {percent(one.outside_share)} of the evidence outside the {thing}"
         text += f" ({percent(one.outside_area)} of the area)"
     return text
+
+
+@app.command(
+    epilog="Examples: tfcnn export malaria --format onnx   "
+    "tfcnn export malaria --format litert --output for_anna/"
+)
+def export(
+    run: RunArgument,
+    format_name: Annotated[
+        str, typer.Option("--format", "-f", help="saved-model, onnx, litert or litert-int8.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to; ./RUN-FORMAT by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run as a file that needs no tfcnn; exit 3 where it gives other answers."""
+    from tfcnn.display.console import Console, TerminalReporter, print_grid
+
+    opened = load_run(run)
+    with TerminalReporter() as reporter:
+        exported = api.export(opened, format_name, output, reporter=reporter)
+    if as_json:
+        typer.echo(to_json(exported.to_dict()))
+        return
+    print_grid(exported.grid(), Console())
+    say(f"Folder: {exported.path}   Files: {', '.join(exported.files)}")
+    for line in exported.panel().lines:
+        say(line)

@@ -1,0 +1,209 @@
+"""Make an export: write it, compare it with the saved model, and only then give it its name."""
+
+import contextlib
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tfcnn.base import atomic, files, records
+from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.progress import Reporter
+from tfcnn.display.panel import Grid, Panel, Shown
+from tfcnn.export import _settings, _snippet, _verify, find
+from tfcnn.export._format import Format
+from tfcnn.export._job import Job
+from tfcnn.runs import Run
+
+EXTRA = "pip install 'tfcnn[export]'"
+
+
+@dataclass(frozen=True, repr=False)
+class Export(Shown):
+    """A run as a file that needs no tfcnn.
+
+    Attributes:
+        run: its name.
+        format: as the command line spells it.
+        title: as a person calls it.
+        path: the folder that holds the model and what lies beside it, or the one file.
+        files: their names; the model comes first.
+        size_bytes: of the model.
+        keras_size_bytes: of `model.keras`.
+        agreement: with the saved model; see `_verify.compare`.
+        latency: in ms; see `_verify.latency`.
+        acceptance: for a format that rounds: its figures, and `sentence`; empty for others.
+    """
+
+    run: str
+    format: str
+    title: str
+    path: Path
+    files: tuple[str, ...]
+    size_bytes: int
+    keras_size_bytes: int
+    agreement: dict[str, Any]
+    latency: dict[str, float]
+    acceptance: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {**asdict(self), "path": str(self.path), "sentence": self.sentence}
+
+    @property
+    def sentence(self) -> str:
+        """The result in one sentence."""
+        found = self.agreement
+        start = f"On {found['of']} no probability differs from model.keras by more than "
+        others = {"decisions": found["other_decisions"], "flags": found["other_flags"]}
+        changed = [f"{count} {name} differ" for name, count in others.items() if count]
+        end = f"; {' and '.join(changed)}." if changed else "; all decisions and flags are equal."
+        return f"{start}{found['largest_difference']:.1e}{end}"
+
+    def grid(self) -> Grid:
+        """Return size and latency beside Keras."""
+        sizes = [f"{size / 1e6:.2f} MB" for size in (self.size_bytes, self.keras_size_bytes)]
+        rows = [["size", *sizes]]
+        for key, text in (("one_image_ms", "one image"), ("batch_image_ms", "an image of 64")):
+            times = self.latency[key], self.latency[f"keras_{key}"]
+            rows.append([text, *(f"{value:.2g} ms" for value in times)])
+        return Grid(["", self.title, "model.keras"], rows)
+
+    def panel(self) -> Panel:
+        """Return what a notebook shows."""
+        lines = [self.sentence, *filter(None, [self.acceptance.get("sentence")])]
+        return Panel(f"{self.run} as {self.title}", lines, grids=[self.grid()], link=self.path)
+
+
+def export_run(run: Run, name: str, output: Path | None, reporter: Reporter) -> Export:
+    """Write a run in a format, if that gives the answers of the saved model.
+
+    Args:
+        run: a finished run.
+        name: of the format.
+        output: a folder, or a file for a format that stands alone; `RUN-FORMAT` in the working
+            folder if None. An earlier export there is replaced.
+        reporter: hears of the stages.
+
+    Raises:
+        InputError: if there is no such format, a library is missing, or the place is taken.
+        CheckError: if the run is a demonstrated leak, or the export answers otherwise: then
+            nothing is written.
+    """
+    format_module = find(name)
+    refuse_leaky(run)
+    require(name, format_module.LIBRARIES)
+    target = output or Path(f"{run.name}-{name}{_suffix(format_module)}")
+    _check_place(target, format_module)
+    job = Job(run, reporter)
+    with _replacing(target) as part:
+        is_alone = format_module.SNIPPET is None
+        if not is_alone:
+            part.mkdir()
+        place = part if is_alone else part / format_module.FILE
+        reporter.stage(f"writing {format_module.TITLE}")
+        format_module.write(job, place)
+        reporter.stage("comparing with model.keras")
+        runner = format_module.open_file(place)
+        agreement = _verify.compare(job, format_module, runner)
+        accepted = {} if format_module.TOLERANCE is not None else format_module.accept(job, runner)
+        latency = _verify.latency(job, runner)
+        size, keras_size = _size(place), run.model_path.stat().st_size
+        if not is_alone:
+            _write_beside(job, format_module, part, agreement, accepted)
+        names = (target.name,) if is_alone else _names(part, format_module)
+    return Export(
+        run.name, name, format_module.TITLE, target, names, size, keras_size, agreement, latency,
+        accepted,
+    )  # fmt: skip
+
+
+def refuse_leaky(run: Run) -> None:
+    """Refuse to hand a demonstration of a leak to anybody.
+
+    Raises:
+        CheckError: if the run is one.
+    """
+    if run.is_leaky:
+        expected, received = "a run to be used", "LEAKY, a demonstration: it was split by image"
+        raise CheckError(run.path, expected, received, "training with data.split.unit=group")
+
+
+def require(name: str, libraries: dict[str, str]) -> None:
+    """Refuse a format whose libraries are not installed.
+
+    Raises:
+        InputError: naming the first that is missing.
+    """
+    for module, package in libraries.items():
+        if importlib.util.find_spec(module) is None:
+            raise InputError(f"--format {name}", f"the library {package}", "none", EXTRA)
+
+
+def _suffix(format_module: Format) -> str:
+    return "" if format_module.SNIPPET is not None else Path(format_module.FILE).suffix
+
+
+def _check_place(target: Path, format_module: Format) -> None:
+    """Refuse a place that holds something else than an earlier export."""
+    kind, is_alone = files.what(target), format_module.SNIPPET is None
+    if kind == files.NOTHING:
+        return
+    if is_alone:
+        if kind or target.suffix != Path(format_module.FILE).suffix:
+            hint = f"--output NAME{Path(format_module.FILE).suffix}"
+            raise InputError(target, "a name for a file", kind or "another file", hint)
+        return
+    is_earlier = (target / _settings.SETTINGS).is_file() and (target / _snippet.SNIPPET).is_file()
+    is_empty = kind == files.FOLDER and not any(target.iterdir())
+    if not (is_earlier or is_empty):
+        received = "a folder of other files" if kind == files.FOLDER else kind or "a file"
+        raise InputError(target, "a new folder, or an earlier export", received, "--output FOLDER")
+
+
+@contextlib.contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """Give a temporary path; on success it takes the place of an earlier export."""
+    old = atomic.part_path(target)
+    with atomic.writing(target) as part:
+        yield part
+        if target.is_dir():  # a folder cannot be renamed over another
+            target.rename(old)
+    if old.is_dir():
+        shutil.rmtree(old)
+
+
+def _size(place: Path) -> int:
+    paths = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in paths)
+
+
+def _write_beside(
+    job: Job, format_module: Format, folder: Path, agreement: dict[str, Any], accepted: Any
+) -> None:
+    """Write `settings.json` and `predict.py` beside a model."""
+    hashes = {
+        path.relative_to(folder).as_posix(): records.sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    content = _settings.content(job)
+    flags = content.pop("flags")  # long: last
+    content |= {
+        "format": format_module.TITLE,
+        "file": format_module.FILE,
+        "sha256": hashes,
+        "agreement": agreement,
+        **({"acceptance": accepted} if accepted else {}),
+        "flags": flags,
+    }
+    (folder / _settings.SETTINGS).write_text(_settings.text(content), encoding="utf-8")
+    text = _snippet.text(format_module, job.run.decoder)
+    (folder / _snippet.SNIPPET).write_text(text, encoding="utf-8")
+
+
+def _names(folder: Path, format_module: Format) -> tuple[str, ...]:
+    others = sorted(path.name for path in folder.iterdir() if path.name != format_module.FILE)
+    return format_module.FILE, *others
