@@ -325,5 +325,6 @@ def export(
         return
     print_grid(exported.grid(), Console())
     say(f"Folder: {exported.path}   Files: {', '.join(exported.files)}")
-    for line in exported.panel().lines:
+    panel = exported.panel()
+    for line in (*(f"note: {note}" for note in panel.notes), *panel.lines):
         say(line)

@@ -29,11 +29,13 @@ class Sample:
         images: uint8 `(images, height, width, channels)` in [0, 255], decoded as the run does.
         words: what they are, such as "500 val images of malaria".
         is_real: whether they are images of the run's source.
+        note: why they are not val's own, or not all that were chosen; "" where they are.
     """
 
     images: Pixels
     words: str
     is_real: bool
+    note: str = ""
 
 
 def sample(run: Run, most: int = MOST) -> Sample:
@@ -48,8 +50,9 @@ def sample(run: Run, most: int = MOST) -> Sample:
         found = read(source, [rows[place] for place in few], run.decoder)
         images = [pixels for pixels in found if pixels is not None]
         if images:
-            there = "" if len(images) == len(few) else f" (of {len(few)}; the others are gone)"
-            return Sample(np.stack(images), f"{len(images)} {of} of {name}{there}", True)
+            lost = len(few) - len(images)
+            note = f"{lost} of {len(few)} {of} are gone, or others than they were" if lost else ""
+            return Sample(np.stack(images), f"{len(images)} {of} of {name}", True, note)
     return drawn(run)
 
 
@@ -112,14 +115,20 @@ def drawn(run: Run, count: int = DRAWN) -> Sample:
         noise = 0.9 * smooth + 0.4 * rng.standard_normal(decoder.shape)
         images[i] = np.clip(255 * (means + spreads * noise), 0, 255).astype(np.uint8)
     missing = f"the images of {run.card['data']['source']} are not here"
-    return Sample(images, f"{count} images drawn with {words}, as {missing}", False)
+    return Sample(
+        images, f"{count} drawn images", False, f"{missing}: others were drawn, with {words}"
+    )
 
 
 def _statistics(run: Run) -> tuple[Any, Any, str]:
     """Return mean and spread per channel, each `(channels,)`, in shares of 255, and their words."""
     channels, settings = run.decoder.channels, run.card.get("domain")
     if not settings:
-        return np.full(channels, MEAN), np.full(channels, SPREAD), "middle light and contrast"
+        return (
+            np.full(channels, MEAN),
+            np.full(channels, SPREAD),
+            "grey and contrast of a usual picture",
+        )
     mean = domain.load(run.file(DOMAIN), settings).arrays["pixel_mean"]
     zones = mean[: 6 * channels].reshape(2, channels, -1)  # of `domain.statistics`
     spread = np.sqrt((zones[1] ** 2).mean(axis=1) + zones[0].var(axis=1))

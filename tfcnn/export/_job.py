@@ -1,6 +1,5 @@
 """What an export is made of: a run, its model in Keras, and its images."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.base import quiet
 from tfcnn.base.progress import Reporter
 from tfcnn.export import _images
 from tfcnn.export._images import Sample
@@ -47,7 +45,6 @@ class Job:
 
         Its features are what enters its layer "head".
         """
-        quiet.load_tensorflow(self.reporter)
         import keras
 
         model = keras.saving.load_model(self.run.model_path, compile=False)
@@ -67,7 +64,7 @@ class Job:
         """The LiteRT twin of the run, whose sha256 was checked; None where there is none."""
         return self.run.file(TWIN) if self.run.is_recorded(TWIN) else None
 
-    def function(self) -> Callable[[Any], dict[str, Any]]:
+    def function(self) -> Any:
         """Return a `tf.function`: uint8 `images` in; float32 `probs` and `features` out, by name.
 
         It has one signature, for any number of images.
@@ -83,8 +80,7 @@ class Job:
             return dict(zip(OUTPUTS, (probs, features), strict=True))
 
         signature = [tf.TensorSpec((None, *self.run.decoder.shape), tf.uint8, name=INPUT)]
-        function: Callable[[Any], dict[str, Any]] = tf.function(serve, input_signature=signature)
-        return function
+        return tf.function(serve, input_signature=signature)
 
     @cached_property
     def sample(self) -> Sample:

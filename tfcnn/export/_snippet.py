@@ -32,7 +32,7 @@ def text(format_module: Format, decoder: Decoder) -> str:
     libraries = " ".join((*format_module.SNIPPET_LIBRARIES, "pillow"))
     return TEMPLATE.format(
         install=f"pip install {libraries}", name=SNIPPET, left_out=LEFT_OUT, settings=SETTINGS,
-        imports=imports, lines=lines.format(file=format_module.FILE).rstrip(),
+        imports=imports, lines=lines.replace("{file}", format_module.FILE).rstrip(),
         mode="L" if channels == 1 else "RGB", resize=_resize(decoder),
         height=height, width=width, channels=channels,
     )  # fmt: skip

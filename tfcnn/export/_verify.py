@@ -44,7 +44,7 @@ def compare(job: Job, format_module: Format, runner: Runner) -> dict[str, Any]:
         runner: computes the export.
 
     Returns:
-        For the record: `images`, `of`, `is_real`, `largest_difference` of a probability,
+        For the record: `images`, `of`, `is_real`, `note`, `largest_difference` of a probability,
         `largest_feature_difference` in shares of the largest feature, `other_decisions`,
         `other_flags`.
 
@@ -72,6 +72,7 @@ def compare(job: Job, format_module: Format, runner: Runner) -> dict[str, Any]:
         "images": len(sample.images),
         "of": sample.words,
         "is_real": sample.is_real,
+        "note": sample.note,
         "largest_difference": difference,
         "largest_feature_difference": of_features,
         "other_decisions": _count(ours.decisions, theirs.decisions),

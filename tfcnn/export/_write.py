@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tfcnn.base import atomic, files, records
+from tfcnn.base import atomic, files, quiet, records
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.display.panel import Grid, Panel, Shown
@@ -60,7 +60,7 @@ class Export(Shown):
         others = {"decisions": found["other_decisions"], "flags": found["other_flags"]}
         changed = [f"{count} {name} differ" for name, count in others.items() if count]
         end = f"; {' and '.join(changed)}." if changed else "; all decisions and flags are equal."
-        return f"{start}{found['largest_difference']:.1e}{end}"
+        return f"{start}{found['largest_difference']:.1g}{end}"
 
     def grid(self) -> Grid:
         """Return size and latency beside Keras."""
@@ -68,13 +68,14 @@ class Export(Shown):
         rows = [["size", *sizes]]
         for key, text in (("one_image_ms", "one image"), ("batch_image_ms", "an image of 64")):
             times = self.latency[key], self.latency[f"keras_{key}"]
-            rows.append([text, *(f"{value:.2g} ms" for value in times)])
+            rows.append([text, *(f"{value:.{0 if value >= 10 else 2}f} ms" for value in times)])
         return Grid(["", self.title, "model.keras"], rows)
 
     def panel(self) -> Panel:
         """Return what a notebook shows."""
         lines = [self.sentence, *filter(None, [self.acceptance.get("sentence")])]
-        return Panel(f"{self.run} as {self.title}", lines, grids=[self.grid()], link=self.path)
+        notes = [*filter(None, [self.agreement["note"]])]
+        return Panel(f"{self.run} as {self.title}", lines, notes, [self.grid()], self.path)
 
 
 def export_run(run: Run, name: str, output: Path | None, reporter: Reporter) -> Export:
@@ -97,6 +98,7 @@ def export_run(run: Run, name: str, output: Path | None, reporter: Reporter) -> 
     require(name, format_module.LIBRARIES)
     target = output or Path(f"{run.name}-{name}{_suffix(format_module)}")
     _check_place(target, format_module)
+    quiet.load_tensorflow(reporter)
     job = Job(run, reporter)
     with _replacing(target) as part:
         is_alone = format_module.SNIPPET is None
