@@ -92,12 +92,14 @@ def _quantized(content: bytes, images: Pixels) -> bytes:
         content: of the model in float32.
         images: uint8 `(images, height, width, channels)`, from which the ranges are taken.
     """
+    unseen = io.StringIO()  # it prints sizes, a bar, and that it keeps all tensors
     with (
         quiet.stderr_to_log(),
+        contextlib.redirect_stdout(unseen),
+        contextlib.redirect_stderr(unseen),
         warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
     ):
-        warnings.simplefilter("ignore")  # that it keeps all tensors
+        warnings.simplefilter("ignore")
         from ai_edge_quantizer import quantizer
         from ai_edge_quantizer.qtyping import TFLOperationName
 
@@ -122,8 +124,14 @@ def _with_outputs(content: bytes) -> bytes:
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     (signature,), (graph, *_) = model.signatureDefs, model.subgraphs
     named = [output.tensorIndex for output in signature.outputs]
-    if set(named) != set(map(int, graph.outputs)):
-        graph.outputs = named
+    if set(named) == set(map(int, graph.outputs)):
+        return content
+    graph.outputs = named
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # it lies behind the graph, which will have another length
+            end = buffer.offset + buffer.size
+            buffer.data = np.frombuffer(content[buffer.offset : end], np.uint8)
+            buffer.offset = buffer.size = 0
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
