@@ -42,6 +42,9 @@ verb("labels", "shapes", code=2, said="pip install cleanlab")  # an extra
 verb("predict", "digits", "shapes", "--cam", "cam")
 verb("explain", "digits", "shapes/left")
 verb("report", "digits")
+verb("export", "digits", "--format", "litert")
+verb("export", "digits", "--format", "saved-model", "--output", "for_anna")
+verb("export", "digits", "--format", "onnx", code=2, said="pip install 'tfcnn[export]'")
 verb("kernel", "shapes/left/P0_0.png", "--kernel", "blur")
 quiet.load_tensorflow()
 for module in pkgutil.walk_packages(tfcnn.__path__, "tfcnn."):

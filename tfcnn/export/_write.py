@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfcnn.base import atomic, files, quiet, records
-from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.errors import CheckError, InputError, TfcnnError
 from tfcnn.base.progress import Reporter
 from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.export import _settings, _snippet, _verify, find
@@ -18,6 +18,7 @@ from tfcnn.export._job import Job
 from tfcnn.runs import Run
 
 EXTRA = "pip install 'tfcnn[export]'"
+MOST_REASON = 200  # characters of an error of a library
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,11 +57,13 @@ class Export(Shown):
     def sentence(self) -> str:
         """The result in one sentence."""
         found = self.agreement
-        start = f"On {found['of']} no probability differs from model.keras by more than "
+        start = f"On {found['of']} no probability differs from model.keras"
+        if found["largest_difference"]:
+            start += f" by more than {found['largest_difference']:.1g}"
         others = {"decisions": found["other_decisions"], "flags": found["other_flags"]}
         changed = [f"{count} {name} differ" for name, count in others.items() if count]
         end = f"; {' and '.join(changed)}." if changed else "; all decisions and flags are equal."
-        return f"{start}{found['largest_difference']:.1g}{end}"
+        return start + end
 
     def grid(self) -> Grid:
         """Return size and latency beside Keras."""
@@ -106,7 +109,7 @@ def export_run(run: Run, name: str, output: Path | None, reporter: Reporter) -> 
             part.mkdir()
         place = part if is_alone else part / format_module.FILE
         reporter.stage(f"writing {format_module.TITLE}")
-        format_module.write(job, place)
+        _convert(job, format_module, place)
         reporter.stage("comparing with model.keras")
         runner = format_module.open_file(place)
         agreement = _verify.compare(job, format_module, runner)
@@ -120,6 +123,24 @@ def export_run(run: Run, name: str, output: Path | None, reporter: Reporter) -> 
         run.name, name, format_module.TITLE, target, names, size, keras_size, agreement, latency,
         accepted,
     )  # fmt: skip
+
+
+def _convert(job: Job, format_module: Format, place: Path) -> None:
+    """Write the model.
+
+    Raises:
+        CheckError: if the format lacks an operation of the network.
+    """
+    try:
+        format_module.write(job, place)
+    except (TfcnnError, OSError):
+        raise
+    except Exception as error:  # converters raise many types
+        quiet.write_log(f"no {format_module.TITLE}: {error}")
+        title = f"{job.run.path} as {format_module.TITLE}"
+        received = f"{type(error).__name__}: {error}"[:MOST_REASON]
+        hint = f"another --format; details in {quiet.log_path()}"
+        raise CheckError(title, "a network that can be converted", received, hint) from error
 
 
 def refuse_leaky(run: Run) -> None:

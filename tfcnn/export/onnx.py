@@ -2,6 +2,9 @@
 
 import logging
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from tfcnn.base import quiet, threads
 from tfcnn.decode import Pixels
@@ -29,13 +32,27 @@ def write(job: Job, path: Path) -> None:
 
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         model, _ = tf2onnx.convert.from_function(
-            function, input_signature=function.input_signature, opset=OPSET
+            function,
+            input_signature=function.input_signature,
+            opset=OPSET,
+            custom_op_handlers={"Erfc": (_without_erfc, [])},
         )
         outputs = {output.name: output for output in model.graph.output}
         del model.graph.output[:]
         model.graph.output.extend(outputs[name] for name in OUTPUTS)  # it sorts them by name
         onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
+
+
+def _without_erfc(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Write erfc(x), into which TensorFlow turns a GELU and which ONNX lacks, as 1 - erf(x)."""
+    shape, kind = graph.get_shape(node.output[0]), graph.get_dtype(node.output[0])
+    graph.remove_node(node.name)
+    one = graph.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
+    erf = graph.make_node("Erf", [node.input[0]], shapes=[shape], dtypes=[kind]).output[0]
+    graph.make_node(
+        "Sub", [one, erf], outputs=[node.output[0]], name=name, shapes=[shape], dtypes=[kind]
+    )
 
 
 def open_file(path: Path) -> Runner:
