@@ -16,6 +16,7 @@ from tfcnn.prediction import decide, flags
 
 BATCH = 64
 REPEATS = 9  # of each time; the two take turns, so that a busy moment hits both
+FEWEST, ENOUGH_SECONDS = 3, 10.0  # where one takes long
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,9 @@ def _times(first: Runner, second: Runner, images: Pixels) -> tuple[float, float]
     both: tuple[list[float], list[float]] = ([], [])
     for run in (first, second):
         run(images)  # the first call of a shape is slow
-    for _ in range(REPEATS):
+    while len(both[0]) < FEWEST or (
+        len(both[0]) < REPEATS and sum(map(sum, both)) < ENOUGH_SECONDS
+    ):
         for run, times in zip((first, second), both, strict=True):
             times.append(_seconds(run, images))
     return median(both[0]), median(both[1])
