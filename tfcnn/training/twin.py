@@ -107,7 +107,7 @@ def _is_head(graph: Any, operator: Any, kernel: Floats) -> bool:
     return shapes == [kernel.shape[::-1], kernel.shape[1:]]
 
 
-def convert(model: Any) -> bytes:
+def convert(model: Any, batch_size: int | None = None) -> bytes:
     """Return a model in LiteRT's format, with one signature: its probabilities and features.
 
     TensorFlow's own way to a signature leads through a SavedModel and takes four times as long. The
@@ -115,9 +115,10 @@ def convert(model: Any) -> bytes:
 
     Args:
         model: in its saved form; its features are what enters its layer "head".
+        batch_size: how many images it takes at once; None for any number.
 
     Returns:
-        The bytes of a `.tflite` file that takes uint8 `images` of any number.
+        The bytes of a `.tflite` file that takes uint8 `images`.
     """
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
@@ -129,7 +130,7 @@ def convert(model: Any) -> bytes:
         # in a list, outputs keep their order
         return [tf.identity(output) for output in tf.nest.flatten(outputs)]
 
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name=INPUT)]
+    signature = [tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.uint8, name=INPUT)]
     concrete = tf.function(serve, input_signature=signature).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], both)
     converter.experimental_lower_to_saved_model = False

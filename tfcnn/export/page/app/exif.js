@@ -6,6 +6,7 @@ const ORIENTATION = 274;
 const WHOLE_NUMBERS = { 1: 1, 3: 2, 4: 4, 8: 2, 9: 4, 13: 4 }; // bytes of a value, by its type
 const MOST_TEXT = 2 ** 20; // bytes of a packed text
 const IN_XMP = /tiff:Orientation(?:="|>)([0-9])/;
+const STARTS = ["II*\0", "MM\0*", "II\0*", "MM*\0"]; // the last two are wrong, and read all the same
 const latin = (bytes) => new TextDecoder("latin1").decode(bytes);
 const sane = (value) => (value >= 1 && value <= 8 ? value : 1);
 
@@ -14,9 +15,9 @@ export function orientationOf(exif) {
   const start = latin(exif.subarray(0, 6)) === "Exif\0\0" ? 6 : 0;
   const view = new DataView(exif.buffer, exif.byteOffset + start, exif.byteLength - start);
   try {
-    const order = latin(exif.subarray(start, start + 2));
-    if (order !== "II" && order !== "MM") return 0;
-    const little = order === "II";
+    const head = latin(exif.subarray(start, start + 4));
+    if (!STARTS.includes(head)) return 0;
+    const little = head[0] === "I";
     const first = view.getUint32(4, little);
     const entries = view.getUint16(first, little);
     for (let at = first + 2; at < first + 2 + 12 * entries; at += 12) {

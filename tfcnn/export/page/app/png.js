@@ -27,8 +27,7 @@ export function readPng(bytes, refuse) {
   const packed = join(chunks.filter(({ name }) => name === "IDAT").map(({ body }) => body));
   image.samples = readSamples(image, packed);
   image.palette = first("PLTE");
-  const lacksPalette = image.colourType === 3 && !image.palette;
-  if (lacksPalette && first("tRNS")) throw damaged("it has no palette");
+  if (image.colourType === 3 && !image.palette) throw damaged("it has no palette");
   image.transparency = first("tRNS");
   image.exif = first("eXIf");
   image.texts = chunks.filter(({ name }) => ["tEXt", "zTXt", "iTXt"].includes(name));
@@ -51,9 +50,10 @@ function readChunks(bytes) {
     const length = numbers.getUint32(at);
     const name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     const end = at + 12 + length;
-    if (name === "IEND") break;
-    const isSound = end <= bytes.length && crc32(bytes.subarray(at + 4, end - 4)) === numbers.getUint32(end - 4);
+    if (end > bytes.length) throw damaged(`its chunk ${name} is cut short`);
+    const isSound = crc32(bytes.subarray(at + 4, end - 4)) === numbers.getUint32(end - 4);
     if (!isSound && isNeeded(name)) throw damaged(`its chunk ${name} is damaged`);
+    if (name === "IEND") break;
     hasSoundMetadata &&= isSound || chunks.some((chunk) => chunk.name === "IDAT");
     chunks.push({ name, body: bytes.subarray(at + 8, at + 8 + length) });
     at = end;
