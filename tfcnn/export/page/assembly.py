@@ -73,11 +73,13 @@ def part(page: bytes, name: str) -> bytes:
 def _modules() -> dict[str, str]:
     """Return the address of each module: a `data:` URL that holds it."""
     own = {f"tfcnn/{path.name}": path for path in sorted(APP.glob("*.js"))}
-    return {name: _data_url(path) for name, path in (MODULES | own).items()}
+    return {name: _data_url(name, path) for name, path in (MODULES | own).items()}
 
 
-def _data_url(path: Path) -> str:
-    return f"data:text/javascript;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+def _data_url(name: str, path: Path) -> str:
+    """Return a module's address; in an error it is called by its name."""
+    content = path.read_bytes() + f"\n//# sourceURL={name}\n".encode()
+    return f"data:text/javascript;base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _hash(text: str) -> str:

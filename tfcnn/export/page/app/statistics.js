@@ -60,8 +60,16 @@ function weighted(values, weights) {
   return sum;
 }
 
-// Weights of the middle, the ring about it and the corners.
+const known = new Map(); // zones of a size, which are those of every image of a model
+
 function zoneWeights(rows, columns) {
+  const key = `${rows} ${columns}`;
+  if (!known.has(key)) known.set(key, makeZones(rows, columns));
+  return known.get(key);
+}
+
+// Weights of the middle, the ring about it and the corners.
+function makeZones(rows, columns) {
   const radius = (y, x) =>
     Math.hypot((2 * (y - (rows - 1) / 2)) / rows, (2 * (x - (columns - 1) / 2)) / columns);
   const kinds = [(r) => r < 0.5, (r) => r >= 0.5 && r < 0.9, (r) => r >= 1.1];
