@@ -1,12 +1,13 @@
 """Put a page together: its words and styles, its own JavaScript, LiteRT.js, and the model.
 
-Nothing is bundled: each module is in the page as it is here, and an import map names it.
+Nothing is bundled or minified: each module is in the page as it is here, and `boot.js` links them.
 """
 
 import base64
 import gzip
 import hashlib
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tfcnn.report.plots import COLOURS, DARK
 HERE = Path(__file__).parent
 APP, LITERT = HERE / "app", HERE / "litert"
 MODULES = {"@litertjs/core": LITERT / "core.js", "@litertjs/wasm-utils": LITERT / "wasm-utils.js"}
-START = 'import "tfcnn/main.js";'
+IMPORT = re.compile(r' from "([^"]+)"')
 PART = '<script type="text/plain" id="part-{}" data-bytes="{}">'
 FORMAT = "utf-16"  # with a byte-order mark, in the order of this processor
 
@@ -36,15 +37,15 @@ def assemble(settings: dict[str, Any], parts: dict[str, bytes]) -> bytes:
         "runtime": gzip.compress((LITERT / "runtime.js").read_bytes(), 9, mtime=0),
         "wasm": (LITERT / "runtime.wasm.gz").read_bytes(),
     }
+    parts = {"modules": records.to_json(_modules()).encode(), **parts}
     packed = {name: gzip.compress(content, 9, mtime=0) for name, content in parts.items()}
-    import_map = records.to_json({"imports": _modules()})
+    boot = (APP / "boot.js").read_text(encoding="utf-8")
     style = (APP / "style.css").read_text(encoding="utf-8")
     text = _template().render(
         settings=settings,
         json=_in_script(records.to_json(settings)),
-        import_map=Markup(import_map),
-        start=Markup(START),
-        hashes=" ".join(f"'{_hash(one)}'" for one in (import_map, START)),
+        boot=Markup(boot),
+        boot_hash=_hash(boot),
         style=Markup(style),
         colours=COLOURS,
         dark=DARK,
@@ -70,16 +71,12 @@ def part(page: bytes, name: str) -> bytes:
     return gzip.decompress(packing.unpack(letters, int(start[1])))
 
 
-def _modules() -> dict[str, str]:
-    """Return the address of each module: a `data:` URL that holds it."""
-    own = {f"tfcnn/{path.name}": path for path in sorted(APP.glob("*.js"))}
-    return {name: _data_url(name, path) for name, path in (MODULES | own).items()}
-
-
-def _data_url(name: str, path: Path) -> str:
-    """Return a module's address; in an error it is called by its name."""
-    content = path.read_bytes() + f"\n//# sourceURL={name}\n".encode()
-    return f"data:text/javascript;base64,{base64.b64encode(content).decode('ascii')}"
+def _modules() -> list[tuple[str, str]]:
+    """Return name and text of each module, each after those that it imports."""
+    own = {f"tfcnn/{path.name}": path for path in sorted(APP.glob("*.js")) if path.stem != "boot"}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in (MODULES | own).items()}
+    needed = {name: IMPORT.findall(text) for name, text in texts.items()}
+    return [(name, texts[name]) for name in TopologicalSorter(needed).static_order()]
 
 
 def _hash(text: str) -> str:

@@ -1,27 +1,3 @@
-// The parts of the page that are no text (tfcnn/export/page/packing.py): 15 bits to a letter, gzip.
+// The parts of the page that are no text: boot.js unpacks them.
 
-const FIRST_LETTER = 0x3400;
-const BITS = 15;
-
-// Return the bytes of the part of this name.
-export async function part(name) {
-  const element = document.getElementById(`part-${name}`);
-  const packed = letters(element.textContent, Number(element.dataset.bytes));
-  element.remove(); // its memory is needed elsewhere
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-function letters(text, size) {
-  const bytes = new Uint8Array(size);
-  let [bits, count, at] = [0, 0, 0];
-  for (let i = 0; i < text.length; i++) {
-    bits = ((bits << BITS) | (text.charCodeAt(i) - FIRST_LETTER)) & 0x3fffff; // 15 and 7 left over
-    count += BITS;
-    while (count >= 8) {
-      count -= 8;
-      bytes[at++] = bits >> count; // beyond the end, the last bits fill up a letter
-    }
-  }
-  return bytes;
-}
+export const part = (name) => self.page.part(name);

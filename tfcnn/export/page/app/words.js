@@ -9,6 +9,6 @@ export const visible = (text) =>
 // A share in per cent; never 100 % of what is less than sure.
 export function percent(share) {
   const text = (100 * share).toFixed(1);
-  if (text === "100.0" && share < 1) return "> 99.9 %";
-  return text === "0.0" && share > 0 ? "< 0.1 %" : `${text} %`;
+  if (text === "100.0" && share < 1) return "> 99.9\u00a0%";
+  return text === "0.0" && share > 0 ? "< 0.1\u00a0%" : `${text}\u00a0%`;
 }
