@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,17 @@ needs_mirror = pytest.mark.skipif(
     not MIRROR, reason="TFCNN_TEST_MIRROR does not name a mirror of the real data sets"
 )
 
+# headless, and silent: a test is to see every request that the page makes, and no other
+BROWSER_ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 LONGEST = (
     "test_extend.py",
     "test_real.py",
     "test_scripts.py",
+    "export/test_page_use.py",
     "report/test_browser.py",
     "training/test_train.py",
     "cli/test_commands.py",
@@ -140,6 +146,23 @@ def start_tfcnn(
         check=False,
         timeout=300,
     )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium of the system. Without one the test is skipped, or fails where one is required."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        reason = "no Chromium: sh scripts/install_browser.sh"
+        if os.environ.get("TFCNN_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

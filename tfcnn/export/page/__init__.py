@@ -9,7 +9,7 @@ from tfcnn.base.errors import CheckError
 from tfcnn.decode import Pixels
 from tfcnn.export._format import Runner
 from tfcnn.export._job import OUTPUTS, Floats, Job
-from tfcnn.export.page import assembly, rules
+from tfcnn.export.page import assembly, page_settings
 
 FILE, TITLE, TOLERANCE = "model.html", "a page", 1e-4
 LIBRARIES: dict[str, str] = {}
@@ -26,8 +26,11 @@ def write(job: Job, path: Path) -> None:
     """
     from tfcnn.training import twin
 
-    parts = {"model": twin.convert(job.model, batch_size=ONE), "domain": rules.domain_arrays(job.run)}
-    content = assembly.assemble(rules.settings(job.run), parts)
+    parts = {
+        "model": twin.convert(job.model, batch_size=ONE),
+        "domain": page_settings.domain_arrays(job.run),
+    }
+    content = assembly.assemble(page_settings.settings(job.run), parts)
     if len(content) > MOST_BYTES:
         expected = f"a page of at most {MOST_BYTES / 1e6:g} MB"
         hint = "a run of a smaller network, or --format litert"

@@ -25,7 +25,7 @@ WEBPS: tuple[dict[str, Any], ...] = ({"quality": 80}, {"lossless": True})
 
 
 def probes() -> list[dict[str, Any]]:
-    """Return pictures, JSON-ready: `name` of the kind, `base64` of the file, `crc` of its pixels."""
+    """Return pictures, JSON-ready: `name` of a kind, `base64` of a file, `crc` of its pixels."""
     colours = _picture()
     made = [("a JPEG image", colours, "JPEG", options) for options in JPEGS]
     made.append(("a JPEG image", colours.convert("L"), "JPEG", {"quality": 85}))

@@ -59,6 +59,7 @@ async function work({ settings, predictor, table }) {
   }
   isBusy = false;
   byId("download").disabled = !table.rows.length;
+  byId("state").textContent = byId("progress-text").textContent; // said aloud, once
 }
 
 async function predictOne({ path, file }, settings, predictor) {

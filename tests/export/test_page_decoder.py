@@ -1,0 +1,156 @@
+"""The decoder in the page gives the very pixels that THE decoder gives."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from page_parts import call, damaged, in_text, random_png
+from PIL import Image
+
+from tfcnn.decode import Decoder, UnreadableImageError
+from tfcnn.export.page import page_settings, probes
+
+DECODE = """
+  const { decodePng, modelPixels } = await module("decode");
+  return value.map(({ file, decoder }) => {
+    try {
+      return textOf(modelPixels(decodePng(bytesOf(file)).image, decoder));
+    } catch (error) {
+      if (!error.reason) throw error;
+      return { reason: error.reason };
+    }
+  });
+"""
+RESIZE = """
+  const { fitted } = await module("fit");
+  return value.map(({ width, height, channels, pixels, decoder }) => {
+    const image = { width, height, channels, data: bytesOf(pixels) };
+    return textOf(fitted(image, decoder).data);
+  });
+"""
+MANY = pytest.mark.parametrize("count", [400, pytest.param(3000, marks=pytest.mark.slow)])
+MAY_BEGIN_DOWN = page_settings.begins_with_the_vertical_pass()
+
+
+def settings(decoder: Decoder) -> dict[str, Any]:
+    own = {**decoder.to_dict(), "background": decoder.background}
+    return {**own, "may_begin_down": MAY_BEGIN_DOWN}
+
+
+def some_decoder(rng: np.random.Generator, most: int = 20, **options: Any) -> Decoder:
+    height, width = map(int, rng.integers(1, most, 2))
+    background = str(rng.choice(["black", "white"]))
+    return Decoder((height, width), int(rng.choice([1, 3])), background=background, **options)
+
+
+def same(pixels: Any, answer: Any) -> bool:
+    return isinstance(answer, str) and in_text(pixels.tobytes()) == answer
+
+
+@MANY
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+def test_resizing_is_pillows_at_random_sizes(opened, fit, count):
+    rng = np.random.default_rng([count, len(fit)])
+    cases, expected = [], []
+    for _ in range(count):
+        decoder = some_decoder(rng, 64, fit=fit)
+        height, width = (int(side) for side in np.exp(rng.uniform(0, np.log(160), 2)))
+        image = rng.integers(0, 256, (height, width, decoder.channels), dtype=np.uint8)
+        if rng.random() < 0.3:  # steep edges
+            image = (image > 127).astype(np.uint8) * 255
+        expected.append(decoder.decode(image))
+        size = {"width": width, "height": height, "channels": decoder.channels}
+        cases.append({**size, "pixels": in_text(image.tobytes()), "decoder": settings(decoder)})
+    answers = call(opened, RESIZE, cases)
+    pairs = zip(expected, answers, strict=True)
+    others = [case["decoder"] for case, pair in zip(cases, pairs, strict=True) if not same(*pair)]
+    assert not others
+
+
+def test_both_orders_of_resizing_are_known(opened):
+    """Pillow 13 begins with the vertical pass of a tall image, earlier ones do not."""
+    image = np.random.default_rng(0).integers(0, 256, (64, 8), dtype=np.uint8)
+    bilinear, whole = Image.Resampling.BILINEAR, Image.fromarray(image)
+    down_first = whole.resize((8, 9), bilinear).resize((5, 9), bilinear)
+    across_first = whole.resize((5, 64), bilinear).resize((5, 9), bilinear)
+    case = {"width": 8, "height": 64, "channels": 1, "pixels": in_text(image.tobytes())}
+    for may_begin_down, expected in ((True, down_first), (False, across_first)):
+        decoder = {**settings(Decoder((9, 5), 1)), "may_begin_down": may_begin_down}
+        answer = call(opened, RESIZE, [{**case, "decoder": decoder}])
+        assert answer == [in_text(np.asarray(expected).tobytes())]
+    assert down_first.tobytes() != across_first.tobytes()
+
+
+def decoded(opened: Any, contents: list[bytes], decoders: list[Decoder]) -> list[Any]:
+    cases = [
+        {"file": in_text(content), "decoder": settings(decoder)}
+        for content, decoder in zip(contents, decoders, strict=True)
+    ]
+    return call(opened, DECODE, cases)
+
+
+@MANY
+def test_pngs_of_every_layout_have_the_same_pixels(opened, count):
+    rng = np.random.default_rng(count)
+    contents = [random_png(rng) for _ in range(count)]
+    decoders = [some_decoder(rng) for _ in contents]
+    answers = decoded(opened, contents, decoders)
+    for content, decoder, answer in zip(contents, decoders, answers, strict=True):
+        assert same(decoder.decode(content), answer), (content[16:29].hex(), answer)
+
+
+@MANY
+def test_a_damaged_png_is_refused_or_has_the_same_pixels(opened, count):
+    rng = np.random.default_rng(count)
+    contents = [damaged(random_png(rng), rng) for _ in range(count)]
+    decoders = [some_decoder(rng) for _ in contents]
+    refused_here_only = 0
+    for content, decoder, answer in zip(
+        contents, decoders, decoded(opened, contents, decoders), strict=True
+    ):
+        try:
+            pixels = decoder.decode(content)
+        except UnreadableImageError:
+            assert "reason" in answer, "tfcnn refuses it"
+            continue
+        refused_here_only += "reason" in answer
+        assert "reason" in answer or same(pixels, answer)
+    assert refused_here_only < 0.1 * len(contents)
+
+
+@pytest.mark.parametrize("background", ["black", "white"])
+def test_every_opacity_of_every_shade_is_laid_over_the_background_as_pillow_does(
+    opened, background
+):
+    shade, alpha = np.mgrid[:256, :256].astype(np.uint8)
+    image = np.stack([shade, 255 - shade, shade // 2, alpha], axis=2)
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    decoder = Decoder((256, 256), 3, background=background)
+    (answer,) = decoded(opened, [file.getvalue()], [decoder])
+    assert same(decoder.decode(image), answer)
+
+
+def test_photographs_are_exact_in_this_browser_or_known_not_to_be(opened):
+    """In Chromium no probe fails, and a photograph lies as its EXIF data say."""
+    pictures = probes.probes()
+    body = """
+      const { openBrowserDecoder } = await module("browser");
+      const probes = value.probes.map((probe) => ({ ...probe, bytes: bytesOf(probe.base64) }));
+      const { failed, decode } = await openBrowserDecoder(probes);
+      const { image, isExact } = await decode(bytesOf(value.file), { name: "a JPEG image" });
+      return { failed: [...failed], isExact, pixels: textOf(image.data) };
+    """
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (9, 13, 3), dtype=np.uint8).repeat(8, axis=0))
+    lies = Image.Exif()
+    lies[274] = 6
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=90, exif=lies)
+    answer = call(opened, body, {"probes": pictures, "file": in_text(file.getvalue())})
+    assert answer["failed"] == [] and answer["isExact"]
+    assert same(Decoder((13, 72)).decode(file.getvalue()), answer["pixels"])
+    pictures[0]["crc"] ^= 1
+    answer = call(opened, body, {"probes": pictures, "file": in_text(file.getvalue())})
+    assert answer["failed"] == ["a JPEG image"] and not answer["isExact"]

@@ -1,0 +1,258 @@
+"""The page used as a colleague would: opened from its file, and compared with `tfcnn predict`."""
+
+import csv
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import MIRROR, needs_mirror, run_tfcnn
+from PIL import Image
+from report_html import OUTSIDE, SMALL, TEXTS, contrast, over, rgba
+
+from tfcnn.datasets import smears
+
+DONE_MS = 600_000
+TOLERANCE = 1e-4
+COUNT = 50
+NAMED = ("button", "link", "searchbox", "progressbar", "dialog", "region", "group", "status")
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """50 drawn cells in a folder."""
+    root, folder = tmp_path_factory.mktemp("smears"), tmp_path_factory.mktemp("drawn") / "cells"
+    smears.download(root)
+    folder.mkdir()
+    found = sorted(root.rglob("*.png"))
+    for path in found[:: len(found) // COUNT][:COUNT]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def predict_in(opened: Any, files: Sequence[Path], target: Path) -> list[dict[str, str]]:
+    """Choose files in a page, wait, and download the table."""
+    if opened.locator("#results").is_visible():
+        opened.get_by_role("button", name="Clear").click()
+    opened.locator("#images").set_input_files([str(path) for path in files])
+    done = re.compile(rf"^{len(files):,} images? done$")
+    opened.locator("#progress-text").get_by_text(done).wait_for(timeout=DONE_MS)
+    with opened.expect_download() as download:
+        opened.get_by_role("button", name="Download CSV").click()
+    download.value.save_as(target)
+    return read(target)
+
+
+def predict_here(
+    run: object, files: Sequence[Path], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[dict[str, str]]:
+    """Predict the same files by the command line, from their own folder."""
+    monkeypatch.chdir(files[0].parent)
+    target = folder / "expected.csv"
+    result = run_tfcnn("predict", run, *(path.name for path in files), "--output", target)
+    assert result.returncode == 0, result.stderr
+    return read(target)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_same(found: list[dict[str, str]], expected: list[dict[str, str]]) -> float:
+    """Return the largest difference of a probability; nothing else may differ."""
+    assert [row.keys() for row in found] == [row.keys() for row in expected]
+    assert [_words(row) for row in found] == [_words(row) for row in expected]
+    largest = 0.0
+    for one, other in zip(found, expected, strict=True):
+        for name in _probs(one):
+            assert bool(one[name]) == bool(other[name])
+            if one[name]:
+                largest = max(largest, abs(float(one[name]) - float(other[name])))
+    assert largest < TOLERANCE
+    return largest
+
+
+def _probs(row: dict[str, str]) -> list[str]:
+    return [name for name in row if name.startswith("prob_")]
+
+
+def _words(row: dict[str, str]) -> dict[str, str]:
+    return {name: row[name] for name in row if name not in _probs(row)}
+
+
+def test_fifty_cells_a_text_and_a_broken_png_get_what_the_command_line_says(
+    opened, cells, tmp_path, monkeypatch
+):
+    folder = Path(shutil.copytree(cells, tmp_path / "cells"))
+    first = min(folder.iterdir())
+    (folder / "broken.png").write_bytes(first.read_bytes()[:900])
+    (folder / "notes.txt").write_text("no image")
+    Image.new("RGB", (50, 60), (0, 200, 0)).save(folder / "green.png")
+    image = np.asarray(Image.open(first).convert("RGBA")).copy()
+    image[::2, :, 3] = 90
+    Image.fromarray(image).save(folder / "clear.png")
+    files = sorted(folder.iterdir())
+    found = predict_in(opened, files, tmp_path / "found.csv")
+    assert_same(found, predict_here("malaria", files, tmp_path, monkeypatch))
+    flags = {row["path"]: row["flag"] for row in found}
+    assert flags["broken.png"] == flags["notes.txt"] == "unreadable"
+    assert flags["green.png"] == "out-of-domain"
+    row = opened.get_by_role("row").filter(has_text="notes.txt")
+    assert "a text file" in row.inner_text()
+
+
+def test_a_folder_gives_the_rows_of_the_folder_and_says_what_it_passes_over(
+    opener, cells, tmp_path, monkeypatch
+):
+    folder = Path(shutil.copytree(cells, tmp_path / "cells"))
+    for path in sorted(folder.iterdir())[10:]:
+        path.unlink()
+    (folder / "notes.txt").write_text("no image")
+    opened = opener("malaria")
+    opened.locator("#folder").set_input_files(str(folder))
+    opened.get_by_text("10 images done").first.wait_for(timeout=DONE_MS)
+    with opened.expect_download() as download:
+        opened.get_by_role("button", name="Download CSV").click()
+    download.value.save_as(tmp_path / "found.csv")
+    monkeypatch.chdir(tmp_path)
+    result = run_tfcnn("predict", "malaria", "cells", "--output", "expected.csv")
+    assert "passed over 1 of 11 files: 1 .txt" in result.stderr
+    assert_same(read(tmp_path / "found.csv"), read(tmp_path / "expected.csv"))
+    opened.get_by_text("passed over 1 of 11 files: 1 .txt").click()
+    assert opened.get_by_text("cells/notes.txt").is_visible()
+
+
+def test_one_grey_channel_and_ten_classes(opener, tmp_path, monkeypatch):
+    """The shipped MNIST model on scikit-learn's digits: other pictures, of which some are far."""
+    from sklearn.datasets import load_digits
+
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for i, picture in enumerate(load_digits().images[:20]):
+        large = Image.fromarray((picture * 15.9).astype(np.uint8)).resize((31, 23))
+        large.convert("L" if i % 2 else "RGB").save(folder / f"{i:02}.png")
+    files, opened = sorted(folder.iterdir()), opener("mnist")
+    found = predict_in(opened, files, tmp_path / "found.csv")
+    assert len(_probs(found[0])) == 10
+    assert_same(found, predict_here("mnist", files, tmp_path, monkeypatch))
+
+
+def test_rows_are_sorted_filtered_and_searched(opener, cells, tmp_path):
+    opened = opener("malaria")
+    files = sorted(cells.iterdir())[:12]
+    predict_in(opened, files, tmp_path / "found.csv")
+    rows = opened.locator("#rows tr")
+    shares = [float(text.strip("<> \u00a0%")) for text in rows.locator(".number").all_inner_texts()]
+    head = opened.get_by_role("columnheader", name="Probability")
+    head.get_by_role("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    found = [float(text.strip("<> \u00a0%")) for text in rows.locator(".number").all_inner_texts()]
+    assert found == sorted(shares, reverse=True)
+    wanted = rows.locator(".class").all_inner_texts().count("Uninfected")
+    opened.get_by_role("button", name=re.compile("^Uninfected")).click()
+    assert rows.count() == wanted and set(rows.locator(".class").all_inner_texts()) <= {
+        "Uninfected"
+    }
+    opened.get_by_role("button", name=re.compile("^All")).click()
+    opened.get_by_role("searchbox").fill(files[3].name[:-4])
+    assert rows.locator(".name").all_inner_texts() == [files[3].name]
+
+
+def test_an_image_opens_by_keyboard_with_a_map_of_where_the_model_looks(opener, cells, tmp_path):
+    opened = opener("malaria")
+    predict_in(opened, sorted(cells.iterdir())[:3], tmp_path / "found.csv")
+    opened.locator("#rows button").nth(1).focus()
+    opened.keyboard.press("Enter")
+    dialog = opened.get_by_role("dialog")
+    name = dialog.get_by_role("heading").inner_text()
+    assert dialog.get_by_role("row").count() == 2
+    dialog.get_by_role("button", name="Heat map").press("Enter")
+    said = re.compile("^(Orange: where greying|No single part)")
+    dialog.get_by_text(said).wait_for(timeout=DONE_MS)
+    opened.keyboard.press("ArrowRight")
+    assert dialog.get_by_role("heading").inner_text() != name
+    assert not dialog.get_by_text(said).is_visible()
+    opened.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+def test_the_map_is_the_fall_where_a_patch_is_greyed(opened):
+    """A model that looks at one corner only has its map there."""
+    body = """
+      const { occlusion } = await import(self.page.addresses["tfcnn/heatmap.js"]);
+      const pixels = new Uint8Array(20 * 20).fill(100);
+      for (let i = 0; i < 4; i++) pixels.fill(255, i * 20, i * 20 + 4);
+      const look = async (picture) => ({ probs: [picture[0] / 255, 1 - picture[0] / 255] });
+      const decoder = { image_size: [20, 20], channels: 1 };
+      const { map, highest } = await occlusion(pixels, decoder, 0, look, () => true);
+      return [Array.from(map), highest];
+    """
+    values, highest = opened.evaluate(f"async () => {{ {body} }}")
+    found = np.array(values).reshape(20, 20)
+    assert found[0, 0] == highest > 0.5 and np.count_nonzero(found > 0.01) <= 16
+    assert found[10, 10] == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_everything_has_a_name_and_can_be_read_and_fits(opener, cells, tmp_path, width, scheme):
+    opened = opener("malaria", width, color_scheme=scheme)
+    files = [*sorted(cells.iterdir())[:2], tmp_path / "notes.txt"]
+    files[2].write_text("text")
+    predict_in(opened, files, tmp_path / "found.csv")
+    for role in NAMED:
+        for element in opened.get_by_role(role).all():
+            snapshot = element.aria_snapshot()
+            assert re.match(rf'- {role} "[^"]+"', snapshot) or role == "status", snapshot[:80]
+    for found in opened.evaluate(TEXTS):
+        below = [rgba(colour) for colour in reversed(found["below"])]
+        ground = (255.0, 255.0, 255.0) if scheme == "light" else (0.0, 0.0, 0.0)
+        for layer in below:
+            ground = over(layer, ground)
+        assert contrast(over(rgba(found["colour"]), ground), ground) >= 4.5, found
+    assert opened.evaluate(OUTSIDE) == [] and opened.evaluate(SMALL) == []
+
+
+@pytest.mark.slow
+@needs_mirror
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_five_hundred_real_cells(opened, tmp_path, monkeypatch, kind):
+    import zipfile
+
+    folder = tmp_path / "cells"
+    folder.mkdir()
+    with zipfile.ZipFile(Path(str(MIRROR)) / "cell_images.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        for name in names[:: len(names) // 500][:500]:
+            (folder / Path(name).name).write_bytes(archive.read(name))
+    if kind == "jpg":
+        for path in sorted(folder.iterdir()):
+            Image.open(path).convert("RGB").save(path.with_suffix(".jpg"), quality=85)
+            path.unlink()
+    files = sorted(folder.iterdir())
+    found = predict_in(opened, files, tmp_path / "found.csv")
+    expected = predict_here("malaria", files, tmp_path, monkeypatch)
+    pairs = zip(found, expected, strict=True)
+    equal = sum(one["decision"] == other["decision"] for one, other in pairs)
+    largest = assert_same(found, expected)
+    print(f"{kind}: {equal} of {len(files)} decisions equal; largest difference {largest:.1e}")
+
+
+@pytest.mark.slow
+@needs_mirror
+@pytest.mark.parametrize("run", ["mnist", "fashion", "cifar10"])
+def test_ten_classes_of_real_images(opener, tmp_path, monkeypatch, run):
+    file = {"fashion": "fashion_mnist"}.get(run, run)
+    pictures = np.load(Path(str(MIRROR)) / f"{file}.npz")["x_test"][:100]
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{i:03}.png")
+    files = sorted(folder.iterdir())
+    found = predict_in(opener(run), files, tmp_path / "found.csv")
+    largest = assert_same(found, predict_here(run, files, tmp_path, monkeypatch))
+    print(f"{run}: largest difference {largest:.1e}")
