@@ -53,7 +53,7 @@ def predict_here(
     monkeypatch.chdir(files[0].parent)
     target = folder / "expected.csv"
     result = run_tfcnn("predict", run, *(path.name for path in files), "--output", target)
-    assert result.returncode == 0, result.stderr
+    assert result.returncode in (0, 3), result.stderr  # 3: some could not be read
     return read(target)
 
 
@@ -91,7 +91,8 @@ def test_fifty_cells_a_text_and_a_broken_png_get_what_the_command_line_says(
     first = min(folder.iterdir())
     (folder / "broken.png").write_bytes(first.read_bytes()[:900])
     (folder / "notes.txt").write_text("no image")
-    Image.new("RGB", (50, 60), (0, 200, 0)).save(folder / "green.png")
+    grey = np.random.default_rng(0).integers(0, 90, (60, 50), dtype=np.uint8)
+    Image.fromarray(np.stack([grey, grey + 150, grey], axis=2)).save(folder / "green.png")
     image = np.asarray(Image.open(first).convert("RGBA")).copy()
     image[::2, :, 3] = 90
     Image.fromarray(image).save(folder / "clear.png")

@@ -115,7 +115,7 @@ def export(
 
     Args:
         run: a run, or its name or path.
-        format: `saved-model`, `onnx`, `litert` or `litert-int8`.
+        format: `page`, `saved-model`, `onnx`, `litert` or `litert-int8`.
         output: where to; a folder `RUN-FORMAT` in the working folder if None.
         progress: show it: in a notebook below the cell, else on standard error.
         reporter: hears of it instead, and shows it as it likes.

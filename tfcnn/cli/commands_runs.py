@@ -301,13 +301,13 @@ def _explanation_line(one: "Explanation", thing: str) -> str:
 
 
 @app.command(
-    epilog="Examples: tfcnn export malaria --format onnx   "
+    epilog="Examples: tfcnn export malaria --format page   "
     "tfcnn export malaria --format litert --output for_anna/"
 )
 def export(
     run: RunArgument,
     format_name: Annotated[
-        str, typer.Option("--format", "-f", help="saved-model, onnx, litert or litert-int8.")
+        str, typer.Option("--format", "-f", help="page, saved-model, onnx, litert or litert-int8.")
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; ./RUN-FORMAT by default.")

@@ -46,5 +46,6 @@ async function boot() {
 
 boot().catch((error) => {
   const state = document.getElementById("state");
-  state.textContent = `This browser cannot unpack the page: ${error.message}. Try a current Chrome, Edge, Firefox or Safari.`;
+  state.textContent =
+    `This browser cannot unpack the page: ${error.message}. Try a current Chrome, Edge, Firefox or Safari.`;
 });

@@ -21,7 +21,10 @@ export async function decode(bytes, settings, byBrowser) {
   if (!kind) throw new Unreadable("no image format that is read", "saving it as PNG, or removing it");
   if (kind.name === "a PNG image") return decodePng(bytes);
   if (kind.isPhotograph) return byBrowser(bytes, kind);
-  if (kind.isRead) throw new Unreadable(`${kind.name}, which this page does not read`, "saving it as PNG, or `tfcnn predict`");
+  if (kind.isRead) {
+    const hint = "saving it as PNG, or `tfcnn predict`";
+    throw new Unreadable(`${kind.name}, which this page does not read`, hint);
+  }
   throw new Unreadable(kind.name, kind.hint);
 }
 

@@ -51,7 +51,8 @@ export function openDetail(settings, predictor) {
     if (!pixels) return undefined;
     byId("heat").setAttribute("aria-pressed", "true");
     byId("heat-text").textContent = "Greying one part after the other ...";
-    const isWanted = () => current.row === row && byId("heat").getAttribute("aria-pressed") === "true" && byId("detail").open;
+    const isPressed = () => byId("heat").getAttribute("aria-pressed") === "true";
+    const isWanted = () => current.row === row && isPressed() && byId("detail").open;
     const place = settings.class_names.indexOf(row.decision);
     const found = await occlusion(pixels, settings.decoder, place, predictor.look, isWanted);
     if (found && isWanted()) showMap(found, settings.class_names[place]);
@@ -60,13 +61,15 @@ export function openDetail(settings, predictor) {
 
   function showMap({ map, highest }, name) {
     if (highest < LEAST_FALL) {
-      byId("heat-text").textContent = `No single part matters: whichever is greyed, ${visible(name)} stays as probable.`;
+      byId("heat-text").textContent =
+        `No single part matters: whichever is greyed, ${visible(name)} stays as probable.`;
       return;
     }
     paintMap(byId("detail-map"), map.map((fall) => fall / highest), settings.decoder.image_size);
     byId("detail-map").hidden = false;
     byId("heat-text").textContent =
-      `Orange: where greying a part lowers the probability of ${visible(name)}, by up to ${percent(highest)}. It shows what the model reacts to, not what is there.`;
+      `Orange: where greying a part lowers the probability of ${visible(name)}, by up to ` +
+      `${percent(highest)}. It shows what the model reacts to, not what is there.`;
   }
 
   const step = (by) => show(current.shown[current.shown.indexOf(current.row) + by], current.shown);
@@ -89,7 +92,8 @@ function showProbs({ probs }, names) {
       bar.style.width = `${100 * probs[i]}%`;
       const head = Object.assign(document.createElement("th"), { scope: "row", textContent: visible(names[i]) });
       if (i !== mostProbable(probs)) head.style.fontWeight = "400";
-      const value = Object.assign(document.createElement("td"), { className: "number", textContent: percent(probs[i]) });
+      const value = Object.assign(document.createElement("td"), { className: "number" });
+      value.textContent = percent(probs[i]);
       const last = document.createElement("td");
       last.append(bar);
       line.append(head, value, last);

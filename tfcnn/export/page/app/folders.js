@@ -107,9 +107,8 @@ function isAside(child, parent, names) {
   if (!fits(names.augmented, child.name)) return Boolean(fits(names.mask_folder, child.name));
   const own = [...below(child)].flatMap(({ images }) => images);
   const within = new Set(own.map(({ path }) => path));
-  const others = new Set(
-    [...below(parent)].flatMap(({ images }) => images).filter(({ path }) => !within.has(path)).map(({ path }) => stem(path)),
-  );
+  const beside = [...below(parent)].flatMap(({ images }) => images).filter(({ path }) => !within.has(path));
+  const others = new Set(beside.map(({ path }) => stem(path)));
   const copies = own.filter(({ path }) => holds(stem(path), others)).length;
   return own.length > 0 && 2 * copies > own.length;
 }
@@ -126,7 +125,8 @@ function isIgnored(path, patterns) {
   const parts = path.toLowerCase().split("/");
   return patterns.some((pattern) => {
     const glob = asRegex(pattern.toLowerCase().replace(/^\.\//, "").replace(/\/+$/, ""));
-    return parts.some((_, from) => parts.slice(from).some((__, i) => glob.test(parts.slice(from, from + i + 1).join("/"))));
+    const starts = parts.map((_, from) => parts.slice(from));
+    return starts.some((rest) => rest.some((_, i) => glob.test(rest.slice(0, i + 1).join("/"))));
   });
 }
 

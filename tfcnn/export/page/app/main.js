@@ -4,8 +4,8 @@ import { csv } from "tfcnn/csv.js";
 import { openDetail } from "tfcnn/detail.js";
 import { groupsOf } from "tfcnn/groups.js";
 import { listen } from "tfcnn/intake.js";
-import { addNote, clearNotes, noteBrowser, notePassedOver } from "tfcnn/notes.js";
-import { openPredictor } from "tfcnn/predictor.js";
+import { addNote, clearNotes, noteBrowser, noteGroups, notePassedOver } from "tfcnn/notes.js";
+import { openPredictor, unreadable } from "tfcnn/predictor.js";
 import { readSettings } from "tfcnn/settings.js";
 import { Table } from "tfcnn/table.js";
 import { thumbnail } from "tfcnn/pictures.js";
@@ -17,6 +17,7 @@ const waiting = []; // {path, file}
 const roots = new Set(); // files and folders, as they were given
 let isBusy = false;
 let total = 0;
+let turn = 0; // of clearing: what was begun before is not shown after
 
 async function start() {
   const settings = await readSettings();
@@ -29,6 +30,7 @@ async function start() {
   for (const button of document.querySelectorAll("#drop button")) button.disabled = false;
   byId("state").textContent = "Ready.";
   noteBrowser(predictor.failed);
+  noteGroups(settings.groups);
 }
 
 // Take what a user gives: `{images, leftOut, roots}`.
@@ -49,7 +51,9 @@ async function work({ settings, predictor, table }) {
   let since = performance.now();
   let done = [];
   while (waiting.length) {
-    done.push(await predictOne(waiting.shift(), settings, predictor));
+    const begun = turn;
+    const row = await predictOne(waiting.shift(), settings, predictor);
+    done = begun === turn ? [...done, row] : [];
     if (performance.now() - since < CHUNK_MS && waiting.length) continue;
     table.add(done);
     showProgress(table);
@@ -62,10 +66,16 @@ async function work({ settings, predictor, table }) {
   byId("state").textContent = byId("progress-text").textContent; // said aloud, once
 }
 
+// Return the row of an image, whatever happens: the file may be gone, or memory be too little.
 async function predictOne({ path, file }, settings, predictor) {
-  const prediction = await predictor.predict(path, new Uint8Array(await file.arrayBuffer()));
-  const { image, ...row } = prediction;
-  return { ...row, file, thumbnail: image && thumbnail(image, settings.decoder.background, THUMBNAIL_PX) };
+  try {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const { image, ...row } = await predictor.predict(path, bytes);
+    const small = image && thumbnail(image, settings.decoder.background, THUMBNAIL_PX);
+    return { ...row, file, thumbnail: small };
+  } catch (error) {
+    return { ...unreadable(path, `it cannot be read here: ${error.message}`), file };
+  }
 }
 
 function showProgress(table) {
@@ -73,8 +83,10 @@ function showProgress(table) {
   byId("progress").max = total;
   byId("progress").value = count;
   const images = (number) => `${number.toLocaleString("en")} image${number === 1 ? "" : "s"}`;
-  byId("progress-text").textContent = count < total ? `${count.toLocaleString("en")} of ${images(total)}` : `${images(total)} done`;
-  byId("progress").hidden = count === total;
+  const isDone = count === total;
+  const words = isDone ? `${images(total)} done` : `${count.toLocaleString("en")} of ${images(total)}`;
+  byId("progress-text").textContent = words;
+  byId("progress").hidden = isDone;
 }
 
 function download(settings, table) {
@@ -89,6 +101,7 @@ function download(settings, table) {
 }
 
 function clear(table) {
+  turn += 1;
   waiting.length = 0;
   total = 0;
   roots.clear();
@@ -98,6 +111,7 @@ function clear(table) {
 }
 
 start().catch((error) => {
-  byId("state").textContent = `This browser cannot run the model: ${error.message}. Try a current Chrome, Edge, Firefox or Safari.`;
+  byId("state").textContent =
+    `This browser cannot run the model: ${error.message}. Try a current Chrome, Edge, Firefox or Safari.`;
   addNote(String(error.stack ?? error));
 });

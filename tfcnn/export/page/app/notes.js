@@ -2,9 +2,10 @@
 
 const place = () => document.getElementById("notes");
 
-export function addNote(text, items = []) {
+export function addNote(text, items = [], isOfImages = false) {
   const note = document.createElement("div");
   note.className = "note";
+  note.toggleAttribute("data-images", isOfImages);
   const line = document.createElement(items.length ? "summary" : "span");
   line.textContent = text;
   if (!items.length) note.append(line);
@@ -18,7 +19,8 @@ export function addNote(text, items = []) {
   place().append(note);
 }
 
-export const clearNotes = () => place().querySelectorAll(".note").forEach((note) => note.remove());
+// Take off the notes on images; those on this browser stay.
+export const clearNotes = () => place().querySelectorAll("[data-images]").forEach((note) => note.remove());
 
 // As `tfcnn predict` says it: files of a folder that are no images.
 export function notePassedOver({ images, leftOut }) {
@@ -28,7 +30,7 @@ export function notePassedOver({ images, leftOut }) {
   const kinds = [...counts].sort((one, two) => two[1].length - one[1].length);
   const words = kinds.map(([why, files]) => `${files.length} ${why}`).join(", ");
   document.getElementById("results").hidden = false;
-  addNote(`passed over ${leftOut.length} of ${total} files: ${words}`, leftOut.map(({ path }) => path));
+  addNote(`passed over ${leftOut.length} of ${total} files: ${words}`, leftOut.map(({ path }) => path), true);
 }
 
 function grouped(leftOut) {
@@ -42,4 +44,10 @@ export function noteBrowser(failed) {
   if (!failed.size) return;
   const kinds = [...failed].map((name) => name.replace(/^an? /, "").replace(" image", "")).join(" and ");
   addNote(`This browser decodes ${kinds} to other pixels than tfcnn does: such images are flagged as approximate.`);
+}
+
+// A rule for groups that the page cannot follow.
+export function noteGroups(rule) {
+  if (rule?.kind !== "not-here") return;
+  addNote(`The table has no groups here: a browser cannot follow this model's rule for them, ${rule.words}. \`tfcnn predict\` can.`);
 }

@@ -8,6 +8,8 @@ import { decide, flagOf, UNREADABLE } from "tfcnn/rules.js";
 import { part } from "tfcnn/unpack.js";
 import { Unreadable } from "tfcnn/unreadable.js";
 
+const NOTHING = { predicted: "", probs: null, decision: "", reason: "", remark: "" };
+
 // Return `{predict, look, decodePhotograph, failed}`: `predict(path, bytes)` gives a prediction and
 // the picture;
 // `look(pixels)` the probabilities of the model's input; `failed` the kinds that this browser
@@ -27,11 +29,13 @@ export async function openPredictor(settings) {
       return { ...(await answer(path, decoded, settings, look)), image: decoded.image };
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      return { path, predicted: "", probs: null, decision: "", flag: UNREADABLE, reason: error.reason, remark: "" };
+      return unreadable(path, error.reason);
     }
   };
   return { predict, look, decodePhotograph: browser.decode, failed: browser.failed };
 }
+
+export const unreadable = (path, reason) => ({ ...NOTHING, path, flag: UNREADABLE, reason });
 
 async function answer(path, { image, remark, isExact }, settings, look) {
   const { decoder, domain, class_names: names } = settings;
@@ -40,7 +44,7 @@ async function answer(path, { image, remark, isExact }, settings, look) {
   const far = domain && distances(domain, pixels, features, decoder);
   const { flag, reason } = flagOf(probs, far, isExact, settings);
   const remarks = [remark, vanishing(image, decoder.background)].filter(Boolean).join("; ");
-  const none = { path, predicted: "", probs: null, decision: "", flag, reason, remark: remarks };
+  const none = { ...NOTHING, path, flag, reason, remark: remarks };
   if (!probs.every(Number.isFinite)) return none;
   const { predicted, decision } = decide(probs, settings.positive, settings.threshold);
   return { ...none, predicted: names[predicted], probs, decision: names[decision], far };
