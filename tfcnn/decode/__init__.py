@@ -20,7 +20,7 @@ from tfcnn.decode.decoder import (
 from tfcnn.decode.kinds import HEAD_BYTES, HTML, Kind, kind_of
 from tfcnn.decode.opening import UprightImage, strips
 from tfcnn.decode.remarks import Background
-from tfcnn.decode.samples import Samples, blocks
+from tfcnn.decode.samples import NotReadError, Samples, blocks
 
 __all__ = [
     "HEAD_BYTES",
@@ -31,6 +31,7 @@ __all__ = [
     "Fit",
     "Kind",
     "Member",
+    "NotReadError",
     "Pixels",
     "Samples",
     "TooLargeError",

@@ -1,7 +1,7 @@
 """What a run answers."""
 
 from tfcnn.prediction.engines import Model, ModelFiles, Note, two_columns
-from tfcnn.prediction.paths import Image, expand
+from tfcnn.prediction.paths import Image, expand, groups_of
 from tfcnn.prediction.predictions import Predictions
 from tfcnn.prediction.predictor import (
     ABSTAIN,
@@ -9,6 +9,7 @@ from tfcnn.prediction.predictor import (
     NO_NUMBERS,
     OUT_OF_DOMAIN,
     UNREADABLE,
+    Decoded,
     Prediction,
     Predictor,
     Stream,
@@ -23,6 +24,7 @@ __all__ = [
     "NO_NUMBERS",
     "OUT_OF_DOMAIN",
     "UNREADABLE",
+    "Decoded",
     "Image",
     "Model",
     "ModelFiles",
@@ -35,5 +37,6 @@ __all__ = [
     "decide",
     "expand",
     "flags",
+    "groups_of",
     "two_columns",
 ]

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError, TfcnnError
@@ -163,9 +163,14 @@ def _rows(predictions: Iterable[Prediction], run: Run, has_groups: bool) -> Iter
         yield [p.path, p.predicted, *probs, p.decision, p.flag, *([p.group] if has_groups else [])]
 
 
-def _json(prediction: Prediction) -> str:
+def to_dict(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as the values of a JSON line."""
     rare = ("remark", "group")  # which most images have not
-    content = {key: value for key, value in asdict(prediction).items() if value or key not in rare}
+    return {key: value for key, value in asdict(prediction).items() if value or key not in rare}
+
+
+def _json(prediction: Prediction) -> str:
+    content = to_dict(prediction)
     # JSON reads the escapes as the name they stand for
     text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     return naming.IS_HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

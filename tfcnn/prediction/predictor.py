@@ -1,16 +1,26 @@
 """Use a run: images in, probabilities and decisions out, in order, as they come."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tfcnn.base import interrupts, threads
-from tfcnn.decode import Pixels, UnreadableImageError, in_memory, limits, open_image, remarks
+from tfcnn.decode import (
+    NotReadError,
+    Pixels,
+    TooLargeError,
+    UnreadableImageError,
+    in_memory,
+    limits,
+    open_image,
+    remarks,
+)
 from tfcnn.prediction import domain
 from tfcnn.prediction.engines import Model, ModelFiles, Note
 from tfcnn.prediction.paths import Image, expand, groups_of
@@ -49,6 +59,28 @@ class Prediction:
     reason: str = field(default="", compare=False)
     remark: str = field(default="", compare=False)
     group: str = field(default="", compare=False)
+
+
+Problem = Literal["", "too-large", "not-read", "damaged"]
+
+
+class Decoded(NamedTuple):
+    """One image as the model sees it, or why it cannot be read.
+
+    Attributes:
+        name: what it is called.
+        pixels: uint8 `(height, width, channels)`, or None where it cannot be read.
+        remark: what is not seen of the image, mostly "".
+        reason: why it cannot be read, else "".
+        problem: of what kind that is: it takes too much memory, is of a kind that is not read, or
+            is damaged; else "".
+    """
+
+    name: str
+    pixels: Pixels | None
+    remark: str = ""
+    reason: str = ""
+    problem: Problem = ""
 
 
 class Stream(Iterator[Prediction]):
@@ -125,46 +157,59 @@ class Predictor(Model):
                 interrupts.check()
                 decoded = list(chain.from_iterable(waiting.pop(0)))
                 waiting += [pool.map(self._decode, batch) for batch in islice(batches, 1)]
-                for prediction in self._answer(decoded):
+                for prediction in self.predictions(decoded):
                     yield replace(prediction, group=groups[prediction.path])
 
-    def _decode(self, images: Sequence[Image]) -> list[tuple[Image, Pixels | str, str]]:
-        """Return the pixels of each image, or why it cannot be read; and a remark, mostly ""."""
-        decoded: list[tuple[Image, Pixels | str, str]] = []
-        for image in images:
-            try:
-                with in_memory(image.path):
-                    opened = open_image(image.read(), image.path)
-                    remark = remarks.join(opened.remarks, self.decoder.background)
-                    decoded.append((image, self.decoder.pixels(opened, image.path), remark))
-                    del opened  # before others take its memory
-            except UnreadableImageError as error:
-                # an error that is kept keeps all that was in memory when it was raised
-                decoded.append((image, error.reason, ""))
-        return decoded
+    def _decode(self, images: Sequence[Image]) -> list[Decoded]:
+        return [self.decode(image.path, image.read) for image in images]
 
-    def _answer(self, decoded: list[tuple[Image, Pixels | str, str]]) -> Iterator[Prediction]:
-        readable = [pixels for _, pixels, _ in decoded if isinstance(pixels, np.ndarray)]
+    def decode(self, name: str, read: Callable[[], bytes]) -> Decoded:
+        """Return an image as the model sees it, or why it cannot be read.
+
+        Args:
+            name: what to call it.
+            read: returns the bytes of the file, or raises an `UnreadableImageError`.
+        """
+        try:
+            with in_memory(name):
+                opened = open_image(read(), name)
+                remark = remarks.join(opened.remarks, self.decoder.background)
+                decoded = Decoded(name, self.decoder.pixels(opened, name), remark)
+                del opened  # before others take its memory
+                return decoded
+        except UnreadableImageError as error:
+            # an error that is kept keeps all that was in memory when it was raised
+            return Decoded(name, None, reason=error.reason, problem=_problem(error))
+
+    def predictions(self, decoded: Sequence[Decoded]) -> Iterator[Prediction]:
+        """Yield the prediction of each image, also of those that cannot be read."""
+        readable = [image.pixels for image in decoded if image.pixels is not None]
         rows = iter(zip(*self.answers(np.stack(readable)), strict=True) if readable else ())
         names = self.run.class_names
-        for image, pixels, remark in decoded:
-            if isinstance(pixels, str):
-                yield Prediction(image.path, "", {}, "", UNREADABLE, pixels)
+        for image in decoded:
+            if image.pixels is None:
+                yield Prediction(image.name, "", {}, "", UNREADABLE, image.reason)
                 continue
             probs, (flag, reason) = next(rows)
             if flag == NO_ANSWER:
-                yield Prediction(image.path, "", {}, "", flag, reason, remark)
+                yield Prediction(image.name, "", {}, "", flag, reason, image.remark)
                 continue
             predicted, decision = decide(probs, self.run.positive, self.run.threshold)
             yield Prediction(
-                image.path,
+                image.name,
                 names[predicted],
                 dict(zip(names, probs.tolist(), strict=True)),
                 names[decision],
                 flag,
                 reason,
-                remark,
+                image.remark,
             )
+
+
+def _problem(error: UnreadableImageError) -> Problem:
+    if isinstance(error, TooLargeError):
+        return "too-large"
+    return "not-read" if isinstance(error.__cause__, NotReadError) else "damaged"
 
 
 def decide(probs: Floats, positive: int | None, threshold: float) -> tuple[int, int]:
