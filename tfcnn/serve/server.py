@@ -1,0 +1,128 @@
+"""The server: uvicorn, with bounds on what it leaves open, and an end that answers first."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tfcnn.base import interrupts
+from tfcnn.serve import web_app
+from tfcnn.serve.answering import Answerer
+from tfcnn.serve.exchange import LINGER_SECONDS
+from tfcnn.serve.gate import Gate
+from tfcnn.serve.metering import Meter
+from tfcnn.serve.service_settings import Settings, listen, set_megapixels
+
+if TYPE_CHECKING:
+    from tfcnn.runs import Run
+
+HEAD_SECONDS = 10.0  # for the first line and the headers of a request
+HEAD_BYTES = 16 * 1024
+CONNECTIONS = 256
+GRACE_SECONDS = 2.0
+_CLOSE = b"connection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\n" + _CLOSE
+SLOW = b"HTTP/1.1 408 Request Timeout\r\n" + _CLOSE
+
+
+class BoundedProtocol(H11Protocol):
+    """HTTP/1.1 of uvicorn, without its patience for headers and for clients that do not read."""
+
+    most_seconds = 30.0  # from the head of a request to the end of its answer
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse a connection too many; else wait for its first request."""
+        super().connection_made(transport)
+        self._timer: asyncio.TimerHandle | None = None
+        if len(self.connections) > CONNECTIONS:
+            transport.write(BUSY)
+            transport.close()
+            return
+        self._wait(HEAD_SECONDS, self._end_head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._wait(0, None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read a part of a request, and start or stop the clock for its headers."""
+        was_waiting = self._is_waiting
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if was_waiting and not self._is_waiting:
+            self._wait(self.most_seconds + LINGER_SECONDS + GRACE_SECONDS, self.transport.abort)
+        elif self._is_waiting and self._timer is None:
+            self._wait(HEAD_SECONDS, self._end_head)
+
+    def on_response_complete(self) -> None:
+        """Stop the clock: uvicorn has one of its own for idle connections."""
+        self._wait(0, None)
+        super().on_response_complete()
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _wait(self, seconds: float, then: Callable[[], None] | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if then is None else self.loop.call_later(seconds, then)
+
+    def _end_head(self) -> None:
+        if self._is_waiting and not self.transport.is_closing():
+            self.transport.write(SLOW)
+            self.transport.close()
+
+
+def run_service(run: "Run", settings: Settings, say: Callable[[str], None]) -> None:
+    """Answer for a run until SIGINT or SIGTERM comes, and then what is being worked on.
+
+    Args:
+        run: an opened run.
+        settings: as `prepare` returned them.
+        say: hears where the service is, and of faults.
+
+    Raises:
+        InputError: if the port is not free, or the run cannot be used.
+        CheckError: if a file of the run is not as it was written.
+    """
+    set_megapixels(settings.limits)
+    with listen(settings) as listener:
+        meter = Meter()
+        answerer = Answerer(run, meter, settings.has_heat_maps, say)
+        app: Any = Gate(web_app.make(answerer, meter, settings), settings, meter, say)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        port = listener.getsockname()[1]
+        who = "with a token" if settings.token else "for everybody who reaches it"
+        say(f"{run.name} answers at http://{host}:{port}, {who}; Ctrl-C ends it")
+        server = uvicorn.Server(_config(app, settings))
+        with contextlib.suppress(interrupts.Interrupted):  # uvicorn sends the signal once more
+            server.run(sockets=[listener])
+        answerer.close()
+        say("ended: every request was answered")
+
+
+def _config(app: Any, settings: Settings) -> uvicorn.Config:
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # of what clients do wrong
+    seconds = settings.limits.seconds
+    protocol = type("Protocol", (BoundedProtocol,), {"most_seconds": seconds})
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        timeout_graceful_shutdown=int(seconds + LINGER_SECONDS + GRACE_SECONDS) + 1,
+    )
