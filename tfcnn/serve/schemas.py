@@ -36,7 +36,7 @@ class Row(BaseModel):
 class Answer(Model):
     """The answers to the images of a request, in their order."""
 
-    predictions: list[Row]
+    predictions: list[Row] = Field(description="In the order of the files.")
 
 
 class Problem(BaseModel):
@@ -51,7 +51,7 @@ class Problem(BaseModel):
 class State(BaseModel):
     """How the service is."""
 
-    status: str
+    status: str = Field(description="ok, or ready.")
 
 
 BODY: dict[str, Any] = {

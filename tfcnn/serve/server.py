@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from tfcnn.serve.answering import Answerer
 from tfcnn.serve.exchange import LINGER_SECONDS
 from tfcnn.serve.gate import Gate
 from tfcnn.serve.metering import Meter
-from tfcnn.serve.service_settings import Settings, listen, set_megapixels
+from tfcnn.serve.service_settings import Settings, bind, set_megapixels
 
 if TYPE_CHECKING:
     from tfcnn.runs import Run
@@ -42,7 +43,7 @@ class BoundedProtocol(H11Protocol):
             transport.write(BUSY)
             transport.close()
             return
-        self._wait(HEAD_SECONDS, self._end_head)
+        self._wait(min(HEAD_SECONDS, self.most_seconds), self._end_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -58,7 +59,7 @@ class BoundedProtocol(H11Protocol):
         if was_waiting and not self._is_waiting:
             self._wait(self.most_seconds + LINGER_SECONDS + GRACE_SECONDS, self.transport.abort)
         elif self._is_waiting and self._timer is None:
-            self._wait(HEAD_SECONDS, self._end_head)
+            self._wait(min(HEAD_SECONDS, self.most_seconds), self._end_head)
 
     def on_response_complete(self) -> None:
         """Stop the clock: uvicorn has one of its own for idle connections."""
@@ -81,6 +82,24 @@ class BoundedProtocol(H11Protocol):
             self.transport.close()
 
 
+class _Server(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, say_where: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._say_where = say_where
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._say_where()
+
+
+def _where(run: "Run", settings: Settings, port: int) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    who = "with a token" if settings.token else "for everybody who reaches it"
+    return f"{run.name} answers at http://{host}:{port}, {who}; Ctrl-C ends it"
+
+
 def run_service(run: "Run", settings: Settings, say: Callable[[str], None]) -> None:
     """Answer for a run until SIGINT or SIGTERM comes, and then what is being worked on.
 
@@ -94,17 +113,13 @@ def run_service(run: "Run", settings: Settings, say: Callable[[str], None]) -> N
         CheckError: if a file of the run is not as it was written.
     """
     set_megapixels(settings.limits)
-    with listen(settings) as listener:
-        meter = Meter()
+    with bind(settings) as bound:  # a port that is taken is told before the model is loaded
+        port, meter = bound.getsockname()[1], Meter()
         answerer = Answerer(run, meter, settings.has_heat_maps, say)
         app: Any = Gate(web_app.make(answerer, meter, settings), settings, meter, say)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        port = listener.getsockname()[1]
-        who = "with a token" if settings.token else "for everybody who reaches it"
-        say(f"{run.name} answers at http://{host}:{port}, {who}; Ctrl-C ends it")
-        server = uvicorn.Server(_config(app, settings))
+        server = _Server(_config(app, settings), lambda: say(_where(run, settings, port)))
         with contextlib.suppress(interrupts.Interrupted):  # uvicorn sends the signal once more
-            server.run(sockets=[listener])
+            server.run(sockets=[bound])
         answerer.close()
         say("ended: every request was answered")
 

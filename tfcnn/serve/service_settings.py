@@ -102,21 +102,24 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
     return [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens; its port is a free one where 0 was asked for.
+def bind(settings: Settings) -> socket.socket:
+    """Return a socket that has the port, and does not listen yet; 0 stands for any that is free.
 
     Raises:
         InputError: if the port or the address is not to be had.
     """
     place = _addresses(settings.host)[0]
     family = socket.AF_INET6 if place.version == 6 else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((str(place), settings.port), family=family, backlog=512)
+        bound.bind((str(place), settings.port))
     except OverflowError as error:
         raise InputError("--port", "0 to 65535", str(settings.port), "--port 8000") from error
     except OSError as error:
         what = f"{settings.host}:{settings.port} ({error.strerror})"
         raise InputError("--port", "one that is free", what, "--port 0, which finds one") from error
+    return bound
 
 
 def set_megapixels(limits: Limits) -> None:
