@@ -56,8 +56,8 @@ def make(answerer: Answerer, meter: Meter, settings: Settings) -> FastAPI:
         scheme = HTTPBearer(auto_error=False, description="The gate compares it.")
         guarded = {"responses": schemas.problems(401), "dependencies": [Depends(scheme)]}
     _add_pages(app, bool(settings.token))
-    _add_states(app, meter, guarded)
     _add_model(app, answerer, settings, guarded)
+    _add_states(app, meter, guarded)
     _add_errors(app)
     return app
 
@@ -69,11 +69,6 @@ def _add_model(
     statuses = {200: schemas.ANSWER, **schemas.problems(408, 413, 415, 422)}
     statuses |= schemas.problems(429, 503, 504)
     predict_options = {**guarded, "responses": {**guarded["responses"], **statuses}}
-
-    @app.get("/v1/model", response_model=schemas.Model, **guarded)
-    async def model() -> dict[str, Any]:
-        """What answers, and by which rules."""
-        return answerer.about
 
     @app.post(PREDICT, openapi_extra=schemas.BODY, **predict_options)
     async def predict(request: Request, heat_map: bool = False) -> Response:
@@ -94,19 +89,26 @@ def _add_model(
         content = {**answerer.about, "predictions": rows}
         return JSONResponse(content if status == 200 else {"error": error, **content}, status)
 
+    @app.get(
+        "/v1/model", response_model=schemas.Model, response_description="The model.", **guarded
+    )
+    async def model() -> dict[str, Any]:
+        """What answers, and by which rules."""
+        return answerer.about
+
 
 def _add_states(app: FastAPI, meter: Meter, guarded: dict[str, Any]) -> None:
-    @app.get("/healthz", response_model=schemas.State)
+    @app.get("/healthz", response_model=schemas.State, response_description="It does.")
     async def healthz() -> dict[str, str]:
         """The process answers."""
         return {"status": "ok"}
 
-    @app.get("/readyz", response_model=schemas.State)
+    @app.get("/readyz", response_model=schemas.State, response_description="It has.")
     async def readyz() -> dict[str, str]:
         """The model is loaded and has answered once; before that nothing listens."""
         return {"status": "ready"}
 
-    @app.get("/metrics", response_class=Response, **guarded)
+    @app.get("/metrics", response_class=Response, response_description="The counts.", **guarded)
     async def metrics() -> Response:
         """Counts for Prometheus."""
         return Response(meter.text(), media_type=CONTENT_TYPE)
