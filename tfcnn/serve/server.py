@@ -52,12 +52,10 @@ class BoundedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a part of a request, and start or stop the clock for its headers."""
-        was_waiting = self._is_waiting
+        before = self.cycle
         super().data_received(data)
-        if self.transport.is_closing():
-            return
-        if was_waiting and not self._is_waiting:
-            self._wait(self.most_seconds + LINGER_SECONDS + GRACE_SECONDS, self.transport.abort)
+        if self.cycle is not before:
+            self._watch()
         elif self._is_waiting and self._timer is None:
             self._wait(min(HEAD_SECONDS, self.most_seconds), self._end_head)
 
@@ -65,6 +63,15 @@ class BoundedProtocol(H11Protocol):
         """Stop the clock: uvicorn has one of its own for idle connections."""
         self._wait(0, None)
         super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Start the clock for an answer, or for what a closed connection has still to send."""
+        if self.transport.is_closing():
+            self._wait(GRACE_SECONDS, self.transport.abort)
+        elif not self._is_waiting:
+            seconds = self.most_seconds + LINGER_SECONDS + GRACE_SECONDS
+            self._wait(seconds, self.transport.abort)
 
     @property
     def _is_waiting(self) -> bool:
