@@ -3,9 +3,7 @@
 import pytest
 from report_html import OUTSIDE, SMALL, TEXTS, contrast, over, rgba
 from served import serving
-from test_browser import browser
 
-__all__ = ["browser"]  # a fixture
 TOKEN = "0123456789abcdef"
 
 
