@@ -53,7 +53,7 @@ class Exchange:
         """Answer with an error, unless an answer has begun."""
         if self._has_begun:
             return
-        content = json.dumps({"error": refusal.message}).encode()
+        content = json.dumps({"error": refusal.message}, allow_nan=False).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(content)).encode()),
