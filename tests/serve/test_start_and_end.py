@@ -166,7 +166,7 @@ def test_insecure_lets_everybody_in_and_the_decoder_keeps_its_own_bound(trained,
 
 def test_a_leaky_run_is_not_served(run_copy):
     write_card(run_copy, {**json.loads((run_copy / "model.json").read_text()), "leaky": True})
-    assert "received a demonstration of a leak" in refused(run_copy, code=3)
+    assert "received LEAKY, a demonstration" in refused(run_copy, code=3)
 
 
 def test_a_changed_model_is_not_served(run_copy):

@@ -97,7 +97,7 @@ def export_run(run: Run, name: str, output: Path | None, reporter: Reporter) -> 
             nothing is written.
     """
     format_module = find(name)
-    refuse_leaky(run)
+    run.refuse_leaky()
     require(name, format_module.LIBRARIES)
     target = output or Path(f"{run.name}-{name}{_suffix(format_module)}")
     _check_place(target, format_module)
@@ -141,17 +141,6 @@ def _convert(job: Job, format_module: Format, place: Path) -> None:
         received = f"{type(error).__name__}: {error}"[:MOST_REASON]
         hint = f"another --format; details in {quiet.log_path()}"
         raise CheckError(title, "a network that can be converted", received, hint) from error
-
-
-def refuse_leaky(run: Run) -> None:
-    """Refuse to hand a demonstration of a leak to anybody.
-
-    Raises:
-        CheckError: if the run is one.
-    """
-    if run.is_leaky:
-        expected, received = "a run to be used", "LEAKY, a demonstration: it was split by image"
-        raise CheckError(run.path, expected, received, "training with data.split.unit=group")
 
 
 def require(name: str, libraries: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from tfcnn.serve.service_settings import TOKEN, Settings
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREDICT = "/v1/predict"
+MODULES = "/page/"  # the scripts of the page, which are tfcnn's own
 OPEN = ("/", "/healthz", "/readyz", "/docs", "/openapi.json")  # without a token: nothing of the run
 FAULT = Refused(500, "an answer", "a fault in tfcnn", "again later")
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -96,7 +97,7 @@ class Gate:
             if self._is_local and host.lower() not in LOCAL_NAMES:
                 hint = f"127.0.0.1, or a service with a token in {TOKEN}"
                 raise Refused(421, f"one of {', '.join(LOCAL_NAMES)}", host[:100], hint)
-        elif path not in OPEN:
+        elif path not in OPEN and not path.startswith(MODULES):
             sent = headers.get(b"authorization", b"")
             if not hmac.compare_digest(sent, f"Bearer {token}".encode("ascii")):
                 received = "another" if sent else "none"

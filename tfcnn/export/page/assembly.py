@@ -7,7 +7,6 @@ import base64
 import gzip
 import hashlib
 import re
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +36,38 @@ def assemble(settings: dict[str, Any], parts: dict[str, bytes]) -> bytes:
         "runtime": gzip.compress((LITERT / "runtime.js").read_bytes(), 9, mtime=0),
         "wasm": (LITERT / "runtime.wasm.gz").read_bytes(),
     }
-    parts = {"modules": records.to_json(_modules()).encode(), **parts}
+    parts = {"modules": records.to_json(list(modules().items())).encode(), **parts}
     packed = {name: gzip.compress(content, 9, mtime=0) for name, content in parts.items()}
     boot = (APP / "boot.js").read_text(encoding="utf-8")
-    style = (APP / "style.css").read_text(encoding="utf-8")
-    text = _template().render(
-        settings=settings,
-        json=_in_script(records.to_json(settings)),
+    text = render(
+        settings,
+        service=None,
         boot=Markup(boot),
-        boot_hash=_hash(boot),
-        style=Markup(style),
-        colours=COLOURS,
-        dark=DARK,
+        boot_hash=hash_of(boot),
         parts=[
             Markup(f"{PART.format(name, len(content))}{packing.pack(content)}</script>")
             for name, content in (runtime | packed).items()
         ],
     )
     return text.encode(FORMAT)
+
+
+def render(settings: dict[str, Any] | None, **values: Any) -> str:
+    """Return the text of a page; without settings it tells nothing of a run."""
+    style = style_text()
+    return _template("page.html").render(
+        settings=settings,
+        json=None if settings is None else in_script(records.to_json(settings)),
+        style=Markup(style),
+        style_hash=hash_of(style),
+        **values,
+    )
+
+
+def style_text() -> str:
+    """Return the colours and styles of every page."""
+    colours = _template("colours.css").render(colours=COLOURS, dark=DARK)
+    return colours + (APP / "style.css").read_text(encoding="utf-8")
 
 
 def part(page: bytes, name: str) -> bytes:
@@ -71,25 +84,38 @@ def part(page: bytes, name: str) -> bytes:
     return gzip.decompress(packing.unpack(letters, int(start[1])))
 
 
-def _modules() -> list[tuple[str, str]]:
-    """Return name and text of each module, each after those that it imports."""
-    own = {f"tfcnn/{path.name}": path for path in sorted(APP.glob("*.js")) if path.stem != "boot"}
-    texts = {name: path.read_text(encoding="utf-8") for name, path in (MODULES | own).items()}
-    needed = {name: IMPORT.findall(text) for name, text in texts.items()}
-    return [(name, texts[name]) for name in TopologicalSorter(needed).static_order()]
+def modules(predictor: str = "predictor.js") -> dict[str, str]:
+    """Return the text of each module of a page by its name, after those that it imports.
+
+    Args:
+        predictor: the file of `app/` that stands for `tfcnn/predictor.js`.
+    """
+    texts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        file = predictor if name == "tfcnn/predictor.js" else name.removeprefix("tfcnn/")
+        text = MODULES.get(name, APP / file).read_text(encoding="utf-8")
+        for needed in IMPORT.findall(text):
+            if needed not in texts:
+                add(needed)
+        texts[name] = text
+
+    add("tfcnn/main.js")
+    return texts
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """Return the hash by which a policy of a page allows a script or a style of this text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
-def _in_script(text: str) -> Markup:
+def in_script(text: str) -> Markup:
     """Return JSON that ends no script, and holds no sign that turns letters or is no character."""
     safe = naming.IS_HIDDEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
     return Markup(safe.replace("<", r"\u003c"))
 
 
-def _template() -> jinja2.Template:
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(APP),
         autoescape=True,
@@ -102,4 +128,4 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html")
+    return environment.get_template(name)
