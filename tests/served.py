@@ -15,6 +15,7 @@ from pathlib import Path
 import requests
 
 BOUNDARY = "frontier"
+TOKEN = "0123456789abcdef"
 KIND = f"multipart/form-data; boundary={BOUNDARY}"
 STARTS_SECONDS = 200  # TensorFlow, on a machine with other work
 

@@ -1,22 +1,18 @@
 """The page used as a colleague would: opened from its file, and compared with `tfcnn predict`."""
 
-import csv
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from conftest import MIRROR, needs_mirror, run_tfcnn
+from page_use import DONE_MS, assert_same, predict_here, predict_in, probs_of, read
 from PIL import Image
 from report_html import OUTSIDE, SMALL, TEXTS, contrast, over, rgba
 
 from tfcnn.datasets import smears
 
-DONE_MS = 600_000
-TOLERANCE = 1e-4
 COUNT = 50
 NAMED = ("button", "link", "searchbox", "progressbar", "dialog", "region", "group", "status")
 
@@ -31,57 +27,6 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in found[:: len(found) // COUNT][:COUNT]:
         shutil.copy(path, folder)
     return folder
-
-
-def predict_in(opened: Any, files: Sequence[Path], target: Path) -> list[dict[str, str]]:
-    """Choose files in a page, wait, and download the table."""
-    if opened.locator("#results").is_visible():
-        opened.get_by_role("button", name="Clear").click()
-    opened.locator("#images").set_input_files([str(path) for path in files])
-    done = re.compile(rf"^{len(files):,} images? done$")
-    opened.locator("#progress-text").get_by_text(done).wait_for(timeout=DONE_MS)
-    with opened.expect_download() as download:
-        opened.get_by_role("button", name="Download CSV").click()
-    download.value.save_as(target)
-    return read(target)
-
-
-def predict_here(
-    run: object, files: Sequence[Path], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> list[dict[str, str]]:
-    """Predict the same files by the command line, from their own folder."""
-    monkeypatch.chdir(files[0].parent)
-    target = folder / "expected.csv"
-    result = run_tfcnn("predict", run, *(path.name for path in files), "--output", target)
-    assert result.returncode in (0, 3), result.stderr  # 3: some could not be read
-    return read(target)
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_same(found: list[dict[str, str]], expected: list[dict[str, str]]) -> float:
-    """Return the largest difference of a probability; nothing else may differ."""
-    assert [row.keys() for row in found] == [row.keys() for row in expected]
-    assert [_words(row) for row in found] == [_words(row) for row in expected]
-    largest = 0.0
-    for one, other in zip(found, expected, strict=True):
-        for name in _probs(one):
-            assert bool(one[name]) == bool(other[name])
-            if one[name]:
-                largest = max(largest, abs(float(one[name]) - float(other[name])))
-    assert largest < TOLERANCE
-    return largest
-
-
-def _probs(row: dict[str, str]) -> list[str]:
-    return [name for name in row if name.startswith("prob_")]
-
-
-def _words(row: dict[str, str]) -> dict[str, str]:
-    return {name: row[name] for name in row if name not in _probs(row)}
 
 
 def test_fifty_cells_a_text_and_a_broken_png_get_what_the_command_line_says(
@@ -138,7 +83,7 @@ def test_one_grey_channel_and_ten_classes(opener, tmp_path, monkeypatch):
         large.convert("L" if i % 2 else "RGB").save(folder / f"{i:02}.png")
     files, opened = sorted(folder.iterdir()), opener("mnist")
     found = predict_in(opened, files, tmp_path / "found.csv")
-    assert len(_probs(found[0])) == 10
+    assert len(probs_of(found[0])) == 10
     assert_same(found, predict_here("mnist", files, tmp_path, monkeypatch))
 
 
