@@ -84,7 +84,7 @@ def serving(run: Path, log: Path, *options: object, **environment: str) -> Itera
 def _port(process: subprocess.Popen, log: Path) -> int:
     """Wait until it says where it listens."""
     for _ in range(STARTS_SECONDS * 10):
-        if match := re.search(r"answers at http://[^ ]*:(\d+),", log.read_text()):
+        if match := re.search(r"answers at http://\S*:(\d+)\b", log.read_text()):
             return int(match[1])
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)

@@ -82,10 +82,23 @@ def test_errors_of_addresses_are_one_line_of_json(plain):
         ("GET", "nothing", 404),
         ("GET", "v1/predict", 405),
         ("POST", "healthz", 405),
+        ("OPTIONS", "v1/predict", 405),
+        ("POST", "v1/predict/", 404),
         ("POST", "v1/predict?heat_map=perhaps", 422),
     ):
         response = requests.request(method, f"{plain.url}/{path}", timeout=30)
         assert response.status_code == status and "; try " in response.json()["error"]
+        allowed = {"v1/predict": "POST", "healthz": "GET"}[path] if status == 405 else None
+        assert response.headers.get("allow") == allowed
+
+
+@pytest.mark.parametrize("path", ["", "healthz", "docs", "v1/model"])
+def test_head_is_get_without_a_body(plain, path):
+    get, head = (
+        request(f"{plain.url}/{path}", timeout=30) for request in (requests.get, requests.head)
+    )
+    assert head.status_code == 200 and head.content == b""
+    assert head.headers["content-length"] == str(len(get.content))
 
 
 class Addresses(HTMLParser):
@@ -142,13 +155,21 @@ def test_a_token_that_is_none_is_refused(trained, token):
     assert not token or token not in message
 
 
-def test_insecure_lets_everybody_in_and_the_decoder_keeps_its_own_bound(trained, tmp_path, cell):
+def test_insecure_lets_everybody_in_and_a_second_signal_ends_at_once(trained, tmp_path, cell):
     options = ("--host", "0.0.0.0", "--insecure")
     with serving(trained, tmp_path / "log", *options, TFCNN_MAX_MEGAPIXELS="0.0005") as service:
-        assert "for everybody who reaches it" in service.log.read_text()
+        assert "for everybody who reaches it, without a token" in service.log.read_text()
         response = service.predict(("a.png", cell))
-        assert response.status_code == 413
+        assert response.status_code == 413  # the decoder keeps its own bound
         assert "TFCNN_MAX_MEGAPIXELS=0.0005" in response.json()["error"]
+        with service.connect() as begun:
+            begun.sendall(head(10_000) + part(cell)[:50])
+            time.sleep(0.3)
+            for _ in range(2):
+                service.process.send_signal(signal.SIGINT)
+                time.sleep(0.5)
+            assert service.process.wait(10) == 0
+        assert service.log.read_text().endswith("ended: 1 request was cut off\n")
 
 
 def test_a_leaky_run_is_not_served(run_copy):

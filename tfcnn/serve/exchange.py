@@ -61,6 +61,8 @@ class Exchange:
         ]
         if refusal.retry_seconds is not None:
             headers.append((b"retry-after", str(refusal.retry_seconds).encode()))
+        if refusal.allow:
+            headers.append((b"allow", refusal.allow.encode()))
         if refusal.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
         await self.send(

@@ -32,13 +32,16 @@ class Gate:
         settings: of the service.
         meter: counts the requests.
         say: hears of a fault.
+
+    Attributes:
+        cut_off: requests that were not answered, because the service had to end.
     """
 
     def __init__(
         self, app: App, settings: Settings, meter: Meter, say: Callable[[str], None]
     ) -> None:
         self._app, self._settings, self._meter, self._say = app, settings, meter, say
-        self._is_local, self._active = settings.is_local, 0
+        self._is_local, self._active, self.cut_off = settings.is_local, 0, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -59,7 +62,10 @@ class Gate:
             async with asyncio.timeout(limits.seconds):
                 self._check(scope["path"], dict(scope["headers"]))
                 if not is_predict:
-                    await self._app(scope, exchange.receive, exchange.send)
+                    # uvicorn sends no body where the request was HEAD
+                    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+                    asked = {**scope, "method": method}
+                    await self._app(asked, exchange.receive, exchange.send)
                     return
                 if self._active >= limits.requests:
                     raise limits.too_many_requests()
@@ -70,6 +76,9 @@ class Gate:
             await exchange.refuse(limits.too_slow(is_client=exchange.is_incomplete))
         except ConnectionError:  # the client has gone
             return
+        except asyncio.CancelledError:
+            self.cut_off += 1
+            raise
         except Exception:
             self._say(f"a fault in tfcnn: details in {quiet.write_details(traceback.format_exc())}")
             await exchange.refuse(FAULT)

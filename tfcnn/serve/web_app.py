@@ -48,6 +48,7 @@ def make(answerer: Answerer, meter: Meter, settings: Settings) -> FastAPI:
         description="The answers of `tfcnn predict` over HTTP.",
         docs_url=None,  # FastAPI's own pages load their scripts from the network
         redoc_url=None,
+        redirect_slashes=False,
     )
     guarded: dict[str, Any] = {"responses": schemas.problems(421)}
     if settings.token:
@@ -78,8 +79,7 @@ def _add_model(
         answerer.check(heat_map)
         holding, headers = Holding(limits, memory), request.headers
         try:
-            kind, length = headers.get("content-type", ""), headers.get("content-length", "")
-            await holding.read(kind, length, request.stream())
+            await holding.read(dict(headers), request.stream())
             rows, status, error = await answerer.answers(holding.files, heat_map)
         except ClientDisconnect:
             return Response(status_code=GONE)
@@ -176,8 +176,9 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refuse_address(request: Request, error: HTTPException) -> Response:
         received = f"{request.method} {request.url.path[:100]}"
-        refusal = Refused(error.status_code, "an address and a method of /docs", received, "/docs")
-        return _Refusal(refusal)
+        allow = (error.headers or {}).get("allow", "")
+        what = "an address and a method of /docs"
+        return _Refusal(Refused(error.status_code, what, received, "/docs", allow=allow))
 
     @app.exception_handler(Exception)
     async def refuse_all(_: Request, __: Exception) -> Response:
