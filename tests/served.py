@@ -1,5 +1,6 @@
 """A service in a process of its own, as a user starts it, and clients that behave badly."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -8,12 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import requests
 
+T = TypeVar("T")
 BOUNDARY = "frontier"
 TOKEN = "0123456789abcdef"
 KIND = f"multipart/form-data; boundary={BOUNDARY}"
@@ -90,6 +94,12 @@ def _port(process: subprocess.Popen, log: Path) -> int:
             process.wait(0.1)
             break
     raise AssertionError(f"it does not listen: {log.read_text()}")
+
+
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns: in a thread, for a browser leaves a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def part(content: bytes, name: str = "a.png", field: str = "images") -> bytes:

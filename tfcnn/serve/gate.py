@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 
-from tfcnn.base import quiet
+from tfcnn.base import naming, quiet
 from tfcnn.serve.exchange import KEY, Exchange, Receive, Scope, Send
 from tfcnn.serve.metering import Meter
 from tfcnn.serve.service_limits import Refused
@@ -80,8 +80,9 @@ class Gate:
             self.cut_off += 1
             raise
         except Exception:
-            self._say(f"a fault in tfcnn: details in {quiet.write_details(traceback.format_exc())}")
+            text = traceback.format_exc()
             await exchange.refuse(FAULT)
+            self._say(f"a fault in tfcnn: details {_kept(text)}")
 
     async def _placed(self, scope: Scope, exchange: Exchange) -> None:
         self._active += 1
@@ -112,3 +113,11 @@ class Gate:
                 received = "another" if sent else "none"
                 hint = f"the header Authorization: Bearer, with the service's {TOKEN}"
                 raise Refused(401, "the service's token", received, hint)
+
+
+def _kept(text: str) -> str:
+    """Return where the details of a fault are; a full disk must not hide the fault."""
+    try:
+        return f"in {quiet.write_details(text)}"
+    except OSError as error:
+        return f"cannot be written ({error.strerror or error}): {naming.visible(text.splitlines()[-1])}"

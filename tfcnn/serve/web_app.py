@@ -176,7 +176,7 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refuse_address(request: Request, error: HTTPException) -> Response:
         received = f"{request.method} {request.url.path[:100]}"
-        allow = (error.headers or {}).get("allow", "")
+        allow = (error.headers or {}).get("Allow", "")
         what = "an address and a method of /docs"
         return _Refusal(Refused(error.status_code, what, received, "/docs", allow=allow))
 
