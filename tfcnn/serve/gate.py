@@ -120,4 +120,5 @@ def _kept(text: str) -> str:
     try:
         return f"in {quiet.write_details(text)}"
     except OSError as error:
-        return f"cannot be written ({error.strerror or error}): {naming.visible(text.splitlines()[-1])}"
+        last = naming.visible(text.splitlines()[-1])
+        return f"cannot be written ({error.strerror or error}): {last}"
