@@ -224,6 +224,7 @@ REAL = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @needs_mirror
 @pytest.mark.parametrize("name", REAL)
 def test_five_hundred_real_images_each_way(name, opener, tmp_path):
@@ -246,5 +247,5 @@ def test_five_hundred_real_images_each_way(name, opener, tmp_path):
     assert len(flags) == 3  # or equal flags would say little
     for way, ask in ways.items():
         largest, decisions, other_flags = differences(ask(), expected)
-        print(f"| `{name}` | `{way}` | {largest:.0e} | {decisions} | {other_flags} |")
+        print(f"| `{name}` | `{way}` | {largest:.0e} | {decisions} | {other_flags} |", flush=True)
         assert largest < TOLERANCE and decisions == other_flags == 0

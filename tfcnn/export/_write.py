@@ -1,6 +1,8 @@
 """Make an export: write it, compare it with the saved model, and only then give it its name."""
 
+import errno
 import importlib.util
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -127,12 +129,15 @@ def _convert(job: Job, format_module: Format, place: Path) -> None:
 
     Raises:
         CheckError: if the format lacks an operation of the network.
+        OSError: if the disk is full.
     """
     try:
         format_module.write(job, place)
     except (TfcnnError, OSError):
         raise
     except Exception as error:  # converters raise many types
+        if os.strerror(errno.ENOSPC) in str(error):  # TensorFlow has an error of its own for it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place)) from error
         quiet.write_log(f"no {format_module.TITLE}: {error}")
         title = f"{job.run.path} as {format_module.TITLE}"
         received = f"{type(error).__name__}: {error}"[:MOST_REASON]
