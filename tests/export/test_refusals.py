@@ -22,8 +22,8 @@ def changed(run, change):
     [
         (lambda p, f: (p + np.float32(1.5e-4), f), r"probabilities .* within 0\.0001"),
         (lambda p, f: (p, f + np.float32(1.5e-4) * max(1, np.abs(f).max())), "features"),
-        (lambda p, f: (p * np.nan, f), "probabilities"),
         (lambda p, f: (p[:, :1], f), "probs and features"),
+        (lambda p, f: (p, f[:, :1]), "probs and features"),
     ],
 )
 def test_other_answers_are_refused(change, words, trained, tmp_path, monkeypatch):
@@ -60,6 +60,31 @@ def test_a_damaged_model_is_refused(run_copy, tmp_path):
     result = run_tfcnn("export", run_copy, "--format", "litert", "--output", tmp_path / "out")
     assert result.returncode == 3 and "model.tflite" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_not_the_fault_of_the_network(trained, tmp_path, monkeypatch):
+    class OfTensorFlow(Exception):
+        """TensorFlow's ResourceExhaustedError, which is no OSError."""
+
+    def write(job, path):
+        raise OfTensorFlow(f"{path}/variables; No space left on device [Op:SaveV2]")
+
+    monkeypatch.setattr(litert, "write", write)
+    result = run_tfcnn("export", trained, "--format", "litert", "--output", tmp_path / "out")
+    assert result.returncode == 2 and "received a full disk" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operation_that_a_format_lacks_is_told_in_a_line(trained, tmp_path, monkeypatch):
+    def write(job, path):
+        path.write_text("half")
+        raise RuntimeError("no such operation: Erfc\nand more")
+
+    monkeypatch.setattr(litert, "write", write)
+    result = run_tfcnn("export", trained, "--format", "litert", "--output", tmp_path / "out")
+    assert result.returncode == 3 and result.stderr.strip().count("\n") == 0
+    assert "received RuntimeError: no such operation: Erfc" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_format_is_refused(trained):
