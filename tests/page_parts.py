@@ -1,12 +1,14 @@
 """What the tests of the page share: files that no library writes, and the page's modules called."""
 
 import base64
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2))  # fmt: skip
@@ -62,7 +64,7 @@ def random_png(rng: np.random.Generator) -> bytes:
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
-    """Return a file cut short, or with another byte or two, or with odd chunks whose sums are right.
+    """Return a file cut short, or with another byte or two, or with odd chunks.
 
     Checksums betray nearly all damage, so that most of it gets new ones.
     """
@@ -192,3 +194,27 @@ def _filtered(rows: list[bytes], pixel_bytes: int, rng: np.random.Generator) -> 
 def _paeth(left: int, up: int, corner: int) -> int:
     guess = left + up - corner
     return min((left, up, corner), key=lambda value: abs(guess - value))
+
+
+def random_photograph(name: str, rng: np.random.Generator) -> bytes:
+    """Return a JPEG or WebP image, in colour or grey, of any quality, some turned by EXIF data."""
+    (height, width), file = map(int, rng.integers(8, 70, 2)), io.BytesIO()
+    blocks = rng.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    picture = Image.fromarray(blocks).resize((width, height))
+    options: dict[str, Any] = {"quality": int(rng.integers(20, 100))}
+    if name == "a WebP image":
+        picture.save(file, "WEBP", lossless=bool(rng.random() < 0.3), **options)
+        return file.getvalue()
+    lies = Image.Exif()
+    lies[274] = int(rng.integers(0, 10))
+    options |= {"subsampling": int(rng.integers(0, 3)), "progressive": bool(rng.random() < 0.3)}
+    options |= {"exif": lies} if rng.random() < 0.4 else {}
+    picture.convert("L" if rng.random() < 0.2 else "RGB").save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def spoilt(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return a file cut short, or with another byte or more."""
+    if rng.random() < 0.3:
+        return content[: int(rng.integers(20, len(content)))]
+    return _changed(content, 2, rng)

@@ -1,5 +1,6 @@
 """The page used as a colleague would: opened from its file, and compared with `tfcnn predict`."""
 
+import itertools
 import re
 import shutil
 from pathlib import Path
@@ -11,7 +12,10 @@ from page_use import DONE_MS, assert_same, predict_here, predict_in, probs_of, r
 from PIL import Image
 from report_html import OUTSIDE, SMALL, TEXTS, contrast, over, rgba
 
+from tfcnn import runs
 from tfcnn.datasets import smears
+from tfcnn.export.page import assembly
+from tfcnn.training import twin
 
 COUNT = 50
 NAMED = ("button", "link", "searchbox", "progressbar", "dialog", "region", "group", "status")
@@ -126,21 +130,33 @@ def test_an_image_opens_by_keyboard_with_a_map_of_where_the_model_looks(opener, 
     assert not dialog.is_visible()
 
 
-def test_the_map_is_the_fall_where_a_patch_is_greyed(opened):
-    """A model that looks at one corner only has its map there."""
-    body = """
-      const { occlusion } = await import(self.page.addresses["tfcnn/heatmap.js"]);
-      const pixels = new Uint8Array(20 * 20).fill(100);
-      for (let i = 0; i < 4; i++) pixels.fill(255, i * 20, i * 20 + 4);
-      const look = async (picture) => ({ probs: [picture[0] / 255, 1 - picture[0] / 255] });
-      const decoder = { image_size: [20, 20], channels: 1 };
-      const { map, highest } = await occlusion(pixels, decoder, 0, look, () => true);
-      return [Array.from(map), highest];
-    """
-    values, highest = opened.evaluate(f"async () => {{ {body} }}")
-    found = np.array(values).reshape(20, 20)
-    assert found[0, 0] == highest > 0.5 and np.count_nonzero(found > 0.01) <= 16
-    assert found[10, 10] == 0
+def test_the_map_is_how_far_the_probability_falls_where_a_part_is_greyed(
+    opened, exported, cells, tmp_path
+):
+    """The same map, computed here: 121 parts of 8 px, each over half of the next."""
+    run, path = runs.open_run("malaria"), min(cells.iterdir())
+    (row,) = predict_in(opened, [path], tmp_path / "found.csv")
+    opened.locator("#rows button").click()
+    opened.get_by_role("button", name="Heat map").click()
+    opened.get_by_text(re.compile("^Orange: where greying")).wait_for(timeout=DONE_MS)
+    shades = opened.evaluate("""() => {
+      const map = document.getElementById("detail-map");
+      return Array.from(map.getContext("2d").getImageData(0, 0, map.width, map.height).data);
+    }""")
+    found = np.array(shades, float).reshape(40, 40, 4)[..., 3]
+    opened.keyboard.press("Escape")
+    model = twin.runner(assembly.part(exported("malaria").read_bytes(), "model"))
+    image, place = run.decoder.decode(path.read_bytes()), run.class_names.index(row["decision"])
+    whole, sums, counts = model(image[np.newaxis])["probs"][0, place], *np.zeros((2, 40, 40))
+    for top, left in itertools.product(range(-4, 40, 4), repeat=2):
+        part = slice(max(0, top), top + 8), slice(max(0, left), left + 8)
+        greyed = image.copy()
+        greyed[part] = np.floor(image.mean(axis=(0, 1)) + 0.5)
+        sums[part] += whole - model(greyed[np.newaxis])["probs"][0, place]
+        counts[part] += 1
+    falls = sums / counts
+    np.testing.assert_allclose(found, 200 * np.maximum(0, falls / falls.max()), atol=1)
+    assert found.max() == 200 and (found < 50).any()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
