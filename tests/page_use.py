@@ -16,7 +16,7 @@ TOLERANCE = 1e-4
 def predict_in(opened: Any, files: Sequence[Path], target: Path) -> list[dict[str, str]]:
     """Choose files in a page, wait, and download the table."""
     if opened.locator("#results").is_visible():
-        opened.get_by_role("button", name="Clear").click()
+        opened.locator("#clear").click()
     opened.locator("#images").set_input_files([str(path) for path in files])
     done = re.compile(rf"^{len(files):,} images? done$")
     opened.locator("#progress-text").get_by_text(done).wait_for(timeout=DONE_MS)

@@ -58,7 +58,7 @@ async function explained({ pixels, place, isWanted }, { decoder, class_names: na
   const paint = (canvas) => paintMap(canvas, map.map((fall) => fall / highest), decoder.image_size);
   const text =
     `Orange: where greying a part lowers the probability of ${name}, by up to ` +
-    `${percent(highest)}. It shows what the model reacts to, not what is there.`;
+    `${(100 * highest).toFixed(1)} points. It shows what the model reacts to, not what is there.`;
   return { paint, text };
 }
 
