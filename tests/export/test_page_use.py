@@ -184,6 +184,57 @@ def test_everything_has_a_name_and_can_be_read_and_fits(opened, cells, tmp_path,
     assert opened.evaluate(OUTSIDE) == [] and opened.evaluate(SMALL) == []
 
 
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("WebAssembly", "This browser cannot run the model: WebAssembly is not defined"),
+        ("DecompressionStream", "This browser cannot unpack the page"),
+    ],
+)
+def test_a_browser_that_lacks_something_is_told_so(browser, exported, missing, said):
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.add_init_script(f"delete self.{missing};")
+    opened.goto(exported("malaria").as_uri())
+    state = opened.get_by_text(said)
+    state.wait_for(timeout=DONE_MS)
+    assert "Try a current Chrome" in state.inner_text()
+    assert opened.locator("#choose-images").is_disabled()
+    context.close()
+
+
+def test_without_the_browsers_decoder_a_photograph_is_unreadable(browser, exported, tmp_path):
+    Image.new("RGB", (40, 40), (200, 100, 100)).save(tmp_path / "flat.jpg")
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.add_init_script("delete self.createImageBitmap;")
+    opened.goto(exported("malaria").as_uri())
+    opened.get_by_text("Ready.").wait_for(timeout=DONE_MS)
+    (row,) = predict_in(opened, [tmp_path / "flat.jpg"], tmp_path / "found.csv")
+    assert row["flag"] == "unreadable" and not row["decision"]
+    assert opened.get_by_text("This browser decodes JPEG and WebP to other pixels").is_visible()
+    context.close()
+
+
+def test_clearing_while_it_works_leaves_only_what_comes_after(opened, cells, tmp_path):
+    files = sorted(cells.iterdir())
+    opened.locator("#images").set_input_files([str(path) for path in files])
+    opened.locator("#clear").click()
+    rows = predict_in(opened, files[:3], tmp_path / "found.csv")
+    assert [row["path"] for row in rows] == [path.name for path in files[:3]]
+
+
+def test_names_are_shown_as_text_and_without_signs_that_turn_them(opened, cells, tmp_path):
+    names = ["<img src=x onerror=alert(1)>.png", "\u202egnp.exe.png", "n" * 240 + ".png"]
+    for name in names:
+        shutil.copy(min(cells.iterdir()), tmp_path / name)
+    rows = predict_in(opened, [tmp_path / name for name in names], tmp_path / "found.csv")
+    assert [row["path"] for row in rows] == [names[0], "\\u202egnp.exe.png", names[2]]
+    shown = opened.locator("#rows .name").all_inner_texts()
+    assert shown == [names[0], "\\u202egnp.exe.png", names[2]]
+    assert opened.evaluate(OUTSIDE) == []
+
+
 @pytest.mark.slow
 @needs_mirror
 @pytest.mark.parametrize("kind", ["png", "jpg"])

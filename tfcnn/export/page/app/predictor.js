@@ -10,7 +10,7 @@ import { paintMap } from "tfcnn/pictures.js";
 import { readSettings } from "tfcnn/settings.js";
 import { part } from "tfcnn/unpack.js";
 import { NOTHING, Unreadable, unreadable } from "tfcnn/unreadable.js";
-import { percent, visible } from "tfcnn/words.js";
+import { visible } from "tfcnn/words.js";
 
 const LEAST_FALL = 0.005; // of a probability: less is no evidence of a place
 
