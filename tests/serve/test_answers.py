@@ -127,6 +127,7 @@ def test_many_at_once_have_the_answers_that_each_has_alone(plain, trained):
 def test_tensorflow_is_not_loaded(plain):
     libraries = Path(f"/proc/{plain.process.pid}/maps").read_text()
     assert "libtensorflow" not in libraries and "ai_edge_litert" in libraries
+    assert "matplotlib" not in libraries  # it looks for fonts, and writes to the home
 
 
 def test_counts_are_there_for_prometheus(plain, trained):

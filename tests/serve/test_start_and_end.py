@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import re
+import shutil
 import signal
 import socket
 import time
@@ -223,9 +224,10 @@ def test_a_package_that_is_lacking_is_named(trained, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_is_being_answered_is_answered_before_the_end(trained, tmp_path, cell, number):
+def test_what_is_being_answered_is_answered_before_the_end(run_copy, tmp_path, cell, number):
     body = part(cell) + END
-    with serving(trained, tmp_path / "log") as service, contextlib.ExitStack() as stack:
+    with serving(run_copy, tmp_path / "log") as service, contextlib.ExitStack() as stack:
+        shutil.rmtree(run_copy)  # the service has read it
         idle, half_head, begun = (stack.enter_context(service.connect()) for _ in range(3))
         half_head.sendall(b"POST /v1")
         begun.sendall(head(len(body)) + body[:50])

@@ -102,8 +102,8 @@ class _Server(uvicorn.Server):
         self._say_where()
 
 
-def _start_lines(run: "Run", settings: Settings, port: int) -> list[str]:
-    """Return what a person must know who has just started a service."""
+def _introduce(run: "Run", settings: Settings, port: int, say: Callable[[str], None]) -> None:
+    """Say what a person must know who has just started a service."""
     is_everywhere = settings.host in EVERY_ADDRESS
     host = "localhost" if is_everywhere else settings.host
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -112,14 +112,15 @@ def _start_lines(run: "Run", settings: Settings, port: int) -> list[str]:
     who = "for programs on this machine" if settings.is_local else others
     header = ' -H "Authorization: Bearer $TFCNN_TOKEN"' if settings.token else ""
     limits = settings.limits
-    return [
+    for line in (
         f"{run.name} answers at {where}, {'with a token' if settings.token else who}",
         f"  in a browser  {address}/",
         f"  in a program  curl -F images=@cell.png{header} {address}/v1/predict",
         f"  limits        {limits.images:,} images or {limits.request_mb:g} MB in a request, "
         f"{limits.requests:,} requests at once, {limits.seconds:g} s each",
         "  the end       Ctrl-C, when all is answered; twice, at once",
-    ]
+    ):
+        say(line)
 
 
 def run_service(run: "Run", settings: Settings, say: Callable[[str], None]) -> None:
@@ -139,8 +140,7 @@ def run_service(run: "Run", settings: Settings, say: Callable[[str], None]) -> N
         port, meter = bound.getsockname()[1], Meter()
         answerer = Answerer(run, meter, settings.has_heat_maps, say)
         gate = Gate(web_app.make(answerer, meter, settings), settings, meter, say)
-        lines = _start_lines(run, settings, port)
-        server = _Server(_config(gate, settings), lambda: say("\n".join(lines)))
+        server = _Server(_config(gate, settings), lambda: _introduce(run, settings, port, say))
         with contextlib.suppress(interrupts.Interrupted):  # uvicorn sends the signal once more
             server.run(sockets=[bound])
         answerer.close()

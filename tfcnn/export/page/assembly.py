@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from tfcnn.base import naming, records
 from tfcnn.export.page import packing
-from tfcnn.report.plots import COLOURS, DARK
+from tfcnn.report.colours import COLOURS, DARK
 
 HERE = Path(__file__).parent
 APP, LITERT = HERE / "app", HERE / "litert"
