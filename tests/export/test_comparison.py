@@ -89,22 +89,22 @@ def test_a_format_that_rounds_is_not_refused_here():
 GROUPS, EACH = 12, 100
 
 
-def judged(monkeypatch, losses, gains=None):
+def judged(monkeypatch, losses, gains=None, each=EACH):
     """Judge 8 bits that are wrong in so many images of each group, where float32 is right."""
     gains = gains or [0] * GROUPS
-    labels = np.tile(np.arange(EACH) % 2, GROUPS).astype(np.int32)
-    right = np.ones((GROUPS, EACH), bool)
+    labels = np.tile(np.arange(each) % 2, GROUPS).astype(np.int32)
+    right = np.ones((GROUPS, each), bool)
     rounded = right.copy()
     for group, (lost, won) in enumerate(zip(losses, gains, strict=True)):
         rounded[group, :lost] = False
-        right[group, EACH - won :] = False
+        right[group, each - won :] = False
 
     def probs(is_right):
         told = np.where(is_right.ravel(), labels, 1 - labels)
         return np.eye(2, dtype=np.float32)[told] * 0.8 + 0.1
 
     paths = np.array([f"{i}.png" for i in range(len(labels))])
-    groups = np.repeat([f"P{group}" for group in range(GROUPS)], EACH)
+    groups = np.repeat([f"P{group}" for group in range(GROUPS)], each)
     val = Table(
         paths, np.full(len(paths), "val"), groups, labels, probs(right), np.full(len(paths), "")
     )
@@ -139,6 +139,14 @@ def test_8_bits_are_refused_where_the_end_of_the_interval_is_over_a_point(monkey
     assert even["value"] == pytest.approx(0.005) and even["high"] < 0.01
     with pytest.raises(CheckError, match=r"received 1\.50 points"):
         judged(monkeypatch, [1, 2] * 6)
+
+
+def test_no_other_answer_on_few_images_is_no_proof(monkeypatch):
+    none = [0] * GROUPS
+    with pytest.raises(CheckError, match=r"360 cells .* received 0\.00 points \(−1\.02 to 1\.02\)"):
+        judged(monkeypatch, none, each=30)
+    loss = judged(monkeypatch, none, each=31)["loss"]  # 372 images; 368 are needed
+    assert loss["value"] == 0 and 0.0098 < loss["high"] < 0.01
 
 
 def test_a_better_accuracy_is_no_reason_to_refuse(monkeypatch):

@@ -1,6 +1,7 @@
 """When an export is refused: it says why in a line, and leaves nothing behind."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -138,6 +139,14 @@ def test_a_shipped_run_has_no_8_bits():
     result = run_tfcnn("export", "malaria", "--format", "litert-int8")
     assert result.returncode == 2 and result.stderr.count("\n") == 1
     assert "tfcnn train malaria" in result.stderr
+
+
+def test_8_bits_are_refused_on_a_val_that_can_prove_nothing(trained, tmp_path):
+    pytest.importorskip("ai_edge_quantizer")
+    result = run_tfcnn("export", trained, "--format", "litert-int8", "--output", tmp_path / "out")
+    assert result.returncode == 3 and result.stderr.strip().count("\n") == 0
+    assert re.search(r"on 16 \w+ of val.* received .* to 2\d\.\d\d\)", result.stderr)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_8_bits_that_lose_accuracy_are_refused(trained, tmp_path, monkeypatch):
