@@ -26,7 +26,7 @@ def make_job(domain=None, band=None):
     """The parts of a job that a comparison looks at."""
     images = np.zeros((4, 8, 8, 3), np.uint8)
     return SimpleNamespace(
-        run=SimpleNamespace(path="cells", positive=0, threshold=0.5, abstention=band),
+        run=SimpleNamespace(path="cells", positive=0, threshold=0.7, abstention=band),
         keras=SimpleNamespace(probs_and_features=lambda images: (PROBS, FEATURES), domain=domain),
         sample=SimpleNamespace(images=images, words="4 images", is_real=True, note=""),
     )
@@ -45,7 +45,7 @@ def shifted(array, row, by):
 
 @pytest.mark.parametrize("by", [9e-5, -9e-5])
 def test_a_probability_may_differ_by_less_than_the_tolerance(by):
-    found = compared(shifted(PROBS, 2, by))
+    found = compared(shifted(PROBS, 1, by))
     assert found["largest_difference"] == pytest.approx(9e-5, rel=1e-2)
     assert found["other_decisions"] == found["other_flags"] == 0
 
@@ -65,8 +65,8 @@ def test_a_feature_may_differ_by_a_share_of_the_largest_one():
 
 
 def test_other_decisions_are_counted_by_the_threshold_of_the_run():
-    assert compared(shifted(PROBS, 1, -1e-5))["other_decisions"] == 1
-    assert compared(shifted(PROBS, 1, 1e-5))["other_decisions"] == 0
+    assert compared(shifted(PROBS, 2, -1e-5))["other_decisions"] == 1
+    assert compared(shifted(PROBS, 2, 1e-5))["other_decisions"] == 0
 
 
 @pytest.mark.parametrize(("band", "count"), [(None, 0), ((0.3, 0.5), 1), ((0.3, 0.6), 0)])
@@ -82,7 +82,7 @@ def test_other_flags_are_counted_by_the_domain_of_the_run(threshold, count):
 
 
 def test_a_format_that_rounds_is_not_refused_here():
-    found = compared(shifted(PROBS, 1, -0.2), FEATURES + 9, tolerance=None)
+    found = compared(shifted(PROBS, 2, -0.2), FEATURES + 9, tolerance=None)
     assert found["largest_difference"] == pytest.approx(0.2) and found["other_decisions"] == 1
 
 

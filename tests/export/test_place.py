@@ -86,6 +86,13 @@ def test_a_link_to_an_earlier_export_stays_a_link(tmp_path):
         _place.check(link, find("litert"))
 
 
+def test_an_empty_folder_is_a_place(tmp_path):
+    (tmp_path / "out").mkdir()
+    _place.check(tmp_path / "out", find("litert"))
+    replace(tmp_path / "out")
+    assert says_new(tmp_path / "out")
+
+
 def test_folders_above_are_made(tmp_path):
     replace(tmp_path / "a" / "b")
     assert says_new(tmp_path / "a" / "b")
