@@ -65,3 +65,6 @@ def test_the_vendored_runtime_is_the_one_that_is_recorded():
     assert recorded.keys() == files
     for name, digest in recorded.items():
         assert hashlib.sha256((assembly.LITERT / name).read_bytes()).hexdigest() == digest, name
+    script = (assembly.LITERT.parents[3] / "scripts" / "fetch_litert.sh").read_text("utf-8")
+    (version,) = re.findall(r"^version=([\d.]+)$", script, re.MULTILINE)
+    assert set(re.findall(r"\b\d+\.\d+\.\d+\b", text)) == {version}

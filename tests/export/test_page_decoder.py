@@ -145,6 +145,14 @@ LIES = {
     "an entry that lies outside": ([(b"eXIf", several(6))], True),
     "an entry that lies outside, and XMP": ([(b"eXIf", several(0)), (b"tEXt", XMP % 3)], False),
     "EXIF data within EXIF data": ([(b"eXIf", b"Exif\0\0" + SIX)], True),
+    "EXIF data within EXIF data, and an entry that lies outside": (
+        [(b"eXIf", b"Exif\0\0" + several(6))],
+        False,
+    ),
+    "XMP and a text packed in no known way": (
+        [(b"tEXt", XMP % 3), (b"zTXt", b"a\0\1" + zlib.compress(b"x"))],
+        False,
+    ),
     "cut short": ([(b"eXIf", SIX[:20])], False),
     "two of them": ([(b"eXIf", SIX), (b"eXIf", exif(3))], False),
     "XMP and a broken colour profile": ([(b"tEXt", XMP % 3), (b"iCCP", b"x\0\1")], False),
@@ -168,6 +176,17 @@ def test_how_a_png_lies_is_read_alike_or_said_not_to_be_known(opened, name):
         assert same(decoder.decode(content), answer)
     else:
         assert "which side is up" in answer["reason"]
+
+
+def test_what_stands_behind_the_pixels_or_in_no_standard_is_not_guessed(opened):
+    file = io.BytesIO()
+    Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6)).save(file, "PNG")
+    content = file.getvalue()
+    late = content[:-12] + chunk(b"eXIf", SIX) + chunk(b"gAMA", b"") + content[-12:]
+    third = content[:8] + chunk(b"IHDR", content[16:28] + b"\2") + content[33:]
+    answers = decoded(opened, [late, third], [Decoder((4, 4), 1)] * 2)
+    assert "which side is up" in answers[0]["reason"]
+    assert "its header is of no known layout" in answers[1]["reason"]
 
 
 @pytest.mark.parametrize("background", ["black", "white"])
