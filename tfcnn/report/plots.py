@@ -14,23 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from tfcnn.display.palette import COLOURS
+
 Floats = NDArray[np.floating]
 Bins = Sequence[Mapping[str, Any]]
 
-COLOURS = {
-    "ink": "#1c2126",
-    "muted": "#57606a",
-    "line": "#d0d7de",
-    "blue": "#0b5cad",  # the model, and what is right
-    "orange": "#b3470b",  # errors, and what deserves a look
-}
-DARK = {
-    "ink": "#e6e9ed",
-    "muted": "#a3adb8",
-    "line": "#3a424c",
-    "blue": "#74b4f7",
-    "orange": "#f2985c",
-}
 WIDTH, HEIGHT = 430, 300  # pt; a phone shows it nearly at this size, so its text stays readable
 AXIS = (0.12, 0.97)  # where the axis of thresholds begins and ends, so that a slider fits under it
 ROW_HEIGHT = 16

@@ -1,13 +1,10 @@
 """Put a page together: its words and styles, its own JavaScript, LiteRT.js, and the model.
 
-Nothing is bundled or minified: each module is in the page as it is here, and `boot.js` links them.
+Nothing is bundled or minified: each module is in the page as it is here, and `link.js` links them.
 """
 
-import base64
 import gzip
-import hashlib
 import re
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +12,11 @@ import jinja2
 from markupsafe import Markup
 
 from tfcnn.base import naming, records
-from tfcnn.export.page import packing
-from tfcnn.report.plots import COLOURS, DARK
+from tfcnn.display.palette import DAY, NIGHT
+from tfcnn.export.page import linking, packing
 
 HERE = Path(__file__).parent
 APP, LITERT = HERE / "app", HERE / "litert"
-MODULES = {"@litertjs/core": LITERT / "core.js", "@litertjs/wasm-utils": LITERT / "wasm-utils.js"}
-IMPORT = re.compile(r' from "([^"]+)"')
 PART = '<script type="text/plain" id="part-{}" data-bytes="{}">'
 FORMAT = "utf-16"  # with a byte-order mark, in the order of this processor
 
@@ -37,18 +32,19 @@ def assemble(settings: dict[str, Any], parts: dict[str, bytes]) -> bytes:
         "runtime": gzip.compress((LITERT / "runtime.js").read_bytes(), 9, mtime=0),
         "wasm": (LITERT / "runtime.wasm.gz").read_bytes(),
     }
-    parts = {"modules": records.to_json(_modules()).encode(), **parts}
+    modules = linking.in_order(linking.sources("tfcnn", APP) | linking.LITERT_MODULES)
+    parts = {"modules": records.to_json(modules).encode(), **parts}
     packed = {name: gzip.compress(content, 9, mtime=0) for name, content in parts.items()}
-    boot = (APP / "boot.js").read_text(encoding="utf-8")
+    boot = linking.boot(APP / "boot.js")
     style = (APP / "style.css").read_text(encoding="utf-8")
     text = _template().render(
         settings=settings,
-        json=_in_script(records.to_json(settings)),
+        json=linking.in_script(records.to_json(settings)),
         boot=Markup(boot),
-        boot_hash=_hash(boot),
+        boot_hash=linking.script_hash(boot),
         style=Markup(style),
-        colours=COLOURS,
-        dark=DARK,
+        colours=DAY,
+        dark=NIGHT,
         parts=[
             Markup(f"{PART.format(name, len(content))}{packing.pack(content)}</script>")
             for name, content in (runtime | packed).items()
@@ -69,24 +65,6 @@ def part(page: bytes, name: str) -> bytes:
         raise ValueError(f"no part {name}")
     letters = text[start.end() : text.index("<", start.end())]
     return gzip.decompress(packing.unpack(letters, int(start[1])))
-
-
-def _modules() -> list[tuple[str, str]]:
-    """Return name and text of each module, each after those that it imports."""
-    own = {f"tfcnn/{path.name}": path for path in sorted(APP.glob("*.js")) if path.stem != "boot"}
-    texts = {name: path.read_text(encoding="utf-8") for name, path in (MODULES | own).items()}
-    needed = {name: IMPORT.findall(text) for name, text in texts.items()}
-    return [(name, texts[name]) for name in TopologicalSorter(needed).static_order()]
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
-
-
-def _in_script(text: str) -> Markup:
-    """Return JSON that ends no script, and holds no sign that turns letters or is no character."""
-    safe = naming.IS_HIDDEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
-    return Markup(safe.replace("<", r"\u003c"))
 
 
 def _template() -> jinja2.Template:

@@ -1,0 +1,23 @@
+"""The colours of every page: a blue and an orange that colour-blind people tell apart.
+
+Both have a contrast of at least 4.5 to 1 with the paper, by day and by night.
+"""
+
+COLOURS = {
+    "ink": "#1c2126",
+    "muted": "#57606a",
+    "line": "#d0d7de",
+    "blue": "#0b5cad",  # the model, and what is right
+    "orange": "#b3470b",  # errors, and what deserves a look
+}
+DARK = {
+    "ink": "#e6e9ed",
+    "muted": "#a3adb8",
+    "line": "#3a424c",
+    "blue": "#74b4f7",
+    "orange": "#f2985c",
+}
+# what a page is drawn on
+SURFACES = {"paper": "#fff", "grey": "#f6f8fa", "warm": "#fff7ef", "on-blue": "#fff"}
+DARK_SURFACES = {"paper": "#14181d", "grey": "#1d2229", "warm": "#2a211a", "on-blue": "#10141a"}
+DAY, NIGHT = COLOURS | SURFACES, DARK | DARK_SURFACES
