@@ -12,7 +12,16 @@ SLIDES = ("MNIST Data",)
 
 
 def data(run: "Run | None") -> dict[str, Any]:
-    """Return a digit of each class, of scikit-learn's 8 x 8 ones, drawn at 28 x 28."""
-    from tfcnn.lab.site.sample_digits import digits
+    """Return a digit of each class, and an order of 784 places drawn at random."""
+    import numpy as np
 
-    return {"digits": digits(per_class=1)}
+    from tfcnn.concepts.kernels import KERNELS
+    from tfcnn.lab.site.sample_digits import SIDE, digits
+
+    generator = np.random.default_rng(0)
+    return {
+        "digits": digits(per_class=1),
+        "order": generator.permutation(SIDE * SIDE).tolist(),
+        "weights": np.round(generator.normal(0, 0.05, SIDE * SIDE), 4).tolist(),
+        "edges": KERNELS["outline"].tolist(),
+    }
