@@ -6,7 +6,7 @@ import { percent, short } from "lab/words.js";
 
 const UNITS = [0.9, 0.3, 0.7, 0.5, 1, 0.2, 0.8, 0.6]; // what the hidden units give
 const [INPUTS, OUTPUTS] = [4, 2];
-const [LEFT, MIDDLE, RIGHT, TOP, BOTTOM] = [60, 320, 580, 22, 308];
+const [LEFT, MIDDLE, RIGHT, TOP, BOTTOM] = [30, 220, 410, 10, 320];
 let draws = [];
 let sums = [];
 
