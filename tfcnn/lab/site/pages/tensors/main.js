@@ -83,7 +83,7 @@ function showPlace(shape) {
 function showStack([images, height, width, channels]) {
   const scale = 3;
   const [h, w] = [height * scale, width * scale];
-  const step = images > 1 ? Math.min(60, 320 / (images - 1)) : 0;
+  const step = images > 1 ? Math.min(40, 190 / (images - 1)) : 0;
   const rise = 10;
   const [left, top] = [58, 24 + (images - 1) * rise];
   const sheets = Array.from({ length: images }, (_, n) => {
@@ -95,10 +95,10 @@ function showStack([images, height, width, channels]) {
   const words = [
     draw("text", { ...text, x: left + w / 2, y: bottom + 20 }, `width ${width}`),
     draw("text", { ...text, transform: `translate(${left - 14} ${top + h / 2}) rotate(-90)` }, `height ${height}`),
-    draw("text", { ...text, x: left + w + 24 + ((images - 1) * step) / 2, y: bottom + 20, "text-anchor": "start" }, `${images} image${images > 1 ? "s" : ""} of ${channels} channel${channels > 1 ? "s" : ""}`),
+    draw("text", { ...text, x: left + w + 40, y: bottom + 20, "text-anchor": "start" }, `${images} image${images > 1 ? "s" : ""} of ${channels} channel${channels > 1 ? "s" : ""}`),
   ];
-  const full = [left + w + (images - 1) * step + 190, bottom + 32];
-  byId("stack").setAttribute("viewBox", `0 0 ${Math.max(560, full[0])} ${full[1]}`);
+  const full = [left + w + Math.max(210, (images - 1) * step + 30), bottom + 32];
+  byId("stack").setAttribute("viewBox", `0 0 ${Math.max(360, full[0])} ${full[1]}`);
   byId("stack").replaceChildren(...sheets, ...words);
 }
 
