@@ -47,5 +47,5 @@ def run(site: Path, program: Path, *words: object, cwd: Path) -> subprocess.Comp
     )
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", start, str(program), *map(str, words)],
-        capture_output=True, text=True, check=False, cwd=cwd, timeout=300,
+        capture_output=True, text=True, check=False, cwd=cwd, timeout=900,
     )  # fmt: skip

@@ -1,11 +1,14 @@
 """What the tests of the page share: files that no library writes, and the page's modules called."""
 
 import base64
+import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2))  # fmt: skip
@@ -61,13 +64,68 @@ def random_png(rng: np.random.Generator) -> bytes:
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:
-    """Return a file cut short, or with another byte or two."""
-    if rng.random() < 0.4:
+    """Return a file cut short, or with another byte or two, or with odd chunks.
+
+    Checksums betray nearly all damage, so that most of it gets new ones.
+    """
+    if rng.random() < 0.1:
         return content[: int(rng.integers(8, len(content)))]
+    if rng.random() < 0.2:
+        return bytes(_changed(content, 8, rng))
+    parts = list(_chunks(content))
+    for _ in range(int(rng.integers(1, 4))):
+        parts.insert(int(rng.integers(1, len(parts))), _odd_chunk(rng))
+    if rng.random() < 0.5:
+        place = int(rng.integers(0, len(parts)))
+        name, body = parts[place]
+        parts[place] = (name, _changed(body, 0, rng) if body else b"x")
+    return START + b"".join(chunk(*part) for part in parts)
+
+
+def _changed(content: bytes, start: int, rng: np.random.Generator) -> bytes:
     changed = bytearray(content)
     for _ in range(int(rng.integers(1, 3))):
-        changed[int(rng.integers(8, len(changed)))] = int(rng.integers(0, 256))
+        value = rng.choice([0, 1, 255, int(rng.integers(0, 256))])
+        changed[int(rng.integers(start, len(changed)))] = int(value)
     return bytes(changed)
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = len(START)
+    while at < len(content):
+        length, name = struct.unpack_from(">I4s", content, at)
+        yield name, content[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _odd_chunk(rng: np.random.Generator) -> tuple[bytes, bytes]:
+    """Return metadata that say how the picture lies, or over which a reader may stumble."""
+    value = int(rng.integers(0, 10))
+    plain, xmp = exif(value), b'<x tiff:Orientation="%d"/>' % value
+    start = b"Exif\0\0" if rng.random() < 0.5 else b""
+    digits = f"\nexif\n{len(plain):8}\n{(start + plain).hex()}".encode()
+    key, profile = b"XML:com.adobe.xmp\0", b"Raw profile type exif\0"
+    packed = zlib.compress(xmp)[: int(rng.integers(1, 80))]
+    frame = struct.pack(">5IHHBB", 0, *map(int, rng.integers(0, 24, 2)), 0, 0, 1, 1, 0, 0)
+    kinds = [
+        (b"eXIf", plain), (b"eXIf", start + plain), (b"eXIf", plain[:20]), (b"eXIf", b"none"),
+        (b"eXIf", start + several(value)), (b"tEXt", key + xmp), (b"iTXt", key + bytes(4) + xmp),
+        (b"iTXt", key + b"\1\0\0\0" + packed), (b"zTXt", key + b"\0" + packed),
+        (b"zTXt", key + b"\1" + packed), (b"tEXt", profile + digits), (b"tEXt", b"xmp\0" + xmp),
+        (b"tEXt", profile + digits[:-1]), (b"tEXt", b"exif\0" + plain), (b"pHYs", b"short"),
+        (b"cHRM", b"short"), (b"gAMA", b""), (b"iCCP", b"name\0\0rest"), (b"iCCP", b"name"),
+        (b"iCCP", b"name\0\1" + zlib.compress(b"x")), (b"acTL", struct.pack(">II", 2, 0)),
+        (b"fcTL", frame), (b"PLTE", b"123456"), (b"tRNS", b"\0\1"), (b"vpAg", b"private"),
+        (b"sBIT", b"\5"), (b"IDAT", b""), (b"IHDR", b""), (b"a-b_", b""), (b"tIME", b"short"),
+    ]  # fmt: skip
+    return kinds[int(rng.integers(0, len(kinds)))]
+
+
+def several(orientation: int) -> bytes:
+    """Return EXIF data of two entries, of which the first lies outside."""
+    outside = struct.pack("<HHII", 270, 2, 900, 5000)
+    entry = struct.pack("<HHIHH", 274, 3, 1, orientation, 0)
+    return b"II*\0" + struct.pack("<IH", 8, 2) + outside + entry + bytes(4)
 
 
 def _colours(samples: Any, colour_type: int, depth: int, rng: np.random.Generator) -> list[bytes]:
@@ -136,3 +194,27 @@ def _filtered(rows: list[bytes], pixel_bytes: int, rng: np.random.Generator) -> 
 def _paeth(left: int, up: int, corner: int) -> int:
     guess = left + up - corner
     return min((left, up, corner), key=lambda value: abs(guess - value))
+
+
+def random_photograph(name: str, rng: np.random.Generator) -> bytes:
+    """Return a JPEG or WebP image, in colour or grey, of any quality, some turned by EXIF data."""
+    (height, width), file = map(int, rng.integers(8, 70, 2)), io.BytesIO()
+    blocks = rng.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    picture = Image.fromarray(blocks).resize((width, height))
+    options: dict[str, Any] = {"quality": int(rng.integers(20, 100))}
+    if name == "a WebP image":
+        picture.save(file, "WEBP", lossless=bool(rng.random() < 0.3), **options)
+        return file.getvalue()
+    lies = Image.Exif()
+    lies[274] = int(rng.integers(0, 10))
+    options |= {"subsampling": int(rng.integers(0, 3)), "progressive": bool(rng.random() < 0.3)}
+    options |= {"exif": lies} if rng.random() < 0.4 else {}
+    picture.convert("L" if rng.random() < 0.2 else "RGB").save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def spoilt(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return a file cut short, or with another byte or more."""
+    if rng.random() < 0.3:
+        return content[: int(rng.integers(20, len(content)))]
+    return _changed(content, 2, rng)

@@ -1,5 +1,6 @@
 """A service in a process of its own, as a user starts it, and clients that behave badly."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -8,13 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import requests
 
+T = TypeVar("T")
 BOUNDARY = "frontier"
+TOKEN = "0123456789abcdef"
 KIND = f"multipart/form-data; boundary={BOUNDARY}"
 STARTS_SECONDS = 200  # TensorFlow, on a machine with other work
 
@@ -83,12 +88,18 @@ def serving(run: Path, log: Path, *options: object, **environment: str) -> Itera
 def _port(process: subprocess.Popen, log: Path) -> int:
     """Wait until it says where it listens."""
     for _ in range(STARTS_SECONDS * 10):
-        if match := re.search(r"answers at http://[^ ]*:(\d+),", log.read_text()):
+        if match := re.search(r"answers at http://\S*:(\d+)\b", log.read_text()):
             return int(match[1])
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
             break
     raise AssertionError(f"it does not listen: {log.read_text()}")
+
+
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns: in a thread, for a browser leaves a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def part(content: bytes, name: str = "a.png", field: str = "images") -> bytes:

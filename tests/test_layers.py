@@ -116,6 +116,10 @@ def test_heavy_libraries_come_late(code):
     assert not loaded_by(code) & {*HEAVY, "pydantic"}
 
 
+def test_a_service_loads_no_heavy_library():
+    assert not loaded_by("import tfcnn.serve.server") & {*HEAVY}
+
+
 def test_help_needs_not_even_numpy():
     assert "numpy" not in loaded_by("import tfcnn.cli")
 

@@ -1,11 +1,17 @@
-"""Run every verb of an installed tfcnn that needs no extra, and import all of its modules."""
+"""Run every verb of an installed tfcnn that needs no extra, and import all of its modules.
 
+The service needs the extra `serve`: it is run where that is installed, and else must name it.
+"""
+
+import importlib.util
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import requests
 from PIL import Image
 
 import tfcnn
@@ -30,6 +36,26 @@ def verb(*words: str, code: int = 0, said: str = "") -> None:
         sys.exit(f"expected {code} and {said!r}\n{result.stdout}{result.stderr}")
 
 
+def ask_a_service() -> None:
+    """Start the service, send it an image, and let it end."""
+    command = ["tfcnn", "serve", "digits", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        address = re.search(r"http://\S+", process.stderr.readline())
+        if address is None:
+            sys.exit(process.stderr.read())
+        for path in ("healthz", "metrics", "docs", "openapi.json", "page/main.js", ""):
+            requests.get(f"{address[0].rstrip(',')}/{path}", timeout=60).raise_for_status()
+        with Path("shapes/left/P0_0.png").open("rb") as file:
+            answer = requests.post(
+                f"{address[0].rstrip(',')}/v1/predict", files={"images": file}, timeout=60
+            )
+        process.terminate()
+        process.stderr.read()
+    print(f"tfcnn serve: {answer.status_code} {process.returncode}", flush=True)
+    if answer.status_code != 200 or process.returncode:
+        sys.exit(answer.text)
+
+
 verb("--help")
 verb("list")
 verb("check", "shapes", "--group-regex", "^(P[0-9]+)")
@@ -46,7 +72,13 @@ verb("export", "digits", "--format", "litert")
 verb("export", "digits", "--format", "saved-model", "--output", "for_anna")
 verb("export", "digits", "--format", "onnx", code=2, said="pip install 'tfcnn[export]'")
 verb("kernel", "shapes/left/P0_0.png", "--kernel", "blur")
+has_service = importlib.util.find_spec("fastapi") is not None
+if has_service:
+    ask_a_service()
+else:
+    verb("serve", "digits", code=2, said="pip install 'tfcnn[serve]'")
 quiet.load_tensorflow()
 for module in pkgutil.walk_packages(tfcnn.__path__, "tfcnn."):
-    if not module.name.endswith("__main__"):
+    needs_more = module.name.startswith("tfcnn.serve.") and not has_service
+    if not module.name.endswith("__main__") and not needs_more:
         __import__(module.name)

@@ -1,15 +1,12 @@
-"""What every format promises: the saved model's answers, and how to use it without tfcnn."""
+"""What every format promises, for runs of any shape; `test_all_ways.py` uses each."""
 
-import csv
 import importlib.util
-import io
 import json
 
 import numpy as np
 import pytest
 from bare_python import make_site
 from bare_python import run as run_bare
-from conftest import run_tfcnn
 from keras_runs import make_model, write_run
 from PIL import Image
 
@@ -45,31 +42,6 @@ def test_a_format_has_what_the_frame_asks_for(name):
     assert module.FILE and module.TITLE and isinstance(module.LIBRARIES, dict)
     assert callable(module.write) and callable(module.open_file)
     assert module.TOLERANCE in ((None,) if hasattr(module, "accept") else (1e-4,))
-
-
-def in_csv(text):
-    """Return the probabilities of one row that `tfcnn predict` printed."""
-    (row,) = csv.DictReader(io.StringIO(text))
-    return {key[5:]: float(value) for key, value in row.items() if key.startswith("prob_")}
-
-
-@with_libraries(WITH_SNIPPET)
-def test_each_is_used_without_tfcnn(name, trained, tmp_path):
-    out, module = tmp_path / "out", find(name)
-    result = run_tfcnn("export", trained, "--format", name, "--output", out)
-    assert result.returncode == 0, result.stderr
-    assert "val images of cells no probability differs" in result.stdout
-    content = json.loads((out / "settings.json").read_text())
-    assert content["class_names"] == ["round", "square"] and content["positive"] == "round"
-    assert content["agreement"]["is_real"] and content["file"] == module.FILE
-    site = make_site(tmp_path / "site", ["numpy", "pillow", *module.SNIPPET_LIBRARIES])
-    image = tmp_path / "cell.png"
-    Image.effect_noise((60, 45), 90).convert("RGB").save(image)
-    answer = run_bare(site, out / "predict.py", image, cwd=tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    expected = in_csv(run_tfcnn("predict", trained, image).stdout)
-    tolerance = 0.1 if module.TOLERANCE is None else 1e-4
-    assert json.loads(answer.stdout) == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])

@@ -76,7 +76,7 @@ def test_decisions_and_flags_are_equal_also_at_the_bounds(opened):
     first = np.concatenate([rng.random(200), [0.3, 0.5, 0.7, np.nan]]).astype(np.float32)
     probs = np.stack([first, 1 - first], axis=1)
     far = rng.normal(1, 2, (len(probs), 2)).astype(np.float32)
-    far[:3] = [[np.float32(1.3), 0], [0, np.float32(1.3)], [np.nan, 0]]
+    far[:4] = [[np.float32(1.3), 0], [0, np.float32(1.3)], [np.nan, 0], [5, 5]]
     usual, band, threshold = domain.Domain({}, threshold=1.3), (0.3, 0.7), 0.7
     expected = [
         [*decide(row, 1, threshold), *flag]
@@ -113,7 +113,8 @@ def test_what_the_browser_decodes_otherwise_is_flagged_last(opened):
     body = """
       const { flagOf } = await module("rules");
       const run = { positive: null, abstention: value.band, domain: null };
-      return [flagOf([0.6, 0.4], null, false, run).flag, flagOf([0.6, 0.4], null, true, run).flag];
+      const flag = (isExact) => flagOf([0.1, 0.6, 0.3], null, isExact, run).flag;
+      return [flag(false), flag(true)];
     """
     assert call(opened, body, {"band": None}) == ["approximate", ""]
     assert call(opened, body, {"band": [0.5, 0.7]}) == ["abstain", "abstain"]

@@ -1,22 +1,22 @@
 """The page used as a colleague would: opened from its file, and compared with `tfcnn predict`."""
 
-import csv
+import itertools
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from conftest import MIRROR, needs_mirror, run_tfcnn
+from page_use import DONE_MS, assert_same, predict_here, predict_in, probs_of, read
 from PIL import Image
 from report_html import OUTSIDE, SMALL, TEXTS, contrast, over, rgba
 
+from tfcnn import runs
 from tfcnn.datasets import smears
+from tfcnn.export.page import assembly
+from tfcnn.training import twin
 
-DONE_MS = 600_000
-TOLERANCE = 1e-4
 COUNT = 50
 NAMED = ("button", "link", "searchbox", "progressbar", "dialog", "region", "group", "status")
 
@@ -25,63 +25,13 @@ NAMED = ("button", "link", "searchbox", "progressbar", "dialog", "region", "grou
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """50 drawn cells in a folder."""
     root, folder = tmp_path_factory.mktemp("smears"), tmp_path_factory.mktemp("drawn") / "cells"
-    smears.download(root)
+    smears.generate(root / "smears", num_patients=8, cells_per_patient=10)
     folder.mkdir()
-    found = sorted(root.rglob("*.png"))
+    found = sorted((root / "smears" / smears.IMAGES).rglob("*.png"))
+    assert len(found) >= COUNT
     for path in found[:: len(found) // COUNT][:COUNT]:
         shutil.copy(path, folder)
     return folder
-
-
-def predict_in(opened: Any, files: Sequence[Path], target: Path) -> list[dict[str, str]]:
-    """Choose files in a page, wait, and download the table."""
-    if opened.locator("#results").is_visible():
-        opened.get_by_role("button", name="Clear").click()
-    opened.locator("#images").set_input_files([str(path) for path in files])
-    done = re.compile(rf"^{len(files):,} images? done$")
-    opened.locator("#progress-text").get_by_text(done).wait_for(timeout=DONE_MS)
-    with opened.expect_download() as download:
-        opened.get_by_role("button", name="Download CSV").click()
-    download.value.save_as(target)
-    return read(target)
-
-
-def predict_here(
-    run: object, files: Sequence[Path], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> list[dict[str, str]]:
-    """Predict the same files by the command line, from their own folder."""
-    monkeypatch.chdir(files[0].parent)
-    target = folder / "expected.csv"
-    result = run_tfcnn("predict", run, *(path.name for path in files), "--output", target)
-    assert result.returncode in (0, 3), result.stderr  # 3: some could not be read
-    return read(target)
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_same(found: list[dict[str, str]], expected: list[dict[str, str]]) -> float:
-    """Return the largest difference of a probability; nothing else may differ."""
-    assert [row.keys() for row in found] == [row.keys() for row in expected]
-    assert [_words(row) for row in found] == [_words(row) for row in expected]
-    largest = 0.0
-    for one, other in zip(found, expected, strict=True):
-        for name in _probs(one):
-            assert bool(one[name]) == bool(other[name])
-            if one[name]:
-                largest = max(largest, abs(float(one[name]) - float(other[name])))
-    assert largest < TOLERANCE
-    return largest
-
-
-def _probs(row: dict[str, str]) -> list[str]:
-    return [name for name in row if name.startswith("prob_")]
-
-
-def _words(row: dict[str, str]) -> dict[str, str]:
-    return {name: row[name] for name in row if name not in _probs(row)}
 
 
 def test_fifty_cells_a_text_and_a_broken_png_get_what_the_command_line_says(
@@ -138,13 +88,14 @@ def test_one_grey_channel_and_ten_classes(opener, tmp_path, monkeypatch):
         large.convert("L" if i % 2 else "RGB").save(folder / f"{i:02}.png")
     files, opened = sorted(folder.iterdir()), opener("mnist")
     found = predict_in(opened, files, tmp_path / "found.csv")
-    assert len(_probs(found[0])) == 10
+    assert len(probs_of(found[0])) == 10
     assert_same(found, predict_here("mnist", files, tmp_path, monkeypatch))
 
 
 def test_rows_are_sorted_filtered_and_searched(opener, cells, tmp_path):
     opened = opener("malaria")
-    files = sorted(cells.iterdir())[:12]
+    Image.new("RGB", (40, 40), (200, 100, 100)).save(tmp_path / "flat.png")  # of no cell
+    files = [*sorted(cells.iterdir())[:12], tmp_path / "flat.png"]
     predict_in(opened, files, tmp_path / "found.csv")
     rows = opened.locator("#rows tr")
     shares = [float(text.strip("<> \u00a0%")) for text in rows.locator(".number").all_inner_texts()]
@@ -154,6 +105,7 @@ def test_rows_are_sorted_filtered_and_searched(opener, cells, tmp_path):
     found = [float(text.strip("<> \u00a0%")) for text in rows.locator(".number").all_inner_texts()]
     assert found == sorted(shares, reverse=True)
     wanted = rows.locator(".class").all_inner_texts().count("Uninfected")
+    assert 0 < wanted < len(files)
     opened.get_by_role("button", name=re.compile("^Uninfected")).click()
     assert rows.count() == wanted and set(rows.locator(".class").all_inner_texts()) <= {
         "Uninfected"
@@ -163,8 +115,7 @@ def test_rows_are_sorted_filtered_and_searched(opener, cells, tmp_path):
     assert rows.locator(".name").all_inner_texts() == [files[3].name]
 
 
-def test_an_image_opens_by_keyboard_with_a_map_of_where_the_model_looks(opener, cells, tmp_path):
-    opened = opener("malaria")
+def test_an_image_opens_by_keyboard_with_a_map_of_where_the_model_looks(opened, cells, tmp_path):
     predict_in(opened, sorted(cells.iterdir())[:3], tmp_path / "found.csv")
     opened.locator("#rows button").nth(1).focus()
     opened.keyboard.press("Enter")
@@ -181,27 +132,40 @@ def test_an_image_opens_by_keyboard_with_a_map_of_where_the_model_looks(opener, 
     assert not dialog.is_visible()
 
 
-def test_the_map_is_the_fall_where_a_patch_is_greyed(opened):
-    """A model that looks at one corner only has its map there."""
-    body = """
-      const { occlusion } = await import(self.page.addresses["tfcnn/heatmap.js"]);
-      const pixels = new Uint8Array(20 * 20).fill(100);
-      for (let i = 0; i < 4; i++) pixels.fill(255, i * 20, i * 20 + 4);
-      const look = async (picture) => ({ probs: [picture[0] / 255, 1 - picture[0] / 255] });
-      const decoder = { image_size: [20, 20], channels: 1 };
-      const { map, highest } = await occlusion(pixels, decoder, 0, look, () => true);
-      return [Array.from(map), highest];
-    """
-    values, highest = opened.evaluate(f"async () => {{ {body} }}")
-    found = np.array(values).reshape(20, 20)
-    assert found[0, 0] == highest > 0.5 and np.count_nonzero(found > 0.01) <= 16
-    assert found[10, 10] == 0
+def test_the_map_is_how_far_the_probability_falls_where_a_part_is_greyed(
+    opened, exported, cells, tmp_path
+):
+    """The same map, computed here: 121 parts of 8 px, each over half of the next."""
+    run, path = runs.open_run("malaria"), min(cells.iterdir())
+    (row,) = predict_in(opened, [path], tmp_path / "found.csv")
+    opened.locator("#rows button").click()
+    opened.get_by_role("button", name="Heat map").click()
+    opened.get_by_text(re.compile("^Orange: where greying")).wait_for(timeout=DONE_MS)
+    shades = opened.evaluate("""() => {
+      const map = document.getElementById("detail-map");
+      return Array.from(map.getContext("2d").getImageData(0, 0, map.width, map.height).data);
+    }""")
+    found = np.array(shades, float).reshape(40, 40, 4)[..., 3]
+    opened.keyboard.press("Escape")
+    model = twin.runner(assembly.part(exported("malaria").read_bytes(), "model"))
+    image, place = run.decoder.decode(path.read_bytes()), run.class_names.index(row["decision"])
+    whole, sums, counts = model(image[np.newaxis])["probs"][0, place], *np.zeros((2, 40, 40))
+    for top, left in itertools.product(range(-4, 40, 4), repeat=2):
+        part = slice(max(0, top), top + 8), slice(max(0, left), left + 8)
+        greyed = image.copy()
+        greyed[part] = np.floor(image.mean(axis=(0, 1)) + 0.5)
+        sums[part] += whole - model(greyed[np.newaxis])["probs"][0, place]
+        counts[part] += 1
+    falls = sums / counts
+    np.testing.assert_allclose(found, 200 * np.maximum(0, falls / falls.max()), atol=1)
+    assert found.max() == 200 and (found < 50).any()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_everything_has_a_name_and_can_be_read_and_fits(opener, cells, tmp_path, width, scheme):
-    opened = opener("malaria", width, color_scheme=scheme)
+def test_everything_has_a_name_and_can_be_read_and_fits(opened, cells, tmp_path, width, scheme):
+    opened.set_viewport_size({"width": width, "height": 900})
+    opened.emulate_media(color_scheme=scheme)
     files = [*sorted(cells.iterdir())[:2], tmp_path / "notes.txt"]
     files[2].write_text("text")
     predict_in(opened, files, tmp_path / "found.csv")
@@ -209,6 +173,8 @@ def test_everything_has_a_name_and_can_be_read_and_fits(opener, cells, tmp_path,
         for element in opened.get_by_role(role).all():
             snapshot = element.aria_snapshot()
             assert re.match(rf'- {role} "[^"]+"', snapshot) or role == "status", snapshot[:80]
+    for pressed in opened.locator("#filters [aria-pressed=true]").all():
+        pressed.hover()  # which gives other buttons the colour that is a pressed one's ground
     for found in opened.evaluate(TEXTS):
         below = [rgba(colour) for colour in reversed(found["below"])]
         ground = (255.0, 255.0, 255.0) if scheme == "light" else (0.0, 0.0, 0.0)
@@ -216,6 +182,57 @@ def test_everything_has_a_name_and_can_be_read_and_fits(opener, cells, tmp_path,
             ground = over(layer, ground)
         assert contrast(over(rgba(found["colour"]), ground), ground) >= 4.5, found
     assert opened.evaluate(OUTSIDE) == [] and opened.evaluate(SMALL) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("WebAssembly", "This browser cannot run the model: WebAssembly is not defined"),
+        ("DecompressionStream", "This browser cannot unpack the page"),
+    ],
+)
+def test_a_browser_that_lacks_something_is_told_so(browser, exported, missing, said):
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.add_init_script(f"delete self.{missing};")
+    opened.goto(exported("malaria").as_uri())
+    state = opened.get_by_text(said)
+    state.wait_for(timeout=DONE_MS)
+    assert "Try a current Chrome" in state.inner_text()
+    assert opened.locator("#choose-images").is_disabled()
+    context.close()
+
+
+def test_without_the_browsers_decoder_a_photograph_is_unreadable(browser, exported, tmp_path):
+    Image.new("RGB", (40, 40), (200, 100, 100)).save(tmp_path / "flat.jpg")
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.add_init_script("delete self.createImageBitmap;")
+    opened.goto(exported("malaria").as_uri())
+    opened.get_by_text("Ready.").wait_for(timeout=DONE_MS)
+    (row,) = predict_in(opened, [tmp_path / "flat.jpg"], tmp_path / "found.csv")
+    assert row["flag"] == "unreadable" and not row["decision"]
+    assert opened.get_by_text("This browser decodes JPEG and WebP to other pixels").is_visible()
+    context.close()
+
+
+def test_clearing_while_it_works_leaves_only_what_comes_after(opened, cells, tmp_path):
+    files = sorted(cells.iterdir())
+    opened.locator("#images").set_input_files([str(path) for path in files])
+    opened.locator("#clear").click()
+    rows = predict_in(opened, files[:3], tmp_path / "found.csv")
+    assert [row["path"] for row in rows] == [path.name for path in files[:3]]
+
+
+def test_names_are_shown_as_text_and_without_signs_that_turn_them(opened, cells, tmp_path):
+    names = ["<img src=x onerror=alert(1)>.png", "\u202egnp.exe.png", "n" * 240 + ".png"]
+    for name in names:
+        shutil.copy(min(cells.iterdir()), tmp_path / name)
+    rows = predict_in(opened, [tmp_path / name for name in names], tmp_path / "found.csv")
+    assert [row["path"] for row in rows] == [names[0], "\\u202egnp.exe.png", names[2]]
+    shown = opened.locator("#rows .name").all_inner_texts()
+    assert shown == [names[0], "\\u202egnp.exe.png", names[2]]
+    assert opened.evaluate(OUTSIDE) == []
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from served import finished
 
 from tfcnn.serve.batching import Batcher
 
@@ -16,7 +17,7 @@ def run(compute, most, use):
         with ThreadPoolExecutor(1) as thread:
             return await use(Batcher(compute, most, thread, sizes.append))
 
-    return asyncio.run(main()), sizes
+    return finished(main()), sizes
 
 
 def test_one_alone_does_not_wait_and_the_others_gather():

@@ -121,8 +121,10 @@ def remove_old_parts(path: Path) -> None:
     """Remove what killed processes left of `path` over an hour ago; another may be writing it."""
     for part in half_written(path):
         with contextlib.suppress(OSError):  # it is gone, or another user's: no end of the work
-            if part.is_file() and time.time() - part.lstat().st_mtime > OLD_SECONDS:
-                part.unlink()
+            is_folder = part.is_dir() and not part.is_symlink()
+            written = [one.lstat().st_mtime for one in (part, *part.rglob("*"))]
+            if time.time() - max(written) > OLD_SECONDS:
+                shutil.rmtree(part) if is_folder else part.unlink()
 
 
 def half_written(path: Path) -> list[Path]:

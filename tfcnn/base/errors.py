@@ -61,7 +61,13 @@ def _one_line(text: str) -> str:
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return " (did you mean NEAR?)" for the choice that is most like a name, "" without any."""
+    near = nearest(name, choices)
+    return f" (did you mean {near}?)" if near else ""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return the choice that is most like a name, "" where none is."""
     import difflib  # late: most commands make no such mistake
 
     near = difflib.get_close_matches(name, list(choices), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    return near[0] if near else ""

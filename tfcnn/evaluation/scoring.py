@@ -67,6 +67,11 @@ class Report(Shown):
     confusion_rule: str = "predicted"
     operating_point: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def main_split(self) -> str:
+        """The split whose figures stand for the run: test, or val where there is none."""
+        return "test" if "test" in self.splits else "val"
+
     def lines(self, split: str) -> list[str]:
         """Return a line of text per metric of a split, with its interval or why it has none."""
         lines = []

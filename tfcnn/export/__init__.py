@@ -2,18 +2,26 @@
 
 A format is a module, or a package, of this folder that fulfils `Format`. It is found by its name,
 which a command line spells with `-`. Names that begin with `_` are parts of the frame:
-`_write` makes an export, `_job` holds the model, `_images` the images on which both are compared,
-`_verify` compares them, `_settings` and `_snippet` write the files beside the model.
+`_write` makes an export, `_place` says where it may go, `_job` holds the model, `_images` the
+images on which both are compared, `_verify` compares them, `_settings` and `_snippet` write the
+files beside the model.
 """
 
 import importlib
 import pkgutil
 from typing import cast
 
-from tfcnn.base.errors import InputError, did_you_mean
+from tfcnn.base.errors import InputError, nearest
 from tfcnn.export._format import Format
 
 __all__ = ["Format", "find", "names"]
+
+OTHER_NAMES = {
+    "html": "page",
+    "int8": "litert-int8",
+    "quantized": "litert-int8",
+    "tf": "saved-model",
+}
 
 
 def names() -> list[str]:
@@ -29,8 +37,13 @@ def find(name: str) -> Format:
         InputError: if there is none.
     """
     if name not in names():
-        received = f"{name!r}{did_you_mean(name, names())}"
-        hint = f"--format {names()[0]}"
+        near = nearest(OTHER_NAMES.get(_plain(name), _plain(name)), names())
+        received = repr(name) + (f" (did you mean {near}?)" if near else "")
+        hint = f"--format {near or names()[0]}"
         raise InputError("--format", f"one of {', '.join(names())}", received, hint)
     module = importlib.import_module(f"tfcnn.export.{name.replace('-', '_')}")
     return cast(Format, module)
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", "-").replace(" ", "-")

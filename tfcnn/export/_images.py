@@ -12,7 +12,6 @@ from tfcnn.base.errors import TfcnnError
 from tfcnn.datasets import Source
 from tfcnn.decode import Decoder, Pixels, content_sha256
 from tfcnn.prediction import domain
-from tfcnn.report import exhibits
 from tfcnn.runs import DOMAIN, SPLIT, Run
 
 MOST = 500  # images that are compared
@@ -65,6 +64,8 @@ def open_source(run: Run) -> Source | None:
         data = run.recipe.data
     except TfcnnError:
         return None
+    from tfcnn.report import exhibits  # its plots need matplotlib, which a service does not
+
     return exhibits.open_album(data, {}, exhibits.own_images(run)).source
 
 

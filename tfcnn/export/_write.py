@@ -1,18 +1,17 @@
 """Make an export: write it, compare it with the saved model, and only then give it its name."""
 
-import contextlib
+import errno
 import importlib.util
-import shutil
-from collections.abc import Iterator
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tfcnn.base import atomic, files, quiet, records
+from tfcnn.base import quiet, records
 from tfcnn.base.errors import CheckError, InputError, TfcnnError
 from tfcnn.base.progress import Reporter
 from tfcnn.display.panel import Grid, Panel, Shown
-from tfcnn.export import _settings, _snippet, _verify, find
+from tfcnn.export import _place, _settings, _snippet, _verify, find
 from tfcnn.export._format import Format
 from tfcnn.export._job import Job
 from tfcnn.runs import Run
@@ -97,13 +96,13 @@ def export_run(run: Run, name: str, output: Path | None, reporter: Reporter) -> 
             nothing is written.
     """
     format_module = find(name)
-    refuse_leaky(run)
+    run.refuse_leaky()
     require(name, format_module.LIBRARIES)
-    target = output or Path(f"{run.name}-{name}{_suffix(format_module)}")
-    _check_place(target, format_module)
+    target = output or Path(f"{run.name}-{name}{_place.suffix(format_module)}")
+    _place.check(target, format_module)
     quiet.load_tensorflow(reporter)
     job = Job(run, reporter)
-    with _replacing(target) as part:
+    with _place.replacing(target) as part:
         is_alone = format_module.SNIPPET is None
         if not is_alone:
             part.mkdir()
@@ -130,28 +129,20 @@ def _convert(job: Job, format_module: Format, place: Path) -> None:
 
     Raises:
         CheckError: if the format lacks an operation of the network.
+        OSError: if the disk is full.
     """
     try:
         format_module.write(job, place)
     except (TfcnnError, OSError):
         raise
     except Exception as error:  # converters raise many types
+        if os.strerror(errno.ENOSPC) in str(error):  # TensorFlow has an error of its own for it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place)) from error
         quiet.write_log(f"no {format_module.TITLE}: {error}")
         title = f"{job.run.path} as {format_module.TITLE}"
         received = f"{type(error).__name__}: {error}"[:MOST_REASON]
         hint = f"another --format; details in {quiet.log_path()}"
         raise CheckError(title, "a network that can be converted", received, hint) from error
-
-
-def refuse_leaky(run: Run) -> None:
-    """Refuse to hand a demonstration of a leak to anybody.
-
-    Raises:
-        CheckError: if the run is one.
-    """
-    if run.is_leaky:
-        expected, received = "a run to be used", "LEAKY, a demonstration: it was split by image"
-        raise CheckError(run.path, expected, received, "training with data.split.unit=group")
 
 
 def require(name: str, libraries: dict[str, str]) -> None:
@@ -163,39 +154,6 @@ def require(name: str, libraries: dict[str, str]) -> None:
     for module, package in libraries.items():
         if importlib.util.find_spec(module) is None:
             raise InputError(f"--format {name}", f"the library {package}", "none", EXTRA)
-
-
-def _suffix(format_module: Format) -> str:
-    return "" if format_module.SNIPPET is not None else Path(format_module.FILE).suffix
-
-
-def _check_place(target: Path, format_module: Format) -> None:
-    """Refuse a place that holds something else than an earlier export."""
-    kind, is_alone = files.what(target), format_module.SNIPPET is None
-    if kind == files.NOTHING:
-        return
-    if is_alone:
-        if kind or target.suffix != Path(format_module.FILE).suffix:
-            hint = f"--output NAME{Path(format_module.FILE).suffix}"
-            raise InputError(target, "a name for a file", kind or "another file", hint)
-        return
-    is_earlier = (target / _settings.SETTINGS).is_file() and (target / _snippet.SNIPPET).is_file()
-    is_empty = kind == files.FOLDER and not any(target.iterdir())
-    if not (is_earlier or is_empty):
-        received = "a folder of other files" if kind == files.FOLDER else kind or "a file"
-        raise InputError(target, "a new folder, or an earlier export", received, "--output FOLDER")
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """Give a temporary path; on success it takes the place of an earlier export."""
-    old = atomic.part_path(target)
-    with atomic.writing(target) as part:
-        yield part
-        if target.is_dir():  # a folder cannot be renamed over another
-            target.rename(old)
-    if old.is_dir():
-        shutil.rmtree(old)
 
 
 def _size(place: Path) -> int:

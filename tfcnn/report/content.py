@@ -82,7 +82,7 @@ def read(run: Run) -> Content:
         run.split,
         run.history if report.facts.get("epochs", 1) else {},
         run.recipe,
-        "test" if "test" in report.splits else "val",
+        report.main_split,
     )
 
 

@@ -71,7 +71,7 @@ def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> 
         crossval: the `summary.json` of its recipe's cross-validation, where all images were
             trained on and none is left to test.
     """
-    data, split = run.card["data"], "test" if "test" in report.splits else "val"
+    data, split = run.card["data"], report.main_split
     figures = [report.sentence]
     if crossval and split == "val":
         images, groups = data["nouns"]

@@ -17,13 +17,13 @@ from tfcnn.base.errors import InputError
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_images
 from tfcnn.decode import open_image
-from tfcnn.display import palette
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.evaluation.labels import Suspects
 from tfcnn.recipes import DataSettings
 from tfcnn.report import content as gathering
 from tfcnn.report import exhibits, model_card, siblings
+from tfcnn.report.colours import DAY, NIGHT
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
 
@@ -120,7 +120,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     templates.filters |= {"percent": _percent, "number": _number, "seconds": _seconds}
-    templates.globals |= {"colours": palette.DAY, "dark": palette.NIGHT}
+    templates.globals |= {"colours": DAY, "dark": NIGHT}
     return templates
 
 

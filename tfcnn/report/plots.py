@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from tfcnn.display.palette import COLOURS
+from tfcnn.report.colours import COLOURS
 
 Floats = NDArray[np.floating]
 Bins = Sequence[Mapping[str, Any]]

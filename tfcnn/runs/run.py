@@ -91,6 +91,16 @@ class Run(Shown):
         """Whether the split was a stamped demonstration of a leak."""
         return bool(self.card["leaky"])
 
+    def refuse_leaky(self) -> None:
+        """Refuse to hand a demonstration of a leak to anybody.
+
+        Raises:
+            CheckError: if the run is one.
+        """
+        if self.is_leaky:
+            expected, received = "a run to be used", "LEAKY, a demonstration: it was split by image"
+            raise CheckError(self.path, expected, received, "training with data.split.unit=group")
+
     @property
     def doubt(self) -> str:
         """Why its figures may not be of unseen images: of an adopted model; "" of any other."""

@@ -53,7 +53,7 @@ class Exchange:
         """Answer with an error, unless an answer has begun."""
         if self._has_begun:
             return
-        content = json.dumps({"error": refusal.message}).encode()
+        content = json.dumps({"error": refusal.message}, allow_nan=False).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(content)).encode()),
@@ -61,6 +61,8 @@ class Exchange:
         ]
         if refusal.retry_seconds is not None:
             headers.append((b"retry-after", str(refusal.retry_seconds).encode()))
+        if refusal.allow:
+            headers.append((b"allow", refusal.allow.encode()))
         if refusal.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
         await self.send(

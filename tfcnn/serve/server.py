@@ -25,6 +25,7 @@ HEAD_SECONDS = 10.0  # for the first line and the headers of a request
 HEAD_BYTES = 16 * 1024
 CONNECTIONS = 256
 GRACE_SECONDS = 2.0
+EVERY_ADDRESS = ("0.0.0.0", "::")
 _CLOSE = b"connection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\n" + _CLOSE
 SLOW = b"HTTP/1.1 408 Request Timeout\r\n" + _CLOSE
@@ -101,10 +102,25 @@ class _Server(uvicorn.Server):
         self._say_where()
 
 
-def _where(run: "Run", settings: Settings, port: int) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    who = "with a token" if settings.token else "for everybody who reaches it"
-    return f"{run.name} answers at http://{host}:{port}, {who}; Ctrl-C ends it"
+def _introduce(run: "Run", settings: Settings, port: int, say: Callable[[str], None]) -> None:
+    """Say what a person must know who has just started a service."""
+    is_everywhere = settings.host in EVERY_ADDRESS
+    host = "localhost" if is_everywhere else settings.host
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    where = f"{address} and at every address of this machine" if is_everywhere else address
+    others = "for everybody who reaches it, without a token"
+    who = "for programs on this machine" if settings.is_local else others
+    header = ' -H "Authorization: Bearer $TFCNN_TOKEN"' if settings.token else ""
+    limits = settings.limits
+    for line in (
+        f"{run.name} answers at {where}, {'with a token' if settings.token else who}",
+        f"  in a browser  {address}/",
+        f"  in a program  curl -F images=@cell.png{header} {address}/v1/predict",
+        f"  limits        {limits.images:,} images or {limits.request_mb:g} MB in a request, "
+        f"{limits.requests:,} requests at once, {limits.seconds:g} s each",
+        "  the end       Ctrl-C, when all is answered; twice, at once",
+    ):
+        say(line)
 
 
 def run_service(run: "Run", settings: Settings, say: Callable[[str], None]) -> None:
@@ -123,16 +139,21 @@ def run_service(run: "Run", settings: Settings, say: Callable[[str], None]) -> N
     with bind(settings) as bound:  # a port that is taken is told before the model is loaded
         port, meter = bound.getsockname()[1], Meter()
         answerer = Answerer(run, meter, settings.has_heat_maps, say)
-        app: Any = Gate(web_app.make(answerer, meter, settings), settings, meter, say)
-        server = _Server(_config(app, settings), lambda: say(_where(run, settings, port)))
+        gate = Gate(web_app.make(answerer, meter, settings), settings, meter, say)
+        server = _Server(_config(gate, settings), lambda: _introduce(run, settings, port, say))
         with contextlib.suppress(interrupts.Interrupted):  # uvicorn sends the signal once more
             server.run(sockets=[bound])
         answerer.close()
-        say("ended: every request was answered")
+        say(f"ended: {_lost(gate.cut_off) if gate.cut_off else 'every request was answered'}")
+
+
+def _lost(requests: int) -> str:
+    return "1 request was cut off" if requests == 1 else f"{requests:,} requests were cut off"
 
 
 def _config(app: Any, settings: Settings) -> uvicorn.Config:
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # of what clients do wrong
+    for name in ("uvicorn", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # of what clients do wrong
     seconds = settings.limits.seconds
     protocol = type("Protocol", (BoundedProtocol,), {"most_seconds": seconds})
     return uvicorn.Config(

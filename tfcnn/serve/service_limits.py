@@ -21,12 +21,19 @@ class Refused(Exception):
         status: of HTTP.
         message: what was expected, what was received, and what to try.
         retry_seconds: after how long it may be tried again; None where that does not help.
+        allow: the methods of the address, where another was used; else "".
     """
 
     def __init__(
-        self, status: int, expected: str, received: str, hint: str, retry_seconds: int | None = None
+        self,
+        status: int,
+        expected: str,
+        received: str,
+        hint: str,
+        retry_seconds: int | None = None,
+        allow: str = "",
     ) -> None:
-        self.status, self.retry_seconds = status, retry_seconds
+        self.status, self.retry_seconds, self.allow = status, retry_seconds, allow
         self.message = f"expected {expected}; received {received}; try {hint}"
         super().__init__(self.message)
 

@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.errors import InputError
 from tfcnn.decode import limits as decode_limits
 from tfcnn.serve.service_limits import MEGAPIXELS, Limits
 
@@ -63,13 +63,7 @@ def prepare(
     if lacking:
         received = f"none of the name {lacking[0]}"
         raise InputError("tfcnn serve", "its packages", received, "pip install 'tfcnn[serve]'")
-    if run.is_leaky:
-        raise CheckError(
-            run.path,
-            "a run whose figures hold for new images",
-            "a demonstration of a leak, with images of one group in training and test",
-            "a training without data.split.unit = image",
-        )
+    run.refuse_leaky()
     settings = Settings(host, port, _token(), has_heat_maps, limits)
     if not (settings.is_local or settings.token or is_insecure):
         raise InputError(

@@ -5,7 +5,7 @@ keeps them in memory, where each byte is counted as it comes. The name of a file
 is never opened.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from python_multipart import MultipartParser
@@ -53,22 +53,24 @@ class Holding:
         self._name, self._content = "", bytearray()
         self._is_whole = False
 
-    async def read(self, content_type: str, length: str, body: AsyncIterator[bytes]) -> None:
+    async def read(self, headers: Mapping[str, str], body: AsyncIterator[bytes]) -> None:
         """Read the files.
 
         Args:
-            content_type: the header of the request.
-            length: likewise, "" where the client does not say.
+            headers: of the request, their names in small letters.
             body: its parts, as they come.
 
         Raises:
             Refused: at the first byte that is not to be taken.
         """
         limits = self._limits
+        content_type, length = headers.get("content-type", ""), headers.get("content-length", "")
         kind, options = parse_options_header(content_type)
         if kind != MULTIPART:
             received = content_type[:100] or "a request without a Content-Type"
             raise Refused(415, MULTIPART.decode(), received, EXAMPLE)
+        if encoding := headers.get("content-encoding", "").strip():
+            raise Refused(415, "a body without Content-Encoding", encoding[:100], EXAMPLE)
         if length.isdecimal() and int(length[:20]) > limits.request_mb * MB:
             raise limits.request_too_large()
         received_bytes = 0

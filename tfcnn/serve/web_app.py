@@ -11,24 +11,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from tfcnn import __version__
+from tfcnn.export.page import service_page
 from tfcnn.serve import schemas
 from tfcnn.serve.answering import Answerer
 from tfcnn.serve.exchange import GONE, KEY, Receive, Scope, Send
-from tfcnn.serve.gate import FAULT, PREDICT
+from tfcnn.serve.gate import FAULT, MODULES, PREDICT
 from tfcnn.serve.metering import CONTENT_TYPE, Meter
-from tfcnn.serve.service_limits import Memory, Refused
+from tfcnn.serve.service_limits import MB, Memory, Refused
 from tfcnn.serve.service_settings import Settings
 from tfcnn.serve.uploads import Holding
 
 TEMPLATES = "tfcnn.serve", "templates"
-PAGE = "page.html"  # talks to /v1/model and /v1/predict, at addresses relative to its own
-# a page of ours runs its own scripts and talks to this service only
-POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src blob: data:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
+# a page for people without a script
+DOCS_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
 )
-PAGE_HEADERS = {"content-security-policy": POLICY, "referrer-policy": "no-referrer"}
 
 
 class _Refusal(Response):
@@ -50,12 +48,14 @@ def make(answerer: Answerer, meter: Meter, settings: Settings) -> FastAPI:
         description="The answers of `tfcnn predict` over HTTP.",
         docs_url=None,  # FastAPI's own pages load their scripts from the network
         redoc_url=None,
+        redirect_slashes=False,
     )
     guarded: dict[str, Any] = {"responses": schemas.problems(421)}
     if settings.token:
         scheme = HTTPBearer(auto_error=False, description="The gate compares it.")
         guarded = {"responses": schemas.problems(401), "dependencies": [Depends(scheme)]}
-    _add_pages(app, bool(settings.token))
+    _add_docs(app, bool(settings.token))
+    _add_page(app, answerer, settings, guarded)
     _add_model(app, answerer, settings, guarded)
     _add_states(app, meter, guarded)
     _add_errors(app)
@@ -79,8 +79,7 @@ def _add_model(
         answerer.check(heat_map)
         holding, headers = Holding(limits, memory), request.headers
         try:
-            kind, length = headers.get("content-type", ""), headers.get("content-length", "")
-            await holding.read(kind, length, request.stream())
+            await holding.read(dict(headers), request.stream())
             rows, status, error = await answerer.answers(holding.files, heat_map)
         except ClientDisconnect:
             return Response(status_code=GONE)
@@ -114,22 +113,51 @@ def _add_states(app: FastAPI, meter: Meter, guarded: dict[str, Any]) -> None:
         return Response(meter.text(), media_type=CONTENT_TYPE)
 
 
-def _add_pages(app: FastAPI, needs_token: bool) -> None:
+def _add_page(
+    app: FastAPI, answerer: Answerer, settings: Settings, guarded: dict[str, Any]
+) -> None:
+    """Add the page for people; without a token it tells nothing of the run."""
+    limits = settings.limits
+    service = {
+        "draws": settings.has_heat_maps,
+        "most_bytes": int(limits.image_mb * MB),
+        "too_large": limits.image_too_large().message,
+        "model_sha256": answerer.about["model_sha256"],
+    }
+    page = service_page.make(answerer.predictor.run, service)
+    first = page.locked_text if settings.token else page.text
+    headers = _page_headers(page.policy)
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def index() -> HTMLResponse:
+        return HTMLResponse(first, headers=headers)
+
+    @app.get("/v1/page", response_class=HTMLResponse, include_in_schema=False, **guarded)
+    async def whole_page() -> HTMLResponse:
+        return HTMLResponse(page.text, headers=headers)
+
+    @app.get(f"{MODULES}{{name}}", response_class=Response, include_in_schema=False)
+    async def module(name: str) -> Response:
+        if name not in page.modules:
+            raise HTTPException(404)
+        return Response(page.modules[name], media_type="text/javascript")
+
+
+def _add_docs(app: FastAPI, needs_token: bool) -> None:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader(*TEMPLATES), autoescape=True,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    page = templates.get_template(PAGE).render()
-
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    async def index() -> HTMLResponse:
-        return HTMLResponse(page, headers=PAGE_HEADERS)
 
     @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         told = {"api": app.openapi(), "base": request.base_url, "needs_token": needs_token}
         text = templates.get_template("docs.html").render(told)
-        return HTMLResponse(text, headers=PAGE_HEADERS)
+        return HTMLResponse(text, headers=_page_headers(DOCS_POLICY))
+
+
+def _page_headers(policy: str) -> dict[str, str]:
+    return {"content-security-policy": policy, "referrer-policy": "no-referrer"}
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -148,8 +176,9 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refuse_address(request: Request, error: HTTPException) -> Response:
         received = f"{request.method} {request.url.path[:100]}"
-        refusal = Refused(error.status_code, "an address and a method of /docs", received, "/docs")
-        return _Refusal(refusal)
+        allow = (error.headers or {}).get("Allow", "")
+        what = "an address and a method of /docs"
+        return _Refusal(Refused(error.status_code, what, received, "/docs", allow=allow))
 
     @app.exception_handler(Exception)
     async def refuse_all(_: Request, __: Exception) -> Response:

@@ -12,8 +12,8 @@ import jinja2
 from markupsafe import Markup
 
 from tfcnn.base import naming, records
-from tfcnn.display.palette import DAY, NIGHT
 from tfcnn.export.page import linking, packing
+from tfcnn.report.colours import DAY, NIGHT
 
 HERE = Path(__file__).parent
 APP, LITERT = HERE / "app", HERE / "litert"
@@ -32,25 +32,38 @@ def assemble(settings: dict[str, Any], parts: dict[str, bytes]) -> bytes:
         "runtime": gzip.compress((LITERT / "runtime.js").read_bytes(), 9, mtime=0),
         "wasm": (LITERT / "runtime.wasm.gz").read_bytes(),
     }
-    modules = linking.in_order(linking.sources("tfcnn", APP) | linking.LITERT_MODULES)
-    parts = {"modules": records.to_json(modules).encode(), **parts}
+    parts = {"modules": records.to_json(list(modules().items())).encode(), **parts}
     packed = {name: gzip.compress(content, 9, mtime=0) for name, content in parts.items()}
     boot = linking.boot(APP / "boot.js")
-    style = (APP / "style.css").read_text(encoding="utf-8")
-    text = _template().render(
-        settings=settings,
-        json=linking.in_script(records.to_json(settings)),
+    text = render(
+        settings,
+        service=None,
         boot=Markup(boot),
         boot_hash=linking.script_hash(boot),
-        style=Markup(style),
-        colours=DAY,
-        dark=NIGHT,
         parts=[
             Markup(f"{PART.format(name, len(content))}{packing.pack(content)}</script>")
             for name, content in (runtime | packed).items()
         ],
     )
     return text.encode(FORMAT)
+
+
+def render(settings: dict[str, Any] | None, **values: Any) -> str:
+    """Return the text of a page; without settings it tells nothing of a run."""
+    style = style_text()
+    return _template("page.html").render(
+        settings=settings,
+        json=None if settings is None else linking.in_script(records.to_json(settings)),
+        style=Markup(style),
+        style_hash=linking.script_hash(style),
+        **values,
+    )
+
+
+def style_text() -> str:
+    """Return the colours and styles of every page."""
+    colours = _template("colours.css").render(colours=DAY, dark=NIGHT)
+    return colours + (APP / "style.css").read_text(encoding="utf-8")
 
 
 def part(page: bytes, name: str) -> bytes:
@@ -67,7 +80,18 @@ def part(page: bytes, name: str) -> bytes:
     return gzip.decompress(packing.unpack(letters, int(start[1])))
 
 
-def _template() -> jinja2.Template:
+def modules(predictor: str = "predictor.js") -> dict[str, str]:
+    """Return the text of each module of a page by its name, after those that it imports.
+
+    Args:
+        predictor: the file of `app/` that stands for `tfcnn/predictor.js`.
+    """
+    paths = linking.sources("tfcnn", APP) | linking.LITERT_MODULES
+    paths["tfcnn/predictor.js"] = APP / predictor
+    return dict(linking.in_order(paths, "tfcnn/main.js"))
+
+
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(APP),
         autoescape=True,
@@ -80,4 +104,4 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html")
+    return environment.get_template(name)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfcnn.report import content as gathering
+from tfcnn.evaluation import scoring
 from tfcnn.report import model_card
 from tfcnn.runs import Run
 
@@ -23,9 +23,9 @@ def content(run: Run) -> dict[str, Any]:
 
 
 def _of_report(run: Run) -> tuple[str, str, list[str]]:
-    found = gathering.read(run)
-    limits = model_card.limits(run, found.report, found.split)
-    return model_card.intended_use(run), found.report.sentence.replace("`", ""), limits
+    report = scoring.load(run)
+    limits = model_card.limits(run, report, report.main_split)
+    return model_card.intended_use(run), report.sentence.replace("`", ""), limits
 
 
 def _of_readme(run: Run) -> tuple[str, str, list[str]]:

@@ -65,7 +65,7 @@ def boot(path: Path) -> str:
 
 
 def script_hash(text: str) -> str:
-    """Return what a page's policy calls a script that it allows."""
+    """Return the hash by which a policy of a page allows a script or a style of this text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 

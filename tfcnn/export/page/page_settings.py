@@ -15,7 +15,18 @@ from tfcnn.runs import DOMAIN, MODEL, Run
 
 def settings(run: Run) -> dict[str, Any]:
     """Return, JSON-ready, all that the page's JavaScript reads; `domain_arrays` has the rest."""
-    band, own = run.abstention, run.card["data"]
+    band = run.abstention
+    return {
+        **shown(run),
+        "abstention": None if band is None else list(band),
+        "domain": _domain(run),
+        "probes": probes.probes(),
+    }
+
+
+def shown(run: Run) -> dict[str, Any]:
+    """Return, JSON-ready, what a page needs that does not compute: to take files, and to show."""
+    own = run.card["data"]
     return {
         "run": run.name,
         "made_by": f"tfcnn {version('tfcnn')}",
@@ -23,15 +34,12 @@ def settings(run: Run) -> dict[str, Any]:
         "class_names": list(run.class_names),
         "positive": run.positive,
         "threshold": run.threshold,
-        "abstention": None if band is None else list(band),
         "decoder": {**_decoder(run), "may_begin_down": begins_with_the_vertical_pass()},
-        "domain": _domain(run),
         "groups": group_rules.rule(run),
         "nouns": list(own["nouns"]),
         "ignore": list(run.ignore),
         "folders": _folders(),
         "kinds": [_kind(start, kind) for start, kind in kinds.STARTS],
-        "probes": probes.probes(),
         "card": card.content(run),
     }
 

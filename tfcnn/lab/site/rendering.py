@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 import tfcnn
 from tfcnn.base import naming, records
-from tfcnn.display.palette import DAY, NIGHT
 from tfcnn.export.page import linking
 from tfcnn.lab.site.site_pages import FOLDER, Page
+from tfcnn.report.colours import DAY, NIGHT
 
 if TYPE_CHECKING:
     from tfcnn.runs import Run

@@ -2,14 +2,11 @@
 
 import { flat, inChannels } from "tfcnn/background.js";
 import { decode, modelPixels } from "tfcnn/decode.js";
-import { occlusion } from "tfcnn/heatmap.js";
-import { paint, paintMap } from "tfcnn/pictures.js";
+import { paint } from "tfcnn/pictures.js";
 import { mostProbable } from "tfcnn/rules.js";
 import { percent, visible } from "tfcnn/words.js";
 
 const byId = (id) => document.getElementById(id);
-const LEAST_FALL = 0.005; // of a probability: less is no evidence of a place
-
 export function openDetail(settings, predictor) {
   let current = { row: null, shown: [], pixels: null };
 
@@ -26,7 +23,7 @@ export function openDetail(settings, predictor) {
     byId("heat").disabled = !row.probs;
     byId("detail-picture").hidden = !row.thumbnail;
     if (!byId("detail").open) byId("detail").showModal();
-    if (row.probs) await showPicture(row);
+    if (row.probs && row.thumbnail) await showPicture(row);
   }
 
   // The picture as the model sees it: at the model's own size, so that the map fits.
@@ -48,30 +45,21 @@ export function openDetail(settings, predictor) {
   async function toggleMap() {
     if (byId("heat").getAttribute("aria-pressed") === "true") return hideMap();
     const { row, pixels } = current;
-    if (!pixels) return undefined;
+    if (row.thumbnail && !pixels) return undefined; // it is still being decoded
     byId("heat").setAttribute("aria-pressed", "true");
-    byId("heat-text").textContent = "Greying one part after the other ...";
+    byId("heat-text").textContent = "Looking where the model looks ...";
     const isPressed = () => byId("heat").getAttribute("aria-pressed") === "true";
     const isWanted = () => current.row === row && isPressed() && byId("detail").open;
     const place = settings.class_names.indexOf(row.decision);
-    const found = await occlusion(pixels, settings.decoder, place, predictor.look, isWanted);
-    if (found && isWanted()) showMap(found, settings.class_names[place]);
+    const found = await predictor.explain({ row, pixels, place, isWanted });
+    if (!found || !isWanted()) return undefined;
+    found.paint?.(byId("detail-map"));
+    byId("detail-map").hidden = !found.paint;
+    byId("heat-text").textContent = found.text;
     return undefined;
   }
 
-  function showMap({ map, highest }, name) {
-    if (highest < LEAST_FALL) {
-      byId("heat-text").textContent =
-        `No single part matters: whichever is greyed, ${visible(name)} stays as probable.`;
-      return;
-    }
-    paintMap(byId("detail-map"), map.map((fall) => fall / highest), settings.decoder.image_size);
-    byId("detail-map").hidden = false;
-    byId("heat-text").textContent =
-      `Orange: where greying a part lowers the probability of ${visible(name)}, by up to ` +
-      `${percent(highest)}. It shows what the model reacts to, not what is there.`;
-  }
-
+  byId("heat").hidden = !predictor.explain;
   const step = (by) => show(current.shown[current.shown.indexOf(current.row) + by], current.shown);
   byId("heat").addEventListener("click", toggleMap);
   byId("previous").addEventListener("click", () => step(-1));

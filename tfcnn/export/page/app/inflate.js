@@ -1,7 +1,6 @@
-// Unpack zlib data (RFC 1950 and 1951) up to a known length.
+// Unpack zlib data (RFC 1950 and 1951) that must be whole, up to a known length.
 //
-// The browser's own DecompressionStream drops what it has unpacked when it meets damage behind the
-// pixels, which Pillow never looks at. Here the damage does not matter either.
+// The browser's own DecompressionStream has no such bound: some kB would fill all memory.
 
 const LENGTH_BASE = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83,
   99, 115, 131, 163, 195, 227, 258];
@@ -15,15 +14,33 @@ const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
 const LONGEST = 15; // bits of a code
 const FIXED = makeFixed();
 
-// Return the first `wanted` bytes of unpacked data, or fewer where the data end or are damaged.
-export function inflate(data, wanted) {
+// Return all unpacked data, or null where they are damaged, cut short, or more than `most` bytes.
+export function inflateWhole(data, most) {
+  const { bytes, isEnded, end } = unpack(data, most + 1);
+  const isWhole = isEnded && bytes.length <= most && end + 4 <= data.length;
+  return isWhole && adler32(bytes) === new DataView(data.buffer, data.byteOffset + end).getUint32(0) ? bytes : null;
+}
+
+function adler32(bytes) {
+  let [low, high] = [1, 0];
+  for (let start = 0; start < bytes.length; start += 4096) {
+    const end = Math.min(start + 4096, bytes.length); // so many stay below 2 ** 32
+    for (let i = start; i < end; i++) high += low += bytes[i];
+    low %= 65521;
+    high %= 65521;
+  }
+  return high * 65536 + low;
+}
+
+function unpack(data, wanted) {
   const out = new Uint8Array(wanted);
   const state = { data, at: 2, bits: 0, count: 0, out, size: 0 };
   const header = data.length < 2 ? 1 : data[0] * 256 + data[1];
   const isZlib = header % 31 === 0 && (data[0] & 15) === 8 && data[0] >> 4 <= 7;
-  if (!isZlib || data[1] & 32) return out.subarray(0, 0);
+  if (!isZlib || data[1] & 32) return { bytes: out.subarray(0, 0), isEnded: false, end: 0 };
+  let isLast = false;
+  let isSound = true;
   try {
-    let isLast = false;
     while (!isLast && state.size < wanted) {
       isLast = take(state, 1) === 1;
       const kind = take(state, 2);
@@ -34,8 +51,10 @@ export function inflate(data, wanted) {
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
+    isSound = false;
   }
-  return out.subarray(0, state.size);
+  const end = state.at - (state.count >> 3); // whole bytes that were read ahead
+  return { bytes: out.subarray(0, state.size), isEnded: isLast && isSound, end };
 }
 
 function take(state, number) {

@@ -1,10 +1,11 @@
 // A JPEG's segments: what its pixels depend on, without the metadata that a browser would apply.
 
-import { orientationOf } from "tfcnn/exif.js";
+import { orientationInXmp, orientationOf } from "tfcnn/exif.js";
 import { Unreadable } from "tfcnn/unreadable.js";
 
 const SCAN = 0xda;
-const IN_XMP = /tiff:Orientation(?:="|>)([0-9])/;
+const XMP = "http://ns.adobe.com/xap/1.0/\0";
+const LEAST = { 0xe0: 16, 0xed: Infinity, 0xee: 14 }; // bytes of segments that no reader stumbles over
 const latin = (bytes) => new TextDecoder("latin1").decode(bytes);
 const damaged = (what) => new Unreadable(`a JPEG image, damaged or cut short: ${what}`);
 
@@ -12,7 +13,7 @@ const damaged = (what) => new Unreadable(`a JPEG image, damaged or cut short: ${
 export function readJpeg(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kept = [bytes.subarray(0, 2)];
-  const found = { orientation: 0, components: 0, width: 0, height: 0 };
+  const found = { exifs: [], xmps: [], isPlain: true, components: 0, width: 0, height: 0 };
   let at = 2;
   while (at + 4 <= bytes.length) {
     if (bytes[at] !== 0xff) throw damaged("a segment has no mark");
@@ -44,17 +45,26 @@ function note(code, segment, found) {
     found.width = segment[7] * 256 + segment[8];
     found.components = segment[9];
   }
-  if (code !== 0xe1 || found.orientation) return;
-  const start = latin(segment.subarray(4, 9));
-  if (start === "Exif\0") found.orientation = orientationOf(segment.subarray(4));
-  else found.xmp ??= Number(IN_XMP.exec(latin(segment))?.[1] ?? 0);
+  found.isPlain &&= segment.length - 2 >= (LEAST[code] ?? 0);
+  if (code !== 0xe1) return;
+  const text = latin(segment.subarray(4));
+  if (text.startsWith("Exif\0\0")) found.exifs.push(segment.subarray(10));
+  else if (text.startsWith(XMP)) found.xmps.push(text);
 }
 
 function finished(scan, kept, found) {
   let end = scan.length - 2;
   while (end >= 0 && !(scan[end] === 0xff && scan[end + 1] === 0xd9)) end -= 1;
   if (end < 0) throw damaged("its pixels end too early");
-  const said = found.orientation || found.xmp;
-  const orientation = said >= 1 && said <= 8 ? said : 1;
-  return { ...found, orientation, bare: new Blob([...kept, scan], { type: "image/jpeg" }) };
+  const exif = found.exifs.length ? joined(found.exifs) : null;
+  const isWhole = found.isPlain && found.xmps.length < 2;
+  const other = found.xmps.map(orientationInXmp).find((value) => value > 1) ?? 0;
+  return { ...found, orientation: orientationOf(exif, other, isWhole), bare: new Blob([...kept, scan], { type: "image/jpeg" }) };
+}
+
+// EXIF data of more than one segment go on in the next.
+function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
+  return whole;
 }

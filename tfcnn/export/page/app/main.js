@@ -5,10 +5,10 @@ import { openDetail } from "tfcnn/detail.js";
 import { groupsOf } from "tfcnn/groups.js";
 import { listen } from "tfcnn/intake.js";
 import { addNote, clearNotes, noteBrowser, noteGroups, notePassedOver } from "tfcnn/notes.js";
-import { openPredictor, unreadable } from "tfcnn/predictor.js";
-import { readSettings } from "tfcnn/settings.js";
+import { openPredictor } from "tfcnn/predictor.js";
 import { Table } from "tfcnn/table.js";
 import { thumbnail } from "tfcnn/pictures.js";
+import { unreadable } from "tfcnn/unreadable.js";
 
 const THUMBNAIL_PX = 96;
 const CHUNK_MS = 40; // of computing, before the browser may paint and hear the user
@@ -20,8 +20,7 @@ let total = 0;
 let turn = 0; // of clearing: what was begun before is not shown after
 
 async function start() {
-  const settings = await readSettings();
-  const predictor = await openPredictor(settings);
+  const { settings, predictor } = await openPredictor();
   const detail = openDetail(settings, predictor);
   const table = new Table(settings, (row, shown) => detail.show(row, shown));
   listen(settings, (found) => take(found, { settings, predictor, table }));
@@ -50,11 +49,15 @@ async function work({ settings, predictor, table }) {
   byId("progress-row").hidden = false;
   let since = performance.now();
   let done = [];
-  while (waiting.length) {
-    const begun = turn;
-    const row = await predictOne(waiting.shift(), settings, predictor);
-    done = begun === turn ? [...done, row] : [];
-    if (performance.now() - since < CHUNK_MS && waiting.length) continue;
+  const running = []; // {begun, row}: rows appear in the order of their images
+  while (waiting.length || running.length) {
+    for (const image of waiting.splice(0, predictor.atOnce - running.length)) {
+      running.push({ begun: turn, row: predictOne(image, settings, predictor) });
+    }
+    const { begun, row } = running.shift();
+    const found = await row;
+    done = begun === turn ? [...done, found] : [];
+    if (performance.now() - since < CHUNK_MS && (waiting.length || running.length)) continue;
     table.add(done);
     showProgress(table);
     done = [];
@@ -91,8 +94,8 @@ function showProgress(table) {
 
 function download(settings, table) {
   const groups = groupsOf(table.rows.map(({ path }) => path), roots, settings);
-  const rows = table.rows.map((row, i) => ({ ...row, group: groups[i] }));
-  const text = csv(rows, settings, groups.some(Boolean));
+  const rows = table.rows.map((row, i) => ({ ...row, group: groups[i] || row.group || "" }));
+  const text = csv(rows, settings, rows.some(({ group }) => group));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   link.download = `${settings.run}-predictions.csv`;

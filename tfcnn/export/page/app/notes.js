@@ -17,6 +17,7 @@ export function addNote(text, items = [], isOfImages = false) {
     note.append(details);
   }
   place().append(note);
+  return note;
 }
 
 // Take off the notes on images; those on this browser stay.

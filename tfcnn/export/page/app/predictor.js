@@ -4,17 +4,27 @@ import { decode, modelPixels, vanishing } from "tfcnn/decode.js";
 import { openBrowserDecoder } from "tfcnn/browser.js";
 import { distances } from "tfcnn/domain.js";
 import { openModel } from "tfcnn/engine.js";
-import { decide, flagOf, UNREADABLE } from "tfcnn/rules.js";
+import { decide, flagOf } from "tfcnn/rules.js";
+import { occlusion } from "tfcnn/heatmap.js";
+import { paintMap } from "tfcnn/pictures.js";
+import { readSettings } from "tfcnn/settings.js";
 import { part } from "tfcnn/unpack.js";
-import { Unreadable } from "tfcnn/unreadable.js";
+import { NOTHING, Unreadable, unreadable } from "tfcnn/unreadable.js";
+import { visible } from "tfcnn/words.js";
 
-const NOTHING = { predicted: "", probs: null, decision: "", reason: "", remark: "" };
+const LEAST_FALL = 0.005; // of a probability: less is no evidence of a place
 
-// Return `{predict, look, decodePhotograph, failed}`: `predict(path, bytes)` gives a prediction and
-// the picture;
-// `look(pixels)` the probabilities of the model's input; `failed` the kinds that this browser
-// decodes otherwise.
-export async function openPredictor(settings) {
+// What computes the predictions of the page: here the model in it, in service_predictor.js a service.
+//
+// Return `{settings, predictor}`: the rules of the run, and
+//   `predict(path, bytes)`   a row of the table, with the picture where this browser has it;
+//   `explain(asked)`         `{paint, text}` of a heat map, or null where nobody waits for it any more;
+//                            `asked` is {row, pixels, place, isWanted}, of the model's input;
+//   `decodePhotograph`       what only a browser can decode;
+//   `failed`                 the kinds that this browser decodes to other pixels than tfcnn;
+//   `atOnce`                 images that may be in work at a time.
+export async function openPredictor() {
+  const settings = await readSettings();
   const [runtime, wasm, model] = await Promise.all(["runtime", "wasm", "model"].map(part));
   const shape = [...settings.decoder.image_size, settings.decoder.channels];
   const run = await openModel({ runtime, wasm, model }, shape);
@@ -32,10 +42,25 @@ export async function openPredictor(settings) {
       return unreadable(path, error.reason);
     }
   };
-  return { predict, look, decodePhotograph: browser.decode, failed: browser.failed };
+  const explain = (asked) => explained(asked, settings, look);
+  const predictor = { predict, look, explain, decodePhotograph: browser.decode, failed: browser.failed, atOnce: 1 };
+  return { settings, predictor };
 }
 
-export const unreadable = (path, reason) => ({ ...NOTHING, path, flag: UNREADABLE, reason });
+async function explained({ pixels, place, isWanted }, { decoder, class_names: names }, look) {
+  const found = await occlusion(pixels, decoder, place, look, isWanted);
+  if (!found) return null;
+  const { map, highest } = found;
+  const name = visible(names[place]);
+  if (highest < LEAST_FALL) {
+    return { paint: null, text: `No single part matters: whichever is greyed, ${name} stays as probable.` };
+  }
+  const paint = (canvas) => paintMap(canvas, map.map((fall) => fall / highest), decoder.image_size);
+  const text =
+    `Orange: where greying a part lowers the probability of ${name}, by up to ` +
+    `${(100 * highest).toFixed(1)} points. It shows what the model reacts to, not what is there.`;
+  return { paint, text };
+}
 
 async function answer(path, { image, remark, isExact }, settings, look) {
   const { decoder, domain, class_names: names } = settings;

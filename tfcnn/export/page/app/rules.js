@@ -1,7 +1,6 @@
 // The decision and the flag of an image: a port of `decide`, `flags` and `abstains` in
 // tfcnn/prediction/predictor.py. Probabilities and bounds are compared in float32, as NumPy does.
 
-export const UNREADABLE = "unreadable";
 export const NO_ANSWER = "no-answer";
 export const OUT_OF_DOMAIN = "out-of-domain";
 export const ABSTAIN = "abstain";

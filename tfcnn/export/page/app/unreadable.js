@@ -5,3 +5,8 @@ export class Unreadable extends Error {
     this.reason = this.message;
   }
 }
+
+// A row without an answer.
+export const NOTHING = { predicted: "", probs: null, decision: "", reason: "", remark: "" };
+
+export const unreadable = (path, reason) => ({ ...NOTHING, path, flag: "unreadable", reason });

@@ -1,4 +1,4 @@
-"""Convolution as a layer: few connections, shared weights, filters over channels, growing fields."""
+"""Convolution as a layer: few connections, shared weights, channels, growing fields."""
 
 from typing import TYPE_CHECKING, Any
 

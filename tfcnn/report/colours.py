@@ -1,7 +1,4 @@
-"""The colours of every page: a blue and an orange that colour-blind people tell apart.
-
-Both have a contrast of at least 4.5 to 1 with the paper, by day and by night.
-"""
+"""The colours of every page and plot: those by day, and those in the dark."""
 
 COLOURS = {
     "ink": "#1c2126",
