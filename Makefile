@@ -11,7 +11,7 @@ REPEATS ?= 3
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
-.PHONY: help install demo download crossval evaluate predict report serve bench test test-slow test-install check lint types clean
+.PHONY: help install demo download crossval evaluate predict report serve lab bench test test-slow test-install check lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^## / {printf "\n%s\n", substr($$0, 4)} \
@@ -69,6 +69,9 @@ report: $(READY) ## write report.html anew (RUN)
 
 serve: $(READY) ## answer over HTTP, with a page for images (RUN, ARGS); http://127.0.0.1:8000
 	@$(TFCNN) serve "$(RUN)" $(ARGS)
+
+lab: $(READY) ## open the course's ideas to touch, in the browser (ARGS="--run RUN")
+	@$(TFCNN) lab $(ARGS)
 
 bench: $(READY) ## train tfcnn and its rivals on the malaria cells (REPEATS); over an hour a repeat; ARGS='--only tfcnn' for one
 	@test -d benchmarks/rivals/environments || sh benchmarks/rivals/install.sh

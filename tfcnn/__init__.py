@@ -25,6 +25,7 @@ from tfcnn.api import (  # noqa: E402
     export,
     label_errors,
     load,
+    open_lab,
     predict,
     report,
     set_threshold,
@@ -36,6 +37,7 @@ from tfcnn.base.errors import CheckError, InputError, TfcnnError  # noqa: E402
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
     "adopt", "check", "compare", "crossval", "data", "download", "evaluate", "explain_images",
-    "export", "label_errors", "list", "load", "predict", "report", "set_threshold", "train",
+    "export", "label_errors", "list", "load", "open_lab", "predict", "report", "set_threshold",
+    "train",
 ]  # fmt: skip
 __version__ = "0.1.0"

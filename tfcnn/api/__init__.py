@@ -4,6 +4,7 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 `predict` answers without TensorFlow.
 """
 
+from tfcnn.api.learning import open_lab
 from tfcnn.api.new_runs import crossval, train
 from tfcnn.api.own_model import adopt, data
 from tfcnn.api.sources import check, data_for, download, list_all, recipe_for
@@ -12,6 +13,6 @@ from tfcnn.api.verdict import compare, evaluate, label_errors, report, set_thres
 
 __all__ = [
     "adopt", "check", "compare", "crossval", "data", "data_for", "download", "evaluate",
-    "explain_images", "export", "label_errors", "list_all", "load", "predict", "recipe_for",
-    "report", "set_threshold", "stream", "train",
+    "explain_images", "export", "label_errors", "list_all", "load", "open_lab", "predict",
+    "recipe_for", "report", "set_threshold", "stream", "train",
 ]  # fmt: skip

@@ -1,6 +1,8 @@
 """The command line. Each command parses, calls one verb, and prints what came back."""
 
-from tfcnn.cli import commands_data, commands_training, commands_runs, commands_serve  # noqa: I001, order of --help
+from tfcnn.cli import commands_data, commands_training, commands_runs, commands_serve, commands_lab  # noqa: I001, order of --help
 from tfcnn.cli.options import app
 
-__all__ = ["app", "commands_data", "commands_runs", "commands_serve", "commands_training"]
+__all__ = [
+    "app", "commands_data", "commands_lab", "commands_runs", "commands_serve", "commands_training",
+]  # fmt: skip

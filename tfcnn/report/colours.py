@@ -14,3 +14,7 @@ DARK = {
     "blue": "#74b4f7",
     "orange": "#f2985c",
 }
+# what a page is drawn on
+SURFACES = {"paper": "#fff", "grey": "#f6f8fa", "warm": "#fff7ef", "on-blue": "#fff"}
+DARK_SURFACES = {"paper": "#14181d", "grey": "#1d2229", "warm": "#2a211a", "on-blue": "#10141a"}
+DAY, NIGHT = COLOURS | SURFACES, DARK | DARK_SURFACES

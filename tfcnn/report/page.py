@@ -23,7 +23,7 @@ from tfcnn.evaluation.labels import Suspects
 from tfcnn.recipes import DataSettings
 from tfcnn.report import content as gathering
 from tfcnn.report import exhibits, model_card, siblings
-from tfcnn.report.colours import COLOURS, DARK
+from tfcnn.report.colours import DAY, NIGHT
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
 
@@ -120,7 +120,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     templates.filters |= {"percent": _percent, "number": _number, "seconds": _seconds}
-    templates.globals |= {"colours": COLOURS, "dark": DARK}
+    templates.globals |= {"colours": DAY, "dark": NIGHT}
     return templates
 
 

@@ -1,11 +1,9 @@
 """Put a page together: its words and styles, its own JavaScript, LiteRT.js, and the model.
 
-Nothing is bundled or minified: each module is in the page as it is here, and `boot.js` links them.
+Nothing is bundled or minified: each module is in the page as it is here, and `link.js` links them.
 """
 
-import base64
 import gzip
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,11 @@ import jinja2
 from markupsafe import Markup
 
 from tfcnn.base import naming, records
-from tfcnn.export.page import packing
-from tfcnn.report.colours import COLOURS, DARK
+from tfcnn.export.page import linking, packing
+from tfcnn.report.colours import DAY, NIGHT
 
 HERE = Path(__file__).parent
 APP, LITERT = HERE / "app", HERE / "litert"
-MODULES = {"@litertjs/core": LITERT / "core.js", "@litertjs/wasm-utils": LITERT / "wasm-utils.js"}
-IMPORT = re.compile(r' from "([^"]+)"')
 PART = '<script type="text/plain" id="part-{}" data-bytes="{}">'
 FORMAT = "utf-16"  # with a byte-order mark, in the order of this processor
 
@@ -38,12 +34,12 @@ def assemble(settings: dict[str, Any], parts: dict[str, bytes]) -> bytes:
     }
     parts = {"modules": records.to_json(list(modules().items())).encode(), **parts}
     packed = {name: gzip.compress(content, 9, mtime=0) for name, content in parts.items()}
-    boot = (APP / "boot.js").read_text(encoding="utf-8")
+    boot = linking.boot(APP / "boot.js")
     text = render(
         settings,
         service=None,
         boot=Markup(boot),
-        boot_hash=hash_of(boot),
+        boot_hash=linking.script_hash(boot),
         parts=[
             Markup(f"{PART.format(name, len(content))}{packing.pack(content)}</script>")
             for name, content in (runtime | packed).items()
@@ -57,16 +53,16 @@ def render(settings: dict[str, Any] | None, **values: Any) -> str:
     style = style_text()
     return _template("page.html").render(
         settings=settings,
-        json=None if settings is None else in_script(records.to_json(settings)),
+        json=None if settings is None else linking.in_script(records.to_json(settings)),
         style=Markup(style),
-        style_hash=hash_of(style),
+        style_hash=linking.script_hash(style),
         **values,
     )
 
 
 def style_text() -> str:
     """Return the colours and styles of every page."""
-    colours = _template("colours.css").render(colours=COLOURS, dark=DARK)
+    colours = _template("colours.css").render(colours=DAY, dark=NIGHT)
     return colours + (APP / "style.css").read_text(encoding="utf-8")
 
 
@@ -90,29 +86,9 @@ def modules(predictor: str = "predictor.js") -> dict[str, str]:
     Args:
         predictor: the file of `app/` that stands for `tfcnn/predictor.js`.
     """
-    texts: dict[str, str] = {}
-
-    def add(name: str) -> None:
-        file = predictor if name == "tfcnn/predictor.js" else name.removeprefix("tfcnn/")
-        text = MODULES.get(name, APP / file).read_text(encoding="utf-8")
-        for needed in IMPORT.findall(text):
-            if needed not in texts:
-                add(needed)
-        texts[name] = text
-
-    add("tfcnn/main.js")
-    return texts
-
-
-def hash_of(text: str) -> str:
-    """Return the hash by which a policy of a page allows a script or a style of this text."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
-
-
-def in_script(text: str) -> Markup:
-    """Return JSON that ends no script, and holds no sign that turns letters or is no character."""
-    safe = naming.IS_HIDDEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
-    return Markup(safe.replace("<", r"\u003c"))
+    paths = linking.sources("tfcnn", APP) | linking.LITERT_MODULES
+    paths["tfcnn/predictor.js"] = APP / predictor
+    return dict(linking.in_order(paths, "tfcnn/main.js"))
 
 
 def _template(name: str) -> jinja2.Template:

@@ -1,8 +1,7 @@
 // The first script of the page: it unpacks the parts that are no text, and starts the modules.
 //
 // A part (tfcnn/export/page/packing.py) has 15 bits in a letter, and is packed by gzip. The modules
-// are one part, each after those that it imports; a module has an address once it is unpacked, so
-// its imports get theirs here.
+// are one part, which link.js links.
 
 const FIRST_LETTER = 0x3400;
 const BITS = 15;
@@ -30,16 +29,8 @@ function letters(text, size) {
   return bytes;
 }
 
-function addressOf(name, code, addresses) {
-  const linked = code.replace(/ from "([^"]+)"/g, (_, other) => ` from "${addresses[other]}"`);
-  return URL.createObjectURL(new Blob([linked, `\n//# sourceURL=${name}\n`], { type: "text/javascript" }));
-}
-
 async function boot() {
-  const addresses = {};
-  for (const [name, code] of JSON.parse(new TextDecoder().decode(await part("modules")))) {
-    addresses[name] = addressOf(name, code, addresses);
-  }
+  const addresses = link(JSON.parse(new TextDecoder().decode(await part("modules"))));
   self.page = { part, addresses };
   await import(addresses["tfcnn/main.js"]);
 }

@@ -5,8 +5,8 @@ import { loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
 // In place of the browser's graphics processor, which LiteRT.js would ask for and not use here.
 const NO_GPU = { requestAdapter: async () => ({ limits: {}, features: new Set(), requestDevice: async () => null }) };
 
-// Return a function: uint8 pixels of one image in; `{probs, features}`, float32, out.
-export async function openModel({ runtime, wasm, model }, shape) {
+// Start the runtime, once in a page: the text of its script, and its WASM.
+export async function startRuntime({ runtime, wasm }) {
   self.Module = { wasmBinary: wasm.buffer, print: () => {}, printErr: () => {} };
   Object.defineProperty(navigator, "gpu", { configurable: true, value: NO_GPU });
   // without its own charset it would be read as the page is, in UTF-16
@@ -15,6 +15,11 @@ export async function openModel({ runtime, wasm, model }, shape) {
   await loadLiteRt(`${url}#runtime.js`);
   URL.revokeObjectURL(url);
   delete navigator.gpu;
+}
+
+// Return a function: uint8 pixels of one image in; `{probs, features}`, float32, out.
+export async function openModel({ runtime, wasm, model }, shape) {
+  await startRuntime({ runtime, wasm });
   const compiled = await loadAndCompile(model, { accelerator: "wasm" });
   return async (pixels) => {
     const input = new Tensor(pixels, [1, ...shape]);
