@@ -39,7 +39,8 @@ export class View {
     const isIn = (row, column) => row >= box[0] && row < box[0] + box[2] && column >= box[1] && column < box[1] + box[3];
     const marks = (row, column) => (at && at[0] === row && at[1] === column ? "at" : !at && isIn(row, column) ? "in" : "");
     this.numbers.show(image, { marks, fill: isSigned ? "signed" : "grey", most });
-    if (at && this.onPick) this.numbers.focusable(...at);
+    const middle = [0, 1].map((axis) => Math.max(0, Math.min(image.shape[axis] - 1, box[axis] + (box[axis + 2] >> 1))));
+    this.numbers.focusable(...(at ?? middle)); // so that Tab moves nothing
   }
 
   #showPixels(image, { isSigned, most, box }) {
