@@ -39,7 +39,7 @@ export class Inspector {
     const { step } = this.at;
     const held = document.activeElement?.dataset?.keep;
     this.root.hidden = false;
-    this.root.replaceChildren(this.head(), ...this.pictures(), ...this.filter(), ...this.sum());
+    this.root.replaceChildren(this.head(), ...this.pictures(), ...this.sum(), ...this.filter());
     if (held) this.root.querySelector(`[data-keep="${held}"]`)?.focus({ preventScroll: true });
     this.root.dataset.place = step.place;
   }
@@ -223,7 +223,7 @@ function numbers(values, [height, width, depth], most) {
     const rows = Array.from({ length: height }, (_, y) =>
       make("tr", {}, ...Array.from({ length: width }, (_, x) => {
         const value = values[(y * width + x) * depth + c];
-        const cell = make("td", { textContent: short(value) });
+        const cell = make("td", { textContent: value.toFixed(2).replace("-", "\u2212"), title: String(value) });
         Object.assign(cell.style, shade(value, most));
         return cell;
       })),

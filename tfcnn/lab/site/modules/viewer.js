@@ -128,6 +128,7 @@ export class Viewer {
   }
 
   onClick(card, event) {
+    if (card.isStale) this.paint(card);
     const { side, down, columns, count, isMaps } = card.layout;
     const box = card.canvas.getBoundingClientRect();
     const scale = card.canvas.width / card.layout.density / box.width;
@@ -144,6 +145,7 @@ export class Viewer {
   }
 
   onKey(card, event) {
+    if (card.isStale) this.paint(card);
     const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -card.layout.columns, ArrowDown: card.layout.columns };
     const isOwn = this.chosen?.step === card.step;
     if (event.key === "Enter" || event.key === " ") this.select(card.step, isOwn ? this.chosen.channel : 0, null);
