@@ -46,7 +46,7 @@ export class Viewer {
       make("p", { className: "small", textContent: facts }),
       make("p", { className: "small", textContent: words.join(" ") }),
     );
-    const cards = make("div", { className: "level-cards" }, ...row.map((step) => this.card(step, row.length)));
+    const cards = make("div", { className: "level-cards" }, ...row.map((step) => this.card(step, names.length)));
     return make("section", { className: "level" }, head, cards);
   }
 
