@@ -16,7 +16,7 @@ NETWORKS = {"mnist": "Ours for MNIST (2026)", "lenet5": "LeNet-5 (1998)"}
 def data(run: "Run | None") -> dict[str, Any]:
     """Return the networks, and a digit of each class to begin with."""
     from tfcnn.lab.inside import opened_network
-    from tfcnn.lab.site.samples import digits
+    from tfcnn.lab.site.sample_digits import digits
 
     networks = {}
     for name, title in NETWORKS.items():

@@ -45,7 +45,7 @@ def _examples(channels: int) -> dict[str, Any]:
     import numpy as np
 
     from tfcnn.datasets.smears import render
-    from tfcnn.lab.site.samples import digits
+    from tfcnn.lab.site.sample_digits import digits
 
     if channels == 1:
         chosen = [np.array(one["pixels"], np.uint8).reshape(28, 28) for one in digits(1)[2:8:2]]
