@@ -36,7 +36,7 @@ function update() {
 function updateThreshold(own) {
   const threshold = Number(byId("threshold").value);
   byId("threshold-out").textContent = percent(threshold);
-  byId("histogram").replaceChildren(plotHistogram(labels, own, positive, threshold, names.map(visible)));
+  byId("histogram").replaceChildren(plotHistogram(labels, own, positive, threshold, names.map(visible), byId("histogram").clientWidth));
   const { hits, misses, alarms, clear } = confusion(labels, own, positive, threshold);
   const [yes, no] = [names[positive], names[1 - positive]].map(visible);
   const cell = (count, isRight) => make("td", { className: `count ${isRight ? "right" : "wrong"}`, textContent: count });
@@ -60,6 +60,7 @@ function updateThreshold(own) {
 function start() {
   byId("temperature").addEventListener("input", update);
   byId("threshold").addEventListener("input", update);
+  addEventListener("resize", update);
   byId("fitted").addEventListener("click", () => setTemperature(1));
   byId("raw").textContent = `As they were before (${(1 / data.temperature).toFixed(2)})`;
   byId("raw").addEventListener("click", () => setTemperature(1 / data.temperature));

@@ -2,6 +2,7 @@
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const COLUMNS = 25;
+const FEW = 5; // images in a bin: their share says little
 
 function draw(name, attributes, ...children) {
   const element = document.createElementNS(NAMESPACE, name);
@@ -13,23 +14,23 @@ function draw(name, attributes, ...children) {
 const text = (x, y, words, anchor = "middle", more = {}) => draw("text", { x, y, "text-anchor": anchor, ...more }, words);
 
 export function plotReliability(rows, what) {
-  const [size, left, top] = [300, 46, 8];
+  const [size, left, top] = [300, 54, 16];
   const [x, y] = [(share) => left + share * size, (share) => top + (1 - share) * size];
   const all = rows.reduce((sum, { count }) => sum + count, 0);
-  const svg = draw("svg", { viewBox: `0 0 ${left + size + 14} ${size + 52}`, role: "img", "aria-label": describe(rows) });
+  const svg = draw("svg", { viewBox: `0 0 ${left + size + 28} ${size + 62}`, role: "img", "aria-label": describe(rows) });
   svg.append(draw("path", { class: "axis", d: `M${left} ${top}V${top + size}H${left + size}` }));
   svg.append(draw("path", { class: "ideal", d: `M${x(0)} ${y(0)}L${x(1)} ${y(1)}` }));
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    svg.append(text(x(share), top + size + 18, `${100 * share} %`), text(left - 6, y(share) + 4, `${100 * share}`, "end"));
+    svg.append(text(x(share), top + size + 24, `${100 * share} %`), text(left - 16, y(share) + 4, `${100 * share}`, "end"));
   }
   for (const { count, confidence, frequency } of rows) {
     if (!count) continue;
-    svg.append(draw("path", { class: "gap", d: `M${x(confidence)} ${y(confidence)}V${y(frequency)}` }));
-    const point = draw("circle", { class: "point", cx: x(confidence), cy: y(frequency), r: 3 + 14 * Math.sqrt(count / all) });
+    svg.append(draw("path", { class: count < FEW ? "gap few" : "gap", d: `M${x(confidence)} ${y(confidence)}V${y(frequency)}` }));
+    const point = draw("circle", { class: "point", cx: x(confidence), cy: y(frequency), r: 3 + 11 * Math.sqrt(count / all) });
     point.append(draw("title", {}, `${count} images: stated ${(100 * confidence).toFixed(0)} %, came true ${(100 * frequency).toFixed(0)} %`));
     svg.append(point);
   }
-  svg.append(text(left + size / 2, top + size + 38, `stated probability of ${what}`));
+  svg.append(text(left + size / 2, top + size + 42, `stated probability of ${what}`));
   svg.append(text(12, top + size / 2, "came true, in %", "middle", { transform: `rotate(-90 12 ${top + size / 2})` }));
   return svg;
 }
@@ -37,8 +38,8 @@ export function plotReliability(rows, what) {
 const describe = (rows) =>
   `Stated against came true: ${rows.filter(({ count }) => count).map(({ confidence, frequency }) => `${(100 * confidence).toFixed(0)} % came true in ${(100 * frequency).toFixed(0)} %`).join("; ")}`;
 
-export function plotHistogram(labels, probs, positive, threshold, names) {
-  const [width, half, left] = [900, 90, 8];
+export function plotHistogram(labels, probs, positive, threshold, names, room) {
+  const [width, half, left] = [Math.max(320, Math.min(900, room)), 90, 8];
   const counts = [0, 1].map(() => new Array(COLUMNS).fill(0));
   labels.forEach((label, i) => {
     counts[label === positive ? 0 : 1][Math.min(COLUMNS - 1, Math.floor(probs[i][positive] * COLUMNS))] += 1;
@@ -56,7 +57,7 @@ export function plotHistogram(labels, probs, positive, threshold, names) {
   const at = left + threshold * width;
   svg.append(draw("path", { class: "line", d: `M${at} 8V${2 * half + 30}` }));
   svg.append(text(left, 14, `above: images of ${names[positive]}`, "start"));
-  svg.append(text(left, 2 * half + 36, `below: images of ${names[1 - positive]} (heights as square roots)`, "start"));
+  svg.append(text(left, 2 * half + 36, `below: images of ${names[1 - positive]} (heights: square roots)`, "start"));
   for (const share of [0, 0.5, 1]) svg.append(text(left + share * width, 2 * half + 58, `${100 * share} %`, share === 0 ? "start" : share === 1 ? "end" : "middle"));
   return svg;
 }

@@ -135,7 +135,7 @@ async function repeat() {
     found.patientNew.push(oneNew);
     found.image.push(other);
     found.imageNew.push(otherNew);
-    byId("verdict").textContent = `${4 * (i + 1)} figures ...`;
+    byId("verdict").textContent = `${2 * (i + 1)} models ...`;
     if (i % 4 === 3) await new Promise((resume) => setTimeout(resume));
   }
   byId("many").replaceChildren(plotMany(found));
