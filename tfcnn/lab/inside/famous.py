@@ -92,7 +92,11 @@ def draw(one: Famous) -> dict[str, Any]:
         model = architectures.build(one.network, one.shape, one.classes, one.options)
     network, _ = description.describe(steps.steps_of(model))
     about = {key: getattr(one, key) for key in ("key", "title", "year", "network", "words")}
-    return {**about, "image": network["image"], "steps": [_entry(step) for step in network["steps"]]}
+    return {
+        **about,
+        "image": network["image"],
+        "steps": [_entry(step) for step in network["steps"]],
+    }
 
 
 def drawings() -> list[dict[str, Any]]:

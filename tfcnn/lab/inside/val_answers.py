@@ -8,7 +8,9 @@ import numpy as np
 
 from tfcnn.runs import PREDICTIONS, Run
 
-DEMO = Path(__file__).with_name("smears_val.json")  # val of `tfcnn train smears --set train.epochs=3`
+DEMO = Path(__file__).with_name(
+    "smears_val.json"
+)  # val of `tfcnn train smears --set train.epochs=3`
 MOST_IMAGES = 2000
 DIGITS = 6  # of a probability
 

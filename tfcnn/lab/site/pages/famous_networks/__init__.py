@@ -6,7 +6,10 @@ if TYPE_CHECKING:
     from tfcnn.runs import Run
 
 TITLE = "Famous networks"
-LEAD = "LeNet-5, AlexNet, GoogLeNet and ResNet, drawn from the code that builds them. Choose a layer for its details."
+LEAD = (
+    "LeNet-5, AlexNet, GoogLeNet and ResNet, drawn from the code that builds them. Choose a "
+    "layer for its details."
+)
 ORDER = 80
 SLIDES = ("Famous CNN Architectures", "LeNet-5", "AlexNet", "GoogLeNet", "ResNet")
 

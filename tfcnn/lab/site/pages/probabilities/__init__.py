@@ -6,7 +6,10 @@ if TYPE_CHECKING:
     from tfcnn.runs import Run
 
 TITLE = "What a probability means"
-LEAD = "Of all images that a network calls 80 % sure, 80 in 100 should be right. See whether they are, and where to draw the line."
+LEAD = (
+    "Of all images that a network calls 80 % sure, 80 in 100 should be right. See whether "
+    "they are, and where to draw the line."
+)
 ORDER = 95
 SLIDES = ("Evaluation",)
 

@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from tfcnn.runs import Run
 
 TITLE = "The leak"
-LEAD = "Let the cells of one patient into training and into test, and the figure flatters. Train the model yourself and see by how much."
+LEAD = (
+    "Let the cells of one patient into training and into test, and the figure flatters. Train "
+    "the model yourself and see by how much."
+)
 ORDER = 100
 SLIDES = ("CNN on Custom Images",)
 PART = "cohort"

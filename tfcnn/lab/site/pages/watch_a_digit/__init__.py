@@ -6,7 +6,10 @@ if TYPE_CHECKING:
     from tfcnn.runs import Run
 
 TITLE = "Draw a digit, watch every layer"
-LEAD = "Draw a digit. Two networks read it: see each of their maps, and how each number in them is computed."
+LEAD = (
+    "Draw a digit. Two networks read it: see each of their maps, and how each number in them "
+    "is computed."
+)
 ORDER = 85
 SLIDES = ("LeNet-5", "MNIST with CNN")
 NEEDS_ENGINE = True

@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from tfcnn.runs import Run
 
 TITLE = "Your own network"
-LEAD = "Give the network an image of yours: see every map of every layer, the sum behind each number, and where it looks."
+LEAD = (
+    "Give the network an image of yours: see every map of every layer, the sum behind each "
+    "number, and where it looks."
+)
 ORDER = 90
 SLIDES = ("CNN on Custom Images",)
 NEEDS_ENGINE = True
