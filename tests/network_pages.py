@@ -1,52 +1,11 @@
-"""What tests of the lab's pages with networks share: a site, and its pages as one opens them."""
+"""What tests of the lab's pages with networks share: results on the page, and those of Keras."""
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
-
-from tfcnn import runs
-from tfcnn.lab import site
 
 READY_MS = 120_000
-
-
-def build(folder: Path, run: runs.Run | None = None) -> Path:
-    """Write the site, with a home beside it, and return its folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFCNN_HOME", str(folder.parent / "home"))
-        site.build(folder, run)
-    return folder
-
-
-class Opener:
-    """Opens pages of a site, and keeps what went wrong: console lines, requests that leave it."""
-
-    def __init__(self, browser: Any, folder: Path) -> None:
-        self.browser, self.folder = browser, folder
-        self.troubles: list[str] = []
-        self._contexts: list[Any] = []
-
-    def __call__(self, name: str, width: int = 1280, **options: Any) -> Any:
-        context = self.browser.new_context(viewport={"width": width, "height": 900}, **options)
-        self._contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: self.troubles.append(message.text))
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        allowed = (self.folder.as_uri(), "blob:", "data:")
-        page.on(
-            "request",
-            lambda one: one.url.startswith(allowed) or self.troubles.append(one.url),
-        )
-        page.goto((self.folder / f"{name}.html").as_uri())
-        page.locator("html[data-ready]").wait_for(state="attached", timeout=READY_MS)
-        return page
-
-    def close(self) -> None:
-        for context in self._contexts:
-            context.close()
 
 
 def shown(page: Any) -> Any:

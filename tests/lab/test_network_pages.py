@@ -1,39 +1,25 @@
 """Pages with networks: every layer is Keras', every number is explained, and one can use them."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from conftest import MIRROR, needs_mirror, run_tfcnn
-from network_pages import READY_MS, Opener, build, call, outputs_of_layers, results, shown
+from network_pages import READY_MS, call, outputs_of_layers, results, shown
 from PIL import Image
 
 from tfcnn import runs
 from tfcnn.lab.inside import opened_network
 
 TOLERANCE = 1e-4
-PAGES = ("famous_networks", "watch_a_digit", "your_network", "probabilities", "the_leak")
 NETWORKS = {"mnist": "watch_a_digit", "lenet5": "watch_a_digit", "malaria": "your_network"}
-MOST_BYTES = 1_000_000
-FIRST_PAINT_MS = 1000
 
 
 @pytest.fixture(scope="session")
-def opener(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opener]:
-    """Opens the pages; at the end, nothing was said on a console, and no request left the site."""
-    opened = Opener(browser, build(tmp_path_factory.mktemp("lab") / "site"))
-    yield opened
-    opened.close()
-    assert not opened.troubles
-
-
-@pytest.fixture(scope="session")
-def networks(opener: Opener) -> dict[str, Any]:
+def networks(open_page: Any) -> dict[str, Any]:
     """A page for each shipped network, with this network shown."""
-    found = {name: shown(opener(page)) for name, page in NETWORKS.items()}
+    found = {name: shown(open_page(page)) for name, page in NETWORKS.items()}
     choose(found["lenet5"], "lenet5")
     return found
 
@@ -157,8 +143,8 @@ def test_a_number_depends_on_no_pixel_outside_its_box(networks, name):
     assert call(networks[name], body) == []
 
 
-def test_a_digit_drawn_by_mouse_is_read(opener):
-    page = shown(opener("watch_a_digit"))
+def test_a_digit_drawn_by_mouse_is_read(open_page):
+    page = shown(open_page("watch_a_digit"))
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("Nothing is drawn").wait_for()
     box = page.locator("#paper").bounding_box()
@@ -170,8 +156,8 @@ def test_a_digit_drawn_by_mouse_is_read(opener):
     page.locator("#answer", has_text="1, ").wait_for()
 
 
-def test_a_digit_drawn_by_keyboard_is_read_and_its_layers_inspected(opener):
-    page = shown(opener("watch_a_digit", 390, has_touch=True))
+def test_a_digit_drawn_by_keyboard_is_read_and_its_layers_inspected(open_page):
+    page = shown(open_page("watch_a_digit", 390, has_touch=True))
     page.get_by_role("button", name="Clear").press("Enter")
     paper = page.locator("#paper")
     paper.focus()
@@ -198,9 +184,9 @@ def test_a_digit_drawn_by_keyboard_is_read_and_its_layers_inspected(opener):
     assert not inspector.is_visible()
 
 
-def test_an_own_image_is_decoded_as_tfcnn_does(opener, tmp_path):
+def test_an_own_image_is_decoded_as_tfcnn_does(open_page, tmp_path):
     """What the page shows for a file is what `tfcnn predict` says of it."""
-    page = shown(opener("your_network"))
+    page = shown(open_page("your_network"))
     rng = np.random.default_rng(1)
     pixels = np.clip(rng.normal((190, 130, 150), 25, (93, 71, 3)), 0, 255).astype(np.uint8)
     path = tmp_path / "own.png"
@@ -220,10 +206,10 @@ def test_an_own_image_is_decoded_as_tfcnn_does(opener, tmp_path):
     page.locator("#trouble-file", has_text="a text file").wait_for()
 
 
-def test_temperature_and_threshold_are_those_of_tfcnn(opener):
+def test_temperature_and_threshold_are_those_of_tfcnn(open_page):
     from tfcnn.evaluation import calibration
 
-    page = opener("probabilities")
+    page = open_page("probabilities")
     rng = np.random.default_rng(0)
     cases = []
     for number in range(200):
@@ -253,8 +239,8 @@ def test_temperature_and_threshold_are_those_of_tfcnn(opener):
             assert row == pytest.approx(expected, abs=1e-6)
 
 
-def test_temperature_and_threshold_move_the_figures(opener):
-    page = opener("probabilities")
+def test_temperature_and_threshold_move_the_figures(open_page):
+    page = open_page("probabilities")
     ece = page.locator("#calibration-facts .is-main dd")
     fitted = ece.inner_text()
     page.get_by_role("button", name="As they were before").click()
@@ -267,8 +253,8 @@ def test_temperature_and_threshold_move_the_figures(opener):
     assert page.locator("#confusion td.right").nth(1).inner_text() == "0"
 
 
-def test_a_split_by_image_flatters_more_than_one_by_patient(opener):
-    page = opener("the_leak", 390)
+def test_a_split_by_image_flatters_more_than_one_by_patient(open_page):
+    page = open_page("the_leak", 390)
     page.locator("#facts dd").first.wait_for(timeout=READY_MS)
     page.locator("#both").press("End")
     assert page.locator("#facts dd").nth(2).inner_text() == "12 of 12"
@@ -288,11 +274,11 @@ def test_a_split_by_image_flatters_more_than_one_by_patient(opener):
     assert abs(by_patient - fresh) < by_image - fresh
 
 
-def test_the_leak_models_are_those_of_scikit_learn(opener):
+def test_the_leak_models_are_those_of_scikit_learn(open_page):
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.preprocessing import StandardScaler
 
-    page = opener("the_leak")
+    page = open_page("the_leak")
     rng = np.random.default_rng(0)
     rows, others = rng.normal(size=(80, 11)), rng.normal(size=(60, 11))
     labels = (rows[:, 0] + rng.normal(size=80) > 0).astype(int)
@@ -308,8 +294,8 @@ def test_the_leak_models_are_those_of_scikit_learn(opener):
     assert call(page, body, [rows.tolist(), labels.tolist(), others.tolist()]) == expected.tolist()
 
 
-def test_every_famous_network_is_drawn_and_counted(opener):
-    page = opener("famous_networks")
+def test_every_famous_network_is_drawn_and_counted(open_page):
+    page = open_page("famous_networks")
     expected = {
         "lenet5": "60,806",
         "alexnet": "60,965,224",
@@ -326,41 +312,24 @@ def test_every_famous_network_is_drawn_and_counted(opener):
     assert page.locator("#detail h3").inner_text() != first
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_its_window_and_paints_at_once(opener, name, width):
-    page = opener(name, width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert (opener.folder / f"{name}.html").stat().st_size < MOST_BYTES
-    body = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0;"
-    assert call(page, body) < FIRST_PAINT_MS
-
-
 @pytest.mark.slow
 @needs_mirror
-def test_a_run_of_the_course_is_laid_open(browser, tmp_path):
+def test_a_run_of_the_course_is_laid_open(write_site, open_site, tmp_path):
     home = tmp_path / "home"
     run_tfcnn("download", "cifar10", "--from", MIRROR, home=home)
-    words = ("train", "cifar10-course", "--set", "train.epochs=1")
-    result = run_tfcnn(*words, home=home)
+    result = run_tfcnn("train", "cifar10-course", "--set", "train.epochs=1", home=home)
     assert result.returncode == 0, result.stderr
-    run = runs.read(home / "models" / "cifar10-course")
-    opened = Opener(browser, build(tmp_path / "site", run))
-    page = shown(opened("your_network"))
-    assert_every_layer_is_keras(page, model_of(run))
-    opened("probabilities")
-    opened.close()
-    assert not opened.troubles
+    assert_the_pages_show(runs.read(home / "models" / "cifar10-course"), write_site, open_site)
 
 
-def test_the_pages_of_another_run_show_it(browser, trained, tmp_path):
-    run = runs.read(Path(trained))
-    opened = Opener(browser, build(tmp_path / "site", run))
-    page = shown(opened("your_network"))
+def test_the_pages_of_another_run_show_it(write_site, open_site, trained):
+    assert_the_pages_show(runs.read(trained), write_site, open_site)
+
+
+def assert_the_pages_show(run: runs.Run, write_site: Any, open_site: Any) -> None:
+    open_own = open_site(write_site(run))
+    page = shown(open_own("your_network"))
     assert page.get_by_role("heading", name=run.name, exact=True).is_visible()
     assert_every_layer_is_keras(page, model_of(run))
-    answers = opened("probabilities")
     val = sum(row["split"] == "val" for row in run.predictions)
-    assert f"{val} images of val" in answers.locator(".source").inner_text()
-    opened.close()
-    assert not opened.troubles
+    assert f"{val:,} images of val" in open_own("probabilities").locator(".source").inner_text()

@@ -57,7 +57,7 @@ def open_network(run: Run) -> OpenedNetwork:
     return _opened(run.model_path, _key(run.card["sha256"][MODEL]), run.name)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _opened(path: Path, key: str, name: str) -> OpenedNetwork:
     kept = data_home() / "cache" / "lab-networks" / f"{key}.zip"
     found = _read(kept)
