@@ -11,6 +11,7 @@ const networks = data.networks.map((network) => {
   const sum = (key) => units.reduce((total, unit) => total + unit[key], 0);
   return { ...network, units, parameters: sum("parameters"), multiplications: sum("multiplications"), layers: Math.max(...units.map(({ weighted }) => weighted)) };
 });
+const MOST_OPEN = 30; // rows of a table that is shown at once
 const whole = (number) => number.toLocaleString("en");
 const round = (number) => (number >= 1e9 ? `${(number / 1e9).toFixed(1)} billion` : number >= 1e6 ? `${(number / 1e6).toFixed(1)} million` : whole(number));
 const fact = (name, value, isMain = false) => make("div", { className: isMain ? "is-main" : "" }, make("dt", { textContent: name }), make("dd", { textContent: value }));
@@ -24,6 +25,8 @@ function show(network) {
     fact("Image", sizeOf(network.image)),
     fact("In tfcnn", network.network),
   );
+  byId("layers-count").textContent = `${network.units.length} layers, with what follows each`;
+  byId("all-layers").open = network.units.length <= MOST_OPEN;
   const drawing = draw(network.units, network.image, choose);
   byId("drawing").replaceChildren(drawing.svg);
   const most = Math.max(...network.units.map(({ parameters }) => parameters));
