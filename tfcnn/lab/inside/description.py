@@ -1,5 +1,6 @@
 """What a page must know of a network: its steps, their shapes, and what each computes with."""
 
+import re
 from typing import Any
 
 from tfcnn.lab.inside.all_results import Converted
@@ -53,7 +54,7 @@ def _entry(step: Step, place: int, shape: tuple[int, ...], output: int) -> dict[
     activation = getattr(layer, "activation", None)
     several = f" {output + 1}" if len(step.outputs) > 1 else ""
     return {
-        "name": f"{layer.name}{several}",
+        "name": f"{_name(layer)}{several}",
         "kind": type(layer).__name__,
         "within": list(step.within),
         "inputs": list(step.inputs),
@@ -63,6 +64,12 @@ def _entry(step: Step, place: int, shape: tuple[int, ...], output: int) -> dict[
         "settings": _settings(step),
         "activation": getattr(activation, "__name__", None),
     }
+
+
+def _name(layer: Any) -> str:
+    """Return the name of a layer; of a function of `keras.ops`, without the number Keras gives it."""
+    name = str(layer.name)
+    return name if hasattr(layer, "weights") else re.sub(r"_\d+$", "", name)
 
 
 def _settings(step: Step) -> dict[str, Any]:

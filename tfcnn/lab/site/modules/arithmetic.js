@@ -246,7 +246,7 @@ const RULES = {
   Split: split,
 };
 const KINDS = [
-  [/Dropout|Noise$|^(Flatten|Reshape|InputLayer|Identity|ActivityRegularization)$/, "Same"],
+  [/Dropout|Noise$|^(Flatten|Reshape|InputLayer|Identity|ConvertToTensor|Cast|ActivityRegularization)$/, "Same"],
   [/^(Softmax|Gelu|Sigmoid|Tanh|Relu|Silu)$/, "Activation"],
 ];
 RULES.Same = same;

@@ -10,8 +10,8 @@ LEAD = (
     "LeNet-5, AlexNet, GoogLeNet and ResNet, drawn from the code that builds them. Choose a "
     "layer for its details."
 )
-ORDER = 80
-SLIDES = ("Famous CNN Architectures", "LeNet-5", "AlexNet", "GoogLeNet", "ResNet")
+ORDER = 50
+SLIDES = ("Pooling Layers",)
 
 
 def data(run: "Run | None") -> dict[str, Any]:

@@ -11,7 +11,7 @@ LEAD = (
     "they are, and where to draw the line."
 )
 ORDER = 95
-SLIDES = ("Evaluation",)
+SLIDES = ("CNN on Custom Images",)
 
 
 def data(run: "Run | None") -> dict[str, Any]:

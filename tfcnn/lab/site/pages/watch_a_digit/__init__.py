@@ -11,7 +11,7 @@ LEAD = (
     "is computed."
 )
 ORDER = 85
-SLIDES = ("LeNet-5", "MNIST with CNN")
+SLIDES = ("MNIST with CNN",)
 NEEDS_ENGINE = True
 NETWORKS = {"mnist": "Ours for MNIST (2026)", "lenet5": "LeNet-5 (1998)"}
 
