@@ -67,7 +67,7 @@ def _entry(step: Step, place: int, shape: tuple[int, ...], output: int) -> dict[
 
 
 def _name(layer: Any) -> str:
-    """Return the name of a layer; of a function of `keras.ops`, without the number Keras gives it."""
+    """Return the name of a layer; of a function of `keras.ops`, without Keras' number for it."""
     name = str(layer.name)
     return name if hasattr(layer, "weights") else re.sub(r"_\d+$", "", name)
 
