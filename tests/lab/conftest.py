@@ -1,5 +1,6 @@
 """The lab's site, written once, and its pages opened from their files without a network."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,20 +8,51 @@ from typing import Any
 import pytest
 
 from tfcnn.lab import site
+from tfcnn.runs import Run
 
 READY_MS = 60_000
 Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def lab_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that writes the site for a run or None, and returns its folder.
+
+    All share a home, where networks are kept that were converted.
+    """
+    home = tmp_path_factory.mktemp("lab-home")
+
+    def write(run: Run | None = None) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TFCNN_HOME", str(home))
+            return site.build(tmp_path_factory.mktemp("lab") / "site", run).parent
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def lab_site(write_site: Callable[..., Path]) -> Path:
     """The folder of the site."""
-    return site.build(tmp_path_factory.mktemp("lab") / "site").parent
+    return write_site()
 
 
 @pytest.fixture(scope="session")
 def open_page(browser: Any, lab_site: Path) -> Iterator[Open]:
-    """Return a function that opens a page, and see at the end that nothing went wrong:
+    """Return a function that opens a page; see `opener_of`."""
+    with opener_of(browser, lab_site) as start:
+        yield start
+
+
+@pytest.fixture
+def open_site(browser: Any) -> Iterator[Callable[[Path], Open]]:
+    """Return a function that gives an opener for the pages of another site."""
+    with contextlib.ExitStack() as stack:
+        yield lambda folder: stack.enter_context(opener_of(browser, folder))
+
+
+@contextlib.contextmanager
+def opener_of(browser: Any, lab_site: Path) -> Iterator[Open]:
+    """Give a function that opens a page, and see at the end that nothing went wrong:
 
     no line on the console, and no request but for files of the site and what is in them.
     """
