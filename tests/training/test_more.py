@@ -80,7 +80,7 @@ def test_further_epochs_begin_where_the_run_ended(run):
     assert history["val_loss"][:2] == run.history["val_loss"]
     assert history["val_loss"][2] == pytest.approx(min(history["val_loss"][:2]), abs=1e-5)
     assert (longer.path / "split.csv").read_bytes() == (run.path / "split.csv").read_bytes()
-    assert longer.report["continues"] == {"run": "shapes", "epochs": 2}
+    assert longer.report["continues"] == {"run": "shapes", "epochs": 2, "runs": 2}
     assert (longer.report["epochs"], longer.recipe.train.epochs) == (3, 3)
     page = (longer.path / "report.html").read_text()
     assert "continues run <code>shapes</code>, which had 2 epochs, for 1 more" in page
@@ -107,7 +107,7 @@ def test_a_continuation_is_continued_by_the_command_line(run, home):
     result = run_tfcnn("train", "second", "--more", 1, "--run", "third", "--json", home=home)
     assert result.returncode == 0, result.stderr
     third = tfcnn.load("third")
-    assert third.report["continues"] == {"run": "second", "epochs": 3}
+    assert third.report["continues"] == {"run": "second", "epochs": 3, "runs": 3}
     assert third.history["epoch"] == [1, 2, 3, 4]
     seconds = [tfcnn.load(name).report["train_seconds"] for name in ("second", "third")]
     assert 0 < run.report["train_seconds"] < seconds[0] < seconds[1]

@@ -13,7 +13,7 @@ from tfcnn.base.progress import Reporter
 if TYPE_CHECKING:
     from tfcnn.recipes import Augment, Recipe
     from tfcnn.runs import Run
-    from tfcnn.training.data import Data, Labels
+    from tfcnn.training.data import Data
 
 BATCH_SIZE = 32
 
@@ -25,10 +25,10 @@ def data(
     channels: Literal[1, 3] | None = None,
     fit: Literal["stretch", "pad", "crop"] | None = None,
     batch_size: int | None = None,
-    labels: "Labels" = "int",
+    labels: Literal["int", "one-hot"] = "int",
     group_regex: str | None = None,
-    group_csv: str | None = None,
-    labels_csv: str | None = None,
+    group_csv: str | Path | None = None,
+    labels_csv: str | Path | None = None,
     split: str | Path | None = None,
     resplit: bool = False,
     seed: int = 0,
@@ -77,7 +77,8 @@ def data(
     known: dict[str, dict[str, Any]] = {
         "data": {
             "image_size": image_size, "channels": channels, "fit": fit,
-            "group_regex": group_regex, "group_csv": group_csv, "labels_csv": labels_csv,
+            "group_regex": group_regex, "group_csv": _text(group_csv),
+            "labels_csv": _text(labels_csv),
         },
         "train": {"batch_size": batch_size, "seed": seed},
     }  # fmt: skip
@@ -95,14 +96,16 @@ def data(
         return Data(prepare(recipe, Path(split) if split else None, resplit, hears), labels)
 
 
+def _text(path: str | Path | None) -> str | None:
+    """Return a path as a recipe holds it."""
+    return None if path is None else str(path)
+
+
 def _recipe_of(source: str | Path) -> "Recipe":
     """Return the recipe that a source is, or one of its images alone, without a network."""
     from tfcnn import datasets, recipes
     from tfcnn.base import naming
 
-    if not isinstance(source, str | Path):
-        expected = "a data set's name, a folder's path, or what tfcnn.data returned"
-        raise InputError("data", expected, f"a {type(source).__name__}", 'tfcnn.data("cells/")')
     name = str(source)
     is_recipe = name in recipes.names() and name not in datasets.names()
     if is_recipe or name.endswith(".toml"):

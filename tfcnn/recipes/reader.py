@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from tfcnn.base import atomic, files, naming, own_files
 from tfcnn.base.errors import InputError, UnfitValueError
-from tfcnn.recipes.schema import Recipe
+from tfcnn.recipes.schema import OWNED, Recipe
 
 MAX_RECIPE_BYTES = 1 << 20  # of a recipe
 FOLDER = Path(__file__).parent
@@ -91,8 +91,8 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
     """Apply `section.key=value` assignments; a value is read as TOML, else as plain text.
 
     Who names `model.network` gets that one: it begins as it is made to, and where the recipe has
-    another one, with its own default options. The path of a Python file counts from the working
-    folder.
+    another one, with its own default options. Who names another schedule or loss gets it without
+    the settings of the former one. The path of a Python file counts from the working folder.
 
     Raises:
         InputError: if one is no assignment, names an unknown key, or has a value of a wrong type.
@@ -105,6 +105,9 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
         settings["model"]["start"] = None
     if any(key == "model.network" and value != recipe.model.network for key, value in pairs):
         settings["model"]["options"] = {}
+    for own, needed, value in OWNED:
+        if any(key == f"train.{needed}" and given != value for key, given in pairs):
+            settings["train"].pop(own)
     for key, value in pairs:
         *sections, last = key.split(".")
         target = settings

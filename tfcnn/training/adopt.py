@@ -105,7 +105,7 @@ def adopt(
     if calibrate:
         temperature = calibration.fit_temperature(labels, probs)
     twin_difference = write(
-        whole, temperature, prepared, probs[places], folder, reporter, tolerance=foreign.TOLERANCE
+        whole, temperature, prepared, folder, reporter, tolerance=foreign.TOLERANCE
     )
     agreement = {"forms_mean_difference": saved_form.difference, "twin_difference": twin_difference}
     making = _making(model, doubt, saved_form, pixels, tuple(remarks))

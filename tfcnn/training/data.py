@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn.base import quiet
+from tfcnn.base.calls import verb
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
 from tfcnn.inputs import pipeline
@@ -97,6 +98,7 @@ class Data:
         return self._epochs().epoch
 
     @epoch.setter
+    @verb
     def epoch(self, epoch: int) -> None:
         if epoch < 0:
             raise InputError("epoch", "0 or more", str(epoch), "0, which begins again")
@@ -140,6 +142,7 @@ class Data:
         self._note_read("test", level=3)
         return self._in_order("test")
 
+    @verb
     def arrays(self, split: str) -> tuple[Pixels, npt.NDArray[Any]]:
         """Return the images of a split as arrays in memory, in the order of the manifest.
 
@@ -160,6 +163,7 @@ class Data:
             return images, np.eye(len(self.class_names), dtype=np.float32)[labels]
         return images, labels
 
+    @verb
     def flow(self, generator: Any, split: str = "train") -> "Flow":
         """Return what `generator.flow_from_directory` returns, over these splits and classes.
 
@@ -188,8 +192,12 @@ class Data:
             counted=self._epochs() if split == "train" else None,
         )
 
+    @verb
     def folds(self, num_folds: int = 5) -> Iterator["Data"]:
-        """Yield the folds of a cross-validation: every image is in test once, whole groups at once.
+        """Return the folds of a cross-validation, whole groups at once.
+
+        Every image is in test of one fold, but for those of an official test set: they are in no
+        fold, so that what is chosen by the folds can be judged by them.
 
         Args:
             num_folds: at least 2, at most the number of groups.
@@ -197,11 +205,12 @@ class Data:
         Raises:
             InputError: if there are too few groups or images for so many.
         """
-        prepared = self.prepared
-        settings = prepared.recipe.data.split
-        for fold in folds.assign(self.manifest, settings, num_folds):
-            rows = {name: splits.select(fold, name) for name in splits.NAMES}
-            yield Data(replace(prepared, splits=fold, rows=rows), self.labels)
+        assigned = folds.assign(self.manifest, self.prepared.recipe.data.split, num_folds)
+        return (self._fold(splits_of_fold) for splits_of_fold in assigned)
+
+    def _fold(self, split_of: list[str]) -> "Data":
+        rows = {name: splits.select(split_of, name) for name in splits.NAMES}
+        return Data(replace(self.prepared, splits=split_of, rows=rows), self.labels)
 
     def has_trained(self, model: Any) -> bool:
         """Say whether a model has learnt from train alone, as far as can be told; see `learnt`."""
@@ -245,7 +254,7 @@ class Data:
     def _rows(self, split: str) -> npt.NDArray[np.int64]:
         if split not in self.prepared.rows:
             raise InputError("split", "train, val or test", repr(split), 'split="val"')
-        self._note_read(split, level=4)
+        self._note_read(split, level=5)
         return self.prepared.rows[split]
 
     def _note_read(self, split: str, level: int) -> None:

@@ -8,14 +8,11 @@ was given before its first step, nor what happened before `compile` began the st
 
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfcnn.manifest import Manifest
 
-if TYPE_CHECKING:
-    from tfcnn.training.data import Data
-
-ALL: "weakref.WeakSet[Data]" = weakref.WeakSet()  # the images of this process
+ALL: "weakref.WeakSet[Any]" = weakref.WeakSet()  # the `data.Data` of this process
 CONFIG = {"dtype", "trainable"}  # a file, or a clone, gives every layer both
 
 
@@ -28,12 +25,12 @@ def clock() -> int:
     return int(ops.uid())
 
 
-def doubt(model: Any, data: "Data") -> str:
+def doubt(model: Any, data: Any) -> str:
     """Say why a model may have learnt from more than train; "" where nothing speaks for it.
 
     Args:
         model: a Keras model.
-        data: the images.
+        data: the images, a `data.Data`.
     """
     steps = _steps(model)
     if not steps:
@@ -50,7 +47,7 @@ def doubt(model: Any, data: "Data") -> str:
     return _doubt_of_steps(model, data, steps, born)
 
 
-def _doubt_of_steps(model: Any, data: "Data", steps: int, born: int) -> str:
+def _doubt_of_steps(model: Any, data: Any, steps: int, born: int) -> str:
     """Say why not all steps can have been on train."""
     history = getattr(model, "history", None)  # of the last `fit`; a loop by hand leaves none
     per_epoch = None if history is None else history.params.get("steps")
@@ -95,7 +92,7 @@ def _from_a_config(model: Any) -> str:
     return ""
 
 
-def _other_images(data: "Data", born: int) -> str:
+def _other_images(data: Any, born: int) -> str:
     """Say which other images of this process hold some of test, and were read since."""
     tested = _pixels(data.manifest, data.prepared.rows["test"])
     for other in ALL:
