@@ -229,7 +229,7 @@ def test_crossval_resumes_with_its_own_settings_and_folds(make_tree, home):
     with pytest.raises(KeyboardInterrupt) as cut:
         tfcnn.crossval(root, folds=2, settings=GROUPED, reporter=Cut())
     assert cut.value.__notes__ == [resume.RESUMABLE]
-    with pytest.raises(InputError, match=r"--folds: expected 2, as it was begun; received 3"):
+    with pytest.raises(InputError, match=r"folds: expected 2, as it was begun; received 3"):
         tfcnn.crossval(root, folds=3, resume=True)
     with pytest.raises(InputError, match=r"train\.epochs: expected 2, as it was begun"):
         tfcnn.crossval(root, settings=["train.epochs=3"], resume=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfcnn.training.data import Data
 
 BATCH_SIZE = 32
+SECTIONS = ("data", "inputs", "evaluation")  # of a recipe, that matter to images and to a run
 
 
 def data(
@@ -55,7 +56,7 @@ def data(
         seed: of the split, and of the order and the augmentation of training images.
         augment: words of `[inputs.augment]`, such as `{"flip_horizontal": True}`; False for none.
             None: those of the recipe, if it is one.
-        settings: assignments `section.key=value`, of which `data`, `inputs` and `evaluation` count.
+        settings: assignments `section.key=value` of `data`, `inputs` and `evaluation`.
         progress: show it: in a notebook below the cell, else on standard error.
         reporter: hears of it instead, and shows it as it likes.
 
@@ -91,9 +92,22 @@ def data(
     if augment is not None:
         words = augment.model_dump() if isinstance(augment, recipes.Augment) else augment
         content["inputs"] = {"augment": dict(words) if isinstance(words, Mapping) else words}
-    recipe = recipes.override(recipes.parse(content, "tfcnn.data"), as_list(settings))
+    assignments = as_list(settings)
+    _refuse_other_settings(assignments)
+    recipe = recipes.override(recipes.parse(content, "tfcnn.data"), assignments)
     with hearing(progress, reporter) as hears:
         return Data(prepare(recipe, Path(split) if split else None, resplit, hears), labels)
+
+
+def _refuse_other_settings(assignments: Iterable[str]) -> None:
+    """Refuse settings that images have no use for: your own code builds and trains the network."""
+    from tfcnn import recipes
+
+    for key, _ in map(recipes.read_assignment, assignments):
+        if key.partition(".")[0] not in SECTIONS:
+            expected = f"a key of {', '.join(f'[{name}]' for name in SECTIONS)}"
+            hint = "it in your own code, batch_size=... or seed=..."
+            raise InputError(f"--set {key}", expected, "another one", hint)
 
 
 def _text(path: str | Path | None) -> str | None:

@@ -3,6 +3,7 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -212,14 +213,15 @@ def known_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]
     return keys
 
 
-def to_toml(recipe: Recipe, folder: Path | None = None) -> str:
+def to_toml(recipe: Recipe, folder: Path | None = None, without: Collection[str] = ()) -> str:
     """Return a recipe as TOML, every setting written out.
 
     Args:
         recipe: the recipe.
         folder: that it will lie in; Python files below it are named from there.
+        without: sections that say nothing of the run.
     """
-    settings = recipe.model_dump(exclude_none=True, mode="json")
+    settings = recipe.model_dump(exclude_none=True, mode="json", exclude=set(without))
     for section, key in PARTS:
         value = settings[section][key]
         if folder and own_files.is_own(value) and Path(value).is_relative_to(folder.resolve()):
@@ -227,6 +229,6 @@ def to_toml(recipe: Recipe, folder: Path | None = None) -> str:
     return tomli_w.dumps(settings)
 
 
-def write(recipe: Recipe, path: Path) -> None:
-    """Write a recipe as TOML."""
-    atomic.write_text(path, to_toml(recipe, path.parent))
+def write(recipe: Recipe, path: Path, without: Collection[str] = ()) -> None:
+    """Write a recipe as TOML; see `to_toml`."""
+    atomic.write_text(path, to_toml(recipe, path.parent, without))
