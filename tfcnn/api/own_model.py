@@ -78,8 +78,8 @@ def data(
     known: dict[str, dict[str, Any]] = {
         "data": {
             "image_size": image_size, "channels": channels, "fit": fit,
-            "group_regex": group_regex, "group_csv": _text(group_csv),
-            "labels_csv": _text(labels_csv),
+            "group_regex": group_regex,
+            "group_csv": _text(group_csv), "labels_csv": _text(labels_csv),
         },
         "train": {"batch_size": batch_size, "seed": seed},
     }  # fmt: skip
@@ -92,22 +92,22 @@ def data(
     if augment is not None:
         words = augment.model_dump() if isinstance(augment, recipes.Augment) else augment
         content["inputs"] = {"augment": dict(words) if isinstance(words, Mapping) else words}
-    assignments = as_list(settings)
-    _refuse_other_settings(assignments)
-    recipe = recipes.override(recipes.parse(content, "tfcnn.data"), assignments)
+    recipe = recipes.override(recipes.parse(content, "tfcnn.data"), _settings_of_images(settings))
     with hearing(progress, reporter) as hears:
         return Data(prepare(recipe, Path(split) if split else None, resplit, hears), labels)
 
 
-def _refuse_other_settings(assignments: Iterable[str]) -> None:
-    """Refuse settings that images have no use for: your own code builds and trains the network."""
+def _settings_of_images(settings: Iterable[str]) -> list[str]:
+    """Return settings, or refuse one that is of the network or of its training."""
     from tfcnn import recipes
 
+    assignments = as_list(settings)
     for key, _ in map(recipes.read_assignment, assignments):
         if key.partition(".")[0] not in SECTIONS:
             expected = f"a key of {', '.join(f'[{name}]' for name in SECTIONS)}"
             hint = "it in your own code, batch_size=... or seed=..."
             raise InputError(f"--set {key}", expected, "another one", hint)
+    return assignments
 
 
 def _text(path: str | Path | None) -> str | None:
