@@ -208,7 +208,7 @@ def test_folders_of_one_name_do_not_replace_each_others_runs(tmp_path, home):
             if verb is tfcnn.crossval:
                 (home / "models" / "cells").rename(home / "models" / "cells-crossval")
             verb(other)
-        assert "a run of" in str(refused.value) and "--run" in str(refused.value)
+        assert "a run of" in str(refused.value) and "run with another name" in str(refused.value)
         assert str(one) in str(refused.value)
 
 
