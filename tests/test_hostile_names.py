@@ -211,7 +211,7 @@ def test_a_strangers_recipe_writes_nothing_elsewhere(cells, tmp_path):
 
 @pytest.mark.parametrize("name", ["a\\b", "a\x1b[0m", "a\nb", "x" * 300, " x"])
 def test_a_name_that_is_typed_is_that_of_one_folder(name):
-    with pytest.raises(InputError, match="--run: expected the name of one folder, or a path"):
+    with pytest.raises(InputError, match="run: expected the name of one folder, or a path"):
         runs.folder_of(name)
     assert runs.folder_of("a/b") == Path("a/b"), "a path is one"
     longest = recipes.for_folder(Path("/", "x" * 250)).name

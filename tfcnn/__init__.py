@@ -13,26 +13,27 @@ import importlib
 for _room in ("report", "export"):  # now, or the room would later take the verb's place
     importlib.import_module(f"tfcnn.{_room}")
 
-from tfcnn.api import (  # noqa: E402
-    adopt,
-    check,
-    compare,
-    crossval,
-    data,
-    download,
-    evaluate,
-    explain_images,
-    export,
-    label_errors,
-    load,
-    open_lab,
-    predict,
-    report,
-    set_threshold,
-    train,
-)
-from tfcnn.api import list_all as list  # noqa: E402
+from tfcnn import api as _api  # noqa: E402
+from tfcnn.base.calls import verb as _verb  # noqa: E402
 from tfcnn.base.errors import CheckError, InputError, TfcnnError  # noqa: E402
+
+adopt = _verb(_api.adopt)
+check = _verb(_api.check)
+compare = _verb(_api.compare)
+crossval = _verb(_api.crossval)
+data = _verb(_api.data)
+download = _verb(_api.download)
+evaluate = _verb(_api.evaluate)
+explain_images = _verb(_api.explain_images)
+export = _verb(_api.export)
+label_errors = _verb(_api.label_errors)
+list = _verb(_api.list_all)
+load = _verb(_api.load)
+open_lab = _verb(_api.open_lab)
+predict = _verb(_api.predict)
+report = _verb(_api.report)
+set_threshold = _verb(_api.set_threshold)
+train = _verb(_api.train)
 
 __all__ = [
     "CheckError", "InputError", "TfcnnError",

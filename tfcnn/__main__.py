@@ -1,19 +1,14 @@
 """The entry point: runs the command line and turns every error into one line and an exit code."""
 
-import errno
 import gc
 import os
 import shlex
 import sys
 import traceback
-from pathlib import Path
 from typing import Any
 
 from tfcnn.base import interrupts, naming, quiet
-from tfcnn.base.errors import TfcnnError, did_you_mean
-
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # HDF5 has the number in its text only
+from tfcnn.base.errors import TfcnnError, did_you_mean, of_system
 
 
 def main() -> None:
@@ -36,16 +31,10 @@ def main() -> None:
     except interrupts.Interrupted as error:
         _fail(f"interrupted; to continue: {_continuation(bool(_notes(error)))}", 130)
     except OSError as error:
-        if error.errno in FULL or "No space left" in str(error) or "errno = 28" in str(error):
-            _fail(f"{error.filename or 'disk'}: expected free space; received a full disk; "
-                  "try removing files, or TFCNN_HOME on another disk", 2)  # fmt: skip
-        if error.filename is None:
-            _internal(error)
-        hint = "its permissions, or another path"
-        if error.errno in READ_ONLY:  # where no path is typed, runs and caches are meant
-            hint += "; TFCNN_HOME names the folder of runs and decoded images"
-        _fail(f"{Path(str(error.filename)).absolute()}: expected a file to read or write; "
-              f"received {error.strerror}; try {hint}", 2)  # fmt: skip
+        known = of_system(error)
+        if known is not None:
+            _fail(str(known), known.exit_code)
+        _internal(error)
     except Exception as error:
         _internal(error)
     finally:

@@ -104,7 +104,7 @@ def test_a_folder_that_may_not_be_written_is_named_whole(monkeypatch, tmp_path, 
 
 @pytest.mark.parametrize("rule", [{"path_column": "file"}, {"group_column": "who"}])
 def test_columns_of_no_folder_are_refused_too(trained, rule):
-    with pytest.raises(InputError, match="try --data FOLDER"):
+    with pytest.raises(InputError, match="try data FOLDER"):
         tfcnn.evaluate(trained, **rule)
 
 

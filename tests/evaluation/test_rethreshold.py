@@ -156,7 +156,7 @@ def test_what_follows_from_the_threshold_is_made_anew(run: Path) -> None:
 
 def test_a_positive_class_can_be_named(run: Path) -> None:
     change(run, positive=None)
-    with pytest.raises(InputError, match="--positive round, or --positive square"):
+    with pytest.raises(InputError, match="positive round, or positive square"):
         tfcnn.set_threshold(run, value=0.4)
     found = tfcnn.set_threshold(run, sensitivity=0.8, positive="square")
     assert tfcnn.load(run).card["positive"] == "square" and found.before == 0.5
@@ -169,7 +169,7 @@ def test_a_positive_class_can_be_named(run: Path) -> None:
     ("wish", "named"),
     [
         ({}, "received none"),
-        ({"sensitivity": 0.9, "value": 0.4}, "--sensitivity 0.9 --value 0.4"),
+        ({"sensitivity": 0.9, "value": 0.4}, "sensitivity 0.9 value 0.4"),
         ({"sensitivity": 0.9, "specificity": 0.9}, "one of"),
         ({"sensitivity": 95}, "share in"),
         ({"sensitivity": 0}, "share in"),

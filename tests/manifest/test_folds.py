@@ -121,8 +121,8 @@ def test_the_official_test_set_is_left_untouched():
         (patients(6), 1, "2 or more"),
         (patients(6), 7, "at most 6"),
         (on_paper(["A", "A", "B", "B"], ["a", "b"] * 2), 2, "at least 2 groups; received 1"),
-        (on_paper([""] * 4, ["a", "b"] * 2), 5, "at most 4"),
-        (on_paper(["A", "B", "C", "D"], ["a", "a", "b", "b"]), 3, "in each"),
+        (on_paper([""] * 4, ["a", "b"] * 2), 5, "at most 2, as no class has more images"),
+        (on_paper(["A", "B", "C", "D"], ["a", "a", "b", "b"]), 3, "at most 2, as no class"),
         (
             on_paper([f"P{i // 2}" for i in range(20)], ["a"] * 18 + ["b"] * 2),
             5,

@@ -187,3 +187,15 @@ def test_weights_of_classes_survive_a_round_trip(tmp_path):
     assert made.train.class_weights == {"a b": 2.0, "c": 0.5}
     recipes.write(made, tmp_path / "malaria.toml")
     assert recipes.load(str(tmp_path / "malaria.toml")) == made
+
+
+def test_another_schedule_or_loss_leaves_the_settings_of_the_former_behind():
+    words = ["schedule=reduce_on_plateau", "plateau_patience=2", "loss=focal", "focal_gamma=1"]
+    recipe = recipes.override(recipes.load("folder"), [f"train.{one}" for one in words])
+    assert (recipe.train.plateau_patience, recipe.train.focal_gamma) == (2, 1)
+    kept = recipes.override(recipe, ["train.schedule=reduce_on_plateau", "train.epochs=9"])
+    assert (kept.train.plateau_patience, kept.train.focal_gamma) == (2, 1)
+    other = recipes.override(recipe, ["train.schedule=linear", "train.loss=crossentropy"])
+    assert (other.train.plateau_patience, other.train.focal_gamma) == (3, 2)
+    with pytest.raises(InputError, match="with plateau_patience"):
+        recipes.override(recipe, ["train.schedule=linear", "train.plateau_patience=2"])

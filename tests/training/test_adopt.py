@@ -443,7 +443,7 @@ def test_an_adoption_that_was_cut_begins_again_and_a_training_is_kept(tree, trai
     training = home / "models" / "cut"
     shutil.copytree(trained, training)
     (training / "DONE").unlink()
-    with pytest.raises(InputError, match="expected --resume or --fresh"):
+    with pytest.raises(InputError, match="expected resume=True or fresh=True"):
         tfcnn.adopt(sigmoid(), data, name="cut")
     assert runs.state(training) == "unfinished"
     tfcnn.adopt(sigmoid(), data, name="cut", fresh=True)
@@ -481,3 +481,25 @@ def test_a_report_names_no_command_that_would_train_it_again(tree, home):
     for command in ("tfcnn crossval", "tfcnn train", "tfcnn labels"):
         assert command not in page
     assert "data.folds(5)" in page and "tfcnn predict" in page
+
+
+def test_a_very_sure_model_has_a_twin(tree, home):
+    model, data = sigmoid(), small(tree)
+    head = model.layers[-1]
+    head.set_weights([100 * weight for weight in head.get_weights()])
+    run = tfcnn.adopt(model, data, name="surest", pixels="0..1")
+    assert run.card["temperature"] > 1 and (run.path / "model.tflite").exists()
+    assert "[train]" not in (run.path / "recipe.toml").read_text()
+
+
+def test_without_test_nothing_offers_to_train_it(tree, home):
+    data = small(tree, settings=["data.split.test=none"])
+    run = tfcnn.adopt(sigmoid(), data, name="all", pixels="0..1")
+    assert tfcnn.evaluate(run).sentence.startswith("No test split: `evaluate --data` measures")
+
+
+def test_a_leak_of_an_adopted_model_is_not_trained_again(tree, home):
+    settings = ["data.split.unit=image", "data.split.demonstration=true"]
+    run = tfcnn.adopt(sigmoid(), small(tree, settings=settings), name="leaky", pixels="0..1")
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert "train on these, and adopt that model" in page and "tfcnn train" not in page

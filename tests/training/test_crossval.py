@@ -197,10 +197,10 @@ def test_a_killed_one_resumes_to_the_same_predictions(finished, home):
     ]  # fmt: skip
     stamp = (folder / "fold-0" / "DONE").stat().st_mtime_ns
     for settings, options, said in (
-        ((), {}, "--resume"),
+        ((), {}, "resume=True"),
         (("train.seed=5",), {"resume": True}, "train.seed: expected 0"),
         (("data.split.seed=5",), {"resume": True}, "data.split.seed: expected 0"),
-        ((), {"resume": True, "folds": 2}, "--folds: expected 3"),
+        ((), {"resume": True, "folds": 2}, "folds: expected 3"),
     ):
         with pytest.raises(InputError, match=said):
             tfcnn.crossval(root, settings=[*SETTINGS, *settings], **{"folds": 3, **options})
@@ -246,7 +246,7 @@ def test_a_finished_one_is_moved_aside(finished, home, monkeypatch):
     root, folder, _ = finished
     monkeypatch.setattr(module, "train", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     shutil.copytree(folder, home / "models" / "cells-crossval")
-    with pytest.raises(InputError, match="no --resume"):
+    with pytest.raises(InputError, match="no resume=True"):
         tfcnn.crossval(root, settings=SETTINGS, folds=3, resume=True)
     with pytest.raises(KeyboardInterrupt):
         tfcnn.crossval(root, settings=SETTINGS, folds=3)

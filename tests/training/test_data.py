@@ -81,7 +81,7 @@ def test_one_hot_labels_in_all_forms(tree):
     _, from_generator = data.flow(tf.keras.preprocessing.image.ImageDataGenerator(), "val")[0]
     np.testing.assert_array_equal(from_generator, np.eye(2, dtype=np.float32)[indices[:8]])
     assert len(data.train) == len(small(tree).train)
-    with pytest.raises(InputError, match='expected "int" or "one-hot"'):
+    with pytest.raises(InputError, match="expected 'int' or 'one-hot'"):
         small(tree, labels="onehot")
 
 
@@ -153,11 +153,8 @@ def test_a_loop_by_hand_reaches_the_weights_of_fit_bit_for_bit(tree):
 def test_a_model_that_learnt_from_the_arrays_is_known(tree):
     data = small(tree)
     model = network(data)
-    images, labels = data.arrays("val")
-    model.fit(images, labels, epochs=1, verbose=0)
-    assert not data.has_trained(model)
     images, labels = data.arrays("train")
-    model.fit(images, labels, epochs=1, verbose=0)
+    model.fit(images, labels, batch_size=5, epochs=2, validation_data=data.val, verbose=0)
     assert data.has_trained(model)
 
 
@@ -286,12 +283,29 @@ def test_a_recipe_gives_its_inputs_and_its_batch_size(tree, tmp_path):
 def test_a_wrong_word_is_named(tree):
     with pytest.raises(InputError, match=r"inputs\.augment\.flip: expected a key of the recipe"):
         small(tree, augment={"flip": True})
-    with pytest.raises(InputError, match=r"inputs\.augment: expected a table of settings"):
+    with pytest.raises(InputError, match="augment: expected an Augment or a dict"):
         small(tree, augment=True)
-    with pytest.raises(InputError, match=r"data\.fit"):
+    with pytest.raises(InputError, match="fit: expected 'stretch' or"):
         small(tree, fit="squash")
     with pytest.raises(InputError, match="a data set, a recipe or a folder"):
         tfcnn.data(tree / "nothing")
+
+
+@pytest.mark.parametrize("setting", ["train.epochs=3", "model.network=compact", "name=x"])
+def test_a_setting_of_no_use_to_images_is_refused(tree, setting):
+    with pytest.raises(InputError, match=r"expected a key of \[data\], \[inputs\], \[evaluation\]"):
+        small(tree, settings=[setting])
+
+
+def test_no_source_is_not_the_working_folder():
+    for verb in (tfcnn.data, tfcnn.check, tfcnn.train):
+        with pytest.raises(InputError, match="received an empty text; try"):
+            verb(" ")
+
+
+def test_labels_are_refused_before_an_image_is_read():
+    with pytest.raises(InputError, match="labels: expected 'int' or 'one-hot'"):
+        tfcnn.data("nothing", labels="onehot")
 
 
 def test_what_it_says_of_itself(tree):

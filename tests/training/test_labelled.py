@@ -147,12 +147,12 @@ def test_other_images_with_a_table_are_scored_as_in_class_folders(
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (("group", "who"), {}, r"who its groups are.*try a column group in .*labels.csv, or --gr"),
+        (("group", "who"), {}, r"who its groups are.*try a column group in .*labels.csv, or gr"),
         (("round", "oval"), {}, r"labels.csv: expected labels round, square; received oval"),
-        (("", ""), {"group_from": "folder"}, "--group-from: expected it or --labels-csv"),
+        (("", ""), {"group_from": "folder"}, "group_from: expected it or labels_csv"),
         (("", ""), {"label_column": "kind"}, "expected a CSV with columns path,kind"),
-        (("", ""), {"labels_csv": None, "label_column": "kind"}, "expected --labels-csv beside it"),
-        (("", ""), {"labels_csv": None}, r"loose images.*or --labels-csv FILE with columns"),
+        (("", ""), {"labels_csv": None, "label_column": "kind"}, "expected labels_csv beside it"),
+        (("", ""), {"labels_csv": None}, r"loose images.*or labels_csv FILE with columns"),
     ],
 )
 def test_a_table_of_other_images_that_does_not_fit_is_refused(
@@ -178,7 +178,7 @@ def test_labels_and_groups_may_be_in_two_tables(pair: Pair, unseen: tuple[Path, 
 
 
 def test_rules_of_other_images_need_a_folder(pair: Pair) -> None:
-    with pytest.raises(InputError, match="--data FOLDER"):
+    with pytest.raises(InputError, match="data FOLDER"):
         tfcnn.evaluate(pair.of_table, labels_csv="labels.csv")
 
 

@@ -80,7 +80,7 @@ def test_further_epochs_begin_where_the_run_ended(run):
     assert history["val_loss"][:2] == run.history["val_loss"]
     assert history["val_loss"][2] == pytest.approx(min(history["val_loss"][:2]), abs=1e-5)
     assert (longer.path / "split.csv").read_bytes() == (run.path / "split.csv").read_bytes()
-    assert longer.report["continues"] == {"run": "shapes", "epochs": 2}
+    assert longer.report["continues"] == {"run": "shapes", "epochs": 2, "runs": 2}
     assert (longer.report["epochs"], longer.recipe.train.epochs) == (3, 3)
     page = (longer.path / "report.html").read_text()
     assert "continues run <code>shapes</code>, which had 2 epochs, for 1 more" in page
@@ -107,7 +107,8 @@ def test_a_continuation_is_continued_by_the_command_line(run, home):
     result = run_tfcnn("train", "second", "--more", 1, "--run", "third", "--json", home=home)
     assert result.returncode == 0, result.stderr
     third = tfcnn.load("third")
-    assert third.report["continues"] == {"run": "second", "epochs": 3}
+    assert "by each of the 3 runs" in (third.path / "report.html").read_text(encoding="utf-8")
+    assert third.report["continues"] == {"run": "second", "epochs": 3, "runs": 3}
     assert third.history["epoch"] == [1, 2, 3, 4]
     seconds = [tfcnn.load(name).report["train_seconds"] for name in ("second", "third")]
     assert 0 < run.report["train_seconds"] < seconds[0] < seconds[1]
@@ -131,10 +132,10 @@ def test_where_it_plateaued_the_rate_stays_as_low(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"more": 0}, "--more: expected a whole number of epochs, at least 1; received 0"),
-        ({"settings": ["train.epochs=3"]}, "another key of .train. beside --more; received"),
-        ({"settings": ["data.channels=1"]}, "another key of .train. beside --more"),
-        ({"settings": ["train.warmup_epochs=2"]}, "less than the 2 of --more; received 2"),
+        ({"more": 0}, "more: expected a whole number of epochs, at least 1; received 0"),
+        ({"settings": ["train.epochs=3"]}, "another key of .train. beside more; received"),
+        ({"settings": ["data.channels=1"]}, "another key of .train. beside more"),
+        ({"settings": ["train.warmup_epochs=2"]}, "less than the 2 of more; received 2"),
         ({"run": "shapes"}, "another name than that of the run; received shapes"),
         ({"split": "split.csv"}, "the split of the run; received another"),
     ],

@@ -208,7 +208,7 @@ def test_folders_of_one_name_do_not_replace_each_others_runs(tmp_path, home):
             if verb is tfcnn.crossval:
                 (home / "models" / "cells").rename(home / "models" / "cells-crossval")
             verb(other)
-        assert "a run of" in str(refused.value) and "--run" in str(refused.value)
+        assert "a run of" in str(refused.value) and "run with another name" in str(refused.value)
         assert str(one) in str(refused.value)
 
 
@@ -229,7 +229,7 @@ def test_crossval_resumes_with_its_own_settings_and_folds(make_tree, home):
     with pytest.raises(KeyboardInterrupt) as cut:
         tfcnn.crossval(root, folds=2, settings=GROUPED, reporter=Cut())
     assert cut.value.__notes__ == [resume.RESUMABLE]
-    with pytest.raises(InputError, match=r"--folds: expected 2, as it was begun; received 3"):
+    with pytest.raises(InputError, match=r"folds: expected 2, as it was begun; received 3"):
         tfcnn.crossval(root, folds=3, resume=True)
     with pytest.raises(InputError, match=r"train\.epochs: expected 2, as it was begun"):
         tfcnn.crossval(root, settings=["train.epochs=3"], resume=True)

@@ -94,7 +94,7 @@ def test_a_cut_training_resumes_to_the_same_result(make_tree, home):
     with pytest.raises(KeyboardInterrupt):
         tfcnn.train(root, settings=settings, run="cut", reporter=Cut())
     assert runs.state(home / "models" / "cut") == "unfinished"
-    with pytest.raises(InputError, match="--resume"):
+    with pytest.raises(InputError, match="resume=True"):
         tfcnn.train(root, settings=settings, run="cut")
     with pytest.raises(InputError, match=r"train\.seed"):
         tfcnn.train(root, settings=[*settings, "train.seed=5"], run="cut", resume=True)
@@ -158,7 +158,7 @@ def test_a_finished_run_is_moved_aside_and_fresh_starts_again(make_tree, home):
     tfcnn.train(root, settings=settings)
     old = list((home / "models" / ".old").iterdir())
     assert len(old) == 1 and (old[0] / "DONE").read_text() == stamp
-    with pytest.raises(InputError, match="no --resume"):
+    with pytest.raises(InputError, match="no resume=True"):
         tfcnn.train(root, settings=settings, resume=True)
 
 
@@ -177,7 +177,7 @@ def test_groups_that_cross_a_given_split_are_refused(tmp_path, home):
     root = tmp_path / "split"
     for seed, name in enumerate(["train", "test"]):
         write_tree(root / name, groups=4, seed=seed)  # the same patients P0..P3 in both
-    with pytest.raises(CheckError, match="--resplit"):
+    with pytest.raises(CheckError, match="resplit=True"):
         tfcnn.train(root, settings=GROUPED)
     assert not (home / "models").exists() or not list((home / "models").glob("[!.]*"))
     run = tfcnn.train(root, settings=[*GROUPED, "train.epochs=1"], resplit=True)
@@ -223,7 +223,7 @@ def test_other_data_is_scored_and_seen_data_refused(trained, tmp_path):
     assert report.counts["data"] == {"images": 24, "groups": 3}
     with pytest.raises(CheckError, match="has not seen"):
         tfcnn.evaluate(trained, data=trained.parents[2] / "cells")
-    with pytest.raises(InputError, match="--group-regex: expected it or --group-csv"):
+    with pytest.raises(InputError, match="group_regex: expected it or group_csv"):
         tfcnn.evaluate(trained, data=unseen, group_regex="^(P)", group_csv="groups.csv")
     stray = next((unseen / "square").iterdir())
     stray.rename(stray.with_name("stray.png"))
@@ -242,7 +242,7 @@ def test_a_run_whose_groups_a_table_named_asks_for_those_of_other_data(run_copy,
     card["data"]["group_regex"] = None
     write_card(run_copy, card)
     other = write_tree(tmp_path / "other", groups=3, seed=9)
-    with pytest.raises(InputError, match=r"who its groups are.*--group-csv"):
+    with pytest.raises(InputError, match=r"who its groups are.*group_csv"):
         tfcnn.evaluate(run_copy, data=other)
     paths = [path.relative_to(other).as_posix() for path in sorted(other.rglob("*.png"))]
     table = tmp_path / "groups.csv"

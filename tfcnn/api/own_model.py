@@ -13,9 +13,10 @@ from tfcnn.base.progress import Reporter
 if TYPE_CHECKING:
     from tfcnn.recipes import Augment, Recipe
     from tfcnn.runs import Run
-    from tfcnn.training.data import Data, Labels
+    from tfcnn.training.data import Data
 
 BATCH_SIZE = 32
+SECTIONS = ("data", "inputs", "evaluation")  # of a recipe, that matter to images and to a run
 
 
 def data(
@@ -25,10 +26,10 @@ def data(
     channels: Literal[1, 3] | None = None,
     fit: Literal["stretch", "pad", "crop"] | None = None,
     batch_size: int | None = None,
-    labels: "Labels" = "int",
+    labels: Literal["int", "one-hot"] = "int",
     group_regex: str | None = None,
-    group_csv: str | None = None,
-    labels_csv: str | None = None,
+    group_csv: str | Path | None = None,
+    labels_csv: str | Path | None = None,
     split: str | Path | None = None,
     resplit: bool = False,
     seed: int = 0,
@@ -55,7 +56,7 @@ def data(
         seed: of the split, and of the order and the augmentation of training images.
         augment: words of `[inputs.augment]`, such as `{"flip_horizontal": True}`; False for none.
             None: those of the recipe, if it is one.
-        settings: assignments `section.key=value`, of which `data`, `inputs` and `evaluation` count.
+        settings: assignments `section.key=value` of `data`, `inputs` and `evaluation`.
         progress: show it: in a notebook below the cell, else on standard error.
         reporter: hears of it instead, and shows it as it likes.
 
@@ -77,7 +78,8 @@ def data(
     known: dict[str, dict[str, Any]] = {
         "data": {
             "image_size": image_size, "channels": channels, "fit": fit,
-            "group_regex": group_regex, "group_csv": group_csv, "labels_csv": labels_csv,
+            "group_regex": group_regex,
+            "group_csv": _text(group_csv), "labels_csv": _text(labels_csv),
         },
         "train": {"batch_size": batch_size, "seed": seed},
     }  # fmt: skip
@@ -90,9 +92,27 @@ def data(
     if augment is not None:
         words = augment.model_dump() if isinstance(augment, recipes.Augment) else augment
         content["inputs"] = {"augment": dict(words) if isinstance(words, Mapping) else words}
-    recipe = recipes.override(recipes.parse(content, "tfcnn.data"), as_list(settings))
+    recipe = recipes.override(recipes.parse(content, "tfcnn.data"), _settings_of_images(settings))
     with hearing(progress, reporter) as hears:
         return Data(prepare(recipe, Path(split) if split else None, resplit, hears), labels)
+
+
+def _settings_of_images(settings: Iterable[str]) -> list[str]:
+    """Return settings, or refuse one that is of the network or of its training."""
+    from tfcnn import recipes
+
+    assignments = as_list(settings)
+    for key, _ in map(recipes.read_assignment, assignments):
+        if key.partition(".")[0] not in SECTIONS:
+            expected = f"a key of {', '.join(f'[{name}]' for name in SECTIONS)}"
+            hint = "it in your own code, batch_size=... or seed=..."
+            raise InputError(f"--set {key}", expected, "another one", hint)
+    return assignments
+
+
+def _text(path: str | Path | None) -> str | None:
+    """Return a path as a recipe holds it."""
+    return None if path is None else str(path)
 
 
 def _recipe_of(source: str | Path) -> "Recipe":
@@ -100,9 +120,6 @@ def _recipe_of(source: str | Path) -> "Recipe":
     from tfcnn import datasets, recipes
     from tfcnn.base import naming
 
-    if not isinstance(source, str | Path):
-        expected = "a data set's name, a folder's path, or what tfcnn.data returned"
-        raise InputError("data", expected, f"a {type(source).__name__}", 'tfcnn.data("cells/")')
     name = str(source)
     is_recipe = name in recipes.names() and name not in datasets.names()
     if is_recipe or name.endswith(".toml"):

@@ -33,6 +33,7 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     from tfcnn import datasets, recipes
 
     assignments, name = as_list(settings), str(recipe)
+    _refuse_nothing(name)
     if isinstance(recipe, recipes.Recipe):
         return recipes.override(recipe, assignments)
     if name.endswith(".toml") or (not _is_path(recipe) and name in recipes.names()):
@@ -48,6 +49,13 @@ def recipe_for(recipe: "str | Path | Recipe", settings: Iterable[str] = ()) -> "
     raise _unknown(name, "a recipe or a folder", recipes.names())
 
 
+def _refuse_nothing(name: str) -> None:
+    """Refuse an empty text, which a path would take for the working folder."""
+    if not name.strip():
+        hint = '"." for the working folder'
+        raise InputError("source", "a name or a folder's path", "an empty text", hint)
+
+
 def data_for(source: str | Path, settings: Iterable[str] = ()) -> "DataSettings":
     """Return `[data]` of a data set, of a folder or of a recipe, to be checked.
 
@@ -61,6 +69,7 @@ def data_for(source: str | Path, settings: Iterable[str] = ()) -> "DataSettings"
     from tfcnn import datasets, recipes
 
     name = str(source)
+    _refuse_nothing(name)
     if not _is_path(source) and name in datasets.names():
         recipe = recipes.parse({"name": name, "data": {"source": name}}, name)
         return recipes.override(recipe, as_list(settings)).data

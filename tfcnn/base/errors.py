@@ -1,9 +1,14 @@
 """The errors a person can act on, each with the exit code it ends a command with."""
 
+import errno
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from tfcnn.base import naming
+
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # HDF5 has the number in its text only
 
 
 class TfcnnError(Exception):
@@ -52,6 +57,20 @@ class UnfitValueError(ValueError):
         self.expected, self.received, self.hint = expected, received, hint
         text = f"expected {expected}; received {received or 'another value'}"
         super().__init__(f"{text}; try {hint}" if hint else text)
+
+
+def of_system(error: OSError) -> InputError | None:
+    """Return what an error of the system means for a user; None where it names no file."""
+    if error.errno in FULL or "No space left" in str(error) or "errno = 28" in str(error):
+        hint = "removing files, or TFCNN_HOME on another disk"
+        return InputError(error.filename or "disk", "free space", "a full disk", hint)
+    if error.filename is None:
+        return None
+    hint = "its permissions, or another path"
+    if error.errno in READ_ONLY:  # where no path is typed, runs and caches are meant
+        hint += "; TFCNN_HOME names the folder of runs and decoded images"
+    path = Path(str(error.filename)).absolute()
+    return InputError(path, "a file to read or write", str(error.strerror), hint)
 
 
 def _one_line(text: str) -> str:

@@ -327,11 +327,13 @@ def _sentence(
     split = next((name for name in ("test", "data") if name in splits), None)
     images, groups = run.card["data"]["nouns"]
     if split is None:
+        if run.card.get("network", {}).get("start") == runs.ADOPTED:
+            return "No test split: `evaluate --data` measures the model on other images."
         return "No test split: trained to be shipped; `crossval` measures such a recipe."
     count, row = counts[split], splits[split]["accuracy"]
-    on = f"{count['images']:,} unseen {images}"
+    on = f"{count['images']:,} unseen {_counted(images, count['images'])}"
     if count["groups"]:
-        on = f"{count['groups']} unseen {groups}"
+        on = f"{count['groups']} unseen {_counted(groups, count['groups'])}"
     if run.doubt:
         on = f"{on.replace(' unseen', '')} that the model may have learnt from"
     if run.is_leaky:
@@ -344,6 +346,11 @@ def _sentence(
     remarks = metrics.against_baseline(row, commonest[split])
     by_class = _by_class(splits[split], commonest[split], point)
     return "; ".join([f"On {on}: {value}", *remarks, *by_class]) + "."
+
+
+def _counted(noun: str, count: int) -> str:
+    """Return a noun in the plural as it is written after its number."""
+    return noun.removesuffix("s") if count == 1 else noun
 
 
 def _by_class(

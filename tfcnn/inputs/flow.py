@@ -80,7 +80,7 @@ class Flow(keras.utils.PyDataset):  # type: ignore[misc]
         rows, counted = self._rows, self._counted
         if counted is not None:
             rows = rows[augment.permutation(self._seed, counted.epoch, len(rows))]
-            counted.batches += 1
+            counted.count()
         rows = rows[number * self.batch_size : (number + 1) * self.batch_size]
         batch = self._images[rows].astype(np.float32)
         seeds = None if counted is None else self._seeds(counted.epoch, rows)

@@ -1,5 +1,7 @@
 """`tf.data` batches from the decoded array: training (shuffled, augmented) and in order."""
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
@@ -95,11 +98,19 @@ class Epochs:
 
     Attributes:
         epoch: the epoch that is read next, counted from 0. Set it to begin again, or to go on.
-        batches: that were read so far.
+        reads: for each batch that was read, the number that TensorFlow had given last.
     """
 
     def __init__(self) -> None:
-        self.epoch, self.batches = 0, 0
+        self.epoch, self.reads = 0, array("q")
+
+    def count(self) -> None:
+        """Count a batch that is read now."""
+        self.reads.append(ops.uid())
+
+    def since(self, number: int) -> int:
+        """Return how many batches were read after TensorFlow gave this number."""
+        return len(self.reads) - bisect_right(self.reads, number)
 
 
 def epoch_by_epoch(
@@ -142,7 +153,7 @@ def epoch_by_epoch(
     def deliver(
         number: npt.NDArray[np.int64], batch_labels: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.int32]:
-        counted.batches += 1
+        counted.count()
         if (int(number) + 1) % steps == 0:
             counted.epoch = (int(number) + 1) // steps
         return batch_labels

@@ -1,6 +1,7 @@
 """Who is in which fold of a cross-validation: every image is tested once, by one fold."""
 
 import warnings
+from collections import Counter
 
 import numpy as np
 
@@ -67,16 +68,17 @@ def _parts(
     members = splits.members_of(units, pool)
     has_groups = any(rows[i].group for i in pool)
     noun = manifest.source.nouns[1] if has_groups else f"different {manifest.source.nouns[0]}"
-    if num_folds > len(members):
-        expected = f"at most {len(members)}, as there are {noun}"
-        hint = f"--folds {len(members)}" if len(members) > 2 else f"more {noun}"
-        raise InputError("--folds", expected, str(num_folds), hint)
     labels = np.array([rows[i].label for i in pool])
+    of_class = labels if has_groups else labels[[copies[0] for copies in members]]
+    commonest = max(Counter(of_class.tolist()).values())  # each fold needs one of a class
+    most = min(len(members), commonest)
+    if num_folds > most:
+        images = manifest.source.nouns[0]
+        reason = f"there are {noun}" if most == len(members) else f"no class has more {images}"
+        hint = f"--folds {most}" if most > 1 else f"more {noun}"
+        raise InputError("--folds", f"at most {most}, as {reason}", str(num_folds), hint)
     deal = splits.folds_of_groups if has_groups else _of_images
-    try:
-        parts = deal(labels, members, num_folds, seed)
-    except ValueError as error:  # fewer images of the commonest class than folds
-        raise InputError("--folds", "images of a class in each", str(error), "fewer") from error
+    parts = deal(labels, members, num_folds, seed)
     if not all(len(part) for part in parts):
         received = f"{len(members)} {noun} that do not fill {num_folds}"
         raise InputError("--folds", "images in each", received, "fewer")

@@ -272,9 +272,11 @@ def _by_images(
             rest, chosen = train_test_split(
                 rest, test_size=count, stratify=unit_labels[rest], random_state=seed
             )
-        except ValueError as error:
+        except ValueError as error:  # scikit-learn's words are of its own arguments
+            fewest = min(Counter(unit_labels.tolist()).values())
+            received = f"{fewest} of one of them"
             raise InputError(
-                "data", "at least 3 different images of every class", str(error), "more images"
+                "data", "at least 3 different images of every class", received, "more images"
             ) from error
         positions[split] = [position for unit in chosen for position in members[unit]]
     return positions

@@ -3,6 +3,7 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from tfcnn.base import atomic, files, naming, own_files
 from tfcnn.base.errors import InputError, UnfitValueError
-from tfcnn.recipes.schema import Recipe
+from tfcnn.recipes.schema import OWNED, Recipe
 
 MAX_RECIPE_BYTES = 1 << 20  # of a recipe
 FOLDER = Path(__file__).parent
@@ -91,8 +92,8 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
     """Apply `section.key=value` assignments; a value is read as TOML, else as plain text.
 
     Who names `model.network` gets that one: it begins as it is made to, and where the recipe has
-    another one, with its own default options. The path of a Python file counts from the working
-    folder.
+    another one, with its own default options. Who names another schedule or loss gets it without
+    the settings of the former one. The path of a Python file counts from the working folder.
 
     Raises:
         InputError: if one is no assignment, names an unknown key, or has a value of a wrong type.
@@ -105,6 +106,9 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
         settings["model"]["start"] = None
     if any(key == "model.network" and value != recipe.model.network for key, value in pairs):
         settings["model"]["options"] = {}
+    for own, needed, value in OWNED:
+        if any(key == f"train.{needed}" and given != value for key, given in pairs):
+            settings["train"].pop(own)
     for key, value in pairs:
         *sections, last = key.split(".")
         target = settings
@@ -209,14 +213,15 @@ def known_keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]
     return keys
 
 
-def to_toml(recipe: Recipe, folder: Path | None = None) -> str:
+def to_toml(recipe: Recipe, folder: Path | None = None, without: Collection[str] = ()) -> str:
     """Return a recipe as TOML, every setting written out.
 
     Args:
         recipe: the recipe.
         folder: that it will lie in; Python files below it are named from there.
+        without: sections that say nothing of the run.
     """
-    settings = recipe.model_dump(exclude_none=True, mode="json")
+    settings = recipe.model_dump(exclude_none=True, mode="json", exclude=set(without))
     for section, key in PARTS:
         value = settings[section][key]
         if folder and own_files.is_own(value) and Path(value).is_relative_to(folder.resolve()):
@@ -224,6 +229,6 @@ def to_toml(recipe: Recipe, folder: Path | None = None) -> str:
     return tomli_w.dumps(settings)
 
 
-def write(recipe: Recipe, path: Path) -> None:
-    """Write a recipe as TOML."""
-    atomic.write_text(path, to_toml(recipe, path.parent))
+def write(recipe: Recipe, path: Path, without: Collection[str] = ()) -> None:
+    """Write a recipe as TOML; see `to_toml`."""
+    atomic.write_text(path, to_toml(recipe, path.parent, without))

@@ -208,6 +208,14 @@ class ModelSettings(_Section):
     views: Literal["one", "mirrored", "turned", "shifted"] = "one"
 
 
+# a setting of [train], and the value of another one that it belongs to
+OWNED = (
+    ("plateau_factor", "schedule", "reduce_on_plateau"),
+    ("plateau_patience", "schedule", "reduce_on_plateau"),
+    ("focal_gamma", "loss", "focal"),
+)
+
+
 class TrainSettings(_Section):
     """`[train]`: optimizer, schedule, loss, stopping; `finetune_*` where a backbone is fine-tuned.
 
@@ -284,11 +292,7 @@ class TrainSettings(_Section):
 
     @model_validator(mode="after")
     def _has_what_a_setting_is_of(self) -> "TrainSettings":
-        for key, needed, value in (
-            ("plateau_factor", "schedule", "reduce_on_plateau"),
-            ("plateau_patience", "schedule", "reduce_on_plateau"),
-            ("focal_gamma", "loss", "focal"),
-        ):
+        for key, needed, value in OWNED:
             default = TrainSettings.model_fields[key].default
             if getattr(self, key) != default and getattr(self, needed) != value:
                 expected = f'{needed} = "{value}" with {key}'

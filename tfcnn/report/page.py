@@ -231,6 +231,9 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
         num_errors: on the split that stands for it.
     """
     run, (images, nouns) = content.run, content.run.card["data"]["nouns"]
+    if run.is_leaky and siblings.is_adopted(content):
+        text = f"Split by {nouns.removesuffix('s')}, train on these, and adopt that model."
+        return [Step(text)]
     if run.is_leaky:
         text = f"Train it split by {nouns.removesuffix('s')}: that result can be believed."
         return [Step(text, command=siblings.other_split(content))]

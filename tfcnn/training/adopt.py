@@ -18,7 +18,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import calibration
 from tfcnn.recipes import ModelSettings, Recipe
-from tfcnn.training import foreign, mismatch, own_parts
+from tfcnn.training import foreign, learnt, mismatch, own_parts
 from tfcnn.training.data import Data
 from tfcnn.training.fit import checked_places
 from tfcnn.training.making import Making
@@ -93,6 +93,9 @@ def adopt(
     )
     for remark in remarks:
         reporter.note(remark)
+    doubt = learnt.doubt(model, data)
+    if doubt:
+        reporter.note(f"note: what the model learnt from is unknown to tfcnn: {doubt}")
     parts = own_parts.read(prepared.recipe)
     make_room(folder, reporter)
     prepared = own_parts.write_start(prepared, parts, folder)
@@ -102,10 +105,10 @@ def adopt(
     if calibrate:
         temperature = calibration.fit_temperature(labels, probs)
     twin_difference = write(
-        whole, temperature, prepared, probs[places], folder, reporter, tolerance=foreign.TOLERANCE
+        whole, temperature, prepared, folder, reporter, tolerance=foreign.TOLERANCE
     )
     agreement = {"forms_mean_difference": saved_form.difference, "twin_difference": twin_difference}
-    making = _making(model, data, saved_form, pixels, tuple(remarks))
+    making = _making(model, doubt, saved_form, pixels, tuple(remarks))
     measure(prepared, making, Saved(whole, temperature, agreement), folder, reporter)
     data.is_scored = True
 
@@ -142,7 +145,7 @@ def _prepared(prepared: Prepared, folder: Path, calibrate: bool) -> Prepared:
 
 
 def _making(
-    model: Any, data: Data, saved_form: foreign.SavedForm, pixels: str, remarks: tuple[str, ...]
+    model: Any, doubt: str, saved_form: foreign.SavedForm, pixels: str, remarks: tuple[str, ...]
 ) -> Making:
     network = {
         "name": model.name,
@@ -151,7 +154,7 @@ def _making(
         "tries": [],
         "pixels": pixels,
         "parameters": int(model.count_params()),
-        "trained_on": TRAIN if data.has_trained(model) else runs.UNKNOWN,
+        "trained_on": runs.UNKNOWN if doubt else TRAIN,
     }
     facts = {"train_seconds": 0.0, "epochs": 0}
     policy = str(model.dtype_policy.name)

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn.base import quiet
+from tfcnn.base.calls import verb
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
 from tfcnn.inputs import pipeline
 from tfcnn.manifest import Manifest, folds, splits
+from tfcnn.training import learnt
 from tfcnn.training.prepare import Prepared
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ class Data:
         prepared: the images as a training of tfcnn takes them.
         labels: `int` or `one-hot`, what the datasets hold.
         is_scored: whether a run was made of them, which scored test.
+        made: TensorFlow's number when they were made; see `learnt`.
+        gave_arrays: whether train was given as arrays.
+        has_read_test: whether test was given to a user's own code, before or after it was scored.
     """
 
     def __init__(self, prepared: Prepared, labels: Labels = "int") -> None:
@@ -45,7 +50,9 @@ class Data:
         self.prepared, self.labels, self.is_scored = prepared, labels, False
         self._counted: Epochs | None = None
         self._train: Any = None
-        self._has_warned = self._gave_arrays = False
+        self.made, self.gave_arrays, self.has_read_test = learnt.clock(), False, False
+        self._given: dict[str, int] = {}
+        learnt.ALL.add(self)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -91,6 +98,7 @@ class Data:
         return self._epochs().epoch
 
     @epoch.setter
+    @verb
     def epoch(self, epoch: int) -> None:
         if epoch < 0:
             raise InputError("epoch", "0 or more", str(epoch), "0, which begins again")
@@ -125,14 +133,16 @@ class Data:
 
         The types are those of `train`; the last batch may be smaller. No image is augmented.
         """
+        self._note_read("val", level=3)
         return self._in_order("val")
 
     @property
     def test(self) -> Any:
         """The test images, as `val`. Read before a run was made of the images, it warns, once."""
-        self._warn("test", level=3)
+        self._note_read("test", level=3)
         return self._in_order("test")
 
+    @verb
     def arrays(self, split: str) -> tuple[Pixels, npt.NDArray[Any]]:
         """Return the images of a split as arrays in memory, in the order of the manifest.
 
@@ -147,12 +157,13 @@ class Data:
             InputError: if there is no such split.
         """
         rows = self._rows(split)
-        self._gave_arrays |= split == "train"
+        self.gave_arrays |= split == "train"
         images, labels = self.prepared.images[rows], self.prepared.labels[rows]
         if self.labels == "one-hot":
             return images, np.eye(len(self.class_names), dtype=np.float32)[labels]
         return images, labels
 
+    @verb
     def flow(self, generator: Any, split: str = "train") -> "Flow":
         """Return what `generator.flow_from_directory` returns, over these splits and classes.
 
@@ -181,8 +192,12 @@ class Data:
             counted=self._epochs() if split == "train" else None,
         )
 
+    @verb
     def folds(self, num_folds: int = 5) -> Iterator["Data"]:
-        """Yield the folds of a cross-validation: every image is in test once, whole groups at once.
+        """Return the folds of a cross-validation, whole groups at once.
+
+        Every image is in test of one fold, but for those of an official test set: they are in no
+        fold, so that what is chosen by the folds can be judged by them.
 
         Args:
             num_folds: at least 2, at most the number of groups.
@@ -190,24 +205,31 @@ class Data:
         Raises:
             InputError: if there are too few groups or images for so many.
         """
-        prepared = self.prepared
-        settings = prepared.recipe.data.split
-        for fold in folds.assign(self.manifest, settings, num_folds):
-            rows = {name: splits.select(fold, name) for name in splits.NAMES}
-            yield Data(replace(prepared, splits=fold, rows=rows), self.labels)
+        assigned = folds.assign(self.manifest, self.prepared.recipe.data.split, num_folds)
+        return (self._fold(splits_of_fold) for splits_of_fold in assigned)
+
+    def _fold(self, split_of: list[str]) -> "Data":
+        rows = {name: splits.select(split_of, name) for name in splits.NAMES}
+        return Data(replace(self.prepared, splits=split_of, rows=rows), self.labels)
 
     def has_trained(self, model: Any) -> bool:
-        """Say whether a model has learnt from train, as far as can be told.
+        """Say whether a model has learnt from train alone, as far as can be told; see `learnt`."""
+        return not learnt.doubt(model, self)
 
-        It has if its optimizer took steps, no more than batches were read of train, unless train
-        was given as arrays. Where test was read before it was scored, it may have learnt from that.
-        """
-        iterations = getattr(getattr(model, "optimizer", None), "iterations", None)
-        if iterations is None or self._has_warned:
-            return False
-        steps = int(iterations.numpy())  # under a strategy it has no number of its own
-        read = self._counted.batches if self._counted else 0
-        return steps > 0 and (self._gave_arrays or steps <= read)
+    @property
+    def batches_per_epoch(self) -> set[int]:
+        """How many batches an epoch has: of `train`, and of a flow, which drops none."""
+        count, size = len(self.prepared.rows["train"]), self.prepared.recipe.train.batch_size
+        return {max(1, count // size), -(-count // size)}
+
+    def batches_since(self, number: int) -> int:
+        """Return how many batches of train were read since TensorFlow gave this number."""
+        return self._counted.since(number) if self._counted else 0
+
+    def last_read(self, split: str) -> int:
+        """Return TensorFlow's number when a split was read last; -1 if it never was."""
+        reads = self._counted.reads if self._counted and split == "train" else []
+        return max(self._given.get(split, -1), reads[-1] if reads else -1)
 
     def __len__(self) -> int:
         """Return the number of images in all splits."""
@@ -232,13 +254,17 @@ class Data:
     def _rows(self, split: str) -> npt.NDArray[np.int64]:
         if split not in self.prepared.rows:
             raise InputError("split", "train, val or test", repr(split), 'split="val"')
-        self._warn(split, level=4)
+        self._note_read(split, level=5)
         return self.prepared.rows[split]
 
-    def _warn(self, split: str, level: int) -> None:
-        if split == "test" and not self.is_scored and not self._has_warned:
-            self._has_warned = True
+    def _note_read(self, split: str, level: int) -> None:
+        """Note that a split is given away. The first time that it is test, before a run, warn."""
+        self._given[split] = learnt.clock()
+        if split != "test":
+            return
+        if not self.is_scored and not self.has_read_test:
             warnings.warn(TEST_IS_READ, stacklevel=level)
+        self.has_read_test = True
 
     def _in_order(self, split: str) -> Any:
         quiet.load_tensorflow()

@@ -134,7 +134,9 @@ def begin_with(run: Run, begun: "Begun") -> "Begun":
     state.epoch, state.head = _epochs(run), report.get("head", {})
     state.train_seconds = report["train_seconds"]
     state.train_cpu_seconds = report["train_cpu_seconds"]
-    state.continues = {"run": run.name, "epochs": state.epoch}
+    before = report.get("continues")  # an earlier tfcnn did not count the runs
+    runs_before = before.get("runs", 2) if before else 1
+    state.continues = {"run": run.name, "epochs": state.epoch, "runs": runs_before + 1}
     return replace(begun, start=Start(state, tuple(weights)))
 
 

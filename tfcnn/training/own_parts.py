@@ -72,7 +72,8 @@ def write_start(prepared: Prepared, parts: OwnParts, folder: Path) -> Prepared:
         The same images, with recipes that name the copies.
     """
     prepared = prepared.changed(lambda recipe: at_copies(recipe, folder))
-    recipes.write(prepared.asked, folder / runs.RECIPE)
+    is_adopted = prepared.asked.model.network == runs.ADOPTED  # by a training of its author's
+    recipes.write(prepared.asked, folder / runs.RECIPE, without=["train"] if is_adopted else [])
     parts.write(folder)
     splits.write(prepared.manifest, prepared.splits, folder / runs.SPLIT)
     return prepared

@@ -74,7 +74,7 @@ def save(prepared: Prepared, trained: Trained, folder: Path, reporter: Reporter)
         val_probs = softmax(logits, axis=1) if is_frozen else on_val(whole, prepared, folder)
         temperature = calibration.fit_temperature(val_labels, val_probs)
     twin_difference = write(
-        whole, temperature, prepared, probs, folder, reporter, headless=trained.headless
+        whole, temperature, prepared, folder, reporter, headless=trained.headless
     )
     agreement = {"forms_mean_difference": forms_difference, "twin_difference": twin_difference}
     return Saved(whole, temperature, agreement)
@@ -84,7 +84,6 @@ def write(
     model: Any,
     temperature: float,
     prepared: Prepared,
-    probs: Floats,
     folder: Path,
     reporter: Reporter,
     *,
@@ -97,7 +96,6 @@ def write(
         model: in its saved form, at temperature 1.
         temperature: fitted on val.
         prepared: the images.
-        probs: float32 `(places, classes)`: the model's own of `checked_places`.
         folder: of the run.
         reporter: hears if there is no twin.
         headless: see `twin.write`.
@@ -111,8 +109,8 @@ def write(
     places = checked_places(prepared)
     few = sampling.evenly(prepared.labels[prepared.rows["val"]][places], TWIN_IMAGES)
     sample = prepared.images[prepared.rows["val"][places[few]]]
-    expected = np.asarray(calibration.apply_temperature(probs[few], temperature), np.float32)
-    difference = twin.write(model, folder / TWIN, sample, expected, headless, tolerance=tolerance)
+    probs = on_val(model, prepared, folder, places[few])  # its own: at the temperature
+    difference = twin.write(model, folder / TWIN, sample, probs, headless, tolerance=tolerance)
     if difference is None:
         reporter.note(
             "note: no LiteRT twin, for the network cannot be converted or then answers otherwise "
