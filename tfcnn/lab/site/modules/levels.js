@@ -14,8 +14,11 @@ export function levelsOf({ steps }) {
     const depth = deepest.get(keyOf(step));
     levels.set(depth, [...(levels.get(depth) ?? []), step]);
   }
-  return [...levels].sort(([one], [other]) => one - other).map(([, row]) => row);
+  return [...levels].sort(([one], [other]) => one - other).map(([, row]) => sorted(row));
 }
+
+// Layers beside each other by their numbers; calls of one layer stay in order.
+const sorted = (row) => row.sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true }));
 
 // A layer without the number of its call.
 const keyOf = ({ name, within }) => [...within.filter((part) => !/^\d+$/.test(part)), name].join("/");

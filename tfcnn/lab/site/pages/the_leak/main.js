@@ -138,7 +138,7 @@ async function repeat() {
     byId("verdict").textContent = `${2 * (i + 1)} models ...`;
     if (i % 4 === 3) await new Promise((resume) => setTimeout(resume));
   }
-  byId("many").replaceChildren(plotMany(found));
+  byId("many").replaceChildren(plotMany(found, byId("many").clientWidth));
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [byPatient, byImage, fresh] = [found.patient, found.image, found.imageNew].map(mean);
   const points = (value) => `${(100 * value).toFixed(1)} points`;

@@ -7,7 +7,8 @@ const ROWS = [
   ["patient", "Split by patient: test", false],
   ["patientNew", "the same models: new patients", false],
 ];
-const [WIDTH, LEFT, ROW, LOWEST] = [640, 10, 58, 0.4];
+const [LEFT, ROW, LOWEST] = [10, 58, 0.4];
+const [NARROWEST, WIDEST] = [320, 640]; // px
 
 function draw(name, attributes, ...children) {
   const element = document.createElementNS(NAMESPACE, name);
@@ -16,10 +17,12 @@ function draw(name, attributes, ...children) {
   return element;
 }
 
-export function plotMany(found) {
-  const x = (share) => LEFT + ((Math.max(LOWEST, share) - LOWEST) / (1 - LOWEST)) * (WIDTH - 2 * LEFT);
+// `room` is the width that the page has for it, in px.
+export function plotMany(found, room) {
+  const width = Math.max(NARROWEST, Math.min(WIDEST, room));
+  const x = (share) => LEFT + ((Math.max(LOWEST, share) - LOWEST) / (1 - LOWEST)) * (width - 2 * LEFT);
   const height = ROWS.length * ROW + 24;
-  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": "Accuracies of all splits" });
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Accuracies of all splits" });
   for (const share of [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]) {
     svg.append(draw("path", { class: "axis", d: `M${x(share)} 0V${height - 20}` }));
     svg.append(draw("text", { class: "small-text", x: x(share), y: height - 4, "text-anchor": share === 1 ? "end" : share === LOWEST ? "start" : "middle" }, `${Math.round(100 * share)} %`));
