@@ -42,3 +42,9 @@ __all__ = [
     "train",
 ]  # fmt: skip
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name == "lab":  # when it is asked for: a training has no use for it
+        return importlib.import_module("tfcnn.lab")
+    raise AttributeError(f"module 'tfcnn' has no attribute {name!r}")
