@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from tfcnn.base.errors import InputError
 from tfcnn.cli.options import app, load_run, say
 
 
 @app.command(
     epilog="Examples: tfcnn lab   tfcnn lab kernels   tfcnn lab --run malaria   "
-    "tfcnn lab --export lab/"
+    "tfcnn lab --export lab/   tfcnn lab --lesson mnist-ann-1"
 )
 def lab(
     page: Annotated[
@@ -23,14 +24,45 @@ def lab(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write the site to a folder, and open nothing."),
     ] = None,
+    lesson: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Open a code lesson, as a copy in lessons/."),
+    ] = None,
+    lessons: Annotated[
+        bool, typer.Option(help="Whether --export runs the lessons too; it takes minutes.")
+    ] = True,
 ) -> None:
     """Open the lab: every idea of the course to touch, in the browser, without a network."""
     from tfcnn import api
 
+    if lesson is not None:
+        if page is not None or run is not None or export is not None:
+            raise InputError("--lesson", "nothing else", "a page, --run or --export", "it alone")
+        raise typer.Exit(_show_lesson(lesson))
     opened = api.open_lab(page, run=None if run is None else load_run(run), export=export)
     if export is not None:
+        if lessons:
+            _write_lessons(export)
         say(str(opened.first_page))
         return
     say(opened.address)
     if not opened.is_shown:
         say("note: there is no display here; open this address in a browser", err=True)
+
+
+def _write_lessons(folder: Path) -> None:
+    from tfcnn.display.console import TerminalReporter
+    from tfcnn.lab import lesson_files
+
+    with TerminalReporter() as reporter:
+        lesson_files.write_all(folder, reporter=reporter)
+
+
+def _show_lesson(name: str) -> int:
+    from tfcnn.lab import lesson_opening
+
+    path, was_there = lesson_opening.copy(name)
+    words = lesson_opening.command(path)
+    note = "your copy from before; delete it to begin anew" if was_there else "your own copy"
+    say(f"{path}: {note}. Ctrl-C ends it.", err=True)
+    return lesson_opening.show(words)

@@ -45,12 +45,16 @@ def open_site(page: str | None, run: "Run | None", folder: Path | None) -> Opene
     return Opened(address, index, folder is None and _show(address))
 
 
-def _show(address: str) -> bool:
-    """Ask this person's browser, where there is a display: else one may start in a terminal."""
-    has_display = sys.platform in ("darwin", "win32") or any(
+def has_display() -> bool:
+    """Say whether this person has a display: else a browser may start in the terminal."""
+    return sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
+
+
+def _show(address: str) -> bool:
+    """Ask this person's browser, where there is a display."""
     try:
-        return has_display and webbrowser.open(address)
+        return has_display() and webbrowser.open(address)
     except webbrowser.Error:
         return False
