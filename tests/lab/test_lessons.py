@@ -58,12 +58,12 @@ def test_a_lesson_is_a_program_with_words(name):
 
 
 def test_the_lessons_are_those_of_the_course_in_order():
-    assert NAMES == list(lesson_cells.ORDER)
+    assert list(lesson_cells.ORDER) == NAMES
 
 
 @every_lesson
 def test_marimo_reads_a_lesson_and_runs_it_in_the_order_it_is_written(name):
-    """No name is set twice, nothing is used that is not set, and no cell comes before its inputs."""
+    """No name is set twice, and no cell comes before what it uses."""
     marimo = pytest.importorskip("marimo")
     from marimo._ast.app import InternalApp
     from marimo._ast.load import load_app

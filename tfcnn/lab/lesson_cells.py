@@ -125,7 +125,10 @@ def _cell(function: ast.FunctionDef, lines: list[str]) -> Cell:
         return Cell("words", words)
     last = body[-1]
     end = last.lineno - 1 if isinstance(last, ast.Return) else last.end_lineno
-    source = textwrap.dedent("\n".join(lines[function.lineno : end]))
+    start = function.lineno
+    while not lines[start - 1].endswith("):"):  # a long list of names has lines of its own
+        start += 1
+    source = textwrap.dedent("\n".join(lines[start:end]))
     return Cell("code", source.strip("\n"))
 
 
