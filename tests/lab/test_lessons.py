@@ -11,6 +11,7 @@ from conftest import run_tfcnn
 
 from tfcnn import lab
 from tfcnn.base.errors import InputError
+from tfcnn.datasets import smears
 from tfcnn.lab import lesson_cells, lesson_files, lesson_opening
 
 # ImageDataGenerator says it of SciPy
@@ -23,8 +24,11 @@ every_lesson = pytest.mark.parametrize("name", NAMES)
 
 @pytest.fixture(scope="module")
 def shared_home(tmp_path_factory):
-    """One home for all lessons, so that digits and smears are made once."""
-    return tmp_path_factory.mktemp("lessons")
+    """One home for all lessons, with few drawn cells, so that they are made and learnt quickly."""
+    folder = tmp_path_factory.mktemp("lessons")
+    (folder / "data").mkdir()
+    smears.generate(folder / "data" / "smears", num_patients=16, cells_per_patient=12)
+    return folder
 
 
 @pytest.fixture

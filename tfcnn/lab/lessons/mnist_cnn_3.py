@@ -144,7 +144,7 @@ def _(mo):
 
 @app.cell
 def _(accuracy, cnn, cnn_run, np, x_test):
-    temperature = cnn_run.card["calibration"]["temperature"]
+    temperature = cnn_run.card["temperature"]
     sure = np.mean(cnn.predict(x_test / 255, verbose=0).max(axis=1))
     print(f"the network is {sure:.1%} sure on average, and right in {accuracy:.1%}")
     print(f"temperature {temperature:.2f}: above 1 the network was too sure, below 1 too careful")
