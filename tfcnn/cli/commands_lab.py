@@ -39,23 +39,14 @@ def lab(
         if page is not None or run is not None or export is not None:
             raise InputError("--lesson", "nothing else", "a page, --run or --export", "it alone")
         raise typer.Exit(_show_lesson(lesson))
-    opened = api.open_lab(page, run=None if run is None else load_run(run), export=export)
+    opened_run = None if run is None else load_run(run)
+    opened = api.open_lab(page, run=opened_run, export=export, lessons=lessons)
     if export is not None:
-        if lessons:
-            _write_lessons(export)
         say(str(opened.first_page))
         return
     say(opened.address)
     if not opened.is_shown:
         say("note: there is no display here; open this address in a browser", err=True)
-
-
-def _write_lessons(folder: Path) -> None:
-    from tfcnn.display.console import TerminalReporter
-    from tfcnn.lab import lesson_files
-
-    with TerminalReporter() as reporter:
-        lesson_files.write_all(folder, reporter=reporter)
 
 
 def _show_lesson(name: str) -> int:

@@ -6,8 +6,9 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tfcnn.base.progress import Reporter
 from tfcnn.datasets import data_home
-from tfcnn.lab import site
+from tfcnn.lab import lesson_files, site
 from tfcnn.lab.site import site_pages
 
 if TYPE_CHECKING:
@@ -28,19 +29,31 @@ class Opened(NamedTuple):
     is_shown: bool
 
 
-def open_site(page: str | None, run: "Run | None", folder: Path | None) -> Opened:
+def open_site(
+    page: str | None,
+    run: "Run | None",
+    folder: Path | None,
+    *,
+    lessons: bool = False,
+    reporter: Reporter | None = None,
+) -> Opened:
     """Write the site; open it unless a folder is named.
 
     Args:
         page: the name of a page; None for the first.
         run: whose network it shows too.
         folder: where to write it; None for a place among the data, and for a browser.
+        lessons: whether lessons are run, and written beside the site; only with a folder.
+        reporter: hears of the progress of the lessons.
 
     Raises:
         InputError: if there is no such page, or the site cannot be written.
     """
     wanted = None if page is None else site_pages.find(page)
-    index = site.build(folder or data_home() / "cache" / "lab", run)
+    has_lessons = lessons and folder is not None
+    index = site.build(folder or data_home() / "cache" / "lab", run, has_lessons=has_lessons)
+    if has_lessons:
+        lesson_files.write_all(index.parent, reporter=reporter)
     address = site.address_of(index, wanted)
     return Opened(address, index, folder is None and _show(address))
 

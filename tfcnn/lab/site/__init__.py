@@ -20,12 +20,13 @@ INDEX = "index.html"
 PARTS = "parts"  # the folder of what a page loads when it needs it
 
 
-def build(folder: Path, run: "Run | None" = None) -> Path:
+def build(folder: Path, run: "Run | None" = None, *, has_lessons: bool = False) -> Path:
     """Write the site: whole, or not at all.
 
     Args:
         folder: where; it is made. A folder that holds a site of the lab is replaced.
         run: what `pages/` with networks show besides the shipped ones; None for these alone.
+        has_lessons: whether the first page leads to `lessons/index.html`, which is written later.
 
     Returns:
         The path of the first page, `index.html`.
@@ -36,7 +37,7 @@ def build(folder: Path, run: "Run | None" = None) -> Path:
     _require_own(folder)
     try:
         with atomic.writing(folder, is_durable=False) as part:
-            _write(part, run)
+            _write(part, run, has_lessons)
             if folder.exists():
                 _move_away(folder)
     except OSError as error:
@@ -51,11 +52,11 @@ def address_of(index: Path, page: Page | None) -> str:
     return path.resolve().as_uri()
 
 
-def _write(folder: Path, run: "Run | None") -> None:
+def _write(folder: Path, run: "Run | None", has_lessons: bool) -> None:
     folder.mkdir()
     (folder / PARTS).mkdir()
     pages = site_pages.every_page()
-    (folder / INDEX).write_text(rendering.index(pages), encoding="utf-8")
+    (folder / INDEX).write_text(rendering.index(pages, has_lessons), encoding="utf-8")
     parts = rendering.engine_parts() if any(page.needs_engine for page in pages) else {}
     for page in pages:
         (folder / page.file).write_text(rendering.page(page, pages, run), encoding="utf-8")

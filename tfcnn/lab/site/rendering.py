@@ -51,8 +51,8 @@ def page(one: Page, pages: Sequence[Page], run: "Run | None") -> str:
     )
 
 
-def index(pages: Sequence[Page]) -> str:
-    """Return the HTML of the first page, which lists the others."""
+def index(pages: Sequence[Page], has_lessons: bool = False) -> str:
+    """Return the HTML of the first page, which lists the others, and may lead to the lessons."""
     boot = linking.boot(SHELL / "boot.js")
     modules = linking.in_order(_shared(), THEME)
     return _template("index.html").render(
@@ -60,6 +60,7 @@ def index(pages: Sequence[Page]) -> str:
         pages=pages,
         previous=None,
         next=pages[0] if pages else None,
+        has_lessons=has_lessons,
         data_json="{}",
         modules_json=linking.in_script(records.to_json(modules)),
         boot=Markup(boot),
