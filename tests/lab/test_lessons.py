@@ -190,6 +190,7 @@ def test_a_page_loads_nothing_and_fits(exported, browser, size):
     assert page.locator(".out img").first.evaluate("image => image.naturalWidth") > 100
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= size[0]
+    assert page.locator("#contents").evaluate("list => list.open") == (size[0] > 1000)
     page.locator("a[rel=next]").click()
     assert page.locator("h1").inner_text().endswith("part 2: the network")
     outside = [url for url in asked if not url.startswith(("data:", exported.as_uri()))]
@@ -224,6 +225,14 @@ def test_a_lesson_is_opened_by_its_name(tmp_path, monkeypatch):
     assert begun[0][-1].endswith("mnist_ann_1.py")
     again = run_tfcnn("lab", "--lesson", "mnist-ann-1")
     assert "your copy from before" in again.stderr
+
+
+def test_a_lesson_finds_the_data_of_the_working_folder(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TFCNN_HOME")
+    code = "import os; print(os.environ['TFCNN_HOME']); raise SystemExit(3)"
+    assert lesson_opening.show([sys.executable, "-c", code]) == 3
+    assert capfd.readouterr().out.strip() == str(tmp_path)
 
 
 def test_without_marimo_one_line_says_how_to_get_it(tmp_path, monkeypatch):

@@ -55,5 +55,6 @@ def _show_lesson(name: str) -> int:
     path, was_there = lesson_opening.copy(name)
     words = lesson_opening.command(path)
     note = "your copy from before; delete it to begin anew" if was_there else "your own copy"
-    say(f"{path}: {note}. Ctrl-C ends it.", err=True)
+    say(f"{path}: {note}", err=True)
+    say("In the browser, ▷ at the lower right runs all cells. Ctrl-C here ends it.", err=True)
     return lesson_opening.show(words)

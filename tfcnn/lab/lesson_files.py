@@ -20,6 +20,10 @@ from tfcnn.lab.lesson_cells import Cell, Lesson, Output
 HERE = Path(__file__).parent
 SHELL = HERE / "site" / "shell"
 FOLDER = "lessons"  # inside the exported lab
+# on a phone the lesson comes first, and the list of lessons is closed
+FOLD = (
+    'if (matchMedia("(max-width: 60rem)").matches) document.getElementById("contents").open = false'
+)
 
 
 def write_all(
@@ -115,6 +119,8 @@ def page(lesson: Lesson | None, cells: Sequence[Cell], lessons: Sequence[Lesson]
         next=lessons[at + 1] if at + 1 < len(lessons) else None,
         early=Markup(early),
         early_hash=linking.script_hash(early),
+        fold=Markup(FOLD),
+        fold_hash=linking.script_hash(FOLD),
         style=Markup((SHELL / "style.css").read_text(encoding="utf-8")),
         colours=DAY,
         dark=NIGHT,

@@ -1,6 +1,7 @@
 """`tfcnn lab --lesson`: a lesson in marimo, in the browser, as a copy that is the learner's own."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,8 +55,12 @@ def command(path: Path) -> list[str]:
 
 
 def show(words: list[str]) -> int:
-    """Run marimo until the learner ends it (Ctrl-C), and return its exit status."""
-    with subprocess.Popen(words) as program:
+    """Run marimo until the learner ends it (Ctrl-C), and return its exit status.
+
+    Data and models stay where the command line has them, whatever folder marimo runs a lesson in.
+    """
+    home = Path(os.environ.get("TFCNN_HOME", ".")).resolve()
+    with subprocess.Popen(words, env={**os.environ, "TFCNN_HOME": str(home)}) as program:
         while True:
             try:
                 return program.wait()

@@ -65,12 +65,14 @@ class Exercise:
         return textwrap.dedent(inspect.getsource(self.solution))
 
     def __repr__(self) -> str:
-        text = textwrap.fill(" ".join(self.task.split()), WIDTH)
-        ask = f'tfcnn.lab.check("{self.name}", {self.call.partition("(")[0]})'
-        return f"{self.name}: {self.idea}\n{text}\n    {self.call}\nCheck it with {ask}"
+        return self._text(textwrap.fill(self.task, WIDTH))
 
     def _repr_html_(self) -> str:
-        return _as_html(repr(self))
+        return _as_html(self._text(self.task))
+
+    def _text(self, task: str) -> str:
+        ask = f'tfcnn.lab.check("{self.name}", {self.call.partition("(")[0]})'
+        return f"{self.name}: {self.idea}\n{task}\n    {self.call}\nCheck it with {ask}"
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,14 @@ class Checked:
         return self.passed
 
     def __repr__(self) -> str:
-        text = "right." if self.passed else self.hint
-        mark = "✓" if self.passed else "✗"
-        return textwrap.fill(f"{mark} {self.name}: {text}", WIDTH)
+        return textwrap.fill(self._text(), WIDTH)
 
     def _repr_html_(self) -> str:
-        return _as_html(repr(self))
+        return _as_html(self._text())
+
+    def _text(self) -> str:
+        mark = "✓" if self.passed else "✗"
+        return f"{mark} {self.name}: {'right.' if self.passed else self.hint}"
 
 
 def judge(exercise: Exercise, answer: Any, generator: np.random.Generator) -> str:

@@ -45,7 +45,7 @@ def _(mo):
 
 @app.cell
 def _(Image, folder, np):
-    pictures = sorted(folder.rglob("*.png"))
+    pictures = sorted((folder / "cell_images").rglob("*.png"))
     first = np.asarray(Image.open(pictures[0]))
     print(pictures[0].name, first.shape, first.dtype)
     return (pictures,)

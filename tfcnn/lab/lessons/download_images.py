@@ -61,7 +61,7 @@ def _(mo):
 
 @app.cell
 def _(Path, TemporaryDirectory, folder, zipfile):
-    pictures = sorted(folder.rglob("*.png"))
+    pictures = sorted((folder / "cell_images").rglob("*.png"))
     print(f"{len(pictures):,} images, such as", pictures[0].relative_to(folder))
     with TemporaryDirectory() as place:
         archive = Path(place) / "cells.zip"
