@@ -172,7 +172,7 @@ def is_same(given: Any, truth: Any) -> bool:
 def describe(given: Any, truth: Any, case: Case) -> str:
     """Return where an answer differs from the truth, without the truth itself."""
     left, right = as_array(given), np.asarray(truth)
-    start = f"For {in_words(case)} "
+    start = f"For {in_words(case)}: "
     if left is None:
         return start + f"your answer is {given!r:.60}, a {type(given).__name__}. Expected numbers"
     if left.shape != right.shape:
