@@ -48,6 +48,7 @@ LONGEST = (
     "report/test_browser.py",
     "training/test_train.py",
     "cli/test_commands.py",
+    "lab/test_lessons.py",
 )
 
 

@@ -57,7 +57,7 @@ def test_without_a_display_the_command_says_where_it_is(monkeypatch, tmp_path):
     result = run_tfcnn("lab")
     assert result.returncode == 0 and "no display" in result.stderr
     assert result.stdout.startswith("file:///") and result.stdout.strip().endswith("index.html")
-    result = run_tfcnn("lab", "--export", tmp_path / "site")
+    result = run_tfcnn("lab", "--export", tmp_path / "site", "--no-lessons")
     assert result.stdout.strip() == str(tmp_path / "site" / "index.html")
 
 

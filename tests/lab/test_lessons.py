@@ -17,7 +17,6 @@ from tfcnn.lab import lesson_cells, lesson_files, lesson_opening
 # ImageDataGenerator says it of SciPy
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
 NAMES = lesson_cells.names()
-QUICK = ("mnist-ann-1", "mnist-ann-2", "mnist-cnn-1", "fashion-exercise")  # they train nothing
 SETTINGS = {"epochs": 1, "side": 32}
 every_lesson = pytest.mark.parametrize("name", NAMES)
 
@@ -89,19 +88,15 @@ def test_marimo_reads_a_lesson_and_runs_it_in_the_order_it_is_written(name):
     assert code
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_a_lesson_that_trains_nothing_runs(name, at_home):
+@every_lesson
+def test_a_lesson_runs(name, at_home):
     cells = lesson_cells.run(lesson_cells.find(name), SETTINGS)
-    assert "This lesson uses digits" in shown(cells) or name == "mnist-ann-2"
+    assert re.search("This lesson uses (digits|smears)", shown(cells)) or name == "mnist-ann-2"
     assert all(cell.outputs == [] for cell in cells if cell.kind == "words")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in QUICK])
-def test_every_other_lesson_runs(name, at_home):
-    cells = lesson_cells.run(lesson_cells.find(name), SETTINGS)
-    assert any(cell.outputs for cell in cells)
+    if "adopt(" in "".join(cell.source for cell in cells if cell.kind == "code"):
+        assert (
+            re.search(r"On \d+ unseen (images|patients): ", shown(cells)) or name == "mnist-ann-4"
+        )
 
 
 def test_the_lesson_on_the_network_counts_as_the_course(at_home):
