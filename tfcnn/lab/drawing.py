@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcnn.base.errors import InputError
-from tfcnn.display.palette import COLOURS
+from tfcnn.report.colours import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,10 +12,10 @@ import tfcnn
 from tfcnn.base import atomic, records
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Progress, Reporter
-from tfcnn.display.palette import DAY, NIGHT
 from tfcnn.export.page import linking
 from tfcnn.lab import lesson_cells
 from tfcnn.lab.lesson_cells import Cell, Lesson, Output
+from tfcnn.report.colours import DAY, NIGHT
 
 HERE = Path(__file__).parent
 SHELL = HERE / "site" / "shell"
