@@ -11,14 +11,16 @@ from tfcnn.lab.site import rendering, site_pages
 
 
 def test_a_site_is_written_anew_and_nothing_else_is_replaced(tmp_path):
-    folder = tmp_path / "site"
+    around = tmp_path / "around"
+    around.mkdir()
+    folder = around / "site"
     index = tfcnn.open_lab(export=folder).first_page
     (folder / "old.txt").write_text("old")
     assert tfcnn.open_lab(export=folder).first_page == index == folder / "index.html"
     names = {path.name for path in folder.iterdir()}
     pages = {page.file for page in site_pages.every_page()}
     assert names == {"index.html", "parts", *pages}
-    assert [path.name for path in tmp_path.iterdir()] == ["site"], "nothing is left beside it"
+    assert [path.name for path in around.iterdir()] == ["site"], "nothing is left beside it"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something else"):

@@ -196,7 +196,7 @@ def test_each_fold_has_callbacks_of_its_own(root, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         tfcnn.crossval(root, folds=2, settings=SETTINGS, callbacks=of)
     assert list(made) == ["fold-0"] and given == [made["fold-0"]]
-    with pytest.raises(InputError, match="a function of a fold's name"):
+    with pytest.raises(InputError, match="callbacks: expected a function or None"):
         tfcnn.crossval(root, folds=2, settings=SETTINGS, run="other", callbacks=[Recorder()])
 
 

@@ -122,7 +122,7 @@ def test_where_both_checkpoints_are_damaged_the_file_is_named(cut, resumed, dama
     with pytest.raises(InputError) as refused:
         resumed()
     assert str(refused.value).startswith(str(cut[0] / checkpoint.FILE))
-    assert "--fresh" in str(refused.value)
+    assert "fresh=True" in str(refused.value)
     assert (cut[0] / checkpoint.FILE).read_bytes() == before
 
 

@@ -135,7 +135,7 @@ def test_a_run_with_a_changed_file_does_not_go_on(files, home):
             tfcnn.train(files[1], settings=settings, run="cut", resume=True)
         said = str(refused.value)
         assert said.startswith(f"{path}: expected the file that the run was begun with")
-        assert "received a changed one" in said and "--fresh" in said
+        assert "received a changed one" in said and "fresh=True" in said
         path.write_text(text)
     other = write(files[0].parent, "other.py", NETWORK)
     with pytest.raises(InputError, match=r"model.network: expected '.*network/net.py', as it was"):

@@ -107,7 +107,9 @@ def drawings() -> list[dict[str, Any]]:
 
 def write() -> None:
     """Make `famous.json` anew."""
-    lines = ",\n".join(json.dumps(draw(one), separators=(",", ":")) for one in FAMOUS)
+    lines = ",\n".join(
+        json.dumps(draw(one), separators=(",", ":"), allow_nan=False) for one in FAMOUS
+    )
     atomic.write_text(FILE, f"[\n{lines}\n]\n")
 
 

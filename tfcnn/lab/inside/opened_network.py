@@ -104,7 +104,7 @@ def _keep(path: Path, network: OpenedNetwork) -> None:
 
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as kept:
-        kept.writestr(NETWORK, json.dumps(network.description))
+        kept.writestr(NETWORK, json.dumps(network.description, allow_nan=False))
         kept.writestr(LITERT, network.model)
         kept.writestr(REST, network.rest)
     try:
