@@ -65,7 +65,7 @@ def test_a_program_without_an_image_says_how_it_is_used(tmp_path, monkeypatch):
     run = write_run(tmp_path / "run", make_model((16, 24, 3), 2), 2)
     tfcnn.export(run, "litert", tmp_path / "out", progress=False)
     monkeypatch.setattr("sys.argv", ["predict.py"])
-    with pytest.raises(SystemExit, match="pip install .*python predict.py IMAGE"):
+    with pytest.raises(SystemExit, match=r"pip install .*python predict.py IMAGE"):
         runpy.run_path(str(tmp_path / "out" / "predict.py"), run_name="__main__")
 
 

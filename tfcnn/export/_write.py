@@ -70,7 +70,7 @@ class Export(Shown):
         rows = [["size", *sizes]]
         for key, text in (
             ("one_image_ms", "one image"),
-            ("batch_image_ms", "an image in a batch of 64"),
+            ("batch_image_ms", "an image of a batch"),
         ):
             times = self.latency[key], self.latency[f"keras_{key}"]
             rows.append([text, *(f"{value:.{0 if value >= 10 else 2}f} ms" for value in times)])
