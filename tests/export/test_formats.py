@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import runpy
 
 import numpy as np
 import pytest
@@ -58,6 +59,14 @@ def test_the_program_decodes_as_the_run_does(fit, channels, tmp_path):
     answer = run_bare(site, tmp_path / "out" / "predict.py", tmp_path / "photo.png", cwd=tmp_path)
     (expected,) = tfcnn.predict(run, tmp_path / "photo.png", progress=False)
     assert json.loads(answer.stdout) == pytest.approx(expected.probs, abs=1e-5)
+
+
+def test_a_program_without_an_image_says_how_it_is_used(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "run", make_model((16, 24, 3), 2), 2)
+    tfcnn.export(run, "litert", tmp_path / "out", progress=False)
+    monkeypatch.setattr("sys.argv", ["predict.py"])
+    with pytest.raises(SystemExit, match=r"pip install .*python predict.py IMAGE"):
+        runpy.run_path(str(tmp_path / "out" / "predict.py"), run_name="__main__")
 
 
 @pytest.mark.parametrize("name", WITH_SNIPPET)

@@ -115,6 +115,33 @@ def test_rows_are_sorted_filtered_and_searched(opener, cells, tmp_path):
     assert rows.locator(".name").all_inner_texts() == [files[3].name]
 
 
+def test_many_rows_are_laid_out_in_steps_and_stay_in_place_when_others_come(opener, tmp_path):
+    opened, files = opener("malaria"), [tmp_path / f"{i:03}.txt" for i in range(450)]
+    for path in files:
+        path.write_text("no image, which takes no time")
+    assert len(predict_in(opened, files[1:], tmp_path / "found.csv")) == 449
+    rows, more = opened.locator("#rows tr"), opened.locator("#more")
+    assert rows.count() == 200 and more.inner_text() == "Show 200 more of 249 rows"
+    opened.get_by_role("columnheader", name="Name").get_by_role("button").click()
+    opened.evaluate("""() => {
+      window.gone = 0;
+      const count = (seen) => seen.forEach((one) => { gone += one.removedNodes.length; });
+      new MutationObserver(count).observe(document.getElementById("rows"), { childList: true });
+    }""")
+    opened.locator("#images").set_input_files(str(files[0]))
+    opened.get_by_text("450 images done").first.wait_for(timeout=DONE_MS)
+    assert rows.locator(".name").all_inner_texts() == [path.name for path in files[:200]]
+    assert opened.evaluate("gone") == 1, "only the row goes for which there is no place"
+    more.click()
+    assert rows.count() == 400 and more.inner_text() == "Show 50 more of 50 rows"
+    assert opened.evaluate("document.activeElement.textContent") == files[200].name
+    more.click()
+    assert rows.locator(".name").all_inner_texts() == [path.name for path in files]
+    assert not more.is_visible()
+    opened.get_by_role("button", name="Flagged 450").click()
+    assert rows.count() == 200
+
+
 def test_an_image_opens_by_keyboard_with_a_map_of_where_the_model_looks(opened, cells, tmp_path):
     predict_in(opened, sorted(cells.iterdir())[:3], tmp_path / "found.csv")
     opened.locator("#rows button").nth(1).focus()

@@ -324,7 +324,10 @@ def export(
         typer.echo(to_json(exported.to_dict()))
         return
     print_grid(exported.grid(), Console())
-    say(f"Folder: {exported.path}   Files: {', '.join(exported.files)}")
+    if exported.path.is_dir():
+        say(f"Folder: {exported.path}   Files: {', '.join(exported.files)}")
+    else:
+        say(f"File: {exported.path}")
     panel = exported.panel()
     for line in (*(f"note: {note}" for note in panel.notes), *panel.lines):
         say(line)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 {imports}
+sys.argv[1:] or sys.exit(__doc__)
 here = Path(__file__).parent
 settings = json.loads((here / "{settings}").read_text())
 image = ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("{mode}")

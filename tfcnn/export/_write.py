@@ -68,7 +68,10 @@ class Export(Shown):
         """Return size and latency beside Keras."""
         sizes = [f"{size / 1e6:.2f} MB" for size in (self.size_bytes, self.keras_size_bytes)]
         rows = [["size", *sizes]]
-        for key, text in (("one_image_ms", "one image"), ("batch_image_ms", "an image of 64")):
+        for key, text in (
+            ("one_image_ms", "one image"),
+            ("batch_image_ms", "an image of a batch"),
+        ):
             times = self.latency[key], self.latency[f"keras_{key}"]
             rows.append([text, *(f"{value:.{0 if value >= 10 else 2}f} ms" for value in times)])
         return Grid(["", self.title, "model.keras"], rows)
