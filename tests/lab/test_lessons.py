@@ -89,8 +89,9 @@ def test_marimo_reads_a_lesson_and_runs_it_in_the_order_it_is_written(name):
 
 
 @every_lesson
-def test_a_lesson_runs(name, at_home):
+def test_a_lesson_runs(name, at_home, capsys):
     cells = lesson_cells.run(lesson_cells.find(name), SETTINGS)
+    assert capsys.readouterr().err == "", "the verbs of a lesson show no progress of their own"
     assert re.search("This lesson uses (digits|smears)", shown(cells)) or name == "mnist-ann-2"
     assert all(cell.outputs == [] for cell in cells if cell.kind == "words")
     if "adopt(" in "".join(cell.source for cell in cells if cell.kind == "code"):

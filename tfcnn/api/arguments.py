@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcnn.base.progress import Reporter
+from tfcnn.base.progress import Reporter, is_hushed
 
 if TYPE_CHECKING:
     from tfcnn.runs import Run
@@ -31,10 +31,10 @@ def hearing(progress: bool, reporter: Reporter | None) -> Iterator[Reporter]:
     gets a bar, a file or pipe only the notes and a line per epoch.
 
     Args:
-        progress: False for nothing.
+        progress: False for nothing, as within `hushed`.
         reporter: hears of it instead, if given; whoever made it begins and ends it.
     """
-    if reporter is not None or not progress:
+    if reporter is not None or not progress or is_hushed():
         yield reporter or Reporter()
         return
     from tfcnn.display import notebook

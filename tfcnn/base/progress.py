@@ -1,8 +1,27 @@
 """What a long command tells the person who waits; silent unless somebody listens."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 Progress = Callable[[int, int | None], None]  # called with what is done, and of how much if known
+
+_HUSHED: ContextVar[bool] = ContextVar("hushed", default=False)
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Let the verbs called in this block show no progress of their own: a longer work shows its."""
+    before = _HUSHED.set(True)
+    try:
+        yield
+    finally:
+        _HUSHED.reset(before)
+
+
+def is_hushed() -> bool:
+    """Say whether the verbs are to show no progress of their own."""
+    return _HUSHED.get()
 
 
 class Reporter:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfcnn.base.errors import InputError
+from tfcnn.base.progress import hushed
 
 FOLDER = Path(__file__).parent / "lessons"
 # the slides' order; a file that is not named here comes last
@@ -162,7 +163,7 @@ def _run(source: str, names: dict[str, Any]) -> list[Output]:
 def _printed() -> Iterator[io.StringIO]:
     """Catch what is printed; rich, which Keras' summary uses, sees a page of 88 characters."""
     text = io.StringIO()
-    with contextlib.redirect_stdout(text):
+    with contextlib.redirect_stdout(text), hushed():
         yield text
 
 
