@@ -103,6 +103,7 @@ def test_a_lesson_runs(name, at_home, capsys):
 def test_the_lesson_on_the_network_counts_as_the_course(at_home):
     cells = lesson_cells.run(lesson_cells.find("mnist-ann-2"))
     text = shown(cells)
+    assert 'Model: "sequential"' in text, "whatever ran before"
     assert "105,214 and 105,214 parameters" in text and "together:   105,214" in text
     assert float(re.search(r"largest difference: (\S+)", text)[1]) < 1e-5
     assert "these are the neurons" in re.sub(r"\s+", " ", text)

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import difflib
 import io
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,8 @@ def run(lesson: Lesson, settings: Mapping[str, Any] | None = None) -> list[Cell]
     """
     names: dict[str, Any] = {"__name__": "lesson"}
     shown = []
+    if "keras" in sys.modules:  # else layers would be numbered on from the lesson before
+        sys.modules["keras"].utils.clear_session()
     for number, cell in enumerate(lesson.cells(), start=1):
         if cell.kind == "code":
             try:
