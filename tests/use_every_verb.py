@@ -1,6 +1,7 @@
 """Run every verb of an installed tfcnn that needs no extra, and import all of its modules.
 
-The service needs the extra `serve`: it is run where that is installed, and else must name it.
+The service needs the extra `serve`: it is run where that is installed, and else must name it. A
+lesson is a file of marimo, which is not imported here: tfcnn runs its cells.
 """
 
 import importlib.util
@@ -16,6 +17,7 @@ from PIL import Image
 
 import tfcnn
 from tfcnn.base import quiet
+from tfcnn.lab import lesson_cells
 
 QUICK = ["--epochs", "1", "--image-size", "16"]
 FROZEN = ["--set", "model.start=frozen", "--image-size", "32"]  # on weights that pip installs
@@ -71,14 +73,19 @@ verb("report", "digits")
 verb("export", "digits", "--format", "litert")
 verb("export", "digits", "--format", "saved-model", "--output", "for_anna")
 verb("export", "digits", "--format", "onnx", code=2, said="pip install 'tfcnn[export]'")
+verb("export", "digits", "--format", "page")
 verb("kernel", "shapes/left/P0_0.png", "--kernel", "blur")
+verb("lab", "--run", "digits", "--export", "lab", "--no-lessons")
+verb("lab", "--lesson", "mnist-ann-1", code=2, said="pip install 'tfcnn[lab]'")
 has_service = importlib.util.find_spec("fastapi") is not None
 if has_service:
     ask_a_service()
 else:
     verb("serve", "digits", code=2, said="pip install 'tfcnn[serve]'")
 quiet.load_tensorflow()
+lesson_cells.run(lesson_cells.find("mnist-ann-2"))  # it is opened by marimo, and runs without
 for module in pkgutil.walk_packages(tfcnn.__path__, "tfcnn."):
-    needs_more = module.name.startswith("tfcnn.serve.") and not has_service
-    if not module.name.endswith("__main__") and not needs_more:
+    is_of_extra = module.name.startswith("tfcnn.serve.") and not has_service
+    is_of_extra |= module.name.startswith("tfcnn.lab.lessons.")
+    if not module.name.endswith("__main__") and not is_of_extra:
         __import__(module.name)
