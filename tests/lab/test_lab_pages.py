@@ -173,6 +173,18 @@ def test_another_picture_stops_the_camera(open_page):
     assert opened.locator("#input-size").inner_text() == "28 x 28"
 
 
+def test_words_of_what_is_chosen_can_be_read_under_the_mouse(open_page):
+    opened = open_page("kernels")
+    colours = "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
+    chosen = opened.get_by_role("button", name="blur", exact=True)
+    chosen.click()
+    for one in (chosen, opened.locator(".choice label:has(:checked)").first):
+        one.hover()
+        opened.wait_for_timeout(300)  # a colour may fade in
+        words, ground = one.evaluate(colours)
+        assert words != ground
+
+
 def test_a_digit_is_drawn_by_mouse_and_by_keyboard(open_page):
     opened = open_page("pixels")
     opened.get_by_role("button", name="Draw one").click()
