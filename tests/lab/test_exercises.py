@@ -1,6 +1,7 @@
 """Each check passes its solution, and tells the typical mistakes apart."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -66,6 +67,7 @@ def test_what_is_no_function_is_refused_in_words(name, answer):
         (lambda *case: None, "Does it end with a return?"),
         (lambda *case: 1 / 0, "ended with ZeroDivisionError: division by zero"),
         (lambda: 1, "ended with TypeError"),
+        (lambda *case: sys.exit(3), "ended with SystemExit: 3"),
         (lambda *case: "text", ""),
         (lambda *case: 0, ""),
         (lambda *case: np.full(np.shape(case[0]), 7), ""),

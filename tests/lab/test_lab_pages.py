@@ -136,6 +136,55 @@ def test_a_camera_that_is_refused_is_told(open_page):
     opened.get_by_text("The camera cannot be used here").wait_for()
 
 
+def test_a_picture_smaller_than_a_kernel_is_refused_and_the_old_one_stays(open_page, tmp_path):
+    opened = open_page("kernels")
+    for name, shape in (("dot.png", (1, 1)), ("low.png", (4, 30)), ("least.png", (5, 6))):
+        Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / name)
+    for name, size in (("dot.png", "1 x 1"), ("low.png", "4 x 30")):
+        opened.locator("#photo").set_input_files(tmp_path / name)
+        opened.get_by_text(f"{name}: expected a picture of at least 5 x 5 px").wait_for()
+        assert f"received {size};" in opened.locator("#camera-note").inner_text()
+        opened.get_by_role("button", name="box 5 x 5").click()
+        assert opened.locator("#input-size").inner_text() == "6 x 6"
+    opened.locator("#photo").set_input_files(tmp_path / "least.png")
+    opened.locator("#input-size", has_text="5 x 6").wait_for()
+    assert opened.locator("#output-size").inner_text() == "1 x 2"
+
+
+def test_another_picture_stops_the_camera(open_page):
+    """Else its next frame would replace the picture that was chosen."""
+    opened = open_page("kernels")
+    opened.evaluate(
+        """() => {
+          const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });
+          const context = canvas.getContext("2d");
+          setInterval(() => context.fillRect(0, 0, 64, 48), 20);
+          self.stream = canvas.captureStream(20);
+          navigator.mediaDevices.getUserMedia = async () => self.stream;
+        }"""
+    )
+    opened.get_by_role("button", name="Camera").click()
+    opened.locator("#input-size", has_text="48 x 64").wait_for()
+    opened.get_by_role("button", name="A digit").click()
+    assert opened.evaluate("() => self.stream.getTracks()[0].readyState") == "ended"
+    assert opened.locator("#camera").inner_text() == "Camera"
+    assert not opened.locator("#video").is_visible()
+    opened.wait_for_timeout(300)  # two frames
+    assert opened.locator("#input-size").inner_text() == "28 x 28"
+
+
+def test_words_of_what_is_chosen_can_be_read_under_the_mouse(open_page):
+    opened = open_page("kernels")
+    colours = "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
+    chosen = opened.get_by_role("button", name="blur", exact=True)
+    chosen.click()
+    for one in (chosen, opened.locator(".choice label:has(:checked)").first):
+        one.hover()
+        opened.wait_for_timeout(300)  # a colour may fade in
+        words, ground = one.evaluate(colours)
+        assert words != ground
+
+
 def test_a_digit_is_drawn_by_mouse_and_by_keyboard(open_page):
     opened = open_page("pixels")
     opened.get_by_role("button", name="Draw one").click()

@@ -206,6 +206,42 @@ def test_an_own_image_is_decoded_as_tfcnn_does(open_page, tmp_path):
     page.locator("#trouble-file", has_text="a text file").wait_for()
 
 
+def test_an_image_that_takes_long_does_not_replace_a_later_one(open_page, tmp_path):
+    page = shown(open_page("your_network"))
+    page.evaluate(
+        """() => {
+          const real = self.createImageBitmap.bind(self);
+          self.createImageBitmap = async (...given) => {
+            await new Promise((done) => { self.letGo = done; });
+            return real(...given);
+          };
+        }"""
+    )
+    path = tmp_path / "slow.jpg"
+    Image.new("RGB", (64, 48), (200, 150, 160)).save(path)
+    page.locator("#file").set_input_files(str(path))
+    before = page.locator("#viewer").get_attribute("data-shown")
+    page.get_by_role("button", name="Example 2").click()
+    page.locator(f"#viewer:not([data-shown='{before}'])").wait_for()
+    page.evaluate("() => self.letGo()")
+    page.wait_for_timeout(500)
+    assert "slow.jpg" not in page.locator("#picture-text").inner_text()
+
+
+def test_a_network_that_loads_does_not_replace_one_chosen_later(open_page):
+    page = shown(open_page("watch_a_digit"))
+    count = "() => self.page.shown.network.steps.length"
+    first = page.evaluate(count)
+    page.evaluate(
+        "() => [1, 0].forEach((i) => document.querySelectorAll('[name=network]')[i].click())"
+    )
+    page.wait_for_timeout(1500)
+    assert page.evaluate(count) == first
+    page.locator("[name=network]").nth(1).check()
+    page.locator("#viewer", has_text="pool1").wait_for()
+    assert page.evaluate(count) != first
+
+
 def test_temperature_and_threshold_are_those_of_tfcnn(open_page):
     from tfcnn.evaluation import calibration
 

@@ -141,7 +141,7 @@ def call(answer: Answer, case: Case) -> tuple[Any, str]:
     try:
         with np.errstate(all="ignore"):
             value = answer(*deepcopy(case))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an exit() must not end the learner's session
         return None, (
             f"your function ended with {type(error).__name__}: {error}. "
             f"It was called with {in_words(case)}"

@@ -15,6 +15,7 @@ import { scene } from "page/scene.js";
 import { View } from "page/views.js";
 
 const MOST_PX = 224;
+const LEAST_PX = 5; // a side of the largest kernel
 const state = { image: null, isSigned: true, kernel: null, at: [0, 0], preset: "slides" };
 const input = new View(byId("input"), "The picture", ([row, column]) => pickInput(row, column));
 const output = new View(byId("output"), "The result", pick);
@@ -128,6 +129,7 @@ const PICTURES = {
 const setPicture = ({ grey, height, width }) => setImage(grey, [height, width], false);
 
 function choosePicture(name) {
+  if (name !== "camera") stopCamera();
   for (const button of document.querySelectorAll("[data-picture]")) {
     button.setAttribute("aria-pressed", button.dataset.picture === name);
   }
@@ -139,13 +141,19 @@ function say(text) {
   byId("camera-note").textContent = text;
 }
 
+// Stop the camera, or else its next frame would replace the picture.
+function stopCamera() {
+  if (!endCamera) return;
+  endCamera();
+  endCamera = null;
+  byId("video").hidden = true;
+  byId("camera").textContent = "Camera";
+}
+
 async function toggleCamera() {
   const video = byId("video");
   if (endCamera) {
-    endCamera();
-    endCamera = null;
-    video.hidden = true;
-    byId("camera").textContent = "Camera";
+    stopCamera();
     return;
   }
   try {
@@ -180,14 +188,20 @@ async function takePhoto({ target }) {
   const [file] = target.files;
   target.value = "";
   if (!file) return;
+  let picture = null;
   try {
-    const picture = await readPicture(file, MOST_PX);
-    say("");
-    choosePicture("photo");
-    setPicture(picture);
+    picture = await readPicture(file, MOST_PX);
   } catch {
     say(`${file.name}: expected a picture that this browser can read; try a PNG or a JPEG.`);
+    return;
   }
+  if (Math.min(picture.height, picture.width) < LEAST_PX) {
+    say(`${file.name}: expected a picture of at least ${LEAST_PX} x ${LEAST_PX} px; received ${picture.height} x ${picture.width}; try a larger one.`);
+    return;
+  }
+  say("");
+  choosePicture("photo");
+  setPicture(picture);
 }
 
 // Put a kernel of another size around the old one, or take its middle.

@@ -11,7 +11,7 @@ import { percent } from "tfcnn/words.js";
 
 const FIRST_DIGIT = 3;
 const CLASS_NAMES = Array.from({ length: 10 }, (_, i) => String(i));
-const opened = new Map(); // networks by name
+const opened = new Map(); // promises of networks, by name
 let shown = null; // a LaidOpen
 let isWaiting = false;
 
@@ -42,8 +42,10 @@ export async function update() {
 
 async function choose(name) {
   byId("about").textContent = data.networks[name].about;
-  if (!opened.has(name)) opened.set(name, await openNetwork(name, data.networks[name].network));
-  shown = new LaidOpen(opened.get(name));
+  if (!opened.has(name)) opened.set(name, openNetwork(name, data.networks[name].network));
+  const network = await opened.get(name);
+  if (name !== document.querySelector("[name=network]:checked").value) return; // another was chosen meanwhile
+  shown = new LaidOpen(network);
   self.page.shown = shown;
   await update();
 }

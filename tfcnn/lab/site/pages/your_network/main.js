@@ -19,6 +19,7 @@ const { settings, examples } = data;
 const { decoder, class_names: names } = settings;
 let current = null; // {pixels, place, number}
 let number = 0; // of images shown
+let asked = 0; // images asked for
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 for (const probe of settings.probes) probe.bytes = bytesOf(probe.base64);
@@ -30,13 +31,17 @@ async function start() {
   self.page.shown = laidOpen;
   const browser = await openBrowserDecoder(settings.probes);
 
-  async function take(bytes, name) {
+  // Show an image, of bytes or of a promise of them.
+  async function take(source, name) {
+    const own = ++asked;
     byId("trouble-file").hidden = true;
     try {
-      const { image, remark, isExact } = await decode(bytes, settings, browser.decode);
+      const { image, remark, isExact } = await decode(await source, settings, browser.decode);
+      if (own !== asked) return; // a large image is ready after a small one that was chosen later
       await show(modelPixels(image, decoder), [`${name}, ${image.height} \u00d7 ${image.width} px`, remark, isExact ? "" : "decoded a little otherwise than by tfcnn"]);
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
+      if (own !== asked) return;
       byId("trouble-file").textContent = `${visible(name)}: ${error.reason}`;
       byId("trouble-file").hidden = false;
     }
@@ -88,7 +93,8 @@ async function start() {
     byId("map").hidden = false;
   }
 
-  const takeFile = async (file) => file && take(new Uint8Array(await file.arrayBuffer()), file.name);
+  const bytesIn = async (file) => new Uint8Array(await file.arrayBuffer());
+  const takeFile = async (file) => file && take(bytesIn(file), file.name);
   for (const id of ["file", "camera"]) {
     byId(id).addEventListener("change", async () => {
       await takeFile(byId(id).files[0]);
