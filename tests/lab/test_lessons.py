@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,6 +238,7 @@ def test_without_marimo_one_line_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(lesson_opening.importlib.util, "find_spec", lambda name: None)
     result = run_tfcnn("lab", "--lesson", "mnist-ann-1")
     assert result.returncode == 2 and "pip install 'tfcnn[lab]'" in result.stderr
+    assert not Path("lessons").exists(), "nothing is begun"
 
 
 @pytest.mark.parametrize(

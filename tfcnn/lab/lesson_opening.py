@@ -25,9 +25,13 @@ def copy(name: str, folder: Path = FOLDER) -> tuple[Path, bool]:
         Its path, and whether it was there before.
 
     Raises:
-        InputError: if there is no such lesson, or the folder cannot be written.
+        InputError: if there is no such lesson, marimo is not installed, or the folder cannot be
+            written.
     """
     lesson = lesson_cells.find(name)
+    if importlib.util.find_spec("marimo") is None:
+        received = "it is not installed"
+        raise InputError("marimo", "the package that shows lessons", received, INSTALL)
     path = folder / lesson.path.name
     if path.is_file():
         return path, True
@@ -41,14 +45,7 @@ def copy(name: str, folder: Path = FOLDER) -> tuple[Path, bool]:
 
 
 def command(path: Path) -> list[str]:
-    """Return the command that opens a lesson to edit.
-
-    Raises:
-        InputError: if marimo is not installed.
-    """
-    if importlib.util.find_spec("marimo") is None:
-        received = "it is not installed"
-        raise InputError("marimo", "the package that shows lessons", received, INSTALL)
+    """Return the command that opens a lesson to edit."""
     quiet = ["--skip-update-check", "--no-sandbox"]
     headless = [] if browsing.has_display() else ["--headless"]
     return [sys.executable, "-m", "marimo", "edit", *quiet, *headless, str(path)]
