@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 import tfcnn
 from tfcnn.base import atomic, records
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Progress, Reporter
-from tfcnn.export.page import linking
+from tfcnn.display import html_pages
 from tfcnn.lab import lesson_cells
 from tfcnn.lab.lesson_cells import Cell, Lesson, Output
 from tfcnn.report.colours import DAY, NIGHT
@@ -102,13 +101,7 @@ def _notebook_output(output: Output) -> dict[str, Any]:
 
 def page(lesson: Lesson | None, cells: Sequence[Cell], lessons: Sequence[Lesson]) -> str:
     """Return the HTML of a lesson, which loads nothing; or the list of lessons if it is None."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_pages.environment(HERE / "templates", SHELL)
     at = lessons.index(lesson) if lesson else -1
     early = (SHELL / "early.js").read_text(encoding="utf-8")
     return environment.get_template("lesson.html").render(
@@ -118,9 +111,9 @@ def page(lesson: Lesson | None, cells: Sequence[Cell], lessons: Sequence[Lesson]
         previous=lessons[at - 1] if at > 0 else None,
         next=lessons[at + 1] if at + 1 < len(lessons) else None,
         early=Markup(early),
-        early_hash=linking.script_hash(early),
+        early_hash=html_pages.script_hash(early),
         fold=Markup(FOLD),
-        fold_hash=linking.script_hash(FOLD),
+        fold_hash=html_pages.script_hash(FOLD),
         style=Markup((SHELL / "style.css").read_text(encoding="utf-8")),
         colours=DAY,
         dark=NIGHT,

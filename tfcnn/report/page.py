@@ -1,7 +1,5 @@
 """Write `report.html` and `labels.html`: each one file that opens without a network."""
 
-import base64
-import hashlib
 import re
 import shlex
 from dataclasses import dataclass
@@ -12,11 +10,12 @@ import jinja2
 from markupsafe import Markup
 
 from tfcnn import recipes, runs
-from tfcnn.base import atomic, naming, own_files, records
+from tfcnn.base import atomic, own_files, records
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_images
 from tfcnn.decode import open_image
+from tfcnn.display import html_pages
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.evaluation.labels import Suspects
@@ -27,6 +26,7 @@ from tfcnn.report.colours import DAY, NIGHT
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
 
+TEMPLATES = Path(__file__).with_name("templates")
 NO_BREAK = "\u00a0"
 MAX_QUARANTINED = 20
 MAX_STEPS = 3
@@ -111,23 +111,10 @@ def _images_of(folder: Path, data: DataSettings) -> Source:
 
 def _environment() -> jinja2.Environment:
     """Return the templates of this room, and how they write numbers."""
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("tfcnn.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = html_pages.environment(TEMPLATES)
     templates.filters |= {"percent": _percent, "number": _number, "seconds": _seconds}
     templates.globals |= {"colours": DAY, "dark": NIGHT}
     return templates
-
-
-def _finalize(value: Any) -> Any:
-    """Return a value that turns no letters of the page around it; tabs and line ends stay."""
-    is_ours = not isinstance(value, str) or isinstance(value, Markup)
-    return value if is_ours else naming.visible(value, is_one_line=False)
 
 
 def _percent(share: float, sign: str = f"{NO_BREAK}%") -> str:
@@ -194,10 +181,8 @@ def _values(content: Content) -> dict[str, Any]:
 
 def _script() -> dict[str, Any]:
     """Return the page's own script, and its hash, the only script that the page lets run."""
-    script = Path(__file__).parent / "templates" / "report.js"
-    text = script.read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-    return {"script": Markup(text), "script_hash": f"sha256-{digest}"}
+    text = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return {"script": Markup(text), "script_hash": html_pages.script_hash(text)}
 
 
 def _result(sentence: str) -> list[tuple[str, str]]:

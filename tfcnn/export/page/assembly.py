@@ -11,12 +11,13 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tfcnn.base import naming, records
+from tfcnn.base import records
+from tfcnn.display import html_pages
 from tfcnn.export.page import linking, packing
 from tfcnn.report.colours import DAY, NIGHT
 
 HERE = Path(__file__).parent
-APP, LITERT = HERE / "app", HERE / "litert"
+APP, LITERT = HERE / "app", linking.LITERT
 PART = '<script type="text/plain" id="part-{}" data-bytes="{}">'
 FORMAT = "utf-16"  # with a byte-order mark, in the order of this processor
 
@@ -39,7 +40,7 @@ def assemble(settings: dict[str, Any], parts: dict[str, bytes]) -> bytes:
         settings,
         service=None,
         boot=Markup(boot),
-        boot_hash=linking.script_hash(boot),
+        boot_hash=html_pages.script_hash(boot),
         parts=[
             Markup(f"{PART.format(name, len(content))}{packing.pack(content)}</script>")
             for name, content in (runtime | packed).items()
@@ -55,7 +56,7 @@ def render(settings: dict[str, Any] | None, **values: Any) -> str:
         settings=settings,
         json=None if settings is None else linking.in_script(records.to_json(settings)),
         style=Markup(style),
-        style_hash=linking.script_hash(style),
+        style_hash=html_pages.script_hash(style),
         **values,
     )
 
@@ -92,16 +93,4 @@ def modules(predictor: str = "predictor.js") -> dict[str, str]:
 
 
 def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(APP),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=lambda value: (
-            naming.visible(value, is_one_line=False)
-            if isinstance(value, str) and not isinstance(value, Markup)
-            else value
-        ),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
+    return html_pages.environment(APP).get_template(name)

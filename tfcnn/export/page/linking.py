@@ -4,8 +4,6 @@ The page holds the text of each module. `link.js`, which is part of its first sc
 address of its own. A page of the lab is made in the same way.
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
@@ -16,9 +14,10 @@ from markupsafe import Markup
 from tfcnn.base import naming
 
 HERE = Path(__file__).parent
+LITERT = HERE / "litert"
 LITERT_MODULES = {
-    "@litertjs/core": HERE / "litert" / "core.js",
-    "@litertjs/wasm-utils": HERE / "litert" / "wasm-utils.js",
+    "@litertjs/core": LITERT / "core.js",
+    "@litertjs/wasm-utils": LITERT / "wasm-utils.js",
 }
 FIRST = ("boot.js", "link.js")  # the first script of a page, which is no module
 IMPORT = re.compile(r' from "([^"]+)"')
@@ -62,11 +61,6 @@ def boot(path: Path) -> str:
     """Return the first script of a page: `link.js`, and the file that uses it."""
     texts = (HERE / "app" / "link.js", path)
     return "\n".join(text.read_text(encoding="utf-8") for text in texts)
-
-
-def script_hash(text: str) -> str:
-    """Return the hash by which a policy of a page allows a script or a style of this text."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
 def in_script(text: str) -> Markup:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from tfcnn.base import records
-from tfcnn.export.page import assembly, linking, page_settings
+from tfcnn.display import html_pages
+from tfcnn.export.page import assembly, page_settings
 from tfcnn.runs import Run
 
 PREDICTOR = "service_predictor.js"
@@ -50,7 +51,7 @@ def make(run: Run, service: dict[str, Any]) -> ServicePage:
     return ServicePage(
         assembly.render(_settings(run, service), service=told),
         assembly.render(None, service=told),
-        POLICY.format(*map(linking.script_hash, (import_map, assembly.style_text()))),
+        POLICY.format(*map(html_pages.script_hash, (import_map, assembly.style_text()))),
         {files[name]: text for name, text in modules.items()},
     )
 

@@ -9,7 +9,8 @@ import jinja2
 from markupsafe import Markup
 
 import tfcnn
-from tfcnn.base import naming, records
+from tfcnn.base import records
+from tfcnn.display import html_pages
 from tfcnn.export.page import linking
 from tfcnn.lab.site.site_pages import FOLDER, Page
 from tfcnn.report.colours import DAY, NIGHT
@@ -45,7 +46,7 @@ def page(one: Page, pages: Sequence[Page], run: "Run | None") -> str:
         data_json=linking.in_script(records.to_json(data)),
         modules_json=linking.in_script(records.to_json(modules)),
         boot=Markup(boot),
-        boot_hash=linking.script_hash(boot),
+        boot_hash=html_pages.script_hash(boot),
         page_style=_style(one.folder),
         **_common(),
     )
@@ -64,7 +65,7 @@ def index(pages: Sequence[Page], has_lessons: bool = False) -> str:
         data_json="{}",
         modules_json=linking.in_script(records.to_json(modules)),
         boot=Markup(boot),
-        boot_hash=linking.script_hash(boot),
+        boot_hash=html_pages.script_hash(boot),
         page_style="",
         **_common(),
     )
@@ -74,10 +75,9 @@ def engine_parts() -> dict[str, bytes]:
     """Return the runtime of LiteRT.js, which all pages share."""
     import gzip
 
-    folder = linking.LITERT_MODULES["@litertjs/core"].parent
     return {
-        "runtime": (folder / "runtime.js").read_bytes(),
-        "wasm": gzip.decompress((folder / "runtime.wasm.gz").read_bytes()),
+        "runtime": (linking.LITERT / "runtime.js").read_bytes(),
+        "wasm": gzip.decompress((linking.LITERT / "runtime.wasm.gz").read_bytes()),
     }
 
 
@@ -110,7 +110,7 @@ def _common() -> dict[str, Any]:
     early = (SHELL / "early.js").read_text(encoding="utf-8")
     return {
         "early": Markup(early),
-        "early_hash": linking.script_hash(early),
+        "early_hash": html_pages.script_hash(early),
         "style": Markup(style),
         "colours": DAY,
         "dark": NIGHT,
@@ -120,16 +120,4 @@ def _common() -> dict[str, Any]:
 
 
 def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([SHELL, FOLDER]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=lambda value: (
-            naming.visible(value, is_one_line=False)
-            if isinstance(value, str) and not isinstance(value, Markup)
-            else value
-        ),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
+    return html_pages.environment(SHELL, FOLDER).get_template(name)
