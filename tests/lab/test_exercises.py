@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import tfcnn
 from tfcnn import lab
 from tfcnn.base.errors import InputError
+from tfcnn.lab.exercises._exercise import telling_cases
 
 EVERY = lab.exercises()
 FUNCTIONS = [name for name, one in EVERY.items() if not one.is_made]
@@ -35,6 +37,17 @@ def test_a_mistake_gets_its_own_hint(name, index):
     for _ in range(1 if exercise.is_made else TRIES):
         result = lab.check(name, answer)
         assert not result and result.hint.rstrip(".") == mistake.hint
+
+
+def test_no_mistake_is_right_by_chance():
+    kernel = EVERY["kernel"]
+    image = np.arange(72).reshape(9, 8) ** 2
+    blind = [(image, np.arange(9).reshape(3, 3), 2, 2)]  # (row, column) is (column, row)
+    draws = iter([blind, kernel.cases(np.random.default_rng(0))])
+    cases, _ = telling_cases(replace(kernel, cases=lambda _: next(draws)), np.random.default_rng(0))
+    assert len(cases) == 4
+    with pytest.raises(ValueError, match="kernel: expected mistakes that differ"):
+        telling_cases(replace(kernel, cases=lambda _: blind), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 Answer = Callable[..., Any]
 Case = tuple[Any, ...]
 WIDTH = 88
+DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,35 @@ def judge(exercise: Exercise, answer: Any, generator: np.random.Generator) -> st
             f"expected a function, {exercise.call}; received a {kind}. "
             "The check calls it with numbers of its own, so that one result by chance is not enough"
         )
+    return _compare(exercise, answer, *telling_cases(exercise, generator))
+
+
+def telling_cases(
+    exercise: Exercise, generator: np.random.Generator
+) -> tuple[list[Case], list[Any]]:
+    """Draw arguments on which no known mistake is right, and the right answers.
+
+    Some mistakes give the right answer by chance: rows and columns exchanged, where both are drawn
+    equal. A check on such arguments would call the mistake right.
+
+    Raises:
+        ValueError: a mistake is right in each of `DRAWS` draws, or the exercise has no cases.
+    """
     if exercise.cases is None or exercise.truth is None:
         raise ValueError(f"{exercise.name}: expected cases and truth, or judge; received neither")
-    cases = list(exercise.cases(generator))
-    return _compare(exercise, answer, cases, [exercise.truth(*deepcopy(case)) for case in cases])
+    for _ in range(DRAWS):
+        cases = list(exercise.cases(generator))
+        truths = [exercise.truth(*deepcopy(case)) for case in cases]
+        answers = [truths, *(_answers(mistake, cases) for mistake in exercise.mistakes)]
+        if not any(all(map(is_same, *pair)) for pair in combinations(answers, 2)):
+            return cases, truths
+    raise ValueError(
+        f"{exercise.name}: expected mistakes that differ; received {DRAWS} draws without"
+    )
+
+
+def _answers(mistake: Mistake, cases: list[Case]) -> list[Any]:
+    return [call(mistake.answer, case)[0] for case in cases]
 
 
 def _compare(exercise: Exercise, answer: Answer, cases: list[Case], truths: list[Any]) -> str:
@@ -129,8 +156,7 @@ def _compare(exercise: Exercise, answer: Answer, cases: list[Case], truths: list
     if all(map(is_same, given, truths)):
         return ""
     for mistake in exercise.mistakes:
-        wrong = [call(mistake.answer, case)[0] for case in cases]
-        if all(map(is_same, given, wrong)):
+        if all(map(is_same, given, _answers(mistake, cases))):
             return mistake.hint
     at = next(i for i in range(len(cases)) if not is_same(given[i], truths[i]))
     return describe(given[at], truths[at], cases[at])

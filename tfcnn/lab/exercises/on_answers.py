@@ -68,6 +68,7 @@ def _calls(generator: np.random.Generator) -> list[Case]:
     for threshold in (0.2, 0.5, 0.8):
         labels = np.append(generator.random(30) < 0.3, [True, False]).astype(int)
         probs = np.clip(0.35 * labels + generator.random(32) * 0.65, 0, 1).round(1)
+        probs[-2:] = 0.9, 0.1  # each threshold calls one cell and leaves one
         cases.append((probs, labels, threshold))
     return cases
 
