@@ -99,6 +99,7 @@ def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule, device
         labels=np.arange(32, dtype=np.int32) % 2,
         rows={"train": np.arange(24), "val": np.arange(24, 32)},
         place="",
+        team=None,
     )
 
     def fitted(folder, start, reporter):

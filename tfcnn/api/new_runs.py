@@ -1,5 +1,6 @@
 """The verbs that make runs: `train`, `crossval`."""
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,14 +58,18 @@ def train(
         The finished run.
 
     Raises:
-        InputError: if recipe or data cannot be used, or the run folder is taken.
+        InputError: if recipe or data cannot be used, the run folder is taken, or another process
+            of a cluster differs.
         CheckError: if the split leaks.
+        SystemExit: in a process of a cluster that is not the chief, when the run is finished.
 
     Example:
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
         >>> longer = tfcnn.train(run, more=10)  # doctest: +SKIP
     """
     from tfcnn.base.disk import locked
+    from tfcnn.training import strategy
+    from tfcnn.training import team as teams
     from tfcnn.training.train import train as train_into
 
     continued = None
@@ -75,10 +80,15 @@ def train(
         assignments = None
     else:
         whole, folder, assignments = _prepare(recipe, settings, run, "", resume)
-    with hearing(progress, reporter) as hears, locked(folder):
+    together = strategy.team(whole.train.strategy)
+    with (
+        hearing(progress, reporter) as hears,
+        teams.opened(together, folder, hears) as team,
+        locked(team.folder if team else folder),
+    ):
         train_into(
             whole,
-            folder,
+            team.folder if team else folder,
             settings=assignments,
             split_csv=Path(split) if split else None,
             resplit=resplit,
@@ -86,10 +96,16 @@ def train(
             fresh=fresh,
             continued=continued,
             callbacks=tuple(callbacks),
+            team=team,
             reporter=hears,
         )
+        if team and not team.cluster.is_chief:
+            hears.note(f"finished by {team.cluster.name(0)}: {team.until_done()}")
+            sys.exit(0)
         finished = _finish(folder)
         _prune(hears)
+        if team:
+            team.done()
     return finished
 
 

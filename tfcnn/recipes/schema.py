@@ -219,6 +219,8 @@ OWNED = (
 class TrainSettings(_Section):
     """`[train]`: optimizer, schedule, loss, stopping; `finetune_*` where a backbone is fine-tuned.
 
+    `batch_size` counts the images of a step over all devices. With `batch_scaling` it is of one
+    device, and `learning_rate` is multiplied by their number, or by its root.
     `ema`, `clip_norm`, `mixup` and `warmup_epochs` are off at 0. `finetune_layers` under 1 is a
     fraction of the layers, any other number counts them.
     """
@@ -228,6 +230,8 @@ class TrainSettings(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     deterministic: bool = True
+    strategy: Literal["auto", "single", "mirrored", "multi-worker"] = "auto"
+    batch_scaling: Literal["none", "linear", "root"] = "none"
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "muon"] = "adamw"
     learning_rate: Rate = 2e-3
     schedule: Literal["constant", "one_cycle", "cosine", "linear", "reduce_on_plateau"] = (

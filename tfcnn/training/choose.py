@@ -25,6 +25,7 @@ from tfcnn.evaluation.sample import SMALLEST_PROB
 from tfcnn.prediction import two_columns
 from tfcnn.recipes import Recipe
 from tfcnn.training import fit, form, ways
+from tfcnn.training.batches import val_batches
 from tfcnn.training.budget import Budget
 from tfcnn.training.checkpoint import State
 from tfcnn.training.fit import Trained
@@ -154,7 +155,7 @@ def _val_probs(prepared: Prepared, trained: Trained) -> npt.NDArray[np.floating]
     shape, classes = prepared.decoder.shape, len(prepared.manifest.class_names)
     plain = form.saved_form(settings, shape, classes, trained.weights)
     whole = form.averaged(plain, settings.views)
-    return np.asarray(two_columns(whole.predict(fit.val_batches(prepared), verbose=0)))
+    return np.asarray(two_columns(whole.predict(val_batches(prepared), verbose=0)))
 
 
 def describe(tried: Try) -> str:
