@@ -69,7 +69,12 @@ def _multi_worker(together: Cluster) -> Any:
         task_id=together.index,
         rpc_layer="grpc",
     )
-    strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except RuntimeError as error:  # it can be told of a cluster before its first operation only
+        expected = "no operation of TensorFlow before tfcnn.train, in a cluster"
+        hint = "tfcnn train, or a program that trains first"
+        raise InputError("TensorFlow", expected, str(error), hint) from error
     keras_mend.mend_strategy(strategy)
     return strategy
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from tfcnn import runs
-from tfcnn.base import atomic, continuing
+from tfcnn.base import atomic, continuing, quiet
 from tfcnn.base.errors import CheckError, InputError, TfcnnError
 from tfcnn.base.progress import Reporter
 from tfcnn.manifest import Manifest
@@ -202,7 +202,7 @@ class Team:
             return  # the main thread hears of it when it next waits for a message
         if not self.cluster.is_chief:
             shutil.rmtree(self.folder, ignore_errors=True)
-        print(f"\nerror: {self.failure}", file=sys.stderr, flush=True)  # noqa: T201
+        quiet.say(f"error: {self.failure}")
         os._exit(self.failure.exit_code)
 
     def _failure(self, last_words: bytes) -> TfcnnError:

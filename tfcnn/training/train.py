@@ -7,6 +7,7 @@ imported, so that whoever waits hears of it at once.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +103,11 @@ def train(
         team.refuse_other_data(prepared.manifest, prepared.splits)
         prepared = replace(prepared, team=team)
         team.is_computing = True
-    quiet.load_tensorflow(reporter)
-    if team:  # TensorFlow must hear of the others before it computes anything
-        strategy.choose(recipe.train.strategy, team.cluster)
+    # TensorFlow must hear of the others before it computes anything
+    join = partial(strategy.choose, "auto", team.cluster) if team else None
+    quiet.load_tensorflow(reporter, join)
+    if join:  # where somebody had imported TensorFlow before
+        join()
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
     with strategy.seeded(seed, deterministic=deterministic):
         begun = _begin(prepared, folder, resuming, continued, callbacks, reporter)
