@@ -127,5 +127,5 @@ def test_a_strategy_of_one_process_is_refused_among_several(setting, monkeypatch
 
 def test_several_processes_are_not_found_where_there_is_one():
     assert strategy.team("auto") is None
-    with pytest.raises(InputError, match="train.strategy: expected several processes"):
+    with pytest.raises(InputError, match=r"train\.strategy: expected several processes"):
         strategy.team("multi-worker")

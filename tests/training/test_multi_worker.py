@@ -1,5 +1,6 @@
 """Several processes train one network, each as a command of its own on the loopback interface."""
 
+import functools
 import json
 import os
 import signal
@@ -111,16 +112,30 @@ class Cluster:
             time.sleep(0.05)
 
 
-def alone(folder: Path, *settings: str) -> Path:
-    """Train the same in one process; return the run."""
-    home = folder / "alone"
-    home.mkdir()
-    sets = [word for one in (*RECIPE, *settings) for word in ("--set", one)]
-    subprocess.run(
-        [sys.executable, "-m", "tfcnn", "train", "digits", "--run", "together", *sets],
-        env={**os.environ, "TFCNN_HOME": str(home)}, check=True, capture_output=True, cwd=folder,
-    )  # fmt: skip
-    return home / "models/together"
+class Alone:
+    """The same training in one process, which runs beside the others until `run` is asked for."""
+
+    def __init__(self, folder: Path, *settings: str, before: str = "") -> None:
+        self.home = folder / "alone"
+        self.home.mkdir()
+        sets = [word for one in (*RECIPE, *settings) for word in ("--set", one)]
+        program = f"{before}\nfrom tfcnn.__main__ import main\nmain()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, "train", "digits", "--run", "together", *sets],
+            env={**os.environ, "TFCNN_HOME": str(self.home)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
+        )  # fmt: skip
+
+    @functools.cached_property
+    def run(self) -> Path:
+        said, _ = self.process.communicate(timeout=300)
+        assert self.process.returncode == 0, said
+        return self.home / "models/together"
+
+
+def same_weights(one: Path, other: Path, atol: float) -> None:
+    for a, b in zip(saved_weights(one), saved_weights(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=atol)
 
 
 def saved_weights(run: Path) -> list[np.ndarray]:
@@ -132,16 +147,16 @@ def saved_weights(run: Path) -> list[np.ndarray]:
 def test_two_processes_train_what_one_does(tmp_path):
     cluster = Cluster(tmp_path)
     cluster.train("train.epochs=1")
+    alone = Alone(tmp_path, "train.epochs=1")
     assert cluster.wait() == [0, 0], cluster.said(0) + cluster.said(1)
     assert cluster.weights(0) == cluster.weights(1), "not bit for bit the same"
     assert not (tmp_path / "home1/models/together").exists(), "only the chief writes a run"
     assert runs.is_done(cluster.run)
     assert "finished by the chief" in cluster.said(1)
-    run = alone(tmp_path, "train.epochs=1")
-    for one, other in zip(saved_weights(cluster.run), saved_weights(run), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
-    rows = [np.genfromtxt(one / "history.csv", delimiter=",")[1] for one in (cluster.run, run)]
-    np.testing.assert_allclose(rows[0][1:5], rows[1][1:5], atol=1e-5)
+    same_weights(cluster.run, alone.run, 1e-5)
+    figures = [np.genfromtxt(one / "history.csv", delimiter=",")[1, 1:5]
+               for one in (cluster.run, alone.run)]  # fmt: skip
+    np.testing.assert_allclose(*figures, atol=1e-5)  # loss and accuracy of train, and of all of val
 
 
 @pytest.mark.slow
@@ -165,8 +180,7 @@ def test_a_process_that_is_killed_costs_no_epoch(tmp_path, victim):
     assert "--resume" in cut.said(other)
     cut.train(more=("--resume",))
     assert cut.wait() == [0, 0], cut.said(0) + cut.said(1)
-    for one, two in zip(saved_weights(whole.run), saved_weights(cut.run), strict=True):
-        np.testing.assert_array_equal(one, two)
+    same_weights(whole.run, cut.run, 0)
 
 
 @pytest.mark.slow
@@ -180,11 +194,48 @@ def test_a_process_with_another_recipe_is_refused(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_process_with_other_images_is_refused_with_the_first_of_them(tmp_path):
+    from PIL import Image
+
+    for i in range(COUNT):
+        for label in ("blue", "red"):
+            folder = tmp_path / f"cells{i}" / label
+            folder.mkdir(parents=True)
+            for k in range(12):
+                colour = (k, 100 * (label == "red") + (i and k == 7), 9)
+                Image.new("RGB", (8, 8), colour).save(folder / f"{k:02d}.png")
+    cluster = Cluster(tmp_path)
+    words = ["train", "--run", "together", "--set", "model.start=scratch"]
+    cluster.start(*words, of={i: [f"cells{i}"] for i in range(COUNT)})
+    assert cluster.wait() == [2, 2]
+    for i in range(COUNT):
+        assert "worker 1 (127.0.0.1:" in cluster.said(i)
+        assert "blue/07.png: blue, group none" in cluster.said(i)
+
+
+@pytest.mark.slow
 def test_four_processes_train_what_one_does(tmp_path):
     cluster = Cluster(tmp_path, 4)
     cluster.train("train.epochs=1")
     assert cluster.wait() == [0] * 4, cluster.said(0)
     assert len({cluster.weights(i) for i in range(4)}) == 1
-    run = alone(tmp_path, "train.epochs=1")
-    for one, other in zip(saved_weights(cluster.run), saved_weights(run), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    same_weights(cluster.run, Alone(tmp_path, "train.epochs=1").run, 1e-5)
+
+
+TWO_PROCESSORS = """
+import tensorflow as tf
+half = tf.config.LogicalDeviceConfiguration()
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [half, half])
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_of_one_process_train_what_one_does(tmp_path):
+    (tmp_path / "two").mkdir()
+    (tmp_path / "one").mkdir()
+    mirrored = ["train.epochs=1", "train.strategy=mirrored"]
+    two = Alone(tmp_path / "two", *mirrored, before=TWO_PROCESSORS).run
+    one = Alone(tmp_path / "one", "train.epochs=1").run
+    same_weights(two, one, 1e-5)
+    figures = [np.genfromtxt(run / "history.csv", delimiter=",")[1, 1:5] for run in (two, one)]
+    np.testing.assert_allclose(*figures, atol=1e-5)

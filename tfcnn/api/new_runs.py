@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.recipes import Recipe
     from tfcnn.runs import Run
+    from tfcnn.training.team import Team
 
 
 def train(
@@ -67,7 +69,6 @@ def train(
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
         >>> longer = tfcnn.train(run, more=10)  # doctest: +SKIP
     """
-    from tfcnn.base.disk import locked
     from tfcnn.training import strategy
     from tfcnn.training import team as teams
     from tfcnn.training.train import train as train_into
@@ -80,30 +81,35 @@ def train(
         assignments = None
     else:
         whole, folder, assignments = _prepare(recipe, settings, run, "", resume)
+    work = partial(
+        train_into,
+        whole,
+        settings=assignments,
+        split_csv=Path(split) if split else None,
+        resplit=resplit,
+        resume=resume,
+        fresh=fresh,
+        continued=continued,
+        callbacks=tuple(callbacks),
+    )
     together = strategy.team(whole.train.strategy)
-    with (
-        hearing(progress, reporter) as hears,
-        teams.opened(together, folder, hears) as team,
-        locked(team.folder if team else folder),
-    ):
-        train_into(
-            whole,
-            team.folder if team else folder,
-            settings=assignments,
-            split_csv=Path(split) if split else None,
-            resplit=resplit,
-            resume=resume,
-            fresh=fresh,
-            continued=continued,
-            callbacks=tuple(callbacks),
-            team=team,
-            reporter=hears,
-        )
+    with hearing(progress, reporter) as hears, teams.opened(together, folder, hears) as team:
+        return _finished(work, team.folder if team else folder, team, hears)
+
+
+def _finished(
+    work: Callable[..., None], folder: Path, team: "Team | None", reporter: Reporter
+) -> "Run":
+    """Train, and finish the run; a process of a cluster that is not the chief ends instead."""
+    from tfcnn.base.disk import locked
+
+    with locked(folder):
+        work(folder, team=team, reporter=reporter)
         if team and not team.cluster.is_chief:
-            hears.note(f"finished by {team.cluster.name(0)}: {team.until_done()}")
+            reporter.note(f"finished by {team.cluster.name(0)}: {team.until_done()}")
             sys.exit(0)
         finished = _finish(folder)
-        _prune(hears)
+        _prune(reporter)
         if team:
             team.done()
     return finished

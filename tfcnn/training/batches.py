@@ -61,7 +61,7 @@ class Waiting:
 
 def train_and_val(
     model: Any, recipe: Recipe, prepared: Prepared, first_epoch: int, waiting: Waiting
-) -> tuple[Any, Any]:
+) -> tuple[Any, Any, int | None]:
     """Return train and val for Keras' `fit`: all, or the share of this process among several.
 
     Several devices of one process get a batch each, one after the other.
@@ -72,6 +72,9 @@ def train_and_val(
         prepared: the images.
         first_epoch: counted from 0.
         waiting: measures how long train is waited for.
+
+    Returns:
+        Train, val, and the steps of val where it has no end.
     """
     classes, size = model.output_shape[-1], recipe.train.batch_size
     spread, rows = model.distribute_strategy, prepared.rows["val"]
@@ -79,7 +82,7 @@ def train_and_val(
     if replicas == 1:
         train = train_batches(prepared, recipe, first_epoch, classes)
         val = tfdata.in_order(prepared.images, prepared.labels, rows, size)
-        return waiting.measured(train), val
+        return waiting.measured(train), val, None
 
     def share(context: Any) -> tfdata.Share:
         own = replicas // context.num_input_pipelines
@@ -96,7 +99,8 @@ def train_and_val(
         local = train_batches(prepared, recipe, first_epoch, classes).take(1)
         keras_mend.build(model, *next(iter(local)))
     distribute = spread.distribute_datasets_from_function
-    return distribute(train_of), distribute(val_of)
+    steps = tfdata.in_order_steps(len(rows), size)
+    return distribute(train_of), distribute(val_of), steps
 
 
 def train_batches(

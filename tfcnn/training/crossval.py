@@ -17,7 +17,7 @@ from tfcnn.evaluation.out_of_fold import Summary
 from tfcnn.manifest import Manifest, folds, splits
 from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
-from tfcnn.training import cluster, own_parts
+from tfcnn.training import cluster, own_parts, strategy
 from tfcnn.training.own_parts import OwnParts
 from tfcnn.training.prepare import decoder_of, survey
 from tfcnn.training.resume import (
@@ -65,6 +65,7 @@ def crossval(
     """
     listener = _PerFold(reporter or Reporter())
     cluster.refuse("a cross-validation")
+    strategy.team(recipe.train.strategy)
     if callbacks is not None and not callable(callbacks):  # a list would be of all folds at once
         hint = "callbacks=lambda fold: [...]"
         raise InputError("callbacks", "a function of a fold's name", repr(callbacks)[:80], hint)

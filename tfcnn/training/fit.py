@@ -295,9 +295,7 @@ def fit_epochs(
     waiting = Waiting()
     checkpoint = Checkpoint(folder, prepared.place, state, stopping, plateau)
     if not state.is_done:
-        batches, val = train_and_val(model, recipe, prepared, state.epoch, waiting)
-        is_spread = model.distribute_strategy.num_replicas_in_sync > 1  # val has no end then
-        val_steps = tfdata.in_order_steps(len(rows["val"]), train.batch_size) if is_spread else None
+        batches, val, val_steps = train_and_val(model, recipe, prepared, state.epoch, waiting)
         # each sees what those before it have done at the end of an epoch
         model.fit(
             batches,

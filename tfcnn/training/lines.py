@@ -17,7 +17,7 @@ from typing import Any
 from tfcnn.base.errors import InputError
 from tfcnn.training.cluster import Cluster
 
-PING_SECONDS, SILENCE_SECONDS = 2.0, 120.0  # while a library loads, a process says nothing
+PING_SECONDS, SILENCE_SECONDS = 2.0, 120.0
 RETRY_SECONDS = 0.5
 PING, FAILED, DONE = b"", b"failed", b"done"  # what messages begin with
 
@@ -38,6 +38,7 @@ class Lines:
         self._heard: dict[int, float] = {}
         self._sending = threading.Lock()
         self._is_closed = threading.Event()
+        self._is_watching = False
         # not a secret: it keeps away programs that try every port
         self._key = hashlib.sha256(json.dumps(cluster.addresses).encode()).digest()
 
@@ -65,6 +66,15 @@ class Lines:
     def receive(self, index: int) -> bytes | None:
         """Return the next message of a process; None once its line has broken."""
         return self._inboxes[index].get()
+
+    def watch(self) -> None:
+        """From now on, take a process that says nothing as lost.
+
+        Not before all have loaded TensorFlow. While it loads, which takes minutes from a slow disk,
+        none can speak.
+        """
+        self._heard = dict.fromkeys(self._others, monotonic())
+        self._is_watching = True
 
     def expect_the_end(self) -> None:
         """Let the others leave without being lost."""
@@ -156,6 +166,11 @@ class Lines:
                     if not self._is_closed.is_set():
                         self._lost(index, last_words)
                     self._inboxes[index].put(None)
+
+    def _silent(self, open_ones: dict[Any, int]) -> list[Any]:
+        """Return those that have said nothing for too long."""
+        since = monotonic() - SILENCE_SECONDS
+        return [one for one, i in open_ones.items() if self._is_watching and self._heard[i] < since]
 
     def _take(self, index: int, one: Any) -> bytes | None:
         """Read a message; return it if it is the last one, b"" where the line is broken."""

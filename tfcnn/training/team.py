@@ -39,7 +39,7 @@ LOST_EXIT_CODE = 1
 LIBRARIES = ("tfcnn", "tensorflow", "keras", "numpy")
 START = (runs.RECIPE, runs.SPLIT, runs.CHECKPOINT, runs.NETWORK, runs.SOURCE)
 # where the images lie may differ from machine to machine: what they are is compared
-PLACES = ("data.source", "data.labels_csv", "data.group_csv")
+PLACES = ("name", "data.source", "data.labels_csv", "data.group_csv")
 
 
 class LostError(TfcnnError):
@@ -55,12 +55,15 @@ class Team:
         cluster: who is in it.
         folder: that this process writes to: the run folder of the chief, else one of its own.
         failure: why it cannot go on, once another process has ended.
-        is_computing: whether the main thread may wait in TensorFlow, which nothing interrupts.
+        is_computing: whether the main thread may wait in TensorFlow, which nothing interrupts: this
+            process is then ended from another thread.
     """
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster = cluster
-        self.folder = folder if cluster.is_chief else Path(tempfile.mkdtemp(prefix="tfcnn-"))
+        self.folder = (
+            folder if cluster.is_chief else Path(tempfile.mkdtemp(prefix="tfcnn-")) / "run"
+        )
         self.failure: TfcnnError | None = None
         self.is_computing = False
         self._lines = Lines(cluster, self._lost)
@@ -70,11 +73,15 @@ class Team:
         """Wait for the others."""
         self._lines.open(float(os.environ.get(WAIT_SECONDS) or DEFAULT_WAIT_SECONDS))
 
+    def joined(self) -> None:
+        """Know that TensorFlow has found all processes."""
+        self._lines.watch()
+
     def close(self) -> None:
         """Leave; a folder of this process' own is removed."""
         self._lines.close()
         if not self.cluster.is_chief:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.folder.parent, ignore_errors=True)
 
     def refuse_other_setup(self, recipe: Recipe, settings: dict[str, Any]) -> None:
         """Refuse processes with other versions, another recipe or other options.
@@ -86,9 +93,7 @@ class Team:
         Raises:
             InputError: in every process, naming the first difference.
         """
-        facts: dict[str, Any] = {
-            f"version of {name}": importlib.metadata.version(name) for name in LIBRARIES
-        }
+        facts: dict[str, Any] = {f"version of {name}": _version(name) for name in LIBRARIES}
         facts["version of Python"] = ".".join(map(str, sys.version_info[:2]))
         facts |= _flat(recipe.model_dump(mode="json"))
         facts |= {f"--{key}": value for key, value in settings.items()}
@@ -201,7 +206,7 @@ class Team:
         if not self.is_computing:
             return  # the main thread hears of it when it next waits for a message
         if not self.cluster.is_chief:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.folder.parent, ignore_errors=True)
         quiet.say(f"error: {self.failure}")
         os._exit(self.failure.exit_code)
 
@@ -242,6 +247,8 @@ def opened(cluster: Cluster | None, folder: Path, reporter: Reporter) -> Iterato
         reporter.note(f"{cluster.name(cluster.index)} of {count} processes ({cluster.source})")
         yield team
     except BaseException as error:
+        if isinstance(error, SystemExit):  # of a process that has done its part
+            raise
         if isinstance(error, TfcnnError) or not isinstance(error, Exception):
             team.failed(error)
             raise
@@ -254,6 +261,13 @@ def opened(cluster: Cluster | None, folder: Path, reporter: Reporter) -> Iterato
         raise
     finally:
         team.close()
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:  # TensorFlow has several names
+        return "unknown"
 
 
 def _last_words(index: int, text: str, exit_code: int) -> bytes:

@@ -8,6 +8,7 @@ imported, so that whoever waits hears of it at once.
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +77,7 @@ def train(
     """
     reporter = reporter or Reporter()
     arrays.bound_bytes()  # a wrong setting is refused now, and not when all is done
-    if callbacks:
-        from tfcnn.training.callbacks import check  # whoever has made some has waited for Keras
-
-        check(callbacks)
+    _check_callbacks(callbacks)
     options = {"resume": resume, "fresh": fresh, "resplit": resplit}
     resuming = _check_folders(folder, team, recipe, options)
     if resume:
@@ -99,19 +97,32 @@ def train(
         reporter.note(more.describe(continued, recipe))
     elif resume:
         reporter.note("nothing had been learnt yet: it starts anew")
-    if team:
-        team.refuse_other_data(prepared.manifest, prepared.splits)
-        prepared = replace(prepared, team=team)
-        team.is_computing = True
-    # TensorFlow must hear of the others before it computes anything
-    join = partial(strategy.choose, "auto", team.cluster) if team else None
-    quiet.load_tensorflow(reporter, join)
-    if join:  # where somebody had imported TensorFlow before
-        join()
+    prepared = _start_tensorflow(prepared, team, reporter)
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
     with strategy.seeded(seed, deterministic=deterministic):
         begun = _begin(prepared, folder, resuming, continued, callbacks, reporter)
         _learn(begun, parts, folder, resuming, budget, reporter)
+
+
+def _check_callbacks(callbacks: Sequence[Any]) -> None:
+    if callbacks:
+        from tfcnn.training.callbacks import check  # whoever has made some has waited for Keras
+
+        check(callbacks)
+
+
+def _start_tensorflow(prepared: Prepared, team: Team | None, reporter: Reporter) -> Prepared:
+    """Load TensorFlow, which must hear of the others of a team before it computes anything."""
+    if team is None:
+        quiet.load_tensorflow(reporter)
+        return prepared
+    team.refuse_other_data(prepared.manifest, prepared.splits)
+    team.is_computing = True
+    join = partial(strategy.choose, together=team.cluster)
+    quiet.load_tensorflow(reporter, join)
+    join()  # where somebody had loaded it before
+    team.joined()
+    return replace(prepared, team=team)
 
 
 def _check_folders(
@@ -129,7 +140,11 @@ def _check_folders(
         received = f"{recipe.train.minutes:g} minutes, which each process would count for itself"
         hint = "train.epochs=10 instead"
         raise InputError("train.minutes", "no such limit for several processes", received, hint)
-    team.refuse_other_setup(recipe, options)
+    own = own_parts.read(recipe)
+    files = {
+        f"{kind}.py": sha256(own.contents[path]).hexdigest() for kind, path in own.paths.items()
+    }
+    team.refuse_other_setup(recipe, options | files)
     if team.cluster.is_chief:  # it alone knows the run; the others begin with what it sends
         resuming = check_folder(folder, resume=resume, fresh=fresh)
         team.share_files(START if resume else ())
