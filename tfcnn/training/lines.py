@@ -59,9 +59,10 @@ class Lines:
             threading.Thread(target=work, daemon=True).start()
 
     def send(self, index: int, message: bytes) -> None:
-        """Send a message to a process; one whose line is broken is reported as lost elsewhere."""
+        """Send a message to a process, if it has come and its line has not broken."""
         with self._sending, contextlib.suppress(OSError):
-            self._others[index].send_bytes(message)
+            if one := self._others.get(index):
+                one.send_bytes(message)
 
     def receive(self, index: int) -> bytes | None:
         """Return the next message of a process; None once its line has broken."""

@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ class Team:
 
     def open(self) -> None:
         """Wait for the others."""
-        self._lines.open(float(os.environ.get(WAIT_SECONDS) or DEFAULT_WAIT_SECONDS))
+        self._lines.open(_wait_seconds())
 
     def joined(self) -> None:
         """Know that TensorFlow has found all processes."""
@@ -261,6 +262,17 @@ def opened(cluster: Cluster | None, folder: Path, reporter: Reporter) -> Iterato
         raise
     finally:
         team.close()
+
+
+def _wait_seconds() -> float:
+    text = os.environ.get(WAIT_SECONDS, "").strip() or str(DEFAULT_WAIT_SECONDS)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < threading.TIMEOUT_MAX:
+        raise InputError(WAIT_SECONDS, "seconds as a number", repr(text[:80]), "unsetting it")
+    return seconds
 
 
 def _version(name: str) -> str:
