@@ -22,6 +22,7 @@ def main() -> None:
     interrupts.listen()
     try:
         words = sys.argv[1:] or ["--help"]
+        continuing.remember(words)
         sys.exit(app(words, prog_name="tfcnn", standalone_mode=False))
     except typer.TyperException as error:
         _fail(_misused(error), 2)

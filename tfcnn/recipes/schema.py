@@ -18,7 +18,9 @@ Target = Annotated[float, Field(gt=0, lt=1, strict=True)]
 MUON_LEAST, ADAM_MOST = 0.005, 0.05
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 # of `[train]`, with an effect on epochs alone
-OF_EPOCHS = ("warmup_epochs", "clip_norm", "ema", "loss", "mixup", "finetune_layers")
+OF_EPOCHS = (
+    "batch_scaling", "warmup_epochs", "clip_norm", "ema", "loss", "mixup", "finetune_layers",
+)  # fmt: skip
 Start = Literal["auto", "frozen", "finetune", "scratch"]
 
 
