@@ -96,7 +96,8 @@ def train_and_val(
         return tfdata.in_order(prepared.images, prepared.labels, rows, size, share(context))
 
     if prepared.team:
-        local = train_batches(prepared, recipe, first_epoch, classes).take(1)
+        part = tfdata.Share(0, 1, replicas)
+        local = train_batches(prepared, recipe, first_epoch, classes, part).take(1)
         keras_mend.build(model, *next(iter(local)))
     distribute = spread.distribute_datasets_from_function
     steps = tfdata.in_order_steps(len(rows), size)

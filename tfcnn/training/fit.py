@@ -74,6 +74,8 @@ def build(prepared: Prepared, state: State) -> Any:
         precision = "float32"  # bfloat16 would round what was learnt before
     state.precision = state.precision or strategy.precision(precision)
     together = prepared.team.cluster if prepared.team else None
+    if prepared.team:  # one precision for all: that of the chief's devices
+        state.precision = str(prepared.team.same_arrays([np.array(state.precision)])[0])
     with strategy.choose(recipe.train.strategy, together).scope():
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         initialize = architectures.part(recipe.model.network, "initialize")
@@ -107,7 +109,7 @@ def fit(
     recipe, state = prepared.recipe, start.state
     loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
     count = len(prepared.rows["train"])
-    train = _spread(settings_of(recipe), model, count, reporter)
+    train = _spread(settings_of(recipe), model, count, state, reporter)
     reporter.note(f"training {Path(recipe.model.network).name} in {state.precision}")
     if prepared.team:  # whatever a way to begin has computed, it goes on alike everywhere
         model.set_weights(prepared.team.same_arrays(model.get_weights()))
@@ -130,12 +132,21 @@ def fit(
     return Trained(form.as_computed(weights, state.precision), np.asarray(logits))
 
 
-def _spread(train: TrainSettings, model: Any, count: int, reporter: Reporter) -> TrainSettings:
+def _spread(
+    train: TrainSettings, model: Any, count: int, state: State, reporter: Reporter
+) -> TrainSettings:
     """Return a training for the devices of a model, and say what it means where they are several.
 
     Over one device nothing changes.
+
+    Raises:
+        InputError: if a training goes on whose steps were those of another number of devices.
     """
     replicas = model.distribute_strategy.num_replicas_in_sync
+    if train.batch_scaling != "none" and state.replicas not in (0, replicas):
+        expected, hint = f"{state.replicas} devices, as it was begun", "as many, or --fresh"
+        raise InputError("train.batch_scaling", expected, f"{replicas}", hint)
+    state.replicas = replicas
     if replicas == 1:
         return train
     spread = strategy.spread(train, count, replicas)

@@ -192,6 +192,8 @@ def _learn(
         team = chosen.prepared.team
         if team and not team.cluster.is_chief:
             return
+        if team:  # what is left, the chief can do alone
+            team.is_computing = False
         reporter.stage("saving and scoring")
         saved = save(chosen.prepared, chosen.trained, folder, reporter)
         measure(chosen.prepared, making.of_training(chosen), saved, folder, reporter)
