@@ -71,9 +71,9 @@ def test_all_get_what_the_chief_has(tmp_path):
 team.refuse_other_setup(recipe, {"resume": True})
 team.share_files(teams.START)
 team.refuse_other_data(rows("p", "q"), ["train", "val"])
-(array,) = team.same_arrays([[1.5 + me, 2.5]])
+array, word = team.same_arrays([[1.5 + me, 2.5], ["float32", "mixed_bfloat16"][me > 0]])
 found = sorted(str(one.relative_to(team.folder)) for one in team.folder.rglob("*.*"))
-say(list(array), found, (team.folder / "checkpoint/state.npz").stat().st_size)
+say(list(array), str(word), found, (team.folder / "checkpoint/state.npz").stat().st_size)
 say(team.folder)
 if me:
     say(team.until_done())
@@ -87,7 +87,7 @@ else:
     for other in said[1:]:
         lines = other.splitlines()
         assert lines[0].split("]")[1:] == first[0].split("]")[1:]
-        assert "1.5" in lines[0], "the chief's array"
+        assert "1.5" in lines[0] and "float32" in lines[0], "the chief's array and word"
         assert lines[2] == str(tmp_path.resolve())
         assert lines[1] != str(tmp_path) and not os.path.exists(lines[1]), "removed"  # noqa: PTH110
 

@@ -300,7 +300,7 @@ def _files(path: Path) -> list[Path]:
 
 def _packed(arrays: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
