@@ -31,7 +31,7 @@ except ValueError:
 """
 
 
-@pytest.mark.parametrize("how", ["as Keras is", "mended"])
+@pytest.mark.parametrize("how", ["as Keras is", pytest.param("mended", marks=pytest.mark.slow)])
 def test_keras_does_not_train_over_several_processes_yet(how):
     environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
     result = subprocess.run(
