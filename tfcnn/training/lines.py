@@ -37,7 +37,7 @@ class Lines:
         self._inboxes: dict[int, queue.Queue[bytes | None]] = {}
         self._heard: dict[int, float] = {}
         self._sending = threading.Lock()
-        self._is_closed = threading.Event()
+        self._is_closed, self._is_complete = threading.Event(), threading.Event()
         self._is_watching = False
         # not a secret: it keeps away programs that try every port
         self._key = hashlib.sha256(json.dumps(cluster.addresses).encode()).digest()
@@ -110,13 +110,19 @@ class Lines:
             hint = "starting all of them, with the same addresses"
             raise InputError(self.cluster.source, expected, f"none from {names}", hint) from None
         finally:
+            self._is_complete.set()
+            with contextlib.suppress(OSError):  # else the thread listens on
+                connection.Client(("127.0.0.1", port)).close()
             listener.close()
 
     def _accept(self, listener: Any, arrived: "queue.Queue[tuple[int, Any]]") -> None:
         while True:
             try:
                 one = listener.accept()
-            except OSError:  # closed: all are there
+            except OSError:
+                return
+            if self._is_complete.is_set():  # called by `_listen` itself
+                one.close()
                 return
             # a thread each: a stranger that says nothing holds nobody up
             threading.Thread(target=self._greet, args=(one, arrived), daemon=True).start()
