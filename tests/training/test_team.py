@@ -19,7 +19,8 @@ from types import SimpleNamespace
 from tfcnn import recipes
 from tfcnn.base.errors import TfcnnError
 from tfcnn.base.progress import Reporter
-from tfcnn.training import cluster, team as teams
+from tfcnn.training import cluster, lines, team as teams
+lines.REMIND_SECONDS = REMIND = 10
 found = cluster.read()
 me, folder = found.index, Path(sys.argv[1])
 recipe = recipes.load("digits")
@@ -28,8 +29,12 @@ def rows(*names):
         SimpleNamespace(path=name, label="a", group="", sha256=name * 2) for name in names])
 def say(*words):
     print(*words, flush=True)
+class Printed(Reporter):
+    def note(self, text):
+        if "waiting" in text:
+            say("note:", text)
 try:
-    with teams.opened(found, folder, Reporter()) as team:
+    with teams.opened(found, folder, Printed()) as team:
         {work}
 except TfcnnError as error:
     say("error:", error)
@@ -71,7 +76,7 @@ def test_all_get_what_the_chief_has(tmp_path):
 team.refuse_other_setup(recipe, {"resume": True})
 team.share_files(teams.START)
 team.refuse_other_data(rows("p", "q"), ["train", "val"])
-array, word = team.same_arrays([[1.5 + me, 2.5], ["float32", "mixed_bfloat16"][me > 0]])
+array, word = team.of_chief(lambda: 1 / 0 if me else [[1.5, 2.5], "float32"])
 found = sorted(str(one.relative_to(team.folder)) for one in team.folder.rglob("*.*"))
 say(list(array), str(word), found, (team.folder / "checkpoint/state.npz").stat().st_size)
 say(team.folder)
@@ -168,24 +173,49 @@ team._next(0 if me else 1)
     name = "worker 1" if victim else "the chief"
     assert f"error: {name} (127.0.0.1:" in said[1 - victim]
     assert "expected all 2 processes to the end; received a process that ended" in said[1 - victim]
-    assert "resume=True" in said[1 - victim], "the line that continues"
+    assert "each with: the same call" in said[1 - victim], "the line that continues"
     if victim == 0:
         assert not os.path.exists(folders[1]), "a worker leaves nothing"  # noqa: PTH110
 
 
-def test_a_process_that_does_not_come_is_named(tmp_path):
+def test_a_process_that_hangs_is_lost_once_all_have_begun(tmp_path):
+    work = """
+lines.PING_SECONDS, lines.SILENCE_SECONDS = 0.1, 1
+team.is_computing = True
+say("there")
+time.sleep(3)
+say("not lost")  # it may be loading TensorFlow, when nothing can speak
+team.joined()
+time.sleep(600)
+"""
+    chief, worker = start(tmp_path, work)
+    for one in (chief, worker):
+        assert one.stdout.readline() == "there\n"
+    os.kill(worker.pid, signal.SIGSTOP)
+    said = chief.communicate(timeout=90)[0]
+    worker.kill()
+    worker.communicate()
+    assert chief.returncode == 1
+    assert said.startswith("not lost\nerror: worker 1 (127.0.0.1:"), said
+
+
+@pytest.mark.parametrize(
+    ("me", "missing"), [(0, "worker 1 (127.0.0.1:1)"), (1, "the chief (127.0.0.1:{port})")]
+)
+def test_a_process_that_does_not_come_is_named(tmp_path, me, missing):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     config = {"cluster": {"worker": [f"127.0.0.1:{port}", "127.0.0.1:1"]},
-              "task": {"type": "worker", "index": 0}}  # fmt: skip
-    environment = {**os.environ, "TF_CONFIG": json.dumps(config), "TFCNN_WAIT_SECONDS": "0.5"}
-    program = START.replace("{work}", 'say("never")')
+              "task": {"type": "worker", "index": me}}  # fmt: skip
+    environment = {**os.environ, "TF_CONFIG": json.dumps(config), "TFCNN_WAIT_SECONDS": "1"}
+    program = START.replace("{work}", 'say("never")').replace("REMIND = 10", "REMIND = 0.3")
     result = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 2
-    assert "2 processes within 0.5 seconds; received none from worker 1 (127.0.0.1:1)" in (
-        result.stdout
-    )
+    name = missing.format(port=port)
+    assert f"note: waiting for {name}: 1 s more\n" in result.stdout
+    assert "within 1 seconds; received" in result.stdout.splitlines()[-1]
+    assert name in result.stdout.splitlines()[-1]

@@ -113,7 +113,7 @@ def choose(
             begun = begin(way_in, folder, resuming, reporter, first.callbacks)
             begun.state.sha256 = first.state.sha256
         trained = learn(begun, folder, budget, reporter)
-        tries.append(judge(begun, trained))
+        tries.append(_judged(begun, trained))
         reporter.note(describe(tries[-1]))
         if best is None or tries[-1] == _least(tries):
             best = begun, trained
@@ -123,6 +123,17 @@ def choose(
     reporter.note(f"kept: {_least(tries).start}, which has the least log loss on val")
     fit.write_history(begun.state.history, folder / runs.HISTORY)
     return Chosen(begun.prepared, begun.state, trained, tuple(tries), tuple(left_out))
+
+
+def _judged(begun: Begun, trained: Trained) -> Try:
+    """Return what val says of a way to begin; in each process of a team, what the chief found.
+
+    For each would find nearly the same figures, and might then go on in another way.
+    """
+    if not (team := begun.prepared.team):
+        return judge(begun, trained)
+    found = team.of_chief(lambda: list(vars(judge(begun, trained)).values()))
+    return Try(*(np.asarray(one).item() for one in found))
 
 
 def judge(begun: Begun, trained: Trained) -> Try:

@@ -75,7 +75,7 @@ def build(prepared: Prepared, state: State) -> Any:
     state.precision = state.precision or strategy.precision(precision)
     together = prepared.team.cluster if prepared.team else None
     if prepared.team:  # one precision for all: that of the chief's devices
-        state.precision = str(prepared.team.same_arrays([np.array(state.precision)])[0])
+        state.precision = str(prepared.team.of_chief(lambda: [state.precision])[0])
     with strategy.choose(recipe.train.strategy, together).scope():
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         initialize = architectures.part(recipe.model.network, "initialize")
@@ -112,7 +112,7 @@ def fit(
     train = _spread(settings_of(recipe), model, count, state, reporter)
     reporter.note(f"training {Path(recipe.model.network).name} in {state.precision}")
     if prepared.team:  # whatever a way to begin has computed, it goes on alike everywhere
-        model.set_weights(prepared.team.same_arrays(model.get_weights()))
+        model.set_weights(prepared.team.of_chief(model.get_weights))
     # without those of a run that is continued: the schedule is one of the further epochs
     train = train.model_copy(update={"epochs": train.epochs - state.first_epoch})
     if budget.minutes is not None and not state.epochs:

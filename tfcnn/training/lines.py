@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import queue
+import socket
 import threading
 from collections.abc import Callable
 from multiprocessing import AuthenticationError, connection
@@ -17,8 +18,10 @@ from typing import Any
 from tfcnn.base.errors import InputError
 from tfcnn.training.cluster import Cluster
 
-PING_SECONDS, SILENCE_SECONDS = 2.0, 120.0
-RETRY_SECONDS = 0.5
+# a machine that vanishes acknowledges nothing; a process that hangs says nothing
+PING_SECONDS, VANISHED_SECONDS, SILENCE_SECONDS = 2.0, 30.0, 120.0
+RETRY_SECONDS, ANSWER_SECONDS, LEAVE_SECONDS = 0.2, 5.0, 5.0
+REMIND_SECONDS = 10.0  # somebody who waits hears so often for whom
 PING, FAILED, DONE = b"", b"failed", b"done"  # what messages begin with
 
 
@@ -35,34 +38,39 @@ class Lines:
         self.cluster, self._lost = cluster, lost
         self._others: dict[int, Any] = {}
         self._inboxes: dict[int, queue.Queue[bytes | None]] = {}
+        self._sending: dict[int, threading.Lock] = {}
         self._heard: dict[int, float] = {}
-        self._sending = threading.Lock()
-        self._is_closed, self._is_complete = threading.Event(), threading.Event()
+        self._is_over, self._is_closed = threading.Event(), threading.Event()
         self._is_watching = False
         # not a secret: it keeps away programs that try every port
         self._key = hashlib.sha256(json.dumps(cluster.addresses).encode()).digest()
 
-    def open(self, wait_seconds: float) -> None:
+    def open(self, wait_seconds: float, remind: Callable[[str], None]) -> None:
         """Wait until all processes are there.
+
+        Args:
+            wait_seconds: for how long.
+            remind: called every `REMIND_SECONDS` with who is waited for.
 
         Raises:
             InputError: if one is not there in time.
         """
-        deadline = monotonic() + wait_seconds
+        waiting = _Waiting(wait_seconds, remind)
         if self.cluster.is_chief:
-            self._listen(deadline, wait_seconds)
+            self._listen(waiting)
         else:
-            self._call(deadline, wait_seconds)
+            self._others[0] = self._call(waiting)
         for index in self._others:
             self._inboxes[index], self._heard[index] = queue.Queue(), monotonic()
+            self._sending[index] = threading.Lock()
         for work in (self._read, self._ping):
             threading.Thread(target=work, daemon=True).start()
 
     def send(self, index: int, message: bytes) -> None:
         """Send a message to a process, if it has come and its line has not broken."""
-        with self._sending, contextlib.suppress(OSError):
-            if one := self._others.get(index):
-                one.send_bytes(message)
+        if index in self._sending:
+            with self._sending[index], contextlib.suppress(OSError):
+                self._others[index].send_bytes(message)
 
     def receive(self, index: int) -> bytes | None:
         """Return the next message of a process; None once its line has broken."""
@@ -77,74 +85,70 @@ class Lines:
         self._heard = dict.fromkeys(self._others, monotonic())
         self._is_watching = True
 
-    def expect_the_end(self) -> None:
-        """Let the others leave without being lost."""
-        self._is_closed.set()
+    def finish(self, message: bytes) -> None:
+        """Send a last message, and wait until all have heard it and left."""
+        self._is_over.set()
+        deadline = monotonic() + LEAVE_SECONDS
+        for index in self._others:
+            self.send(index, message)
+        with contextlib.suppress(queue.Empty):
+            for inbox in self._inboxes.values():
+                while inbox.get(timeout=max(0.0, deadline - monotonic())) is not None:
+                    pass
 
     def close(self) -> None:
         """Let all lines end without a process being lost."""
+        self._is_over.set()
         self._is_closed.set()
         for one in self._others.values():
             with contextlib.suppress(OSError):
                 one.close()
 
-    def _listen(self, deadline: float, wait_seconds: float) -> None:
+    def _listen(self, waiting: "_Waiting") -> None:
+        """Wait for every worker to call."""
         host, port = self.cluster.meeting_place
         is_local = host in ("localhost", "127.0.0.1")
         try:
-            listener = connection.Listener(("127.0.0.1" if is_local else "", port), backlog=64)
+            listener = socket.create_server(("127.0.0.1" if is_local else "", port), backlog=64)
         except OSError as error:
             hint = "other ports: those of another training are taken"
             raise InputError(f"{host}:{port}", "a free port", str(error), hint) from error
-        arrived: queue.Queue[tuple[int, Any]] = queue.Queue()
-        threading.Thread(target=self._accept, args=(listener, arrived), daemon=True).start()
+        listener.settimeout(RETRY_SECONDS)
         count = len(self.cluster.addresses)
-        try:
-            while len(self._others) < count - 1:
-                index, one = arrived.get(timeout=max(0.0, deadline - monotonic()))
-                self._others[index] = one
-        except queue.Empty:
-            missing = [i for i in range(1, count) if i not in self._others]
-            names = ", ".join(self.cluster.name(i) for i in missing)
-            expected = f"{count} processes within {wait_seconds:g} seconds"
-            hint = "starting all of them, with the same addresses"
-            raise InputError(self.cluster.source, expected, f"none from {names}", hint) from None
-        finally:
-            self._is_complete.set()
-            with contextlib.suppress(OSError):  # else the thread listens on
-                connection.Client(("127.0.0.1", port)).close()
-            listener.close()
+        with listener:
+            while missing := [i for i in range(1, count) if i not in self._others]:
+                names = ", ".join(self.cluster.name(i) for i in missing)
+                if waiting.is_over(names):
+                    expected = f"{count} processes within {waiting.seconds:g} seconds"
+                    received, hint = f"none from {names}", "starting all, with the same addresses"
+                    raise InputError(self.cluster.source, expected, received, hint)
+                with contextlib.suppress(TimeoutError):
+                    caller, _ = listener.accept()
+                    # a thread each: a stranger that says nothing holds nobody up
+                    threading.Thread(target=self._greet, args=(caller,), daemon=True).start()
 
-    def _accept(self, listener: Any, arrived: "queue.Queue[tuple[int, Any]]") -> None:
-        while True:
-            try:
-                one = listener.accept()
-            except OSError:
-                return
-            if self._is_complete.is_set():  # called by `_listen` itself
-                one.close()
-                return
-            # a thread each: a stranger that says nothing holds nobody up
-            threading.Thread(target=self._greet, args=(one, arrived), daemon=True).start()
-
-    def _greet(self, one: Any, arrived: "queue.Queue[tuple[int, Any]]") -> None:
+    def _greet(self, caller: socket.socket) -> None:
         with contextlib.suppress(AuthenticationError, EOFError, OSError, ValueError):
+            one = _line(caller)
             connection.deliver_challenge(one, self._key)
             connection.answer_challenge(one, self._key)
-            arrived.put((int(one.recv_bytes(16)), one))
+            self._others[int(one.recv_bytes(16))] = one
 
-    def _call(self, deadline: float, wait_seconds: float) -> None:
+    def _call(self, waiting: "_Waiting") -> Any:
+        """Return the line to the chief, once it listens."""
+        chief = self.cluster.name(0)
         while True:
             try:
-                one = connection.Client(self.cluster.meeting_place)
+                one = _line(socket.create_connection(self.cluster.meeting_place, ANSWER_SECONDS))
+                if not one.poll(ANSWER_SECONDS):
+                    raise TimeoutError("no answer")
                 connection.answer_challenge(one, self._key)
                 connection.deliver_challenge(one, self._key)
                 one.send_bytes(str(self.cluster.index).encode())
-                self._others[0] = one
-                return
+                return one
             except (OSError, EOFError) as error:  # not there yet
-                if monotonic() > deadline:
-                    expected = f"{self.cluster.name(0)} within {wait_seconds:g} seconds"
+                if waiting.is_over(chief):
+                    expected = f"{chief} within {waiting.seconds:g} seconds"
                     hint = "starting it, and a network that lets its ports through"
                     raise InputError(self.cluster.source, expected, str(error), hint) from error
             except AuthenticationError as error:
@@ -160,18 +164,13 @@ class Lines:
                 ready = connection.wait(list(open_ones), timeout=PING_SECONDS)
             except OSError:  # closed meanwhile
                 return
-            silent = [
-                o for o, i in open_ones.items() if monotonic() - self._heard[i] > SILENCE_SECONDS
-            ]
-            for one in [*ready, *silent]:
-                index = open_ones.get(one)
-                if index is None:
-                    continue
-                last_words = self._take(index, one) if one in ready else b""
-                if last_words is not None:
-                    del open_ones[one]
-                    if not self._is_closed.is_set():
-                        self._lost(index, last_words)
+            last_words = {one: self._take(open_ones[one], one) for one in ready}
+            last_words |= dict.fromkeys(self._silent(open_ones), b"")
+            for one, words in last_words.items():
+                if words is not None:
+                    index = open_ones.pop(one)
+                    if not self._is_over.is_set():
+                        self._lost(index, words)
                     self._inboxes[index].put(None)
 
     def _silent(self, open_ones: dict[Any, int]) -> list[Any]:
@@ -189,12 +188,38 @@ class Lines:
         if message.startswith(FAILED):
             return message
         if message.startswith(DONE):  # from now on nobody is lost
-            self._is_closed.set()
+            self._is_over.set()
         if message != PING:
             self._inboxes[index].put(message)
-        return message if message.startswith(DONE) else None
+        return None
 
     def _ping(self) -> None:
         while not self._is_closed.wait(PING_SECONDS):
             for index in self._others:
                 self.send(index, PING)
+
+
+class _Waiting:
+    """How long somebody is waited for."""
+
+    def __init__(self, seconds: float, remind: Callable[[str], None]) -> None:
+        self.seconds, self._remind = seconds, remind
+        self._deadline, self._next = monotonic() + seconds, monotonic() + REMIND_SECONDS
+
+    def is_over(self, names: str) -> bool:
+        """Say whether the time is over; remind of who is waited for now and then."""
+        now = monotonic()
+        if now > self._next:
+            self._next = now + REMIND_SECONDS
+            self._remind(f"waiting for {names}: {max(0.0, self._deadline - now):.0f} s more")
+        return now > self._deadline
+
+
+def _line(one: socket.socket) -> Any:
+    """Return a socket as a line, which the system breaks when the other machine vanishes."""
+    one.settimeout(None)
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        milliseconds = int(1000 * VANISHED_SECONDS)
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    return connection.Connection(one.detach())

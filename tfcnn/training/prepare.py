@@ -77,6 +77,11 @@ class Prepared:
         return self.manifest.class_names.index(name) if name else None
 
     @property
+    def is_chief(self) -> bool:
+        """Whether this process is alone, or the chief of a team."""
+        return self.team is None or self.team.cluster.is_chief
+
+    @property
     def place(self) -> str:
         """The folder among the checkpoints; "" where the way to begin was named."""
         return str(self.recipe.model.start) if self.asked.model.start == "auto" else ""

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -70,9 +70,9 @@ class Team:
         self._lines = Lines(cluster, self._lost)
         self._others = range(1, len(cluster.addresses)) if cluster.is_chief else range(1)
 
-    def open(self) -> None:
-        """Wait for the others."""
-        self._lines.open(_wait_seconds())
+    def open(self, reporter: Reporter) -> None:
+        """Wait for the others; the reporter hears for whom."""
+        self._lines.open(_wait_seconds(), reporter.note)
 
     def joined(self) -> None:
         """Know that TensorFlow has found all processes."""
@@ -140,11 +140,12 @@ class Team:
                 raise InputError(name, "a file in the run folder", "another place", "no such link")
             atomic.write_bytes(path, content.tobytes())
 
-    def same_arrays(self, arrays: Sequence[Any]) -> list[Any]:
-        """Return the chief's arrays, in every process."""
+    def of_chief(self, compute: Callable[[], Sequence[Any]]) -> list[Any]:
+        """Return, in every process, the arrays that the chief computes."""
         if self.cluster.is_chief:
+            arrays = list(compute())
             self._tell(_packed({str(i): np.asarray(array) for i, array in enumerate(arrays)}))
-            return list(arrays)
+            return arrays
         found = _unpacked(self._next(0))
         return [found[str(i)] for i in range(len(found))]
 
@@ -154,8 +155,7 @@ class Team:
 
     def done(self) -> None:
         """Tell the others that the run is finished."""
-        self._lines.expect_the_end()
-        self._tell(DONE + str(self.folder.resolve()).encode())
+        self._lines.finish(DONE + str(self.folder.resolve()).encode())
 
     def failed(self, error: BaseException) -> None:
         """Tell the others why this process ends."""
@@ -183,9 +183,10 @@ class Team:
         hint = "the same versions, recipe, options and images in every process"
         raise InputError(subject, f"{expected}, as the chief has", received, hint)
 
-    def _tell(self, message: bytes) -> None:
+    def _tell(self, message: bytes, *, but: int | None = None) -> None:
         for index in self._others:
-            self._lines.send(index, message)
+            if index != but:
+                self._lines.send(index, message)
 
     def _next(self, index: int) -> bytes:
         """Return the next message of a process.
@@ -203,7 +204,7 @@ class Team:
         words = last_words or _last_words(index, "", LOST_EXIT_CODE)
         self.failure = self.failure or self._failure(words)
         if self.cluster.is_chief:
-            self._tell(words)
+            self._tell(words, but=index)
         if not self.is_computing:
             return  # the main thread hears of it when it next waits for a message
         if not self.cluster.is_chief:
@@ -222,7 +223,8 @@ class Team:
 
     def _loss(self, index: int) -> LostError:
         expected = f"all {len(self.cluster.addresses)} processes to the end"
-        hint = f"all of them again, each with: {continuing.line(can_resume=True)}"
+        can_resume = runs.state(self.folder) == "unfinished"
+        hint = f"all of them again, each with: {continuing.line(can_resume)}"
         return LostError(self.cluster.name(index), expected, "a process that ended", hint)
 
 
@@ -244,7 +246,7 @@ def opened(cluster: Cluster | None, folder: Path, reporter: Reporter) -> Iterato
     try:
         count = len(cluster.addresses)
         reporter.stage(f"waiting for {count} processes")
-        team.open()
+        team.open(reporter)
         reporter.note(f"{cluster.name(cluster.index)} of {count} processes ({cluster.source})")
         yield team
     except BaseException as error:

@@ -189,11 +189,10 @@ def _learn(
         if not resuming:
             begun = _write_start(begun, parts, folder)
         chosen = choose(begun, folder, resuming, budget, reporter)
-        team = chosen.prepared.team
-        if team and not team.cluster.is_chief:
+        if not chosen.prepared.is_chief:
             return
-        if team:  # what is left, the chief can do alone
-            team.is_computing = False
+        if chosen.prepared.team:  # what is left, the chief can do alone
+            chosen.prepared.team.is_computing = False
         reporter.stage("saving and scoring")
         saved = save(chosen.prepared, chosen.trained, folder, reporter)
         measure(chosen.prepared, making.of_training(chosen), saved, folder, reporter)
