@@ -63,10 +63,13 @@ class Cluster:
         folder: of their homes and logs; there if it is not.
         count: of them.
         homes: of each; of equal ones they have one together.
+        inside: the words before the command of each, which put it into a network of its own.
     """
 
     def __init__(self, folder: Path, count: int = 2, *, has_common_disk: bool = False) -> None:
         self.folder, self.count = folder, count
+        self.hosts = ["127.0.0.1"] * count
+        self.inside: list[list[str]] = [[]] * count
         self.homes = [folder / f"home{0 if has_common_disk else i}" for i in range(count)]
         self.logs = [folder / f"log{i}.txt" for i in range(count)]
         for home in self.homes:
@@ -75,7 +78,7 @@ class Cluster:
     def start(self, *words: str, of: dict[int, list[str]] | None = None) -> None:
         """Start a command in all of them, with further words for some."""
         port = free_ports(self.count + 1)
-        addresses = [f"127.0.0.1:{port + i}" for i in range(self.count)]
+        addresses = [f"{host}:{port + i}" for i, host in enumerate(self.hosts)]
         self.processes = []
         for i in range(self.count):
             task = {"type": "worker", "index": i}
@@ -84,7 +87,8 @@ class Cluster:
             with self.logs[i].open("w") as file:
                 self.processes.append(
                     subprocess.Popen(
-                        [sys.executable, "-c", PROGRAM, *words, *(of or {}).get(i, [])],
+                        [*self.inside[i], sys.executable, "-c", PROGRAM, *words,
+                         *(of or {}).get(i, [])],
                         env={**os.environ, **environment},
                         stdout=file, stderr=subprocess.STDOUT, cwd=self.folder,
                     )

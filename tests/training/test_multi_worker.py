@@ -72,7 +72,7 @@ def test_kills_at_random_moments_cost_nothing(tmp_path, victim):
     whole, cut = Cluster(tmp_path / "whole"), Cluster(tmp_path / "cut")
     whole.train(epochs)
     assert whole.wait() == [0, 0], whole.said(0)
-    seconds = runs.read(whole.run).history["seconds"].mean()
+    seconds = np.median(runs.read(whole.run).history["seconds"])
     expected, draw = whole.weights(0), random.Random(victim)
     kills = 0
     while not runs.is_done(cut.run):
@@ -127,3 +127,46 @@ def test_other_images_are_refused_with_the_first_of_them(tmp_path):
         assert "worker 1 (127.0.0.1:" in cluster.said(i)
         assert "blue/07.png: blue, group none" in cluster.said(i)
     assert not cluster.run.exists()
+
+
+@pytest.mark.slow
+def test_every_setting_of_a_training_works_over_several_processes(tmp_path):
+    cluster = Cluster(tmp_path, has_common_disk=True)
+    settings = [
+        "train.optimizer=adamw", "train.learning_rate=0.01", "train.schedule=one_cycle",
+        "train.warmup_epochs=0.5", "train.ema=0.9", "train.mixup=0.2", "train.clip_norm=1",
+        "train.class_weights=balanced", "train.precision=mixed_bfloat16",
+    ]  # fmt: skip
+    cluster.train("train.epochs=2", *settings)
+    assert cluster.wait() == [0, 0], cluster.said(0) + cluster.said(1)
+    assert cluster.weights(0) == cluster.weights(1)
+    assert len(cluster.weights(0)) == 3
+    cluster.start("train", "together", "--more", "1", "--set", "train.schedule=reduce_on_plateau")
+    assert cluster.wait() == [0, 0], cluster.said(0) + cluster.said(1)
+    assert cluster.weights(0) == cluster.weights(1)
+    assert set(cluster.weights(0)) == {"epoch 3", "weights"}
+    more = cluster.run.with_name("together-more")
+    assert runs.is_done(more)
+    assert runs.read(more).history["val_loss"][-1] < 2.3, "better than chance, ln 10"
+
+
+@pytest.mark.slow
+def test_all_ways_to_begin_work_over_several_processes(tmp_path):
+    noise = np.random.default_rng(0)
+    for label in ("blue", "red"):
+        folder = tmp_path / "cells" / label
+        folder.mkdir(parents=True)
+        for k in range(60):
+            pixels = noise.integers(0, 256, (32, 32, 3), np.uint8)  # nothing to learn: try all
+            Image.fromarray(pixels).save(folder / f"{k:02d}.png")
+    cluster = Cluster(tmp_path)
+    words = [word for one in ("model.start=auto", "train.epochs=1", "train.finetune_epochs=1",
+                              "data.image_size=32", "train.batch_size=16")
+             for word in ("--set", one)]  # fmt: skip
+    cluster.start("train", "cells", "--run", "together", *words)
+    assert cluster.wait() == [0, 0], cluster.said(0) + cluster.said(1)
+    tried = [[line for line in cluster.said(i).splitlines() if "log loss on val" in line]
+             for i in range(2)]  # fmt: skip
+    assert tried[0] == tried[1]
+    assert [line.split(":")[0] for line in tried[0][:3]] == ["frozen", "scratch", "finetune"]
+    assert cluster.weights(0) == cluster.weights(1)
