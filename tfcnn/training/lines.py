@@ -6,7 +6,6 @@ must be agreed on before TensorFlow starts, and they break at once when a proces
 
 import contextlib
 import hashlib
-import json
 import queue
 import socket
 import threading
@@ -43,7 +42,7 @@ class Lines:
         self._is_over, self._is_closed = threading.Event(), threading.Event()
         self._is_watching = False
         # not a secret: it keeps away programs that try every port
-        self._key = hashlib.sha256(json.dumps(cluster.addresses).encode()).digest()
+        self._key = hashlib.sha256(" ".join(cluster.addresses).encode()).digest()
 
     def open(self, wait_seconds: float, remind: Callable[[str], None]) -> None:
         """Wait until all processes are there.

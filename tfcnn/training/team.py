@@ -167,12 +167,12 @@ class Team:
 
     def _compare(self, facts: dict[str, Any]) -> None:
         if not self.cluster.is_chief:
-            self._lines.send(0, json.dumps(facts).encode())
+            self._lines.send(0, json.dumps(facts, allow_nan=False).encode())
             self._next(0)
             return
         for index in self._others:
             theirs = json.loads(self._next(index))
-            own = json.loads(json.dumps(facts))
+            own = json.loads(json.dumps(facts, allow_nan=False))
             for key in sorted({*own, *theirs}):
                 if own.get(key) != theirs.get(key):
                     self._refuse(index, key, str(own.get(key)), str(theirs.get(key)))
@@ -285,7 +285,7 @@ def _version(name: str) -> str:
 
 
 def _last_words(index: int, text: str, exit_code: int) -> bytes:
-    return FAILED + json.dumps([index, text, exit_code]).encode()
+    return FAILED + json.dumps([index, text, exit_code], allow_nan=False).encode()
 
 
 def _first_difference(own: Sequence[str], theirs: Sequence[str]) -> tuple[str, str]:
