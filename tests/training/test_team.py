@@ -13,7 +13,7 @@ import pytest
 SILENT = 20  # seconds within which a process that died must be noticed
 # what each process does: `team` is there, `me` is its number
 START = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from tfcnn import recipes
@@ -176,6 +176,19 @@ team._next(0 if me else 1)
     assert "each with: the same call" in said[1 - victim], "the line that continues"
     if victim == 0:
         assert not os.path.exists(folders[1]), "a worker leaves nothing"  # noqa: PTH110
+
+
+def test_an_error_of_tensorflow_waits_for_news_of_a_lost_process(tmp_path):
+    work = """
+Unavailable = type("Unavailable", (Exception,), {"__module__": "tensorflow.errors"})
+if me == 1:
+    time.sleep(1)
+    os.kill(os.getpid(), 9)
+raise Unavailable("tasks are unhealthy")
+"""
+    codes, said = end(start(tmp_path, work))
+    assert codes == [1, -9]
+    assert said[0].startswith("error: worker 1 (127.0.0.1:"), said[0]
 
 
 def test_a_process_that_hangs_is_lost_once_all_have_begun(tmp_path):

@@ -18,7 +18,8 @@ pytestmark = [
         reason="networks are made by `ip netns` (iproute2), as root",
     ),
 ]
-NAMES, HOSTS = ("tfcnn-0", "tfcnn-1"), ["10.77.0.1", "10.77.0.2"]
+NAMES = [f"tfcnn-{os.getpid()}-{i}" for i in range(2)]
+HOSTS = ["10.77.0.1", "10.77.0.2"]
 NOTICED_SECONDS = lines.VANISHED_SECONDS + 30
 
 

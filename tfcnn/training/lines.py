@@ -18,7 +18,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.training.cluster import Cluster
 
 # a machine that vanishes acknowledges nothing; a process that hangs says nothing
-PING_SECONDS, VANISHED_SECONDS, SILENCE_SECONDS = 2.0, 30.0, 120.0
+PING_SECONDS, VANISHED_SECONDS, SILENCE_SECONDS = 2.0, 20.0, 120.0
 RETRY_SECONDS, ANSWER_SECONDS, LEAVE_SECONDS = 0.2, 5.0, 5.0
 REMIND_SECONDS = 10.0  # somebody who waits hears so often for whom
 PING, FAILED, DONE = b"", b"failed", b"done"  # what messages begin with

@@ -31,11 +31,11 @@ from tfcnn.base.progress import Reporter
 from tfcnn.manifest import Manifest
 from tfcnn.recipes import Recipe
 from tfcnn.training.cluster import Cluster
-from tfcnn.training.lines import DONE, FAILED, Lines
+from tfcnn.training.lines import DONE, FAILED, VANISHED_SECONDS, Lines
 
 WAIT_SECONDS = "TFCNN_WAIT_SECONDS"  # of the environment: how long processes wait for each other
 DEFAULT_WAIT_SECONDS = 600.0
-NEWS_SECONDS = 10.0  # TensorFlow may hear of a lost process before its line breaks
+NEWS_SECONDS = VANISHED_SECONDS + 10  # TensorFlow may miss a process before its line breaks
 LOST_EXIT_CODE = 1
 LIBRARIES = ("tfcnn", "tensorflow", "keras", "numpy")
 START = (runs.RECIPE, runs.SPLIT, runs.CHECKPOINT, runs.NETWORK, runs.SOURCE)
@@ -249,21 +249,27 @@ def opened(cluster: Cluster | None, folder: Path, reporter: Reporter) -> Iterato
         team.open(reporter)
         reporter.note(f"{cluster.name(cluster.index)} of {count} processes ({cluster.source})")
         yield team
+    except SystemExit:  # of a process that has done its part
+        raise
     except BaseException as error:
-        if isinstance(error, SystemExit):  # of a process that has done its part
-            raise
-        if isinstance(error, TfcnnError) or not isinstance(error, Exception):
-            team.failed(error)
-            raise
-        deadline = monotonic() + NEWS_SECONDS
-        while team.failure is None and monotonic() < deadline:
-            sleep(0.1)
-        if team.failure:
-            raise team.failure from error
+        if _is_of_tensorflow(error) and (failure := _news(team)):
+            raise failure from error
         team.failed(error)
         raise
     finally:
         team.close()
+
+
+def _news(team: Team) -> TfcnnError | None:
+    """Return why another process has ended, once that is known; None where none has."""
+    deadline = monotonic() + NEWS_SECONDS
+    while team.failure is None and monotonic() < deadline:
+        sleep(0.1)
+    return team.failure
+
+
+def _is_of_tensorflow(error: BaseException) -> bool:
+    return any(one.__module__.startswith("tensorflow") for one in type(error).__mro__)
 
 
 def _wait_seconds() -> float:
