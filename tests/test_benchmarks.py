@@ -22,6 +22,11 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     [
         ("layers.py --repeats 1 --most 8", "GELU, 8 of 7 px"),
         ("machine.py malaria-fast --float32 --repeats 1", "conv1"),
+        pytest.param(
+            "processes.py --processes 1 2 --image-size 8 --epochs 1 2",
+            "CPU ms/step",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_benchmark_runs(words, expected):

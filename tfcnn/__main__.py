@@ -2,12 +2,11 @@
 
 import gc
 import os
-import shlex
 import sys
 import traceback
 from typing import Any
 
-from tfcnn.base import interrupts, naming, quiet
+from tfcnn.base import continuing, interrupts, naming, quiet
 from tfcnn.base.errors import TfcnnError, did_you_mean, of_system
 
 
@@ -23,13 +22,14 @@ def main() -> None:
     interrupts.listen()
     try:
         words = sys.argv[1:] or ["--help"]
+        continuing.remember(words)
         sys.exit(app(words, prog_name="tfcnn", standalone_mode=False))
     except typer.TyperException as error:
         _fail(_misused(error), 2)
     except TfcnnError as error:
         _fail(str(error), error.exit_code)
     except interrupts.Interrupted as error:
-        _fail(f"interrupted; to continue: {_continuation(bool(_notes(error)))}", 130)
+        _fail(f"interrupted; to continue: {continuing.line(bool(_notes(error)))}", 130)
     except OSError as error:
         known = of_system(error)
         if known is not None:
@@ -44,14 +44,6 @@ def main() -> None:
 def _notes(error: BaseException) -> list[str]:
     """Return the notes on an error; `training.resume` notes that a run can be resumed."""
     return getattr(error, "__notes__", [])
-
-
-def _continuation(can_resume: bool) -> str:
-    """Return the line that continues a command; the same line if there is no run to resume."""
-    words = sys.argv[1:]
-    if can_resume:
-        words = [*(word for word in words if word not in ("--fresh", "--resume")), "--resume"]
-    return shlex.join(["tfcnn", *words])
 
 
 def _misused(error: Any) -> str:

@@ -11,7 +11,7 @@ from conftest import QUICK, Heard
 
 import tfcnn
 from tfcnn.training import fit
-from tfcnn.training.fit import Waiting
+from tfcnn.training.batches import Waiting
 
 SLOW = 0.05  # seconds that a batch takes
 BATCHES = 6
@@ -50,7 +50,7 @@ import numpy as np
 import tensorflow as tf
 from tfcnn.inputs import tfdata
 from tfcnn.recipes import Augment
-from tfcnn.training.fit import Waiting
+from tfcnn.training.batches import Waiting
 
 tf.config.experimental.enable_op_determinism()  # as a run does
 slow, images = float(sys.argv[1]), np.zeros((8, 4, 4, 1), np.uint8)

@@ -1,4 +1,4 @@
-"""On what a training runs: one process, one device or several, and how it goes on there."""
+"""On what a training runs: one device or several, and how it goes on there."""
 
 from types import SimpleNamespace
 
@@ -13,59 +13,6 @@ from tfcnn.base.progress import Reporter
 from tfcnn.training import checkpoint, form, strategy
 from tfcnn.training.checkpoint import Start, State
 from tfcnn.training.fit import compile_model, fit_epochs
-
-VARIABLES = ("TF_CONFIG", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_NPROCS", *strategy.TASKS)
-CLUSTER = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}'
-ALONE = '{"cluster": {"chief": ["a:1"]}, "task": {"type": "chief", "index": 0}}'
-
-
-@pytest.fixture(autouse=True)
-def outside(monkeypatch):
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {},
-        {"SLURM_NTASKS": "4"},  # sbatch --ntasks=4, and no srun
-        {"SLURM_NTASKS": "4", "SLURM_PROCID": "0"},
-        {"SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"},
-        {"SLURM_NTASKS": "4(x2)", "SLURM_STEP_NUM_TASKS": ""},
-        {"OMPI_COMM_WORLD_SIZE": "1", "PMI_SIZE": "1"},
-        {"TF_CONFIG": ""},
-        {"TF_CONFIG": "{}"},
-        {"TF_CONFIG": ALONE},
-    ],
-)
-def test_one_process_trains(variables, monkeypatch):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    strategy.refuse_clusters()
-
-
-@pytest.mark.parametrize(
-    ("variables", "named"),
-    [
-        ({"SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2"}, "SLURM_STEP_NUM_TASKS"),
-        ({"SLURM_PROCID": "1"}, "SLURM_PROCID"),
-        ({"OMPI_COMM_WORLD_SIZE": "8"}, "OMPI_COMM_WORLD_SIZE"),
-        ({"PMI_SIZE": "2"}, "PMI_SIZE"),
-        ({"TF_CONFIG": CLUSTER}, "TF_CONFIG"),
-        ({"SLURM_STEP_NUM_TASKS": "two"}, "SLURM_STEP_NUM_TASKS.*whole number.*'two'"),
-        ({"SLURM_PROCID": "0x1"}, "SLURM_PROCID.*whole number"),
-        ({"TF_CONFIG": "2"}, "TF_CONFIG.*JSON"),
-        ({"TF_CONFIG": "not JSON"}, "TF_CONFIG.*JSON"),
-        ({"TF_CONFIG": '{"cluster": {"worker": 3}}'}, "TF_CONFIG.*JSON"),
-        ({"TF_CONFIG": '{"cluster": ["a:1"]}'}, "TF_CONFIG.*JSON"),
-    ],
-)
-def test_one_of_several_is_refused_and_nonsense_too(variables, named, monkeypatch):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match=named):
-        strategy.refuse_clusters()
 
 
 class Cut(Exception):
@@ -99,6 +46,7 @@ def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule, device
         labels=np.arange(32, dtype=np.int32) % 2,
         rows={"train": np.arange(24), "val": np.arange(24, 32)},
         place="",
+        team=None,
     )
 
     def fitted(folder, start, reporter):
@@ -122,3 +70,34 @@ def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule, device
 def test_one_gpu_is_trained_on_as_it_is(monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["/GPU:0"])
     assert not isinstance(strategy.choose(), tf.distribute.MirroredStrategy)
+
+
+def test_mirrored_may_be_said_of_one_device():
+    chosen = strategy.choose("mirrored")
+    assert isinstance(chosen, tf.distribute.MirroredStrategy)
+    assert chosen.num_replicas_in_sync == 1
+
+
+@pytest.mark.parametrize(
+    ("scaling", "count", "replicas", "size", "rate"),
+    [
+        ("none", 1000, 1, 128, 0.1),
+        ("none", 1000, 4, 128, 0.1),
+        ("none", 1000, 3, 126, 0.1),  # as many on each
+        ("none", 50, 4, 48, 0.1),  # fewer images than a batch make one
+        ("linear", 1000, 4, 512, 0.4),
+        ("root", 1000, 4, 512, 0.2),
+    ],
+)
+def test_a_step_is_spread_over_devices(scaling, count, replicas, size, rate):
+    settings = ["train.learning_rate=0.1", "train.optimizer=sgd", "train.batch_size=128"]
+    recipe = recipes.override(recipes.load("mnist"), [*settings, f"train.batch_scaling={scaling}"])
+    spread = strategy.spread(recipe.train, count, replicas)
+    assert spread.batch_size == size
+    assert spread.learning_rate == pytest.approx(rate)
+
+
+def test_more_devices_than_images_of_a_step_are_refused():
+    train = recipes.load("mnist").train.model_copy(update={"batch_size": 3})
+    with pytest.raises(InputError, match="there are devices, 4; received 3"):
+        strategy.spread(train, 1000, 4)

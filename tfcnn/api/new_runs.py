@@ -1,6 +1,8 @@
 """The verbs that make runs: `train`, `crossval`."""
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.out_of_fold import Summary
     from tfcnn.recipes import Recipe
     from tfcnn.runs import Run
+    from tfcnn.training.team import Team
 
 
 def train(
@@ -57,14 +60,17 @@ def train(
         The finished run.
 
     Raises:
-        InputError: if recipe or data cannot be used, or the run folder is taken.
+        InputError: if recipe or data cannot be used, the run folder is taken, or another process
+            of a cluster differs.
         CheckError: if the split leaks.
+        SystemExit: in a process of a cluster that is not the chief, when the run is finished.
 
     Example:
         >>> run = tfcnn.train("cells/")  # doctest: +SKIP
         >>> longer = tfcnn.train(run, more=10)  # doctest: +SKIP
     """
-    from tfcnn.base.disk import locked
+    from tfcnn.training import strategy
+    from tfcnn.training import team as teams
     from tfcnn.training.train import train as train_into
 
     continued = None
@@ -75,21 +81,37 @@ def train(
         assignments = None
     else:
         whole, folder, assignments = _prepare(recipe, settings, run, "", resume)
-    with hearing(progress, reporter) as hears, locked(folder):
-        train_into(
-            whole,
-            folder,
-            settings=assignments,
-            split_csv=Path(split) if split else None,
-            resplit=resplit,
-            resume=resume,
-            fresh=fresh,
-            continued=continued,
-            callbacks=tuple(callbacks),
-            reporter=hears,
-        )
+    work = partial(
+        train_into,
+        whole,
+        settings=assignments,
+        split_csv=Path(split) if split else None,
+        resplit=resplit,
+        resume=resume,
+        fresh=fresh,
+        continued=continued,
+        callbacks=tuple(callbacks),
+    )
+    together = strategy.team(whole.train.strategy)
+    with hearing(progress, reporter) as hears, teams.opened(together, folder, hears) as team:
+        return _finished(work, team.folder if team else folder, team, hears)
+
+
+def _finished(
+    work: Callable[..., None], folder: Path, team: "Team | None", reporter: Reporter
+) -> "Run":
+    """Train, and finish the run; a process of a cluster that is not the chief ends instead."""
+    from tfcnn.base.disk import locked
+
+    with locked(folder):
+        work(folder, team=team, reporter=reporter)
+        if team and not team.cluster.is_chief:
+            reporter.note(f"finished by {team.cluster.name(0)}: {team.until_done()}")
+            sys.exit(0)
         finished = _finish(folder)
-        _prune(hears)
+        _prune(reporter)
+        if team:
+            team.done()
     return finished
 
 

@@ -13,13 +13,14 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tfcnn.base import naming
 from tfcnn.base.progress import Reporter
 
 _REDIRECTING = threading.RLock()
+_user_stderr: list[int] = []  # where it is kept, while it goes to the log
 SHOW = "TFCNN_SHOW_TENSORFLOW_LOG"  # set it to see everything
 LOG_BYTES = 1_000_000  # the log begins anew when it is longer
 
@@ -87,14 +88,22 @@ def stderr_to_log() -> Iterator[None]:
     with _REDIRECTING:
         sys.stderr.flush()
         kept, log = os.dup(2), _open_log()
+        _user_stderr.append(kept)
         try:
             os.dup2(log, 2)
             yield
         finally:
             sys.stderr.flush()
+            _user_stderr.pop()
             os.dup2(kept, 2)
             os.close(kept)
             os.close(log)
+
+
+def say(text: str) -> None:
+    """Write a line to the user's standard error, also while it goes to the log."""
+    sys.stderr.flush()
+    os.write(_user_stderr[0] if _user_stderr else 2, f"{naming.visible(text)}\n".encode())
 
 
 def write_log(text: str) -> None:
@@ -118,8 +127,15 @@ def _open_log() -> int:
         return os.open(os.devnull, os.O_WRONLY)
 
 
-def load_tensorflow(reporter: Reporter | None = None) -> None:
-    """Import TensorFlow and Keras (about 3 s), once, without their greetings."""
+def load_tensorflow(
+    reporter: Reporter | None = None, first: Callable[[], object] | None = None
+) -> None:
+    """Import TensorFlow and Keras (about 3 s), once, without their greetings.
+
+    Args:
+        reporter: hears that it takes a while.
+        first: what TensorFlow must do before anything else; nothing in particular if None.
+    """
     if "keras" in sys.modules and "tensorflow" in sys.modules:
         return
     if reporter:
@@ -129,6 +145,8 @@ def load_tensorflow(reporter: Reporter | None = None) -> None:
         import keras  # noqa: F401
         import tensorflow as tf
 
+        if first:
+            first()
         tf.constant(0)  # the devices are looked for, and greeted, at the first operation
         tf.get_logger().setLevel("ERROR")
     cached = tf.__spec__.cached

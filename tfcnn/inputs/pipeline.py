@@ -11,7 +11,7 @@ from tfcnn.inputs import augment, generator
 from tfcnn.recipes import Augment, InputSettings
 
 if TYPE_CHECKING:
-    from tfcnn.inputs.tfdata import Epochs, Transform
+    from tfcnn.inputs.tfdata import Epochs, Share, Transform
 
 
 def check(settings: InputSettings, image_size: tuple[int, int]) -> None:
@@ -52,6 +52,7 @@ def training(
     *,
     seed: int,
     alpha: float = 0.0,
+    share: "Share | None" = None,
     **numbers: int,
 ) -> Any:
     """Return all training batches, as `tfdata.training` does, changed by the recipe's pipeline.
@@ -65,14 +66,16 @@ def training(
         rows: int64 `(count,)`.
         seed: of the run.
         alpha: of mixup, `train.mixup`.
+        share: of every batch that this process takes; all of it if None.
         numbers: `batch_size`, `first_epoch`, `epochs`, and `num_classes` where images are mixed.
     """
     from tfcnn.inputs import tfdata
 
     changes, transform = _changes(settings, seed)
     return tfdata.training(
-        images, labels, rows, changes, seed=seed, transform=transform, alpha=alpha, **numbers
-    )
+        images, labels, rows, changes,
+        seed=seed, transform=transform, alpha=alpha, share=share or tfdata.WHOLE, **numbers,
+    )  # fmt: skip
 
 
 def epoch_by_epoch(

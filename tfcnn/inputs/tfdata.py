@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -22,6 +23,27 @@ call = partial(tf.numpy_function, stateful=False)
 # no function here branches on a tensor, and TensorFlow's search for that takes most of a second
 as_written = tf.autograph.experimental.do_not_convert
 Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of every batch a process takes, where several processes train together.
+
+    A batch is cut into as many parts as there are replicas. One process has some that follow each
+    other, and gets each as a batch of its own.
+
+    Attributes:
+        first: number of its first part, counted from 0.
+        count: how many it has.
+        of: how many there are.
+    """
+
+    first: int
+    count: int
+    of: int
+
+
+WHOLE = Share(0, 1, 1)
 
 
 def check_images(images: npt.NDArray[Any]) -> None:
@@ -57,6 +79,7 @@ def training(
     transform: Transform | None = None,
     alpha: float = 0.0,
     num_classes: int = 0,
+    share: Share = WHOLE,
 ) -> Any:
     """Return all training batches from `first_epoch` on, one epoch after the other.
 
@@ -69,7 +92,7 @@ def training(
         labels: int32 `(images,)`.
         rows: int64 `(count,)`, which of them are trained on.
         settings: how images are changed.
-        batch_size: images per step, over all devices.
+        batch_size: images per step, over all replicas; a multiple of their number.
         seed: with the epoch and the image's number it decides every draw.
         first_epoch: 0, or the epoch that a resume starts with.
         epochs: the epoch to stop before.
@@ -77,6 +100,7 @@ def training(
             flips, before affine maps and colours.
         alpha: of mixup, see `mixup.draw`; 0: images are not mixed.
         num_classes: how many there are, to mix labels.
+        share: of every batch that this process takes. Images are mixed within a share.
 
     Returns:
         A dataset of `(float32 (batch, height, width, channels) in [0, 255], int32 (batch,))`; of
@@ -85,12 +109,15 @@ def training(
     Raises:
         InputError: if the images have another shape, or one that the settings do not fit.
     """
-    load, order = _loader(
-        images, labels, rows, settings, batch_size=batch_size, seed=seed, transform=transform
-    )
+    order = _Order(rows, min(batch_size, len(rows)), seed, share)
+    load = _loader(images, labels, settings, order, transform)
     numbers = tf.data.Dataset.range(first_epoch * order.steps, epochs * order.steps)
     batches = _loaded(numbers, load)
-    return _prefetched(_mixed(batches, numbers, order, alpha, num_classes) if alpha else batches)
+    if alpha:
+        batches = _mixed(batches, numbers, order, alpha, num_classes)
+    if share.count > 1:
+        batches = batches.rebatch(order.size // share.count)
+    return _prefetched(batches)
 
 
 class Epochs:
@@ -142,9 +169,8 @@ def epoch_by_epoch(
     Returns:
         A dataset as of `training`, which knows its number of batches.
     """
-    load, order = _loader(
-        images, labels, rows, settings, batch_size=batch_size, seed=seed, transform=transform
-    )
+    order = _Order(rows, min(batch_size, len(rows)), seed)
+    load = _loader(images, labels, settings, order, transform)
     steps = order.steps
 
     def start(_: npt.NDArray[np.int64]) -> np.int64:
@@ -182,19 +208,14 @@ def _loaded(numbers: Any, load: Callable[..., Any]) -> Any:
 def _loader(
     images: Pixels,
     labels: npt.NDArray[np.int32],
-    rows: npt.NDArray[np.int64],
     settings: Augment,
-    *,
-    batch_size: int,
-    seed: int,
+    order: "_Order",
     transform: Transform | None,
-) -> tuple[Callable[[Any], tuple[Any, Any]], "_Order"]:
-    """Return what makes the batch of a number, and which images it holds; see `training`."""
+) -> Callable[[Any], tuple[Any, Any]]:
+    """Return what makes the batch of a number; see `training`."""
     check_images(images)
-    shape = images.shape[1:]
+    shape, size, seed = images.shape[1:], order.size, order.seed
     augment.check(settings, shape[:2])
-    size = min(batch_size, len(rows))
-    order = _Order(rows, size, seed)
 
     def gather(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
         epoch, indices = order.of(step)
@@ -214,15 +235,24 @@ def _loader(
         changed = augment.change(batch, matrices, colours, settings)
         return changed, tf.ensure_shape(batch_labels, (size,))
 
-    return load, order
+    return load
 
 
 class _Order:
-    """Which images a step holds: another order in each epoch, a function of (seed, epoch)."""
+    """Which images a step holds: another order in each epoch, a function of (seed, epoch).
 
-    def __init__(self, rows: npt.NDArray[np.int64], size: int, seed: int) -> None:
-        self.size, self.seed = size, seed
-        self.steps = steps_per_epoch(len(rows), size)
+    Attributes:
+        steps: of an epoch.
+        size: images of a step that this process takes.
+        seed: of the run.
+    """
+
+    def __init__(
+        self, rows: npt.NDArray[np.int64], batch: int, seed: int, share: Share = WHOLE
+    ) -> None:
+        self.seed, self.steps = seed, steps_per_epoch(len(rows), batch)
+        self.size = batch * share.count // share.of
+        self._batch, self._first = batch, batch * share.first // share.of
         self._rows = lru_cache(maxsize=2)(
             lambda epoch: rows[augment.permutation(seed, epoch, len(rows))]
         )
@@ -230,7 +260,8 @@ class _Order:
     def of(self, step: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int64]]:
         """Return the epoch of a step, and the row numbers of its images."""
         epoch, number = divmod(int(step), self.steps)
-        return epoch, self._rows(epoch)[number * self.size : (number + 1) * self.size]
+        start = number * self._batch + self._first
+        return epoch, self._rows(epoch)[start : start + self.size]
 
 
 def _mixed(batches: Any, numbers: Any, order: _Order, alpha: float, num_classes: int) -> Any:
@@ -252,21 +283,48 @@ def in_order(
     labels: npt.NDArray[np.int32],
     rows: npt.NDArray[np.int64],
     batch_size: int,
+    share: Share = WHOLE,
 ) -> Any:
-    """Return the batches of `rows` in manifest order, none dropped; see `training` for types."""
-    shape = images.shape[1:]
+    """Return the batches of `rows` in manifest order, none dropped; see `training` for types.
 
-    def gather(start: npt.NDArray[np.int64]) -> tuple[Any, ...]:
-        indices = rows[int(start) : int(start) + batch_size]
+    Over several replicas the batches are as equal as can be, so that each replica has images of
+    every batch, and they come again without end: read `in_order_steps` of them.
+    """
+    shape = images.shape[1:]
+    parts = _parts(rows, batch_size, share)
+
+    def gather(number: npt.NDArray[np.int64]) -> tuple[Any, ...]:
+        indices = parts[int(number)]
         return images[indices], labels[indices]
 
-    def load(start: Any) -> tuple[Any, Any]:
-        batch, batch_labels = call(gather, [start], (tf.uint8, tf.int32))
+    def load(number: Any) -> tuple[Any, Any]:
+        batch, batch_labels = call(gather, [number], (tf.uint8, tf.int32))
         batch = tf.cast(tf.ensure_shape(batch, (None, *shape)), tf.float32)
         return batch, tf.ensure_shape(batch_labels, (None,))
 
-    starts = tf.data.Dataset.range(0, len(rows), batch_size)
-    return _prefetched(starts.map(as_written(load)))
+    numbers = tf.data.Dataset.range(len(parts))
+    batches = (numbers if share.of == 1 else numbers.repeat()).map(as_written(load))
+    return _prefetched(batches)
+
+
+def in_order_steps(count: int, batch_size: int) -> int:
+    """Return how many batches hold `count` images in order, the last of them smaller."""
+    return -(-count // batch_size)
+
+
+def _parts(
+    rows: npt.NDArray[np.int64], batch_size: int, share: Share
+) -> list[npt.NDArray[np.int64]]:
+    """Return which rows each batch of a process holds."""
+    steps = in_order_steps(len(rows), batch_size)
+    if share.of == 1:
+        return [rows[i * batch_size : (i + 1) * batch_size] for i in range(steps)]
+    if len(rows) < steps * share.of:  # too few to give each one of them: each counts all
+        return [rows] * steps * share.count
+    mine = range(share.first, share.first + share.count)
+    return [
+        np.array_split(batch, share.of)[i] for batch in np.array_split(rows, steps) for i in mine
+    ]
 
 
 def _prefetched(dataset: Any) -> Any:

@@ -18,7 +18,9 @@ Target = Annotated[float, Field(gt=0, lt=1, strict=True)]
 MUON_LEAST, ADAM_MOST = 0.005, 0.05
 Choices = Annotated[tuple[Finite, ...], Field(min_length=1)]
 # of `[train]`, with an effect on epochs alone
-OF_EPOCHS = ("warmup_epochs", "clip_norm", "ema", "loss", "mixup", "finetune_layers")
+OF_EPOCHS = (
+    "batch_scaling", "warmup_epochs", "clip_norm", "ema", "loss", "mixup", "finetune_layers",
+)  # fmt: skip
 Start = Literal["auto", "frozen", "finetune", "scratch"]
 
 
@@ -219,6 +221,8 @@ OWNED = (
 class TrainSettings(_Section):
     """`[train]`: optimizer, schedule, loss, stopping; `finetune_*` where a backbone is fine-tuned.
 
+    `batch_size` counts the images of a step over all devices. With `batch_scaling` it is of one
+    device, and `learning_rate` is multiplied by their number, or by its root.
     `ema`, `clip_norm`, `mixup` and `warmup_epochs` are off at 0. `finetune_layers` under 1 is a
     fraction of the layers, any other number counts them.
     """
@@ -228,6 +232,8 @@ class TrainSettings(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**31, strict=True)] = 0
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     deterministic: bool = True
+    strategy: Literal["auto", "single", "mirrored", "multi-worker"] = "auto"
+    batch_scaling: Literal["none", "linear", "root"] = "none"
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "muon"] = "adamw"
     learning_rate: Rate = 2e-3
     schedule: Literal["constant", "one_cycle", "cosine", "linear", "reduce_on_plateau"] = (

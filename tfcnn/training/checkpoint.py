@@ -46,6 +46,7 @@ class State:
         sha256: of the files that the run was begun with, by name; see `sha256_at_start`.
         continues: the run that it continues, and how many epochs that had; empty where it begins
             anew. See `more`.
+        replicas: devices that computed it; 0 before it has begun.
     """
 
     epoch: int = 0
@@ -60,6 +61,7 @@ class State:
     epochs: int = 0
     sha256: dict[str, str] = field(default_factory=dict)
     continues: dict[str, Any] = field(default_factory=dict)
+    replicas: int = 0
 
     @property
     def first_epoch(self) -> int:

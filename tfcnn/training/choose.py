@@ -25,6 +25,7 @@ from tfcnn.evaluation.sample import SMALLEST_PROB
 from tfcnn.prediction import two_columns
 from tfcnn.recipes import Recipe
 from tfcnn.training import fit, form, ways
+from tfcnn.training.batches import val_batches
 from tfcnn.training.budget import Budget
 from tfcnn.training.checkpoint import State
 from tfcnn.training.fit import Trained
@@ -112,7 +113,7 @@ def choose(
             begun = begin(way_in, folder, resuming, reporter, first.callbacks)
             begun.state.sha256 = first.state.sha256
         trained = learn(begun, folder, budget, reporter)
-        tries.append(judge(begun, trained))
+        tries.append(_judged(begun, trained))
         reporter.note(describe(tries[-1]))
         if best is None or tries[-1] == _least(tries):
             best = begun, trained
@@ -122,6 +123,17 @@ def choose(
     reporter.note(f"kept: {_least(tries).start}, which has the least log loss on val")
     fit.write_history(begun.state.history, folder / runs.HISTORY)
     return Chosen(begun.prepared, begun.state, trained, tuple(tries), tuple(left_out))
+
+
+def _judged(begun: Begun, trained: Trained) -> Try:
+    """Return what val says of a way to begin; in each process of a team, what the chief found.
+
+    For each would find nearly the same figures, and might then go on in another way.
+    """
+    if not (team := begun.prepared.team):
+        return judge(begun, trained)
+    found = team.of_chief(lambda: list(vars(judge(begun, trained)).values()))
+    return Try(*(np.asarray(one).item() for one in found))
 
 
 def judge(begun: Begun, trained: Trained) -> Try:
@@ -154,7 +166,7 @@ def _val_probs(prepared: Prepared, trained: Trained) -> npt.NDArray[np.floating]
     shape, classes = prepared.decoder.shape, len(prepared.manifest.class_names)
     plain = form.saved_form(settings, shape, classes, trained.weights)
     whole = form.averaged(plain, settings.views)
-    return np.asarray(two_columns(whole.predict(fit.val_batches(prepared), verbose=0)))
+    return np.asarray(two_columns(whole.predict(val_batches(prepared), verbose=0)))
 
 
 def describe(tried: Try) -> str:

@@ -17,7 +17,7 @@ from tfcnn.evaluation.out_of_fold import Summary
 from tfcnn.manifest import Manifest, folds, splits
 from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
-from tfcnn.training import own_parts, strategy
+from tfcnn.training import cluster, own_parts, strategy
 from tfcnn.training.own_parts import OwnParts
 from tfcnn.training.prepare import decoder_of, survey
 from tfcnn.training.resume import (
@@ -64,7 +64,8 @@ def crossval(
         CheckError: if the data changed since the cross-validation was begun.
     """
     listener = _PerFold(reporter or Reporter())
-    strategy.refuse_clusters()
+    cluster.refuse("a cross-validation")
+    strategy.team(recipe.train.strategy)
     if callbacks is not None and not callable(callbacks):  # a list would be of all folds at once
         hint = "callbacks=lambda fold: [...]"
         raise InputError("callbacks", "a function of a fold's name", repr(callbacks)[:80], hint)

@@ -17,10 +17,11 @@ from tfcnn import architectures
 from tfcnn.base import atomic, sampling
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
-from tfcnn.inputs import pipeline, tfdata
+from tfcnn.inputs import tfdata
 from tfcnn.recipes import Recipe, TrainSettings
 from tfcnn.runs import HISTORY, LOGS
 from tfcnn.training import form, losses, strategy, unfreeze
+from tfcnn.training.batches import Waiting, train_and_val, train_batches, val_batches
 from tfcnn.training.budget import Budget
 from tfcnn.training.callbacks import Averages, Plateau, UsualNames
 from tfcnn.training.checkpoint import (
@@ -35,7 +36,6 @@ from tfcnn.training.optimizers import optimizer_for
 from tfcnn.training.prepare import Prepared
 
 Floats = npt.NDArray[np.float32]
-VAL_BATCH_SIZE, VAL_BATCH_PIXELS = 128, 128 * 64 * 64  # large maps would fill the memory
 # of val, on which the forms of the model, and Keras' evaluate, are compared: fewer large ones
 CHECKED_IMAGES, CHECKED_PIXELS, CHECKED_LEAST = 256, 256 * 64 * 64, 32
 TIMED_STEPS = 3
@@ -73,7 +73,10 @@ def build(prepared: Prepared, state: State) -> Any:
     if is_finetuned and precision == "auto" and not tf.config.list_physical_devices("GPU"):
         precision = "float32"  # bfloat16 would round what was learnt before
     state.precision = state.precision or strategy.precision(precision)
-    with strategy.choose().scope():
+    together = prepared.team.cluster if prepared.team else None
+    if prepared.team:  # one precision for all: that of the chief's devices
+        state.precision = str(prepared.team.of_chief(lambda: [state.precision])[0])
+    with strategy.choose(recipe.train.strategy, together).scope():
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         initialize = architectures.part(recipe.model.network, "initialize")
         if initialize and not is_finetuned:
@@ -105,9 +108,11 @@ def fit(
     """
     recipe, state = prepared.recipe, start.state
     loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
-    train = settings_of(recipe)
     count = len(prepared.rows["train"])
+    train = _spread(settings_of(recipe), model, count, state, reporter)
     reporter.note(f"training {Path(recipe.model.network).name} in {state.precision}")
+    if prepared.team:  # whatever a way to begin has computed, it goes on alike everywhere
+        model.set_weights(prepared.team.of_chief(model.get_weights))
     # without those of a run that is continued: the schedule is one of the further epochs
     train = train.model_copy(update={"epochs": train.epochs - state.first_epoch})
     if budget.minutes is not None and not state.epochs:
@@ -123,8 +128,44 @@ def fit(
     weights = fit_epochs(model, recipe, prepared, folder, start, reporter, callbacks)
     model.set_weights(weights)
     places = slice(None) if prepared.place else checked_places(prepared)
-    logits = model.predict(val_batches(prepared, places), verbose=0)
+    logits = _alone(model, prepared, state).predict(val_batches(prepared, places), verbose=0)
     return Trained(form.as_computed(weights, state.precision), np.asarray(logits))
+
+
+def _spread(
+    train: TrainSettings, model: Any, count: int, state: State, reporter: Reporter
+) -> TrainSettings:
+    """Return a training for the devices of a model, and say what it means where they are several.
+
+    Over one device nothing changes.
+
+    Raises:
+        InputError: if a training goes on whose steps were those of another number of devices.
+    """
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    if train.batch_scaling != "none" and state.replicas not in (0, replicas):
+        expected, hint = f"{state.replicas} devices, as it was begun", "as many, or --fresh"
+        raise InputError("train.batch_scaling", expected, f"{replicas}", hint)
+    state.replicas = replicas
+    if replicas == 1:
+        return train
+    spread = strategy.spread(train, count, replicas)
+    size, rate = spread.batch_size, spread.learning_rate
+    reporter.note(
+        f"{replicas} devices: a step takes {size} images, {size // replicas} on each; "
+        f"learning rate {rate:g}"
+    )
+    return spread
+
+
+def _alone(model: Any, prepared: Prepared, state: State) -> Any:
+    """Return the training form on this process alone: all the others predict the same images."""
+    if not prepared.team:
+        return model
+    settings, classes = prepared.recipe.model, len(prepared.manifest.class_names)
+    alone = form.training_form(settings, prepared.decoder.shape, classes, state.precision)
+    alone.set_weights(model.get_weights())
+    return alone
 
 
 def settings_of(recipe: Recipe) -> TrainSettings:
@@ -181,59 +222,6 @@ def start_rows(prepared: Prepared) -> npt.NDArray[np.int64]:
     """Return row numbers of train, at most `START_IMAGES`, of every class."""
     rows = prepared.rows["train"]
     return rows[sampling.evenly(prepared.labels[rows], START_IMAGES)]
-
-
-def val_batches(prepared: Prepared, places: npt.NDArray[np.int64] | slice = slice(None)) -> Any:
-    """Return val in order, or these places of it, in batches that keep memory small."""
-    rows = prepared.rows["val"][places]
-    height, width, _ = prepared.decoder.shape
-    most = max(1, VAL_BATCH_PIXELS // (height * width))
-    size = min(VAL_BATCH_SIZE, most, prepared.recipe.train.batch_size)
-    return tfdata.in_order(prepared.images, prepared.labels, rows, size)
-
-
-class Waiting:
-    """Measures how long training waits for its next batch: from its request to its delivery.
-
-    Both times are taken inside the input pipeline: the rest of a step is no waiting.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._request_time = 0.0
-
-    def _ask(self, number: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        self._request_time = perf_counter()
-        return number
-
-    def _deliver(self, request: Any, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        self.seconds += perf_counter() - self._request_time
-        return labels
-
-    def measured(self, dataset: Any) -> Any:
-        """Return the dataset with the time of each request and each delivery taken.
-
-        A strategy over several GPUs prefetches after it, and so requests early: this counts as
-        waiting too.
-        """
-
-        def ask(number: Any) -> Any:
-            return tfdata.call(self._ask, [number], tf.int64)
-
-        def deliver(request: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
-            images, labels, *weights = batch
-            labels_then = tfdata.call(self._deliver, [request, labels], labels.dtype)
-            return images, tf.ensure_shape(labels_then, labels.shape), *weights
-
-        # of a zip, the first is asked before the second
-        requests = tf.data.Dataset.counter().map(tfdata.as_written(ask))
-        options = tf.data.Options()
-        options.autotune.enabled = False  # it would call what is stateless ahead of time
-        return (
-            tf.data.Dataset.zip(requests, dataset)
-            .map(tfdata.as_written(deliver))
-            .with_options(options)
-        )
 
 
 class _Live(keras.callbacks.Callback):  # type: ignore[misc]
@@ -318,12 +306,12 @@ def fit_epochs(
     waiting = Waiting()
     checkpoint = Checkpoint(folder, prepared.place, state, stopping, plateau)
     if not state.is_done:
-        batches = train_batches(prepared, recipe, state.epoch, model.output_shape[-1])
-        val = tfdata.in_order(prepared.images, prepared.labels, rows["val"], train.batch_size)
+        batches, val, val_steps = train_and_val(model, recipe, prepared, state.epoch, waiting)
         # each sees what those before it have done at the end of an epoch
         model.fit(
-            waiting.measured(batches),
+            batches,
             validation_data=val,
+            validation_steps=val_steps,
             initial_epoch=state.epoch,
             epochs=train.epochs,
             steps_per_epoch=steps,
@@ -342,28 +330,6 @@ def fit_epochs(
         )  # fmt: skip
     best = stopping.best_weights or stopping.kept_weights  # of what was cut after its last epoch
     return [np.array(weight) for weight in best or checkpoint.weights or start.weights]
-
-
-def train_batches(prepared: Prepared, recipe: Recipe, first_epoch: int, num_classes: int) -> Any:
-    """Return the batches of all epochs from the first on, with weights where classes have any.
-
-    Args:
-        prepared: the images.
-        recipe: what to do, as in `fit_epochs`.
-        first_epoch: counted from 0.
-        num_classes: how many there are.
-    """
-    rows, train = prepared.rows["train"], recipe.train
-    batches = pipeline.training(
-        recipe.inputs, prepared.images, prepared.labels, rows,
-        batch_size=min(train.batch_size, len(rows)), seed=train.seed, first_epoch=first_epoch,
-        epochs=train.epochs, alpha=train.mixup, num_classes=num_classes,
-    )  # fmt: skip
-    if train.class_weights == "none":
-        return batches
-    names = prepared.manifest.class_names
-    weights = losses.class_weights(train, prepared.labels[rows], names)
-    return batches.map(losses.weighted(weights))  # Keras' `class_weight` would prefetch once more
 
 
 def tensorboard_callbacks(logs: Path, reporter: Reporter) -> list[Any]:

@@ -148,6 +148,7 @@ def _faster(layer: Any) -> Any:
     if layer.name.endswith("head"):
         config["activation"] = "linear"  # the loss takes logits: exact where a softmax saturates
     if type(layer) is keras.layers.BatchNormalization:
+        config["synchronized"] = tf.distribute.get_strategy().num_replicas_in_sync > 1
         return FusedBatchNormalization.from_config(config)
     if tf.config.list_physical_devices("GPU"):  # what follows helps CPUs
         return type(layer).from_config(config)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
@@ -86,6 +87,8 @@ def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Tra
     """
     prepared, model, start = begun.prepared, begun.model, begun.start
     if prepared.recipe.model.start == "frozen":
+        if not prepared.is_chief:  # which fits the linear model alone
+            return Trained([], np.zeros((0, len(prepared.manifest.class_names)), np.float32))
         if begun.callbacks:
             reporter.note("callbacks: none is called for a linear model, which has no epochs")
         trained = frozen.fit(prepared, model, start.state, reporter)
@@ -96,7 +99,8 @@ def learn(begun: Begun, folder: Path, budget: Budget, reporter: Reporter) -> Tra
                 f"{start.state.train_seconds:.0f} s"
             )
         return trained
-    if prepared.recipe.model.start == "finetune" and not start.weights:
+    is_new = prepared.recipe.model.start == "finetune" and not start.weights
+    if is_new and prepared.is_chief:  # whose weights the others get
         plain = _plain(prepared)
         frozen.fit(prepared, plain, start.state, reporter)
         model.get_layer("head").set_weights(plain.get_layer("head").get_weights())

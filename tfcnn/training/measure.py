@@ -27,7 +27,8 @@ from tfcnn.prediction.domain import Domain, DomainFit
 from tfcnn.recipes import InputSettings, Recipe
 from tfcnn.runs import Run
 from tfcnn.training import own_parts
-from tfcnn.training.fit import checked_places, val_batches
+from tfcnn.training.batches import val_batches
+from tfcnn.training.fit import checked_places
 from tfcnn.training.making import Making
 from tfcnn.training.prepare import Prepared
 from tfcnn.training.save import Saved, refuse_no_answer

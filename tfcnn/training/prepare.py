@@ -19,6 +19,7 @@ from tfcnn.inputs import cache, direction, pipeline
 from tfcnn.manifest import Manifest, Row, build, groups, splits
 from tfcnn.recipes import InputSettings, Recipe
 from tfcnn.training import ways
+from tfcnn.training.team import Team
 
 MAX_CLASSES = 20  # that are named
 
@@ -39,6 +40,7 @@ class Prepared:
         decode_seconds: time spent opening image files.
         early: what was decoded, for other ways to begin, while the images were hashed.
         left_out: why other ways to begin are not tried.
+        team: the processes that train together; None where this one is alone.
     """
 
     asked: Recipe
@@ -52,6 +54,7 @@ class Prepared:
     decode_seconds: float
     early: tuple[cache.Early, ...]
     left_out: tuple[str, ...]
+    team: Team | None = None
 
     @property
     def decoder(self) -> Decoder:
@@ -72,6 +75,11 @@ class Prepared:
         """The index of the positive class, if there is one."""
         name = self.recipe.data.positive
         return self.manifest.class_names.index(name) if name else None
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process is alone, or the chief of a team."""
+        return self.team is None or self.team.cluster.is_chief
 
     @property
     def place(self) -> str:

@@ -18,7 +18,8 @@ from tfcnn.evaluation import calibration
 from tfcnn.prediction import two_columns
 from tfcnn.runs import MODEL, TWIN
 from tfcnn.training import form, twin
-from tfcnn.training.fit import Trained, checked_places, val_batches
+from tfcnn.training.batches import val_batches
+from tfcnn.training.fit import Trained, checked_places
 from tfcnn.training.prepare import Prepared
 
 Floats = npt.NDArray[np.float32]

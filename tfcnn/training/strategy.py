@@ -1,70 +1,108 @@
 """How a training computes: on which devices, in which precision, from which seed."""
 
 import contextlib
-import json
-import os
+import functools
+import math
 import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tfcnn.base.errors import InputError
+from tfcnn.recipes import TrainSettings
+from tfcnn.training import cluster
+from tfcnn.training.cluster import Cluster
 
-# how many processes were started together; SLURM_NTASKS says only how many might be
-TASKS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 
-
-def refuse_clusters() -> None:
-    """Refuse to be one of several processes: each would train the whole.
-
-    An allocation of several tasks in which one process runs is no such thing.
+def team(setting: str) -> Cluster | None:
+    """Return the processes that `train.strategy` lets train together; None for this one alone.
 
     Raises:
-        InputError: if `TF_CONFIG` names several machines, or Slurm or MPI started several tasks.
+        InputError: if the environment says otherwise than the setting.
     """
-    machines = _machines(os.environ.get("TF_CONFIG") or "{}")
-    if machines > 1:
-        hint = "unsetting it"
-        raise InputError("TF_CONFIG", "one machine", f"a cluster of {machines}", hint)
-    for name in TASKS:
-        started = _number(name)
-        if started > 1:
-            expected, received = "one process", f"{started} that were started together"
-            raise InputError(name, expected, received, "srun --ntasks=1, or without srun or mpirun")
-    if _number("SLURM_PROCID") > 0:
-        received = f"process {os.environ['SLURM_PROCID']} of several"
-        raise InputError("SLURM_PROCID", "one process", received, "srun --ntasks=1")
+    found = cluster.read()
+    if found and setting not in ("auto", "multi-worker"):
+        expected = f"one process with train.strategy={setting}"
+        received = f"one of {len(found.addresses)} processes"
+        hint = "train.strategy=auto, or starting it once, without srun"
+        raise InputError(found.source, expected, received, hint)
+    if not found and setting == "multi-worker":
+        received = "a process that is alone"
+        hint = "srun --ntasks=2, or TF_CONFIG (docs/clusters.md)"
+        raise InputError("train.strategy", "several processes", received, hint)
+    return found
 
 
-def _machines(config: str) -> int:
-    """Return how many addresses the cluster of a `TF_CONFIG` has."""
-    try:
-        cluster = json.loads(config).get("cluster") or {}
-        return sum(len(addresses) for addresses in cluster.values())
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InputError("TF_CONFIG", "JSON of one machine", config[:80], "unsetting it") from error
+def choose(setting: str = "auto", together: Cluster | None = None) -> Any:
+    """Return how TensorFlow spreads a training over devices and processes.
 
+    `auto` is `MultiWorkerMirroredStrategy` for a cluster, `MirroredStrategy` over several GPUs,
+    else the one device there is: over a single GPU a strategy makes an epoch half as long again.
 
-def _number(name: str) -> int:
-    """Return the whole number in an environment variable; 0 where it is not set."""
-    text = os.environ.get(name, "").strip()
-    try:
-        return int(text or "0")
-    except ValueError as error:
-        raise InputError(name, "a whole number", repr(text[:80]), "unsetting it") from error
-
-
-def choose() -> Any:
-    """Return `MirroredStrategy` over several GPUs, or the one device there is.
-
-    Over a single GPU it would make an epoch half as long again.
+    Args:
+        setting: `train.strategy`.
+        together: the cluster of this process, from `team`.
     """
     import tensorflow as tf
 
-    refuse_clusters()
-    if len(tf.config.list_logical_devices("GPU")) > 1:
+    if together:
+        return _multi_worker(together)
+    gpus = tf.config.list_logical_devices("GPU")
+    if setting == "mirrored":
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    if setting == "auto" and len(gpus) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
+
+
+@functools.cache  # TensorFlow can be told of a cluster only once
+def _multi_worker(together: Cluster) -> Any:
+    """Return the strategy over the processes of a cluster, made once in a process."""
+    import tensorflow as tf
+
+    from tfcnn.training import keras_mend
+
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(together.addresses)}),
+        task_type="worker",
+        task_id=together.index,
+        rpc_layer="grpc",
+    )
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except RuntimeError as error:  # it can be told of a cluster before its first operation only
+        expected = "no operation of TensorFlow before tfcnn.train, in a cluster"
+        hint = "tfcnn train, or a program that trains first"
+        raise InputError("TensorFlow", expected, str(error), hint) from error
+    keras_mend.mend_strategy(strategy)
+    return strategy
+
+
+def spread(train: TrainSettings, num_images: int, replicas: int) -> TrainSettings:
+    """Return a training for several replicas, each with as many images of a step as the others.
+
+    Args:
+        train: what is to be done.
+        num_images: of train; fewer than a batch make one batch.
+        replicas: how many devices compute the same network, over all processes.
+
+    Returns:
+        `batch_size` and `learning_rate` of a step over all replicas.
+
+    Source of the scaled rates: linear, Goyal et al. (2017, arXiv 1706.02677), section 2.1; root,
+    Krizhevsky (2014, arXiv 1404.5997), section 5.
+    """
+    size, rate = train.batch_size, train.learning_rate
+    if train.batch_scaling != "none":
+        size *= replicas
+        rate *= replicas if train.batch_scaling == "linear" else math.sqrt(replicas)
+    size = min(size, num_images) // replicas * replicas
+    if size < replicas:
+        expected = f"as many training images in a step as there are devices, {replicas}"
+        hint = f"train.batch_size={replicas} or more, or train.strategy=single"
+        raise InputError("train.batch_size", expected, f"{min(train.batch_size, num_images)}", hint)
+    return train.model_copy(update={"batch_size": size, "learning_rate": rate})
 
 
 def precision(setting: str) -> str:

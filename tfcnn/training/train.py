@@ -7,11 +7,14 @@ imported, so that whoever waits hears of it at once.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfcnn import runs
 from tfcnn.base import quiet
+from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.inputs import arrays
 from tfcnn.recipes import Recipe
@@ -29,6 +32,7 @@ from tfcnn.training.resume import (
     resumed_recipe,
     resumed_split,
 )
+from tfcnn.training.team import START, Team
 
 if TYPE_CHECKING:
     from tfcnn.training.learn import Begun
@@ -45,6 +49,7 @@ def train(
     fresh: bool = False,
     continued: Run | None = None,
     callbacks: Sequence[Any] = (),
+    team: Team | None = None,
     reporter: Reporter | None = None,
 ) -> None:
     """Train a recipe into a run folder and score it once on its test split.
@@ -63,6 +68,7 @@ def train(
         fresh: move an unfinished run aside and start again.
         continued: a finished run to begin from, with a recipe of `more.recipe_of`.
         callbacks: of the user, Keras' own; they hear of every epoch.
+        team: the processes that train together. A process that is not the chief only learns.
         reporter: hears of the progress.
 
     Raises:
@@ -70,13 +76,10 @@ def train(
         CheckError: if the split leaks.
     """
     reporter = reporter or Reporter()
-    strategy.refuse_clusters()
     arrays.bound_bytes()  # a wrong setting is refused now, and not when all is done
-    if callbacks:
-        from tfcnn.training.callbacks import check  # whoever has made some has waited for Keras
-
-        check(callbacks)
-    resuming = check_folder(folder, resume=resume, fresh=fresh)
+    _check_callbacks(callbacks)
+    options = {"resume": resume, "fresh": fresh, "resplit": resplit}
+    resuming = _check_folders(folder, team, recipe, options)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, reporter)
     parts = own_parts.read(recipe)
@@ -94,11 +97,60 @@ def train(
         reporter.note(more.describe(continued, recipe))
     elif resume:
         reporter.note("nothing had been learnt yet: it starts anew")
-    quiet.load_tensorflow(reporter)
+    prepared = _start_tensorflow(prepared, team, reporter)
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
     with strategy.seeded(seed, deterministic=deterministic):
         begun = _begin(prepared, folder, resuming, continued, callbacks, reporter)
         _learn(begun, parts, folder, resuming, budget, reporter)
+
+
+def _check_callbacks(callbacks: Sequence[Any]) -> None:
+    if callbacks:
+        from tfcnn.training.callbacks import check  # whoever has made some has waited for Keras
+
+        check(callbacks)
+
+
+def _start_tensorflow(prepared: Prepared, team: Team | None, reporter: Reporter) -> Prepared:
+    """Load TensorFlow, which must hear of the others of a team before it computes anything."""
+    if team is None:
+        quiet.load_tensorflow(reporter)
+        return prepared
+    team.refuse_other_data(prepared.manifest, prepared.splits)
+    team.is_computing = True
+    join = partial(strategy.choose, together=team.cluster)
+    quiet.load_tensorflow(reporter, join)
+    join()  # where somebody had loaded it before
+    team.joined()
+    return replace(prepared, team=team)
+
+
+def _check_folders(
+    folder: Path, team: Team | None, recipe: Recipe, options: dict[str, bool]
+) -> bool:
+    """Refuse a folder that may not be written to, and processes with another recipe.
+
+    Returns:
+        Whether the training goes on with an unfinished run, see `check_folder`.
+    """
+    resume, fresh = options["resume"], options["fresh"]
+    if team is None:
+        return check_folder(folder, resume=resume, fresh=fresh)
+    if recipe.train.minutes is not None:
+        received = f"{recipe.train.minutes:g} minutes, which each process would count for itself"
+        hint = "train.epochs=10 instead"
+        raise InputError("train.minutes", "no such limit for several processes", received, hint)
+    own = own_parts.read(recipe)
+    files = {
+        f"{kind}.py": sha256(own.contents[path]).hexdigest() for kind, path in own.paths.items()
+    }
+    team.refuse_other_setup(recipe, options | files)
+    if team.cluster.is_chief:  # it alone knows the run; the others begin with what it sends
+        resuming = check_folder(folder, resume=resume, fresh=fresh)
+        team.share_files(START if resume else ())
+        return resuming
+    team.share_files(())
+    return check_folder(folder, resume=resume, fresh=fresh)
 
 
 def _begin(
@@ -137,6 +189,10 @@ def _learn(
         if not resuming:
             begun = _write_start(begun, parts, folder)
         chosen = choose(begun, folder, resuming, budget, reporter)
+        if not chosen.prepared.is_chief:
+            return
+        if chosen.prepared.team:  # what is left, the chief can do alone
+            chosen.prepared.team.is_computing = False
         reporter.stage("saving and scoring")
         saved = save(chosen.prepared, chosen.trained, folder, reporter)
         measure(chosen.prepared, making.of_training(chosen), saved, folder, reporter)
