@@ -141,6 +141,9 @@ class _Index:
         self.whole: dict[str, list[str]] = defaultdict(list)
         self.ends: dict[str, list[str]] = defaultdict(list)
         self.stems: dict[str, list[str]] = defaultdict(list)
+
+    def _fill(self) -> None:
+        """Take all images in; a table of tfcnn's own, of a million, never needs it."""
         for path in self.exact:
             parts = _key(path).split("/")
             self.whole["/".join(parts)].append(path)
@@ -157,6 +160,8 @@ class _Index:
         for given in (name, plain, *(as_in(name) for as_in in (naming.cell, naming.from_cell))):
             if given in self.exact:
                 return [given], True
+        if not self.whole:
+            self._fill()
         key = _key(plain)
         parts = key.split("/")
         for start in range(len(parts)):

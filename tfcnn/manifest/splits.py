@@ -1,6 +1,5 @@
 """Who is in which split: drawn by group, class and seed, and refused where it leaks."""
 
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ import numpy as np
 
 from tfcnn.base import atomic, tables
 from tfcnn.base.errors import CheckError, InputError
+from tfcnn.manifest import dealing
 from tfcnn.manifest.rows import Manifest, Row
 from tfcnn.recipes import SplitSettings
 
@@ -87,14 +87,17 @@ def components(rows: Sequence[Row]) -> list[int]:
             i = parent[i]
         return i
 
-    first: dict[tuple[str, str], int] = {}
-    for i, row in enumerate(rows):
-        keys = [("pixels", row.pixels_sha256)]
-        if row.group:
-            keys.append(("group", row.group))
-        for key in keys:
-            one, other = root(i), root(first.setdefault(key, i))
+    def join(i: int, other: int) -> None:
+        if i != other:
+            one, other = root(i), root(other)
             parent[max(one, other)] = min(one, other)
+
+    first_of_pixels: dict[str, int] = {}
+    first_of_group: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        join(i, first_of_pixels.setdefault(row.pixels_sha256, i))
+        if row.group:
+            join(i, first_of_group.setdefault(row.group, i))
     number: dict[int, int] = {}
     return [number.setdefault(root(i), len(number)) for i in range(len(rows))]
 
@@ -246,15 +249,14 @@ def folds_of_groups(
     Raises:
         ValueError: if no class has as many images as there are folds.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     groups = np.empty(len(labels), dtype=np.int64)
     for number, positions in enumerate(members):
         groups[positions] = number
-    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of classes rarer than folds: `gate` decides
-        return [test for _, test in folds.split(labels, labels, groups)]
+    classes, counts = np.unique(labels, return_inverse=True, return_counts=True)[1:]
+    if counts.max() < num_folds:  # of classes rarer than that `gate` decides
+        raise ValueError(f"{num_folds} folds of at most {counts.max()} images of a class")
+    fold_of = dealing.folds(classes, groups, num_folds, seed)
+    return [np.flatnonzero(fold_of == fold) for fold in range(num_folds)]
 
 
 def _by_images(

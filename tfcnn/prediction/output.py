@@ -12,14 +12,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError, TfcnnError
 from tfcnn.decode import remarks
+from tfcnn.prediction.answers import NO_ANSWER, UNREADABLE, Prediction
 from tfcnn.prediction.paths import group_rule
-from tfcnn.prediction.predictor import NO_ANSWER, UNREADABLE, Prediction, Stream
+from tfcnn.prediction.predictor import Stream
+from tfcnn.prediction.work import WHOLE, Shard
 from tfcnn.runs import Run
 
 Row = list[str | float]
@@ -78,11 +81,13 @@ def write(
     format_name: Format,
     output: Path | None,
     excel: bool = False,
+    shard: Shard = WHOLE,
 ) -> WriteResult:
     """Write predictions as they come; a file appears only when it is whole.
 
     Where the group of any image is known, a table of the groups is written beside a file, as
-    `NAME-groups.csv`, or `.xlsx`.
+    `NAME-groups.csv`, or `.xlsx`. A shard has none, for it has not all images of its groups; and
+    only the first shard has a header, so that the files of all need only be joined.
 
     Args:
         predictions: of the run; a `Stream` tells whether the column `group` is needed.
@@ -90,19 +95,19 @@ def write(
         format_name: see `format_of`.
         output: None for standard output.
         excel: begin a CSV with a byte-order mark, by which a spreadsheet knows UTF-8.
+        shard: which part of the predictions they are.
 
     Raises:
         InputError: if there are more rows than a sheet holds.
     """
-    groups, remarked, flags = GroupTable(run), dict[str, str](), Counter[str]()
+    groups, remarked, flags = GroupTable(run), remarks.Tally(), Counter[str]()
     has_groups, reasons = isinstance(predictions, Stream) and predictions.has_groups, list[str]()
 
     def counted() -> Iterator[Prediction]:
         for prediction in predictions:
             flags[prediction.flag] += 1
             groups.add(prediction)
-            if prediction.remark:
-                remarked[prediction.path] = prediction.remark
+            remarked.add(prediction.path, prediction.remark)
             if prediction.flag == UNREADABLE and len(reasons) < REASONS:
                 reasons.append(f"{prediction.path}: {prediction.reason}")
             yield prediction
@@ -112,12 +117,16 @@ def write(
             for prediction in counted():
                 file.write(_json(prediction) + "\n")
     else:
-        _write_rows(_rows(counted(), run, has_groups), format_name, output, excel)
-    notes = (*remarks.notes(remarked), *reasons)
+        rows, is_first = _rows(counted(), run, has_groups), shard.number == 1
+        # what comes before the first row is there once in the file that is joined
+        _write_rows(islice(rows, not is_first, None), format_name, output, excel and is_first)
+    notes = (*remarked.notes(), *reasons)
     if output is None:
         return WriteResult(groups.total, flags[UNREADABLE], notes, flags[NO_ANSWER])
     lines = [*notes, f"{groups.total:,} predictions in {output}"]
-    if has_groups:
+    if shard != WHOLE:
+        lines[-1] += f", shard {shard}"
+    elif has_groups:
         table_format: Format = "xlsx" if format_name == "xlsx" else "csv"
         beside = output.with_name(f"{output.stem}-groups.{table_format}")
         _write_rows(groups.rows(), table_format, beside, excel)
