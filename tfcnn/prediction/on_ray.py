@@ -86,7 +86,7 @@ class Answerer:
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
         """Return the lines of the predictions of each batch, see `journal.encode`, or a fault."""
-        numbers, fault = [*rows["number"]], json.dumps(self._fault) if self._fault else ""
+        numbers, fault = [*rows["number"]], json.dumps(self._fault, allow_nan=False) if self._fault else ""
         lines = [b""] * len(numbers)
         if not fault:
             batches: list[Sequence[Image]] = [pickle.loads(one) for one in rows["images"]]
@@ -208,6 +208,7 @@ def connect(run: Run, engine: str, note: Note | None = None) -> Cluster:
     if importlib.util.find_spec("ray") is None:
         raise InputError("--on ray", "the package ray", "none", "pip install 'tfcnn[ray]'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it writes on the file descriptor
     import ray
 
     with _own_signals():
@@ -217,6 +218,7 @@ def connect(run: Run, engine: str, note: Note | None = None) -> Cluster:
             place = os.environ.get("RAY_ADDRESS", "here")
             received = " ".join(str(error).split())[:SHOWN]
             raise InputError(f"Ray at {place}", "a cluster", received, "ray status") from error
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     resources = ray.cluster_resources()
     has_gpus = engine == "keras" and resources.get("GPU", 0) >= 1
     actors = max(1, int(resources.get("GPU" if has_gpus else "CPU", 1)))
