@@ -70,9 +70,11 @@ def read(
             received = f"{header.count(own)} columns {own}"
             raise InputError(path, expected, received, "another name for all but one of them")
     # R writes row names, 1, 2 and so on, and no name above them
-    numbered = [(str(row), len(header) + 1) for row in range(1, len(lines))]
-    if numbered and [(line[0], len(line)) for line in lines[1:]] == numbered:
+    width = len(header) + 1
+    numbered = enumerate(lines[1:], start=1)
+    if lines[1:] and all(len(line) == width and line[0] == str(row) for row, line in numbered):
         header = ["", *header]
+    renamed = {name: own for name, own in wanted.items() if name != own}
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if any(map(str.strip, line[len(header) :])):
@@ -80,7 +82,8 @@ def read(
             hint = "quotes around a value that holds the separator"
             raise InputError(path, f"{len(header)} values in each row", received, hint)
         row = dict(zip(header, [*line, *[""] * (len(header) - len(line))], strict=False))
-        rows.append({**row, **{name: row[own] for name, own in wanted.items()}})
+        row |= {name: row[own] for name, own in renamed.items()}
+        rows.append(row)
     return Table(path, rows, notes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn.base import atomic, tables
+from tfcnn.base import atomic, memory, tables
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.manifest import dealing
 from tfcnn.manifest.rows import Manifest, Row
@@ -350,9 +350,10 @@ def read(path: Path, manifest: Manifest) -> list[str]:
         InputError: if the file is no split, or names an image that is not in the data.
         CheckError: if an image changed since the split was made.
     """
-    table = tables.read(path, ("path", "split"), "the split.csv of a run")
     rows = {row.path: row for row in manifest.rows}
-    records, strangers = tables.by_path(table, ("split",), [*rows], manifest.source.root)
+    with memory.adding():
+        table = tables.read(path, ("path", "split"), "the split.csv of a run")
+        records, strangers = tables.by_path(table, ("split",), [*rows], manifest.source.root)
     if strangers:
         hint = "the data it was made from"
         raise InputError(path, "images that are in the data", strangers[0], hint)
@@ -369,12 +370,12 @@ def read(path: Path, manifest: Manifest) -> list[str]:
 
 def _check_record(path: Path, record: dict[str, str], row: Row) -> None:
     """Check a line of a split file against the image's row of the manifest."""
-    subject = f"{path}: {record['path']}"
     if record["split"].strip().lower() not in ("", *NAMES):
+        subject = f"{path}: {record['path']}"
         raise InputError(subject, "train, val or test", record["split"], "one of them")
     if record.get("sha256") and record["sha256"] != row.sha256:
         raise CheckError(
-            subject,
+            f"{path}: {record['path']}",
             "the image that was split",
             "one with another sha256",
             "the data of that run, or a new split",

@@ -86,7 +86,10 @@ class Answerer:
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
         """Return the lines of the predictions of each batch, see `journal.encode`, or a fault."""
-        numbers, fault = [*rows["number"]], json.dumps(self._fault, allow_nan=False) if self._fault else ""
+        numbers, fault = (
+            [*rows["number"]],
+            json.dumps(self._fault, allow_nan=False) if self._fault else "",
+        )
         lines = [b""] * len(numbers)
         if not fault:
             batches: list[Sequence[Image]] = [pickle.loads(one) for one in rows["images"]]
@@ -167,6 +170,7 @@ class Cluster:
         data = ray.data.from_items(items, override_num_blocks=blocks)
         data.context.execution_options.preserve_order = True
         data.context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # which Ray Data sets when it begins
         share = {"num_gpus": 1} if self.has_gpus else {"num_cpus": 1}
         answered = data.map_batches(
             Answerer,
@@ -218,7 +222,6 @@ def connect(run: Run, engine: str, note: Note | None = None) -> Cluster:
             place = os.environ.get("RAY_ADDRESS", "here")
             received = " ".join(str(error).split())[:SHOWN]
             raise InputError(f"Ray at {place}", "a cluster", received, "ray status") from error
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     resources = ray.cluster_resources()
     has_gpus = engine == "keras" and resources.get("GPU", 0) >= 1
     actors = max(1, int(resources.get("GPU" if has_gpus else "CPU", 1)))
