@@ -343,7 +343,9 @@ def read(path: Path) -> tuple[dict[str, Row], str]:
             size, time = names.index("size_bytes"), names.index("mtime_ns")
             rows: dict[str, Row] = {}
             for line in rest:
-                row = Row(*line[:size], int(line[size]), int(line[time]), *line[time + 1 :])
+                values: list[Any] = line
+                values[size], values[time] = int(line[size]), int(line[time])
+                row = Row(*values)
                 rows[row.path] = row
     except (TypeError, ValueError):
         return damage

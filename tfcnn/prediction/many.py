@@ -120,9 +120,11 @@ def _open(run: Run, how: How, engine: Engine, count: int, note: Note | None) -> 
 
 
 def _engine(journal: Journal, how: How) -> Engine:
-    """Return the engine that is asked for, or that has begun what is continued."""
+    """Return the engine that is asked for; where none is, that which has begun the work."""
+    if how.engine != "auto" or not how.resume:
+        return how.engine
     begun = str(journal.head().get("engine", "")).partition(" ")[0]
-    return next((one for one in get_args(Engine) if how.resume and one == begun), how.engine)
+    return next((one for one in get_args(Engine) if one == begun), "auto")
 
 
 def _head(work: Work, engine: str) -> Head:

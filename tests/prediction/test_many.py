@@ -1,0 +1,309 @@
+"""Many images: shards that join to the whole file, and commands that go on after a cut."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from conftest import run_tfcnn, write_tree
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfcnn import runs
+from tfcnn.base import interrupts, threads
+from tfcnn.base.errors import InputError
+from tfcnn.prediction import Predictor, engines, journal, many, on_ray, work
+from tfcnn.prediction.work import Shard
+
+KILLED = """
+import os, signal, sys
+from tfcnn.__main__ import main
+from tfcnn.prediction import engines, many
+from tfcnn.prediction.journal import Journal
+
+engines.BATCH_SIZE, many.KEPT_FROM = 4, 10
+keep = Journal.keep
+
+def killed(self, batches):
+    for number, prediction in enumerate(keep(self, batches)):
+        if number == 9:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield prediction
+
+Journal.keep = killed
+main()
+"""
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(engines, "BATCH_SIZE", 4)
+    monkeypatch.setattr(many, "KEPT_FROM", 10)
+
+
+@pytest.fixture
+def cells(tmp_path, small_batches):
+    """Return a folder of 43 images, one of them broken: the eleventh batch holds three."""
+    root = write_tree(tmp_path / "new", groups=11, per_group=2)
+    (root / "round" / "P3_1.png").write_bytes(b"no image")
+    (root / "square" / "P10_1.png").unlink()
+    return root
+
+
+def predict(run, *words):
+    result = run_tfcnn("predict", run, *words)
+    assert result.returncode == 3, result.stderr  # one image is broken
+    return result
+
+
+@given(st.integers(0, 400), st.integers(1, 70), st.integers(1, 40))
+def test_shards_are_whole_batches_that_join(total, size, count):
+    parts = [Shard(number, count).rows(total, size) for number in range(1, count + 1)]
+    assert [row for part in parts for row in part] == [*range(total)]
+    assert all(part.start % size == 0 for part in parts if part)
+    sizes = [-(-len(part) // size) for part in parts]
+    assert max(sizes) - min(sizes) <= 1, "every shard has as many batches, give or take one"
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "1/0", "a/b", "-1/3", "1/3/3", "１/３"])
+def test_what_is_no_shard_is_refused(text):
+    with pytest.raises(InputError, match="counted from 1"):
+        many.parse_shard(text)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "words", "count"),
+    [(".csv", (), 16), (".csv", ("--excel",), 3), (".jsonl", (), 3)],
+)
+def test_the_files_of_all_shards_join_to_the_whole(trained, cells, tmp_path, suffix, words, count):
+    whole, parts = tmp_path / f"whole{suffix}", []
+    predict(trained, cells, "-o", whole, *words)
+    for number in range(1, count + 1):
+        parts.append(tmp_path / f"part-{number:02}{suffix}")
+        shard = ("--shard", f"{number}/{count}")
+        result = run_tfcnn("predict", trained, cells, "-o", parts[-1], *shard, *words)
+        assert result.returncode in (0, 3), result.stderr
+    joined = subprocess.run(["cat", *parts], capture_output=True, check=True).stdout
+    assert joined == whole.read_bytes()
+    assert b"P10" in joined and whole.with_name("whole-groups.csv").exists()
+    assert not list(tmp_path.glob("part*groups*")), "a shard has not all images of a group"
+
+
+def test_a_shard_knows_of_groups_that_only_another_one_has(trained, tmp_path, small_batches):
+    root = write_tree(tmp_path / "new", groups=4, per_group=2)
+    for path in (root / "round").iterdir():
+        path.rename(path.with_name(path.name.replace("P", "nameless")))
+    texts = []
+    for words in ((), ("--shard", "1/2"), ("--shard", "2/2")):
+        texts.append(run_tfcnn("predict", trained, root, *words).stdout)
+    assert texts[0] == texts[1] + texts[2]
+    assert texts[1].startswith("path,") and texts[1].splitlines()[0].endswith(",group")
+
+
+def test_a_killed_command_goes_on(trained, cells, tmp_path):
+    whole, output = tmp_path / "whole.csv", tmp_path / "killed.csv"
+    predict(trained, cells, "-o", whole)
+    command = [sys.executable, "-c", KILLED, "predict", str(trained), str(cells), "-o", str(output)]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    kept = tmp_path / "killed.csv.unfinished"
+    assert kept.read_bytes().count(b"\n") == 1 + 12 and not output.exists()
+    result = run_tfcnn("predict", trained, cells, "-o", output)
+    assert result.returncode == 2 and "expected --resume or --fresh" in result.stderr
+    result = predict(trained, cells, "-o", output, "--resume")
+    assert "going on after 12 of 43 images" in result.stderr
+    assert output.read_bytes() == whole.read_bytes() and not kept.exists()
+    groups = [path.with_name(f"{path.stem}-groups.csv").read_bytes() for path in (whole, output)]
+    assert groups[0] == groups[1], "what was predicted before the cut is counted too"
+
+
+def begun(run, cells, output, monkeypatch, batches=5):
+    """Leave what a command leaves that was stopped after some batches; return that file."""
+
+    def stopped(self, whole):
+        for number, batch in enumerate(whole):
+            if number == batches:
+                raise interrupts.Interrupted
+            yield batch
+
+    with monkeypatch.context() as patch:
+        of_batches = Predictor.of_batches
+        patch.setattr(Predictor, "of_batches", lambda *args: stopped(None, of_batches(*args)))
+        result = run_tfcnn("predict", run, cells, "-o", output)
+    assert result.returncode == 130
+    line = f"to continue: tfcnn predict {run} {cells} -o {output} --resume"
+    assert line in result.stderr
+    return output.with_name(f"{output.name}{journal.SUFFIX}")
+
+
+@pytest.mark.parametrize(
+    ("damage", "done"),
+    [
+        (lambda lines: lines, 20),
+        (lambda lines: [*lines[:-1], lines[-1][:30]], 16),  # half a line
+        (lambda lines: [*lines[:-3], b"\0" * 500], 16),  # what a power cut leaves
+        (lambda lines: [*lines[:9], lines[12], *lines[10:]], 8),  # another image's line
+        (lambda lines: lines[:1], 0),
+        (lambda lines: [lines[0][:20]], None),  # begun anew: nothing says what was predicted
+    ],
+)
+def test_what_a_cut_left_is_dropped(trained, cells, tmp_path, monkeypatch, damage, done):
+    whole, output = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    predict(trained, cells, "-o", whole)
+    kept = begun(trained, cells, output, monkeypatch)
+    kept.write_bytes(b"".join(damage(kept.read_bytes().splitlines(keepends=True))))
+    result = predict(trained, cells, "-o", output, "--resume")
+    assert (f"going on after {done} of 43 images" in result.stderr) == (done is not None)
+    assert output.read_bytes() == whole.read_bytes()
+
+
+def test_another_work_is_not_continued(trained, cells, tmp_path, monkeypatch):
+    output = tmp_path / "cut.csv"
+    kept = begun(trained, cells, output, monkeypatch)
+    for words, name in (
+        ([cells, "--shard", "1/2"], "shard 1/1"),
+        ([cells / "round"], "images 43"),
+        ([cells, "--engine", "keras"], "engine litert"),
+    ):
+        result = run_tfcnn("predict", trained, *words, "-o", output, "--resume")
+        assert (
+            result.returncode == 2 and name in result.stderr and "as it was begun" in result.stderr
+        )
+    (cells / "round" / "P0_0.png").rename(cells / "round" / "P0_00.png")
+    result = run_tfcnn("predict", trained, cells, "-o", output, "--resume")
+    assert result.returncode == 2 and "paths" in result.stderr
+    predict(trained, cells, "-o", output, "--fresh")
+    assert output.exists() and not kept.exists()
+
+
+def test_a_command_goes_on_with_the_engine_it_was_begun_with(trained, cells, tmp_path, monkeypatch):
+    kept = begun(trained, cells, tmp_path / "cut.csv", monkeypatch)
+    head, *lines = kept.read_bytes().splitlines(keepends=True)
+    version = metadata.version("keras")
+    other = {**json.loads(head), "engine": f"keras {version}"}
+    kept.write_bytes(b"".join([json.dumps(other).encode() + b"\n", *lines]))
+    result = predict(trained, cells, "-o", tmp_path / "cut.csv", "--resume")
+    assert f"computed by Keras {version}" in result.stderr
+
+
+def test_a_job_script_may_always_say_resume(trained, cells, tmp_path):
+    result = predict(trained, cells, "-o", tmp_path / "a.csv", "--resume")
+    assert "going on" not in result.stderr and (tmp_path / "a.csv").exists()
+
+
+def test_few_images_leave_nothing_beside_their_table(trained, cells, tmp_path, monkeypatch):
+    monkeypatch.setattr(many, "KEPT_FROM", 44)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "begin", lambda *_: pytest.fail("it is kept"))
+        predict(trained, cells, "-o", tmp_path / "a.csv")
+
+
+def test_two_commands_do_not_write_one_table(trained, cells, tmp_path):
+    run, how = runs.open_run(trained), many.How(tmp_path / "a.csv")
+    with many.predicting(run, [cells], how) as stream:
+        next(stream)
+        second = many.predicting(run, [cells], how)
+        with pytest.raises(InputError, match="another process"):
+            second.__enter__()
+        assert len([*stream]) == 42
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--resume",), "expected a file to go on with"),
+        (("--resume", "--fresh", "-o", "a.csv"), "expected --resume or --fresh"),
+        (("--shard", "1/2", "-o", "a.xlsx"), "expected a file that can be joined"),
+        (("--shard", "1/2", "--cam", "maps"), "expected all images"),
+    ],
+)
+def test_what_cannot_be_done_together_is_refused(words, message):
+    result = run_tfcnn("predict", "malaria", "nowhere", *words)
+    assert result.returncode == 2 and message in result.stderr
+
+
+def test_an_engine_can_be_named(trained, cells, monkeypatch):
+    answers = {}
+    for engine in ("litert", "keras"):
+        result = predict(trained, cells, "--engine", engine)
+        answers[engine] = result.stdout.count("\n")
+        assert ("computed by Keras" in result.stderr) == (engine == "keras")
+    assert set(answers.values()) == {44}
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    result = run_tfcnn("predict", trained, cells, "--engine", "openvino")
+    assert result.returncode == 2 and "pip install 'tfcnn[fast]'" in result.stderr
+
+
+def test_openvino_can_be_named(trained, cells):
+    pytest.importorskip("openvino", reason="the extra [fast] is not installed")
+    result = predict(trained, cells, "--engine", "openvino")
+    assert "computed by OpenVINO" in result.stderr, "though there are few images"
+
+
+@pytest.fixture
+def actor_place(monkeypatch, tmp_path):
+    """Keep what an actor changes of its process to the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFCNN_MAX_MEGAPIXELS", "100")
+    monkeypatch.setattr(threads, "_most_cores", 0)
+
+
+def setting_of(planned, **other):
+    cluster = on_ray.Cluster(planned.run, "litert", 2, False)
+    return {**asdict(cluster._setting(planned)), **other}
+
+
+def rows_of(planned):
+    batches = [pickle.dumps([*batch]) for batch in planned.batches()]
+    return {"number": [*range(len(batches))], "images": batches}
+
+
+def test_an_actor_answers_as_this_process_does(trained, cells, actor_place):
+    run = runs.open_run(trained)
+    planned = work.plan(run, [cells])
+    answer = on_ray.Answerer(setting_of(planned))(rows_of(planned))
+    lines = b"".join(answer["lines"]).splitlines(keepends=True)
+    here = [*Predictor(run, "litert").stream(planned)]
+    assert [*planned.grouped(journal.decode(x, run.class_names) for x in lines)] == here
+    assert threads.cores() == 1, "an actor leaves the other cores to the others"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"versions": {"numpy": "1.0"}}, "numpy: expected 1.0"),
+        ({"run": "/nowhere/run"}, "/nowhere/run: expected a folder"),
+        ({"folder": "/nowhere"}, "/nowhere: expected a folder"),
+        ({"roots": ("missing.png",)}, "missing.png: expected images"),
+        ({"card": "0" * 64}, "expected the run of the command; received another run"),
+    ],
+)
+def test_a_node_that_has_something_else_says_so(trained, cells, actor_place, other, message):
+    run = runs.open_run(trained)
+    planned = work.plan(run, [cells])
+    answer = on_ray.Answerer(setting_of(planned, **other))(rows_of(planned))
+    assert answer["lines"] == [b""] * 11
+    error = InputError(*json.loads(answer["fault"][0]))
+    assert message in str(error) and f"node {os.uname().nodename}" in str(error)
+
+
+def test_without_ray_the_extra_is_named(trained, cells, monkeypatch):
+    monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda _: None)
+    result = run_tfcnn("predict", trained, cells, "--on", "ray")
+    assert result.returncode == 2 and "pip install 'tfcnn[ray]'" in result.stderr
+
+
+def test_names_that_are_no_text_come_back():
+    one = many.Prediction(
+        os.fsdecode(b"a\xff\n\x1b.png"), "b", {"a": 0.1, "b": 0.9}, "b", "", "", "r"
+    )
+    line = journal.encode(one)
+    assert line.count(b"\n") == 1 and journal.decode(line, ("a", "b")) == one
+    assert journal.decode(line, ("a", "b")).remark == "r"
+    assert Path(journal.decode(line, ("a", "b")).path) == Path(one.path)
