@@ -12,6 +12,9 @@ from tfcnn.inputs import pipeline, tfdata
 from tfcnn.inputs.streamed import Streamed
 from tfcnn.training import prepare
 
+# SciPy 1: Keras reaches for a name that SciPy 2 is to drop
+pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
+
 CHANGES = {"flip_horizontal": True, "rotate90": True, "rotation_degrees": 20.0}
 
 
