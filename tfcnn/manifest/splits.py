@@ -291,23 +291,31 @@ def gate(manifest: Manifest, splits: Sequence[str], *, unit: str = "group") -> N
         CheckError: naming the first group or pair of files that crosses.
         InputError: if train or val is empty, or train lacks a class.
     """
-    first: dict[tuple[str, str], tuple[str, str]] = {}
+    first_of_group: dict[str, tuple[Row, str]] = {}
+    first_of_pixels: dict[str, tuple[Row, str]] = {}
     for row, split in zip(manifest.rows, splits, strict=True):
         if not split:
             continue
-        keys = [("the same pixels", row.pixels_sha256)]
+        here = row, split
         if unit == "group" and row.group:
-            keys.insert(0, (f"group {row.group}", row.group))
-        for what, key in keys:
-            other_path, other_split = first.setdefault((what, key), (row.path, split))
+            other, other_split = first_of_group.setdefault(row.group, here)
             if other_split != split:
-                raise CheckError(
-                    manifest.source.name,
-                    "every group and every picture in one split only",
-                    f"{what} in {other_split} ({other_path}) and in {split} ({row.path})",
-                    "`--resplit` to ignore the given split, or moving one of them",
-                )
+                raise _leak(manifest, f"group {row.group}", (other, other_split), here)
+        other, other_split = first_of_pixels.setdefault(row.pixels_sha256, here)
+        if other_split != split:
+            raise _leak(manifest, "the same pixels", (other, other_split), here)
     _check_filled(manifest, splits)
+
+
+def _leak(
+    manifest: Manifest, what: str, one: tuple[Row, str], other: tuple[Row, str]
+) -> CheckError:
+    return CheckError(
+        manifest.source.name,
+        "every group and every picture in one split only",
+        f"{what} in {one[1]} ({one[0].path}) and in {other[1]} ({other[0].path})",
+        "`--resplit` to ignore the given split, or moving one of them",
+    )
 
 
 def _check_filled(manifest: Manifest, splits: Sequence[str]) -> None:
