@@ -22,6 +22,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
     [
         ("layers.py --repeats 1 --most 8", "GELU, 8 of 7 px"),
         ("machine.py malaria-fast --float32 --repeats 1", "conv1"),
+        ("growth.py --manifest 20000", "| all, 20,000 images of 10,000 groups"),
     ],
 )
 def test_a_benchmark_runs(words, expected):
@@ -30,6 +31,15 @@ def test_a_benchmark_runs(words, expected):
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert expected in result.stdout
+
+
+@pytest.mark.slow
+def test_a_million_images_are_split_and_read_in_half_a_minute():
+    command = [sys.executable, BENCHMARKS / "growth.py", "--manifest", "1000000"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    (seconds,) = re.findall(r"all, 1,000,000 images.*\| ([\d.]+) s \|", result.stdout)
+    assert float(seconds) < 30, result.stdout
 
 
 def program(name, monkeypatch):
