@@ -84,8 +84,7 @@ def read(
             raise InputError(path, f"{len(header)} values in each row", received, hint)
         line += [""] * (len(header) - len(line))
         row = dict(zip(header, line, strict=False))
-        row |= {name: row[own] for name, own in renamed.items()}
-        rows.append(row)
+        rows.append(row | {name: row[own] for name, own in renamed.items()} if renamed else row)
     return Table(path, rows, notes)
 
 
