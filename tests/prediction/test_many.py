@@ -3,9 +3,13 @@
 import json
 import os
 import pickle
+import random
+import resource
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -18,7 +22,7 @@ from hypothesis import strategies as st
 from tfcnn import runs
 from tfcnn.base import interrupts, threads
 from tfcnn.base.errors import InputError
-from tfcnn.prediction import Predictor, engines, journal, many, on_ray, work
+from tfcnn.prediction import Predictor, engines, joined, journal, many, on_ray, work
 from tfcnn.prediction.work import Shard
 
 KILLED = """
@@ -37,6 +41,24 @@ def killed(self, batches):
         yield prediction
 
 Journal.keep = killed
+main()
+"""
+
+
+SLOW = """
+import time
+from tfcnn.__main__ import main
+from tfcnn.prediction import Predictor, engines, many
+
+engines.BATCH_SIZE, many.KEPT_FROM = 4, 10
+of_batches = Predictor.of_batches
+
+def slowed(self, batches):
+    for batch in of_batches(self, batches):
+        time.sleep(0.02)
+        yield batch
+
+Predictor.of_batches = slowed
 main()
 """
 
@@ -93,6 +115,36 @@ def test_the_files_of_all_shards_join_to_the_whole(trained, cells, tmp_path, suf
     assert joined == whole.read_bytes()
     assert b"P10" in joined and whole.with_name("whole-groups.csv").exists()
     assert not list(tmp_path.glob("part*groups*")), "a shard has not all images of a group"
+    (tmp_path / f"joined{suffix}").write_bytes(joined)
+    result = run_tfcnn("predict", trained, tmp_path / f"joined{suffix}", "--only-groups")
+    assert result.returncode == 0 and "43 predictions in" in result.stderr
+    groups = [tmp_path / f"{name}-groups.csv" for name in ("joined", "whole")]
+    assert groups[0].read_bytes() == groups[1].read_bytes()
+
+
+@pytest.fixture
+def lines(trained, cells, tmp_path):
+    """Return the lines of a table of predictions."""
+    predict(trained, cells, "-o", tmp_path / "whole.csv")
+    return (tmp_path / "whole.csv").read_text().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: [*lines[9:], *lines[:9]], "expected the columns path, predicted"),
+        (lambda lines: [*lines[:9], lines[0], *lines[9:]], "after 8 predictions: expected one of"),
+        (lambda lines: [*lines[:9], "x,dog,0.5,0.5,dog,,\n"], "after 8 predictions"),
+        (lambda lines: [*lines[:9], "x,round\n"], "after 8 predictions"),
+        (lambda lines: [line.rpartition(",")[0] + "\n" for line in lines], "decision, flag, group"),
+        (lambda lines: [], "received the columns ;"),
+    ],
+)
+def test_only_joined_predictions_of_the_run_give_groups(trained, lines, tmp_path, change, message):
+    (tmp_path / "a.csv").write_text("".join(change(lines)))
+    result = run_tfcnn("predict", trained, tmp_path / "a.csv", "--only-groups")
+    assert result.returncode == 2 and message in result.stderr
+    assert joined.HINT in result.stderr and not (tmp_path / "a-groups.csv").exists()
 
 
 def test_a_shard_knows_of_groups_that_only_another_one_has(trained, tmp_path, small_batches):
@@ -182,6 +234,72 @@ def test_another_work_is_not_continued(trained, cells, tmp_path, monkeypatch):
     assert output.exists() and not kept.exists()
 
 
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_an_image_that_changed_after_it_was_predicted_is_named(
+    trained, cells, tmp_path, monkeypatch, is_packed
+):
+    images = cells
+    if is_packed:
+        images = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", cells))
+    output = tmp_path / "cut.csv"
+    kept = begun(trained, images, output, monkeypatch)
+    last = max(path.stat().st_ctime_ns for path in [*cells.rglob("*.png"), images])
+    os.utime(kept, ns=(last, last))
+    changed, unseen = (cells / name / "P0_1.png" for name in ("round", "square"))
+    unseen.write_bytes(changed.read_bytes())
+    if is_packed:
+        images.write_bytes(images.read_bytes())
+    else:
+        result = predict(trained, images, "-o", output, "--resume")
+        kept = begun(trained, images, output, monkeypatch)
+        os.utime(kept, ns=(unseen.stat().st_ctime_ns,) * 2)
+        changed.write_bytes(unseen.read_bytes())
+    result = run_tfcnn("predict", trained, images, "-o", output, "--resume")
+    name = f"{images}/round/P0_0.png" if is_packed else changed
+    assert f"{name}: expected the image that was predicted before the cut" in result.stderr
+    assert result.returncode == 2 and kept.exists()
+
+
+def test_a_full_disk_costs_nothing_that_was_predicted(trained, cells, tmp_path):
+    whole, output = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    predict(trained, cells, "-o", whole)
+    kept = tmp_path / "cut.csv.unfinished"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        result = run_tfcnn("predict", trained, cells, "-o", output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert result.returncode == 2
+    assert f"{kept}: expected enough disk space; received a full disk" in result.stderr
+    assert kept.stat().st_size == 3000 and not output.exists()
+    result = predict(trained, cells, "-o", output, "--resume")
+    assert "going on after" in result.stderr and output.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.slow
+def test_20_kills_at_random_moments_lose_nothing(trained, tmp_path, small_batches):
+    images = write_tree(tmp_path / "new", groups=30, per_group=25, side=16)
+    whole, output = tmp_path / "whole.csv", tmp_path / "killed.csv"
+    assert run_tfcnn("predict", trained, images, "-o", whole, "--engine", "litert").returncode == 0
+    words = ["predict", trained, images, "-o", output, "--engine", "litert", "--resume"]
+    command, kept = [sys.executable, "-c", SLOW, *map(str, words)], Path(f"{output}.unfinished")
+    rng, done = random.Random(0), 0
+    for _ in range(20):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        least = done + rng.randrange(1, 8000)  # of about 165,000 bytes
+        while not (kept.exists() and kept.stat().st_size > least):
+            assert process.poll() is None, "it ended: the test proves nothing"
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.02))
+        process.kill()
+        process.wait()
+        done = kept.stat().st_size
+    result = run_tfcnn(*words)
+    assert result.returncode == 0 and "going on after" in result.stderr
+    assert output.read_bytes() == whole.read_bytes()
+
+
 def test_a_command_goes_on_with_the_engine_it_was_begun_with(trained, cells, tmp_path, monkeypatch):
     kept = begun(trained, cells, tmp_path / "cut.csv", monkeypatch)
     head, *lines = kept.read_bytes().splitlines(keepends=True)
@@ -221,6 +339,8 @@ def test_two_commands_do_not_write_one_table(trained, cells, tmp_path):
         (("--resume", "--fresh", "-o", "a.csv"), "expected --resume or --fresh"),
         (("--shard", "1/2", "-o", "a.xlsx"), "expected a file that can be joined"),
         (("--shard", "1/2", "--cam", "maps"), "expected all images"),
+        (("a.csv", "--only-groups"), "expected one file of predictions and no other option"),
+        (("--only-groups", "-o", "a.csv"), "expected one file of predictions and no other option"),
     ],
 )
 def test_what_cannot_be_done_together_is_refused(words, message):

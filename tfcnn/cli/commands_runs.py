@@ -178,11 +178,23 @@ def predict(
     engine: Annotated[
         Literal["auto", "litert", "openvino", "keras"], typer.Option(help="What computes.")
     ] = "auto",
+    only_groups: Annotated[
+        bool,
+        typer.Option("--only-groups", help="Write the table of groups of joined predictions."),
+    ] = False,
 ) -> None:
     """Predict images, in order, as they come; exit 3 where one has no answer."""
-    from tfcnn.prediction import many
+    from tfcnn.prediction import joined, many
     from tfcnn.prediction import output as writing
 
+    if only_groups:
+        others = (output, excel, cam, as_json, resume, fresh, shard, on != "here", engine != "auto")
+        if len(paths) > 1 or any(others):
+            expected, received = "one file of predictions and no other option", "more"
+            raise InputError("--only-groups", expected, received, joined.HINT)
+        for line in joined.write_groups(load_run(run), paths[0]):
+            say(line, err=True)
+        return
     format_name = writing.format_of(output, as_json, excel)
     part = many.parse_shard(shard) if shard else many.WHOLE
     how = many.How(output, part, engine, on, resume, fresh)

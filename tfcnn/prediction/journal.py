@@ -6,10 +6,12 @@ dropped: half a line, or the zeros of a power cut.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfcnn.base.disk import disk_errors
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.prediction.answers import Prediction
 from tfcnn.prediction.paths import Image
@@ -36,6 +38,16 @@ def decode(line: bytes, class_names: Sequence[str]) -> Prediction:
     path, predicted, probs, decision, flag, reason, remark = json.loads(line)
     named = dict(zip(class_names, probs, strict=True)) if probs else {}
     return Prediction(path, predicted, named, decision, flag, reason, remark)
+
+
+def _check_unchanged(image: Image, written_ns: int) -> None:
+    """Raise InputError if an image, or its archive, is not what it was at a time in ns.
+
+    The time of the last change tells of other bytes, another file of the name, and other rights.
+    """
+    if (image.archive or Path(image.path)).stat().st_ctime_ns > written_ns:
+        expected, received = "the image that was predicted before the cut", "one that changed since"
+        raise InputError(image.path, expected, received, BEGIN_AGAIN)
 
 
 class Journal:
@@ -66,8 +78,8 @@ class Journal:
     def begin(self, head: Head) -> None:
         """Begin a new one."""
         line = json.dumps(head, allow_nan=False).encode() + b"\n"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_bytes(line)
+        with disk_errors(self.path):
+            self.path.write_bytes(line)
         self.done, self._start = 0, len(line)
 
     def go_on(self, head: Head, images: Sequence[Image], batch_size: int) -> None:
@@ -79,7 +91,8 @@ class Journal:
             batch_size: of the batches in which they are computed.
 
         Raises:
-            InputError: if something else was being predicted, or by something else.
+            InputError: if something else was being predicted, or by something else, or an image
+                has changed since the file was last written.
         """
         old = self.head()
         for key, value in head.items():
@@ -87,12 +100,14 @@ class Journal:
                 received, expected = f"{key} {value}", f"{key} {old.get(key)}, as it was begun"
                 raise InputError(self.path, expected, received, BEGIN_AGAIN)
         with self.path.open("r+b") as file:
+            written_ns = os.fstat(file.fileno()).st_mtime_ns
             self._start = end = len(file.readline())
             offset = end
             for number, image in enumerate(images, start=1):
                 line = file.readline()
                 if not self._is_of(image, line):
                     break
+                _check_unchanged(image, written_ns)
                 offset += len(line)
                 if number % batch_size == 0 or number == len(images):
                     self.done, end = number, offset
@@ -120,13 +135,17 @@ class Journal:
                     raise CheckError(self.path, expected, received, BEGIN_AGAIN) from error
 
     def keep(self, batches: Iterable[Iterable[Prediction]]) -> Iterator[Prediction]:
-        """Write each batch of predictions, then yield them."""
-        with self.path.open("ab") as file:
-            for batch in batches:
-                predictions = list(batch)
+        """Write each batch of predictions, then yield them.
+
+        Raises:
+            InputError: if they cannot be written: a full disk.
+        """
+        for batch in batches:
+            predictions = list(batch)
+            # closed each time: an open file would try again later what was not written
+            with disk_errors(self.path), self.path.open("ab") as file:
                 file.write(b"".join(map(encode, predictions)))
-                file.flush()
-                yield from predictions
+            yield from predictions
 
     def remove(self) -> None:
         """Remove the file: the output is whole."""

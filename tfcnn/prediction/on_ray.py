@@ -77,25 +77,29 @@ class Answerer:
         wanted = Setting(**setting)
         threads.use_at_most(wanted.cores)
         os.environ[limits.VARIABLE] = str(wanted.megapixels)
-        self._fault: list[str] = []
+        self._fault = ""
         try:
             self._predictor = Predictor(_run_of(wanted), wanted.engine)
-        except TfcnnError as error:
-            subject = f"node {os.uname().nodename}: {error.subject}"
-            self._fault = [subject, error.expected, error.received, error.hint]
+        except Exception as error:  # an engine raises many types for what a machine lacks
+            self._fault = json.dumps(_fault(error), allow_nan=False)
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
         """Return the lines of the predictions of each batch, see `journal.encode`, or a fault."""
-        numbers, fault = (
-            [*rows["number"]],
-            json.dumps(self._fault, allow_nan=False) if self._fault else "",
-        )
+        numbers = [*rows["number"]]
         lines = [b""] * len(numbers)
-        if not fault:
+        if not self._fault:
             batches: list[Sequence[Image]] = [pickle.loads(one) for one in rows["images"]]
             answers = self._predictor.of_batches(iter(batches))
             lines = [b"".join(map(journal.encode, batch)) for batch in answers]
-        return {"number": numbers, "lines": lines, "fault": [fault] * len(numbers)}
+        return {"number": numbers, "lines": lines, "fault": [self._fault] * len(numbers)}
+
+
+def _fault(error: Exception) -> list[str]:
+    """Return the arguments of the InputError that the command is to end with."""
+    node = f"node {os.uname().nodename}"
+    if isinstance(error, TfcnnError):
+        return [f"{node}: {error.subject}", error.expected, error.received, error.hint]
+    return [node, "an engine that starts", f"{type(error).__name__}: {error}", "another --engine"]
 
 
 def _run_of(wanted: Setting) -> Run:

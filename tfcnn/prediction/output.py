@@ -127,13 +127,18 @@ def write(
     if shard != WHOLE:
         lines[-1] += f", shard {shard}"
     elif has_groups:
-        table_format: Format = "xlsx" if format_name == "xlsx" else "csv"
-        beside = output.with_name(f"{output.stem}-groups.{table_format}")
-        _write_rows(groups.rows(), table_format, beside, excel)
-        lines += groups.lines(beside)
+        lines += write_groups(groups, output, format_name, excel)
     else:
         lines += _without_groups(run)
     return WriteResult(groups.total, flags[UNREADABLE], tuple(lines), flags[NO_ANSWER])
+
+
+def write_groups(groups: "GroupTable", output: Path, format_name: Format, excel: bool) -> list[str]:
+    """Write the table of groups beside that of the predictions; return what to say of it."""
+    table_format: Format = "xlsx" if format_name == "xlsx" else "csv"
+    beside = output.with_name(f"{output.stem}-groups.{table_format}")
+    _write_rows(groups.rows(), table_format, beside, excel)
+    return groups.lines(beside)
 
 
 def _without_groups(run: Run) -> list[str]:
@@ -162,13 +167,17 @@ def in_digits(prediction: Prediction, run: Run) -> list[float]:
     return printed
 
 
+def header(run: Run, has_groups: bool) -> list[str]:
+    """Return the names of the columns."""
+    columns = [f"prob_{name}" for name in run.class_names]
+    return ["path", "predicted", *columns, "decision", "flag", *["group"] * has_groups]
+
+
 def _rows(predictions: Iterable[Prediction], run: Run, has_groups: bool) -> Iterator[Row]:
     """Yield the header and a row per prediction."""
-    last = ["group"] if has_groups else []
-    columns = [f"prob_{name}" for name in run.class_names]
-    yield ["path", "predicted", *columns, "decision", "flag", *last]
+    yield [*header(run, has_groups)]
     for p in predictions:
-        probs = in_digits(p, run) if p.probs else [""] * len(columns)
+        probs = in_digits(p, run) if p.probs else [""] * len(run.class_names)
         yield [p.path, p.predicted, *probs, p.decision, p.flag, *([p.group] if has_groups else [])]
 
 
