@@ -1,5 +1,7 @@
 """What more images cost: processor time per image, and memory, of check, train and predict.
 
+`stream` is a training with `inputs.cache = "none"`.
+
     python benchmarks/growth.py IMAGES --base 500
     python benchmarks/growth.py --manifest 1000000
 
@@ -40,6 +42,7 @@ GROUPS = 10_000
 PAUSE_SECONDS = 0.05
 TRAIN = ("--epochs", "1", "--image-size", "32", "--set", "train.precision=float32",
          "--set", "model.start=scratch", "--set", "model.network=compact")  # fmt: skip
+STREAMED = ("--set", "inputs.cache=none")
 QUIET = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
 
 
@@ -86,6 +89,7 @@ def commands(folder: Path, name: str) -> dict[str, tuple[object, ...]]:
     every = {
         "check": ("check", folder),
         "train": ("train", folder, "--run", name, "--fresh", *TRAIN),
+        "stream": ("train", folder, "--run", name, "--fresh", *TRAIN, *STREAMED),
         "predict": ("predict", arguments.run, folder, "--output", output, "--engine", "litert"),
     }
     return {verb: words for verb, words in every.items() if verb in arguments.only}
@@ -107,7 +111,7 @@ def grow(root: Path, base: int) -> None:
             for verb, words in commands(folder, f"run{copies}").items():
                 seconds, memory_mb = measured(*words)
                 each = (seconds - base_seconds[verb]) / (count - few) * 1000
-                print(f"| {verb} | {count:,} | {each:.3g} ms | {memory_mb:,.0f} MB |", flush=True)
+                print(f"| {verb} | {count:,} | {each:.2f} ms | {memory_mb:,.0f} MB |", flush=True)
             shutil.rmtree(folder)
 
 
@@ -156,7 +160,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("images", type=Path, nargs="?")
 parser.add_argument("--base", type=int, default=500)
 parser.add_argument("--run", default="malaria")
-parser.add_argument("--only", nargs="+", default=["check", "train", "predict"])
+parser.add_argument("--only", nargs="+", default=["check", "train", "stream", "predict"])
 parser.add_argument("--manifest", type=int)
 arguments = parser.parse_args()
 if arguments.manifest:
