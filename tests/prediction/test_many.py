@@ -419,6 +419,14 @@ def test_without_ray_the_extra_is_named(trained, cells, monkeypatch):
     assert result.returncode == 2 and "pip install 'tfcnn[ray]'" in result.stderr
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
+def test_a_cluster_that_is_not_there_is_named_at_once(trained, cells, monkeypatch, address):
+    monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda _: True)
+    result = run_tfcnn("predict", trained, cells, "--on", "ray", RAY_ADDRESS=address)
+    assert result.returncode == 2
+    assert f"Ray at {address}: expected a cluster; received Connection refused" in result.stderr
+
+
 def test_names_that_are_no_text_come_back():
     one = many.Prediction(
         os.fsdecode(b"a\xff\n\x1b.png"), "b", {"a": 0.1, "b": 0.9}, "b", "", "", "r"

@@ -14,6 +14,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tfcnn import __version__, runs
-from tfcnn.base import interrupts, records, threads
+from tfcnn.base import interrupts, quiet, records, threads
 from tfcnn.base.errors import InputError, TfcnnError
 from tfcnn.decode import limits
 from tfcnn.prediction import journal
@@ -34,6 +35,7 @@ from tfcnn.runs import Run
 
 BATCHES_AT_ONCE = 8  # of a task: a lost actor's are computed again
 COMPARED = ("numpy", "pillow")  # packages that decide over pixels and numbers
+CONNECT_SECONDS = 10
 SHOWN = 200  # signs of Ray's own message
 
 
@@ -174,7 +176,8 @@ class Cluster:
         data = ray.data.from_items(items, override_num_blocks=blocks)
         data.context.execution_options.preserve_order = True
         data.context.enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)  # which Ray Data sets when it begins
+        if not os.environ.get(quiet.SHOW):  # Ray Data has set it when it began
+            logging.getLogger("ray.data").setLevel(logging.ERROR)
         share = {"num_gpus": 1} if self.has_gpus else {"num_cpus": 1}
         answered = data.map_batches(
             Answerer,
@@ -216,12 +219,16 @@ def connect(run: Run, engine: str, note: Note | None = None) -> Cluster:
     if importlib.util.find_spec("ray") is None:
         raise InputError("--on ray", "the package ray", "none", "pip install 'tfcnn[ray]'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it writes on the file descriptor
-    import ray
+    _reach(os.environ.get("RAY_ADDRESS", ""))
+    is_shown = bool(os.environ.get(quiet.SHOW))
+    if not is_shown:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    level = logging.INFO if is_shown else logging.ERROR
+    with _own_signals(), quiet.stderr_to_log():  # Ray writes on the file descriptor too
+        import ray
 
-    with _own_signals():
         try:
-            ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(ignore_reinit_error=True, log_to_driver=is_shown, logging_level=level)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             place = os.environ.get("RAY_ADDRESS", "here")
             received = " ".join(str(error).split())[:SHOWN]
@@ -231,9 +238,21 @@ def connect(run: Run, engine: str, note: Note | None = None) -> Cluster:
     actors = max(1, int(resources.get("GPU" if has_gpus else "CPU", 1)))
     if note:
         nodes = sum(node["Alive"] for node in ray.nodes())
-        unit = "GPU" if has_gpus else "core"
-        note(f"on Ray: {nodes} nodes, {actors} actors, one per {unit}")
+        each = "GPU" if has_gpus else "core"
+        note(f"on Ray: nodes {nodes}, actors {actors}, one per {each}")
     return Cluster(run, engine, actors, has_gpus)
+
+
+def _reach(address: str) -> None:
+    """Raise InputError at once if nothing answers at `host:port`: Ray tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():  # none, or a name such as `auto`
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        received, hint = str(error.strerror or error), "ray status on a node, and RAY_ADDRESS"
+        raise InputError(f"Ray at {address}", "a cluster", received, hint) from error
 
 
 @contextlib.contextmanager

@@ -119,7 +119,9 @@ def write(
     else:
         rows, is_first = _rows(counted(), run, has_groups), shard.number == 1
         # what comes before the first row is there once in the file that is joined
-        _write_rows(islice(rows, 0 if is_first else 1, None), format_name, output, excel and is_first)
+        _write_rows(
+            islice(rows, 0 if is_first else 1, None), format_name, output, excel and is_first
+        )
     notes = (*remarked.notes(), *reasons)
     if output is None:
         return WriteResult(groups.total, flags[UNREADABLE], notes, flags[NO_ANSWER])
