@@ -1,8 +1,7 @@
-"""Many images: shards that join to the whole file, and commands that go on after a cut."""
+"""Many images: commands that go on after a cut."""
 
 import json
 import os
-import pickle
 import random
 import resource
 import shutil
@@ -10,20 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from conftest import run_tfcnn, write_tree
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tfcnn import runs
-from tfcnn.base import interrupts, threads
+from tfcnn.base import interrupts
 from tfcnn.base.errors import InputError
-from tfcnn.prediction import Predictor, engines, joined, journal, many, on_ray, work
-from tfcnn.prediction.work import Shard
+from tfcnn.prediction import Predictor, journal, many
 
 KILLED = """
 import os, signal, sys
@@ -63,99 +58,10 @@ main()
 """
 
 
-@pytest.fixture
-def small_batches(monkeypatch):
-    monkeypatch.setattr(engines, "BATCH_SIZE", 4)
-    monkeypatch.setattr(many, "KEPT_FROM", 10)
-
-
-@pytest.fixture
-def cells(tmp_path, small_batches):
-    """Return a folder of 43 images, one of them broken: the eleventh batch holds three."""
-    root = write_tree(tmp_path / "new", groups=11, per_group=2)
-    (root / "round" / "P3_1.png").write_bytes(b"no image")
-    (root / "square" / "P10_1.png").unlink()
-    return root
-
-
 def predict(run, *words):
     result = run_tfcnn("predict", run, *words)
     assert result.returncode == 3, result.stderr  # one image is broken
     return result
-
-
-@given(st.integers(0, 400), st.integers(1, 70), st.integers(1, 40))
-def test_shards_are_whole_batches_that_join(total, size, count):
-    parts = [Shard(number, count).rows(total, size) for number in range(1, count + 1)]
-    assert [row for part in parts for row in part] == [*range(total)]
-    assert all(part.start % size == 0 for part in parts if part)
-    sizes = [-(-len(part) // size) for part in parts]
-    assert max(sizes) - min(sizes) <= 1, "every shard has as many batches, give or take one"
-
-
-@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "1/0", "a/b", "-1/3", "1/3/3", "１/３"])
-def test_what_is_no_shard_is_refused(text):
-    with pytest.raises(InputError, match="counted from 1"):
-        many.parse_shard(text)
-
-
-@pytest.mark.parametrize(
-    ("suffix", "words", "count"),
-    [(".csv", (), 16), (".csv", ("--excel",), 3), (".jsonl", (), 3)],
-)
-def test_the_files_of_all_shards_join_to_the_whole(trained, cells, tmp_path, suffix, words, count):
-    whole, parts = tmp_path / f"whole{suffix}", []
-    predict(trained, cells, "-o", whole, *words)
-    for number in range(1, count + 1):
-        parts.append(tmp_path / f"part-{number:02}{suffix}")
-        shard = ("--shard", f"{number}/{count}")
-        result = run_tfcnn("predict", trained, cells, "-o", parts[-1], *shard, *words)
-        assert result.returncode in (0, 3), result.stderr
-    joined = subprocess.run(["cat", *parts], capture_output=True, check=True).stdout
-    assert joined == whole.read_bytes()
-    assert b"P10" in joined and whole.with_name("whole-groups.csv").exists()
-    assert not list(tmp_path.glob("part*groups*")), "a shard has not all images of a group"
-    (tmp_path / f"joined{suffix}").write_bytes(joined)
-    result = run_tfcnn("predict", trained, tmp_path / f"joined{suffix}", "--only-groups")
-    assert result.returncode == 0 and "43 predictions in" in result.stderr
-    groups = [tmp_path / f"{name}-groups.csv" for name in ("joined", "whole")]
-    assert groups[0].read_bytes() == groups[1].read_bytes()
-
-
-@pytest.fixture
-def lines(trained, cells, tmp_path):
-    """Return the lines of a table of predictions."""
-    predict(trained, cells, "-o", tmp_path / "whole.csv")
-    return (tmp_path / "whole.csv").read_text().splitlines(keepends=True)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda lines: [*lines[9:], *lines[:9]], "expected the columns path, predicted"),
-        (lambda lines: [*lines[:9], lines[0], *lines[9:]], "after 8 predictions: expected one of"),
-        (lambda lines: [*lines[:9], "x,dog,0.5,0.5,dog,,\n"], "after 8 predictions"),
-        (lambda lines: [*lines[:9], "x,round\n"], "after 8 predictions"),
-        (lambda lines: [line.rpartition(",")[0] + "\n" for line in lines], "decision, flag, group"),
-        (lambda lines: [], "received the columns ;"),
-    ],
-)
-def test_only_joined_predictions_of_the_run_give_groups(trained, lines, tmp_path, change, message):
-    (tmp_path / "a.csv").write_text("".join(change(lines)))
-    result = run_tfcnn("predict", trained, tmp_path / "a.csv", "--only-groups")
-    assert result.returncode == 2 and message in result.stderr
-    assert joined.HINT in result.stderr and not (tmp_path / "a-groups.csv").exists()
-
-
-def test_a_shard_knows_of_groups_that_only_another_one_has(trained, tmp_path, small_batches):
-    root = write_tree(tmp_path / "new", groups=4, per_group=2)
-    for path in (root / "round").iterdir():
-        path.rename(path.with_name(path.name.replace("P", "nameless")))
-    texts = []
-    for words in ((), ("--shard", "1/2"), ("--shard", "2/2")):
-        texts.append(run_tfcnn("predict", trained, root, *words).stdout)
-    assert texts[0] == texts[1] + texts[2]
-    assert texts[1].startswith("path,") and texts[1].splitlines()[0].endswith(",group")
 
 
 def test_a_killed_command_goes_on(trained, cells, tmp_path):
@@ -364,67 +270,6 @@ def test_openvino_can_be_named(trained, cells):
     pytest.importorskip("openvino", reason="the extra [fast] is not installed")
     result = predict(trained, cells, "--engine", "openvino")
     assert "computed by OpenVINO" in result.stderr, "though there are few images"
-
-
-@pytest.fixture
-def actor_place(monkeypatch, tmp_path):
-    """Keep what an actor changes of its process to the test."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TFCNN_MAX_MEGAPIXELS", "100")
-    monkeypatch.setattr(threads, "_most_cores", 0)
-
-
-def setting_of(planned, **other):
-    cluster = on_ray.Cluster(planned.run, "litert", 2, False)
-    return {**asdict(cluster._setting(planned)), **other}
-
-
-def rows_of(planned):
-    batches = [pickle.dumps([*batch]) for batch in planned.batches()]
-    return {"number": [*range(len(batches))], "images": batches}
-
-
-def test_an_actor_answers_as_this_process_does(trained, cells, actor_place):
-    run = runs.open_run(trained)
-    planned = work.plan(run, [cells])
-    answer = on_ray.Answerer(setting_of(planned))(rows_of(planned))
-    lines = b"".join(answer["lines"]).splitlines(keepends=True)
-    here = [*Predictor(run, "litert").stream(planned)]
-    assert [*planned.grouped(journal.decode(x, run.class_names) for x in lines)] == here
-    assert threads.cores() == 1, "an actor leaves the other cores to the others"
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        ({"versions": {"numpy": "1.0"}}, "numpy: expected 1.0"),
-        ({"run": "/nowhere/run"}, "/nowhere/run: expected a folder"),
-        ({"folder": "/nowhere"}, "/nowhere: expected a folder"),
-        ({"roots": ("missing.png",)}, "missing.png: expected images"),
-        ({"card": "0" * 64}, "expected the run of the command; received another run"),
-    ],
-)
-def test_a_node_that_has_something_else_says_so(trained, cells, actor_place, other, message):
-    run = runs.open_run(trained)
-    planned = work.plan(run, [cells])
-    answer = on_ray.Answerer(setting_of(planned, **other))(rows_of(planned))
-    assert answer["lines"] == [b""] * 11
-    error = InputError(*json.loads(answer["fault"][0]))
-    assert message in str(error) and f"node {os.uname().nodename}" in str(error)
-
-
-def test_without_ray_the_extra_is_named(trained, cells, monkeypatch):
-    monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda _: None)
-    result = run_tfcnn("predict", trained, cells, "--on", "ray")
-    assert result.returncode == 2 and "pip install 'tfcnn[ray]'" in result.stderr
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
-def test_a_cluster_that_is_not_there_is_named_at_once(trained, cells, monkeypatch, address):
-    monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda _: True)
-    result = run_tfcnn("predict", trained, cells, "--on", "ray", RAY_ADDRESS=address)
-    assert result.returncode == 2
-    assert f"Ray at {address}: expected a cluster; received Connection refused" in result.stderr
 
 
 def test_names_that_are_no_text_come_back():

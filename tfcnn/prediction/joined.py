@@ -47,6 +47,9 @@ def write_groups(run: Run, table: Path) -> list[str]:
         except (ValueError, KeyError, TypeError, csv.Error) as error:
             place, expected = f"{table}, after {groups.total:,} predictions", f"one of {run.name}"
             raise InputError(place, expected, "something else", HINT) from error
+    if not groups.named:
+        expected, received = "predictions of which groups are known", "none of them"
+        raise InputError(table, expected, received, HINT)
     return [
         f"{groups.total:,} predictions in {table}",
         *output.write_groups(groups, table, "csv", for_excel),

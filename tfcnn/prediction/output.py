@@ -278,6 +278,11 @@ class GroupTable:
             count.predicted[prediction.predicted] += 1
             count.decided[prediction.decision] += 1
 
+    @property
+    def named(self) -> int:
+        """How many groups there are."""
+        return len(self._counts.keys() - {""})
+
     def rows(self) -> Iterator[Row]:
         """Yield the header and a row per group, in the order of their names; no group comes last.
 
@@ -301,9 +306,8 @@ class GroupTable:
 
     def lines(self, path: Path) -> list[str]:
         """Return what to say of the table: where it is, what calls a group, and what that means."""
-        groups = self._run.card["data"]["nouns"][1]
-        named, nameless = len(self._counts.keys() - {""}), self._counts.get("")
-        line = f"{named:,} {groups} in {path}"
+        groups, nameless = self._run.card["data"]["nouns"][1], self._counts.get("")
+        line = f"{self.named:,} {groups} in {path}"
         if nameless:
             line += f"; of {nameless.images:,} images the group is not known"
         rule = self._run.card.get("group_rule") or {}
