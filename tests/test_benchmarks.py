@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import write_tree
 from PIL import Image
 
 from tfcnn import recipes
@@ -27,6 +28,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
             "CPU ms/step",
             marks=pytest.mark.slow,
         ),
+        ("growth.py --manifest 20000", "| all, 20,000 images of 10,000 groups"),
     ],
 )
 def test_a_benchmark_runs(words, expected):
@@ -35,6 +37,31 @@ def test_a_benchmark_runs(words, expected):
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert expected in result.stdout
+
+
+@pytest.mark.parametrize(
+    "verbs",
+    [["predict"], pytest.param(["check", "train", "stream"], marks=pytest.mark.slow)],
+)
+def test_growth_is_measured(tmp_path, verbs):
+    images = write_tree(tmp_path / "cells", groups=4, per_group=4)
+    command = [sys.executable, BENCHMARKS / "growth.py", images, "--base", "32", "--only", *verbs]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stderr
+    measured = re.findall(r"\| (\w+) \| (\d+) \| [-\d.]+ ms \| (\d+) MB \|", result.stdout)
+    assert [(verb, int(count)) for verb, count, _ in measured] == [
+        (verb, count) for count in (32, 128, 512) for verb in verbs
+    ]
+    assert all(int(memory_mb) > 20 for *_, memory_mb in measured)
+
+
+@pytest.mark.slow
+def test_a_million_images_are_split_and_read_in_half_a_minute():
+    command = [sys.executable, BENCHMARKS / "growth.py", "--manifest", "1000000"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    (seconds,) = re.findall(r"all, 1,000,000 images.*\| ([\d.]+) s \|", result.stdout)
+    assert float(seconds) < 30, result.stdout
 
 
 def program(name, monkeypatch):

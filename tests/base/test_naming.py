@@ -122,3 +122,17 @@ def test_a_number_below_zero_in_a_table_leaves_its_names_to_be_read_back():
     written.append([naming.cell("-1"), "-1e-05"])
     text = "\n".join(map(",".join, written))
     assert naming.read_csv(text) == [["=a.png", "-0.5"], ["'b", "-0.5"], ["-1", "-1e-05"]]
+
+
+CELLS = st.one_of(
+    st.text(st.sampled_from("ab,.\"';=-+\t\n\r\\ \x1b/_\u00e9"), max_size=4),
+    st.integers(-9, 9), st.floats(allow_nan=False), st.none(),
+)  # fmt: skip
+
+
+@given(st.lists(CELLS, min_size=1, max_size=5))
+def test_a_usual_row_is_written_as_its_cells_are(cells):
+    whole = atomic.csv_text([], [cells]).removeprefix("\n")
+    # a cell with a letter that is not usual sends all cells of its row the long way
+    long_way = atomic.csv_text([], [[*cells, "\u00e9"]]).removeprefix("\n")
+    assert whole.removesuffix("\n") == long_way.removesuffix(",\u00e9\n")

@@ -15,6 +15,7 @@ import tfcnn
 from tfcnn import manifest, runs
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
+from tfcnn.datasets import data_home
 from tfcnn.datasets.folder import open_folder
 from tfcnn.manifest import splits
 from tfcnn.recipes import SplitSettings
@@ -232,6 +233,7 @@ def test_other_data_is_scored_and_seen_data_refused(trained, tmp_path):
     report = tfcnn.evaluate(trained, data=unseen, group_regex="")
     assert report.counts["data"] == {"images": 24, "groups": 0}
     assert report.sentence.startswith("On 24 unseen images")
+    assert not [*(data_home() / "cache").glob("*.npy")], "the images are streamed"
     (unseen / "square").rename(unseen / "other")
     with pytest.raises(InputError, match="class folders round, square"):
         tfcnn.evaluate(trained, data=unseen)

@@ -72,7 +72,9 @@ def read_csv(text: str, separator: str = ",", *, strict: bool = False) -> list[l
     """
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     written = list(lines)
-    if not any(text[:1] == "'" or "\\" in text for line in written for text in line):
+    if "\\" not in text and "'" not in text:  # nothing that `cell` would have changed
+        return written
+    if not any(value[:1] == "'" or "\\" in value for line in written for value in line):
         return written
     read = [[*map(from_cell, line)] for line in written]
     pairs = zip(chain.from_iterable(written), chain.from_iterable(read), strict=True)

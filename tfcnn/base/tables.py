@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import unicodedata
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +18,7 @@ SEPARATORS = ",;\t|"
 # what spreadsheets and statistics programs write where a value is missing
 MISSING = frozenset({"nan", "na", "n/a", "#n/a", "#nv", "null", "none", "<na>", "nat", "#value!"})
 TITLES = 20  # lines before a header that are looked through: a title, comments
+HEAD = 2**20  # letters that hold them
 SHOWN = 200  # letters of a header that an error names
 
 
@@ -70,17 +71,20 @@ def read(
             received = f"{header.count(own)} columns {own}"
             raise InputError(path, expected, received, "another name for all but one of them")
     # R writes row names, 1, 2 and so on, and no name above them
-    numbered = [(str(row), len(header) + 1) for row in range(1, len(lines))]
-    if numbered and [(line[0], len(line)) for line in lines[1:]] == numbered:
+    width = len(header) + 1
+    numbered = enumerate(lines[1:], start=1)
+    if lines[1:] and all(len(line) == width and line[0] == str(row) for row, line in numbered):
         header = ["", *header]
+    renamed = {name: own for name, own in wanted.items() if name != own}
     rows = []
     for number, line in enumerate(lines[1:], start=2):
-        if any(map(str.strip, line[len(header) :])):
+        if len(line) > len(header) and any(map(str.strip, line[len(header) :])):
             received = f"{len(line)} in row {number}"
             hint = "quotes around a value that holds the separator"
             raise InputError(path, f"{len(header)} values in each row", received, hint)
-        row = dict(zip(header, [*line, *[""] * (len(header) - len(line))], strict=False))
-        rows.append({**row, **{name: row[own] for name, own in wanted.items()}})
+        line += [""] * (len(header) - len(line))
+        row = dict(zip(header, line, strict=False))
+        rows.append(row | {name: row[own] for name, own in renamed.items()} if renamed else row)
     return Table(path, rows, notes)
 
 
@@ -141,6 +145,9 @@ class _Index:
         self.whole: dict[str, list[str]] = defaultdict(list)
         self.ends: dict[str, list[str]] = defaultdict(list)
         self.stems: dict[str, list[str]] = defaultdict(list)
+
+    def _fill(self) -> None:
+        """Take all images in; a table of tfcnn's own, of a million, never needs it."""
         for path in self.exact:
             parts = _key(path).split("/")
             self.whole["/".join(parts)].append(path)
@@ -152,11 +159,15 @@ class _Index:
 
     def find(self, name: str) -> tuple[list[str], bool]:
         """Return the images that a name may mean, and whether the whole name fits them."""
+        if name in self.exact:
+            return [name], True
         plain = name.strip().replace("\\", "/").removeprefix(self.root).removeprefix("./")
         # a person may write a name that looks like a cell of ours, or add a row to a table of ours
         for given in (name, plain, *(as_in(name) for as_in in (naming.cell, naming.from_cell))):
             if given in self.exact:
                 return [given], True
+        if not self.whole:
+            self._fill()
         key = _key(plain)
         parts = key.split("/")
         for start in range(len(parts)):
@@ -223,14 +234,16 @@ def _lines(text: str, wanted: set[str]) -> list[list[str]]:
     if first.strip().lower() in {f"sep={separator}" for separator in SEPARATORS}:
         text = rest  # Excel's own mark
 
+    head = text[:HEAD].lstrip()
+
     def score(separator: str) -> tuple[int, int]:
-        reader = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=separator)
+        reader = csv.reader(io.StringIO(head, newline=""), delimiter=separator)
         headers = [{_plain_name(name) for name in line} for line in islice(reader, TITLES)]
         return max(((len(wanted & names), len(names)) for names in headers), default=(0, 0))
 
     best = max(SEPARATORS, key=score)
     # a line set behind is not found by itself where a quote is still open
-    lines = csv.reader(io.StringIO(f"{text}\n.", newline=""), delimiter=best)
-    if deque(lines, maxlen=1) != deque([["."]]):
+    lines = naming.read_csv(f"{text}\n.", best)
+    if lines.pop() != ["."]:
         raise csv.Error("a quote that is never closed")
-    return naming.read_csv(text, best)
+    return lines

@@ -16,6 +16,7 @@ SHARED_BYTES = 512 * 2**20  # of memory, for all images that are worked on at on
 LARGE_BYTES = 128 * 2**20  # returned to the system at once; for less that would take too long
 SMALL_BYTES = 16 * 2**20  # an image that takes less is not counted
 
+_most_cores = 0  # 0 for all
 _taken = threading.Condition()
 _taken_bytes = 0
 _own = threading.local()
@@ -24,8 +25,16 @@ _own = threading.local()
 def cores() -> int:
     """Return how many cores this process may use: under Slurm or `taskset` not all there are."""
     if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    return min(count, _most_cores) if _most_cores else count
+
+
+def use_at_most(count: int) -> None:
+    """Use no more cores from now on: others on this machine belong to other processes."""
+    global _most_cores
+    _most_cores = count
 
 
 def parts(items: Sequence[Item]) -> list[Sequence[Item]]:

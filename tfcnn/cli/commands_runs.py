@@ -165,20 +165,51 @@ def predict(
         Path | None, typer.Option(help="A folder for pictures of where the network looked.")
     ] = None,
     as_json: Json = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what a killed command has predicted.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin such a command again.")] = False,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Predict one part of N: 1/16 to 16/16.")
+    ] = None,
+    on: Annotated[
+        Literal["here", "ray"], typer.Option(help="Compute here, or on a Ray cluster.")
+    ] = "here",
+    engine: Annotated[
+        Literal["auto", "litert", "openvino", "keras"], typer.Option(help="What computes.")
+    ] = "auto",
+    only_groups: Annotated[
+        bool,
+        typer.Option("--only-groups", help="Write the table of groups of joined predictions."),
+    ] = False,
 ) -> None:
     """Predict images, in order, as they come; exit 3 where one has no answer."""
+    from tfcnn.prediction import joined, many
     from tfcnn.prediction import output as writing
 
+    if only_groups:
+        others = (output, excel, cam, as_json, resume, fresh, shard, on != "here", engine != "auto")
+        if len(paths) > 1 or any(others):
+            expected, received = "one file of predictions and no other option", "more"
+            raise InputError("--only-groups", expected, received, joined.HINT)
+        for line in joined.write_groups(load_run(run), paths[0]):
+            say(line, err=True)
+        return
     format_name = writing.format_of(output, as_json, excel)
+    part = many.parse_shard(shard) if shard else many.WHOLE
+    how = many.How(output, part, engine, on, resume, fresh)
+    how.check()
+    if cam and part != many.WHOLE:
+        raise InputError("--cam", "all images", f"--shard {part}", "--cam without --shard")
     opened = load_run(run)
     explainer = None
     if cam:  # a network that cannot be explained is an error before anything is written
         from tfcnn.explain import Explainer
 
         explainer = Explainer(opened)
-    # and so is a wrong path
-    predictions = api.stream(opened, paths, note=functools.partial(say, err=True))
-    written = writing.write(predictions, opened, format_name, output, excel)
+    note = functools.partial(say, err=True)
+    with many.predicting(opened, paths, how, note) as predictions:  # and so is a wrong path
+        written = writing.write(predictions, opened, format_name, output, excel, part)
     for line in written.lines:
         say(line, err=True)
     if cam and explainer:

@@ -1,6 +1,6 @@
 """Remarks on an image: what a model does not get of it, such as its other pages."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -32,18 +32,38 @@ def join(remarks: Sequence[str], background: Background | None = None) -> str:
     return BETWEEN.join(remark for remark in remarks if remark not in hidden)
 
 
+class Tally:
+    """Counts the images that each remark is on, of any number of images."""
+
+    def __init__(self, background: Background | None = None) -> None:
+        self._background = background
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, path: str, joined: str) -> None:
+        """Count an image with what `join` returned of it, mostly ""."""
+        if not joined:
+            return
+        for remark in filter(None, join(joined.split(BETWEEN), self._background).split(BETWEEN)):
+            what, _, count = remark.partition(": ")
+            self._counts[what] += 1
+            self._first.setdefault(what, f"{path} ({count})" if count else path)
+
+    def notes(self) -> Iterator[str]:
+        """Yield how many images each remark is on: "7 images with several pages, …"."""
+        for what, count in self._counts.items():
+            images = "1 image" if count == 1 else f"{count:,} images"
+            yield f"{images} with {what}, such as {self._first[what]}"
+
+
 def notes(remarked: Mapping[str, str], background: Background | None = None) -> Iterator[str]:
-    """Yield how many images each remark is on: "7 images with several pages, …".
+    """Yield how many images each remark is on, see `Tally`.
 
     Args:
         remarked: what `join` returned of each image, by path.
         background: leaves out what vanishes over another one only.
     """
-    paths_of: dict[str, list[str]] = defaultdict(list)
+    tally = Tally(background)
     for path, joined in remarked.items():
-        for remark in filter(None, join(joined.split(BETWEEN), background).split(BETWEEN)):
-            what, _, count = remark.partition(": ")
-            paths_of[what].append(f"{path} ({count})" if count else path)
-    for what, paths in paths_of.items():
-        images = "1 image" if len(paths) == 1 else f"{len(paths):,} images"
-        yield f"{images} with {what}, such as {paths[0]}"
+        tally.add(path, joined)
+    yield from tally.notes()

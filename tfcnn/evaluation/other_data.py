@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +17,9 @@ from tfcnn.decode import UnreadableImageError, open_image
 from tfcnn.evaluation import scoring
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
-from tfcnn.inputs import cache
+from tfcnn.inputs.streamed import Streamed
 from tfcnn.manifest import Manifest, groups
-from tfcnn.prediction import NO_ANSWER, Note, Predictor
+from tfcnn.prediction import NO_ANSWER, Predictor
 from tfcnn.recipes import DataSettings
 from tfcnn.runs import HINT, SEEN, SPLIT, Run
 
@@ -135,7 +136,7 @@ def evaluate(
     images = _read_images(run, source, group_regex, group_csv, columns)
     notes = [*images.messages(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
-    table = _without_lost(run, predict(run, images, predictor, notes.append), notes)
+    table = _without_lost(run, predict(run, images, predictor), notes)
     return scoring.score(run, table, {"engine": predictor.computed_by}, notes)
 
 
@@ -177,16 +178,11 @@ def _without_lost(run: Run, table: Table, notes: list[str]) -> Table:
     return table.take(np.flatnonzero(~lost))
 
 
-def predict(run: Run, images: Manifest, predictor: Predictor, note: Note) -> Table:
-    """Predict every image of a manifest whose labels are the run's classes, as the split "data".
-
-    `note` hears of decoded images that were damaged and made anew.
-    """
-    arrays = cache.load(images.source, images.rows, run.decoder)
-    for damage in arrays.notes:
-        note(damage)
+def predict(run: Run, images: Manifest, predictor: Predictor) -> Table:
+    """Predict every image of a manifest whose labels are the run's classes, as the split "data"."""
     index = {name: i for i, name in enumerate(run.class_names)}
-    probs, flags = predictor.answers(arrays.images)
+    streamed: Any = Streamed(images.source, images.rows, run.decoder)  # each is needed once only
+    probs, flags = predictor.answers(streamed)
     return Table(
         paths=np.array([row.path for row in images.rows], dtype=np.str_),
         splits=np.full(len(images.rows), "data"),

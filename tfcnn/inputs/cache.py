@@ -93,7 +93,7 @@ def load(
                 store(i, held[row.sha256])
 
         def decode(i: int) -> None:
-            store(i, _decode(source, rows[i], decoder))
+            store(i, decode_row(source, rows[i], decoder))
 
         for count, _ in enumerate(threads.ordered(decode, to_decode), start=1):
             if progress:
@@ -112,8 +112,12 @@ def form_of(rows: Sequence[Row], decoder: Decoder) -> arrays.Form:
     return arrays.Form(path, decoder.shape, np.dtype(np.uint8), hashes, noun, advice)
 
 
-def _decode(source: Source, row: Row, decoder: Decoder) -> Pixels:
-    """Read and decode an image, if its file still has the hash in its row."""
+def decode_row(source: Source, row: Row, decoder: Decoder) -> Pixels:
+    """Read and decode an image, if its file still has the hash in its row.
+
+    Raises:
+        InputError: if it has not.
+    """
     with in_memory(row.path):
         with disk_errors(Path(row.path)):
             content = source.read(row.path)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.base import atomic, naming, threads
+from tfcnn.base import atomic, memory, naming, threads
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import Progress, Source, allowed_losses
 from tfcnn.decode import (
@@ -178,10 +178,10 @@ def build(
     ungrouped = [item.path for item in source.items if not groups.by_path.get(item.path)]
     if len(ungrouped) > allowed_losses(len(source.items)):  # refused before every image is read
         groups.require(ungrouped)
-    remembered, rehash_note = _remembered(source.store / FILE)
+    remembered, rehash_note = read(source.store / FILE)
     rows = _hash_all(source, {} if verify else remembered, progress, on_image)
     rows = [replace(row, group=groups.by_path.get(row.path, "")) for row in rows]
-    _write(rows, source.store / FILE)
+    write(rows, source.store / FILE)
     manifest = Manifest(
         source,
         tuple(row for row in rows if not row.unreadable),
@@ -322,7 +322,7 @@ def _check_losses(manifest: Manifest) -> None:
         )
 
 
-def _remembered(path: Path) -> tuple[dict[str, Row], str]:
+def read(path: Path) -> tuple[dict[str, Row], str]:
     """Return the rows of the last manifest by path, and why it was not used, or ""."""
     damage: tuple[dict[str, Row], str] = {}, f"{path}: {REHASHED}"
     try:
@@ -335,18 +335,21 @@ def _remembered(path: Path) -> tuple[dict[str, Row], str]:
     if last + b"\n" != _checksum(text + b"\n"):
         return damage
     try:
-        header, *rest = naming.read_csv(text.decode("utf-8")) or [[]]
-        if header != [field.name for field in fields(Row)]:
-            raise ValueError
-        rows = [_from_csv(dict(zip(header, line, strict=True))) for line in rest]
-    except (KeyError, TypeError, ValueError):
+        with memory.adding():
+            header, *rest = naming.read_csv(text.decode("utf-8")) or [[]]
+            names = [field.name for field in fields(Row)]
+            if header != names:
+                raise ValueError
+            size, time = names.index("size_bytes"), names.index("mtime_ns")
+            rows: dict[str, Row] = {}
+            for line in rest:
+                values: list[Any] = line
+                values[size], values[time] = int(line[size]), int(line[time])
+                row = Row(*values)
+                rows[row.path] = row
+    except (TypeError, ValueError):
         return damage
-    return {row.path: row for row in rows}, ""
-
-
-def _from_csv(row: dict[str, Any]) -> Row:
-    numbers = {key: int(row[key]) for key in ("size_bytes", "mtime_ns")}
-    return Row(**{**row, **numbers})
+    return rows, ""
 
 
 def _checksum(text: bytes) -> bytes:
@@ -354,7 +357,8 @@ def _checksum(text: bytes) -> bytes:
     return f"{CHECKSUM} {hashlib.sha256(text).hexdigest()}\n".encode()
 
 
-def _write(rows: Iterable[Row], path: Path) -> None:
+def write(rows: Iterable[Row], path: Path) -> None:
+    """Write the rows of a manifest, if they are not those of the file."""
     header = (field.name for field in fields(Row))
     text = atomic.csv_text(header, (vars(row).values() for row in rows)).encode()
     data = text + _checksum(text)

@@ -1,6 +1,5 @@
 """Who is in which split: drawn by group, class and seed, and refused where it leaks."""
 
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn.base import atomic, tables
+from tfcnn.base import atomic, memory, tables
 from tfcnn.base.errors import CheckError, InputError
+from tfcnn.manifest import dealing
 from tfcnn.manifest.rows import Manifest, Row
 from tfcnn.recipes import SplitSettings
 
@@ -87,14 +87,17 @@ def components(rows: Sequence[Row]) -> list[int]:
             i = parent[i]
         return i
 
-    first: dict[tuple[str, str], int] = {}
-    for i, row in enumerate(rows):
-        keys = [("pixels", row.pixels_sha256)]
-        if row.group:
-            keys.append(("group", row.group))
-        for key in keys:
-            one, other = root(i), root(first.setdefault(key, i))
+    def join(i: int, other: int) -> None:
+        if i != other:
+            one, other = root(i), root(other)
             parent[max(one, other)] = min(one, other)
+
+    first_of_pixels: dict[str, int] = {}
+    first_of_group: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        join(i, first_of_pixels.setdefault(row.pixels_sha256, i))
+        if row.group:
+            join(i, first_of_group.setdefault(row.group, i))
     number: dict[int, int] = {}
     return [number.setdefault(root(i), len(number)) for i in range(len(rows))]
 
@@ -246,15 +249,14 @@ def folds_of_groups(
     Raises:
         ValueError: if no class has as many images as there are folds.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     groups = np.empty(len(labels), dtype=np.int64)
     for number, positions in enumerate(members):
         groups[positions] = number
-    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of classes rarer than folds: `gate` decides
-        return [test for _, test in folds.split(labels, labels, groups)]
+    classes, counts = np.unique(labels, return_inverse=True, return_counts=True)[1:]
+    if counts.max() < num_folds:  # of classes rarer than that `gate` decides
+        raise ValueError(f"{num_folds} folds of at most {counts.max()} images of a class")
+    fold_of = dealing.folds(classes, groups, num_folds, seed)
+    return [np.flatnonzero(fold_of == fold) for fold in range(num_folds)]
 
 
 def _by_images(
@@ -289,23 +291,31 @@ def gate(manifest: Manifest, splits: Sequence[str], *, unit: str = "group") -> N
         CheckError: naming the first group or pair of files that crosses.
         InputError: if train or val is empty, or train lacks a class.
     """
-    first: dict[tuple[str, str], tuple[str, str]] = {}
+    first_of_group: dict[str, tuple[Row, str]] = {}
+    first_of_pixels: dict[str, tuple[Row, str]] = {}
     for row, split in zip(manifest.rows, splits, strict=True):
         if not split:
             continue
-        keys = [("the same pixels", row.pixels_sha256)]
+        here = row, split
         if unit == "group" and row.group:
-            keys.insert(0, (f"group {row.group}", row.group))
-        for what, key in keys:
-            other_path, other_split = first.setdefault((what, key), (row.path, split))
+            other, other_split = first_of_group.setdefault(row.group, here)
             if other_split != split:
-                raise CheckError(
-                    manifest.source.name,
-                    "every group and every picture in one split only",
-                    f"{what} in {other_split} ({other_path}) and in {split} ({row.path})",
-                    "`--resplit` to ignore the given split, or moving one of them",
-                )
+                raise _leak(manifest, f"group {row.group}", (other, other_split), here)
+        other, other_split = first_of_pixels.setdefault(row.pixels_sha256, here)
+        if other_split != split:
+            raise _leak(manifest, "the same pixels", (other, other_split), here)
     _check_filled(manifest, splits)
+
+
+def _leak(
+    manifest: Manifest, what: str, one: tuple[Row, str], other: tuple[Row, str]
+) -> CheckError:
+    return CheckError(
+        manifest.source.name,
+        "every group and every picture in one split only",
+        f"{what} in {one[1]} ({one[0].path}) and in {other[1]} ({other[0].path})",
+        "`--resplit` to ignore the given split, or moving one of them",
+    )
 
 
 def _check_filled(manifest: Manifest, splits: Sequence[str]) -> None:
@@ -348,9 +358,10 @@ def read(path: Path, manifest: Manifest) -> list[str]:
         InputError: if the file is no split, or names an image that is not in the data.
         CheckError: if an image changed since the split was made.
     """
-    table = tables.read(path, ("path", "split"), "the split.csv of a run")
     rows = {row.path: row for row in manifest.rows}
-    records, strangers = tables.by_path(table, ("split",), [*rows], manifest.source.root)
+    with memory.adding():
+        table = tables.read(path, ("path", "split"), "the split.csv of a run")
+        records, strangers = tables.by_path(table, ("split",), [*rows], manifest.source.root)
     if strangers:
         hint = "the data it was made from"
         raise InputError(path, "images that are in the data", strangers[0], hint)
@@ -367,12 +378,12 @@ def read(path: Path, manifest: Manifest) -> list[str]:
 
 def _check_record(path: Path, record: dict[str, str], row: Row) -> None:
     """Check a line of a split file against the image's row of the manifest."""
-    subject = f"{path}: {record['path']}"
     if record["split"].strip().lower() not in ("", *NAMES):
+        subject = f"{path}: {record['path']}"
         raise InputError(subject, "train, val or test", record["split"], "one of them")
     if record.get("sha256") and record["sha256"] != row.sha256:
         raise CheckError(
-            subject,
+            f"{path}: {record['path']}",
             "the image that was split",
             "one with another sha256",
             "the data of that run, or a new split",

@@ -83,8 +83,8 @@ class Model:
 
     Args:
         files: of the model.
-        engine: `litert`, `keras`, or `auto`: LiteRT where there is a twin, and OpenVINO, if it is
-            installed, in its place for many images.
+        engine: `litert`, `openvino`, `keras`, or `auto`: LiteRT where there is a twin, and
+            OpenVINO, if it is installed, in its place for many images.
         note: hears what computes where that is not LiteRT, and what did not start.
         seeks_faster: whether `auto` may take OpenVINO.
 
@@ -102,8 +102,7 @@ class Model:
     ) -> None:
         self._note = note or (lambda _: None)
         self._shape = files.shape
-        height, width, _ = files.shape
-        self.batch_size = max(1, min(BATCH_SIZE, BATCH_PIXELS // (height * width)))
+        self.batch_size = batch_size_of(files.shape)
         self._take(open_engine(files, engine))
         self._seeks_faster = seeks_faster and engine == "auto"
 
@@ -154,26 +153,34 @@ class Model:
             yield batch, two_columns(probs), features
 
 
+def batch_size_of(shape: tuple[int, int, int]) -> int:
+    """Return how many images of shape `(height, width, channels)` are computed at once."""
+    return max(1, min(BATCH_SIZE, BATCH_PIXELS // (shape[0] * shape[1])))
+
+
 def two_columns(probs: Floats) -> Floats:
     """Turn the one column of a sigmoid head, `(batch, 1)`, into two; leave others as they are."""
     return np.concatenate([1 - probs, probs], axis=1) if probs.shape[1] == 1 else probs
 
 
 def open_engine(files: ModelFiles, engine: str = "auto") -> Choice:
-    """Open a model with an engine: `litert`, `keras`, or `auto`: LiteRT where it can.
+    """Open a model with an engine, or with `auto`: LiteRT where it can.
 
     Raises:
-        InputError: if there is no file that the engine reads.
+        InputError: if there is no file that the engine reads, or OpenVINO is asked for and is not
+            installed or gives other answers.
     """
     twin = None if engine == "keras" else files.find(TWIN)
-    if twin is None and engine == "litert":
-        raise InputError(files.folder, f"a {TWIN}", "none", "engine='keras'")
+    if twin is None and engine in ("litert", "openvino"):
+        raise InputError(files.folder, f"a {TWIN}", "none", "the engine keras")
     if twin is None:
         return Choice(_Keras(files))
     try:
+        if engine == "openvino":
+            return Choice(_openvino(_LiteRT(twin), files.shape))
         return Choice(_LiteRT(twin))
     except Exception as error:  # the runtime raises many types for what a machine lacks
-        if engine == "litert" or files.find(MODEL) is None:
+        if engine in ("litert", "openvino") or files.find(MODEL) is None:
             raise
         return _failed(_Keras(files), f"LiteRT did not start ({_one_line(error)}): Keras computes")
 
@@ -203,6 +210,25 @@ def faster(engine: Engine, shape: tuple[int, int, int]) -> Choice:
             return Choice(engine, "OpenVINO is not installed")
         why = f"it did not start ({_one_line(error)})"
         return _failed(engine, f"no OpenVINO: {why}: LiteRT computes")
+
+
+def _openvino(engine: "_LiteRT", shape: tuple[int, int, int]) -> "_OpenVINO":
+    """Open OpenVINO because a user asks for it.
+
+    Raises:
+        InputError: if it is not installed, or gives other answers than LiteRT.
+    """
+    images = np.random.default_rng(0).integers(0, 256, (PROBED, *shape), dtype=np.uint8)
+    try:
+        with quiet.stderr_to_log():
+            return _OpenVINO(engine.path, engine(images), images)
+    except ModuleNotFoundError as error:
+        hint = "pip install 'tfcnn[fast]', or --engine litert"
+        raise InputError("--engine openvino", "the package openvino", "none", hint) from error
+    except _OtherAnswersError as error:
+        raise InputError(
+            engine.path, "a model for OpenVINO", str(error), "--engine litert"
+        ) from error
 
 
 def _seconds(engine: Engine, images: Pixels) -> float:

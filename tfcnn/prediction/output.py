@@ -12,14 +12,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError, TfcnnError
 from tfcnn.decode import remarks
+from tfcnn.prediction.answers import NO_ANSWER, UNREADABLE, Prediction
 from tfcnn.prediction.paths import group_rule
-from tfcnn.prediction.predictor import NO_ANSWER, UNREADABLE, Prediction, Stream
+from tfcnn.prediction.predictor import Stream
+from tfcnn.prediction.work import WHOLE, Shard
 from tfcnn.runs import Run
 
 Row = list[str | float]
@@ -78,11 +81,13 @@ def write(
     format_name: Format,
     output: Path | None,
     excel: bool = False,
+    shard: Shard = WHOLE,
 ) -> WriteResult:
     """Write predictions as they come; a file appears only when it is whole.
 
     Where the group of any image is known, a table of the groups is written beside a file, as
-    `NAME-groups.csv`, or `.xlsx`.
+    `NAME-groups.csv`, or `.xlsx`. A shard has none, for it has not all images of its groups; and
+    only the first shard has a header, so that the files of all need only be joined.
 
     Args:
         predictions: of the run; a `Stream` tells whether the column `group` is needed.
@@ -90,19 +95,19 @@ def write(
         format_name: see `format_of`.
         output: None for standard output.
         excel: begin a CSV with a byte-order mark, by which a spreadsheet knows UTF-8.
+        shard: which part of the predictions they are.
 
     Raises:
         InputError: if there are more rows than a sheet holds.
     """
-    groups, remarked, flags = GroupTable(run), dict[str, str](), Counter[str]()
+    groups, remarked, flags = GroupTable(run), remarks.Tally(), Counter[str]()
     has_groups, reasons = isinstance(predictions, Stream) and predictions.has_groups, list[str]()
 
     def counted() -> Iterator[Prediction]:
         for prediction in predictions:
             flags[prediction.flag] += 1
             groups.add(prediction)
-            if prediction.remark:
-                remarked[prediction.path] = prediction.remark
+            remarked.add(prediction.path, prediction.remark)
             if prediction.flag == UNREADABLE and len(reasons) < REASONS:
                 reasons.append(f"{prediction.path}: {prediction.reason}")
             yield prediction
@@ -112,19 +117,30 @@ def write(
             for prediction in counted():
                 file.write(_json(prediction) + "\n")
     else:
-        _write_rows(_rows(counted(), run, has_groups), format_name, output, excel)
-    notes = (*remarks.notes(remarked), *reasons)
+        rows, is_first = _rows(counted(), run, has_groups), shard.number == 1
+        # what comes before the first row is there once in the file that is joined
+        _write_rows(
+            islice(rows, 0 if is_first else 1, None), format_name, output, excel and is_first
+        )
+    notes = (*remarked.notes(), *reasons)
     if output is None:
         return WriteResult(groups.total, flags[UNREADABLE], notes, flags[NO_ANSWER])
     lines = [*notes, f"{groups.total:,} predictions in {output}"]
-    if has_groups:
-        table_format: Format = "xlsx" if format_name == "xlsx" else "csv"
-        beside = output.with_name(f"{output.stem}-groups.{table_format}")
-        _write_rows(groups.rows(), table_format, beside, excel)
-        lines += groups.lines(beside)
+    if shard != WHOLE:
+        lines[-1] += f", shard {shard}"
+    elif has_groups:
+        lines += write_groups(groups, output, format_name, excel)
     else:
         lines += _without_groups(run)
     return WriteResult(groups.total, flags[UNREADABLE], tuple(lines), flags[NO_ANSWER])
+
+
+def write_groups(groups: "GroupTable", output: Path, format_name: Format, excel: bool) -> list[str]:
+    """Write the table of groups beside that of the predictions; return what to say of it."""
+    table_format: Format = "xlsx" if format_name == "xlsx" else "csv"
+    beside = output.with_name(f"{output.stem}-groups.{table_format}")
+    _write_rows(groups.rows(), table_format, beside, excel)
+    return groups.lines(beside)
 
 
 def _without_groups(run: Run) -> list[str]:
@@ -153,13 +169,17 @@ def in_digits(prediction: Prediction, run: Run) -> list[float]:
     return printed
 
 
+def header(run: Run, has_groups: bool) -> list[str]:
+    """Return the names of the columns."""
+    columns = [f"prob_{name}" for name in run.class_names]
+    return ["path", "predicted", *columns, "decision", "flag", *["group"] * has_groups]
+
+
 def _rows(predictions: Iterable[Prediction], run: Run, has_groups: bool) -> Iterator[Row]:
     """Yield the header and a row per prediction."""
-    last = ["group"] if has_groups else []
-    columns = [f"prob_{name}" for name in run.class_names]
-    yield ["path", "predicted", *columns, "decision", "flag", *last]
+    yield [*header(run, has_groups)]
     for p in predictions:
-        probs = in_digits(p, run) if p.probs else [""] * len(columns)
+        probs = in_digits(p, run) if p.probs else [""] * len(run.class_names)
         yield [p.path, p.predicted, *probs, p.decision, p.flag, *([p.group] if has_groups else [])]
 
 
@@ -258,6 +278,11 @@ class GroupTable:
             count.predicted[prediction.predicted] += 1
             count.decided[prediction.decision] += 1
 
+    @property
+    def named(self) -> int:
+        """How many groups there are."""
+        return len(self._counts.keys() - {""})
+
     def rows(self) -> Iterator[Row]:
         """Yield the header and a row per group, in the order of their names; no group comes last.
 
@@ -281,9 +306,8 @@ class GroupTable:
 
     def lines(self, path: Path) -> list[str]:
         """Return what to say of the table: where it is, what calls a group, and what that means."""
-        groups = self._run.card["data"]["nouns"][1]
-        named, nameless = len(self._counts.keys() - {""}), self._counts.get("")
-        line = f"{named:,} {groups} in {path}"
+        groups, nameless = self._run.card["data"]["nouns"][1], self._counts.get("")
+        line = f"{self.named:,} {groups} in {path}"
         if nameless:
             line += f"; of {nameless.images:,} images the group is not known"
         rule = self._run.card.get("group_rule") or {}

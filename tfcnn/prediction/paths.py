@@ -1,7 +1,7 @@
 """The images behind the paths that a user gives, and the group that each of them belongs to."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -12,8 +12,10 @@ from tfcnn.datasets.folder import image_files, member_images, owners
 from tfcnn.decode import Member, UnreadableImageError, archives, claim_file, in_memory, read_file
 from tfcnn.runs import Run
 
+AT_ONCE = 20_000  # paths whose groups are held: of millions they would fill the memory
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One image to predict: its name, and the archive it lies in, if it does."""
 
@@ -144,6 +146,14 @@ def groups_of(run: Run, roots: Iterable[str | Path], paths: Sequence[str]) -> di
     is_above = data.get("group_from") == "folder-above"
     class_names = {name.casefold() for name in run.class_names}
     return {path: _folder(own[1:-1], is_above, class_names) for path, own in parts.items()}
+
+
+def iterate_groups(run: Run, roots: Sequence[str | Path], images: Sequence[Image]) -> Iterator[str]:
+    """Yield the group of each image, as `groups_of` does; little of it is held at once."""
+    for start in range(0, len(images), AT_ONCE):
+        paths = [image.path for image in images[start : start + AT_ONCE]]
+        found = groups_of(run, roots, paths)
+        yield from (found[path] for path in paths)
 
 
 def _below(path: str, roots: set[str]) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from tfcnn.display.figures import percent
 from tfcnn.display.frame import frame
 from tfcnn.display.panel import Grid, Panel, Shown, Thumbnail, below
 from tfcnn.display.thumbnail import data_uri
+from tfcnn.prediction.answers import Prediction
 from tfcnn.prediction.paths import Image
-from tfcnn.prediction.predictor import Prediction
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,48 +16,25 @@ from tfcnn.decode import (
     TooLargeError,
     UnreadableImageError,
     in_memory,
-    limits,
     open_image,
     remarks,
 )
 from tfcnn.prediction import domain
+from tfcnn.prediction.answers import (
+    ABSTAIN,
+    NO_ANSWER,
+    NO_NUMBERS,
+    OUT_OF_DOMAIN,
+    UNREADABLE,
+    Prediction,
+)
 from tfcnn.prediction.engines import Model, ModelFiles, Note
-from tfcnn.prediction.paths import Image, expand, groups_of
+from tfcnn.prediction.paths import Image
+from tfcnn.prediction.work import Work, plan
 from tfcnn.runs import DOMAIN, Run
 
 Floats = npt.NDArray[np.float32]
 Flag = tuple[str, str]  # and its reason
-# in order of precedence: an image has one flag
-UNREADABLE, NO_ANSWER = "unreadable", "no-answer"
-OUT_OF_DOMAIN, ABSTAIN = "out-of-domain", "abstain"
-NO_NUMBERS = "the network gives no number for it (NaN or infinity)"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a run says of one image.
-
-    Attributes:
-        path: the image, as it was given; `archive.zip/member` inside an archive.
-        predicted: the most probable class, "" where there is no answer.
-        probs: a probability per class name, in the model's order; empty where there is no answer.
-        decision: the class by the run's threshold; `predicted` where it has none.
-        flag: "", `unreadable` or `no-answer` (the network gave no number), for which there is no
-            answer; `out-of-domain` (unlike the training images: the answer means nothing) or
-            `abstain` (too close to call), where the answer is given all the same.
-        reason: why, where there is a flag.
-        remark: what is not seen of the image, such as its other pages, mostly "".
-        group: the patient, slide or video by the run's own rule, "" where it gives none.
-    """
-
-    path: str
-    predicted: str
-    probs: dict[str, float]
-    decision: str
-    flag: str = ""
-    reason: str = field(default="", compare=False)
-    remark: str = field(default="", compare=False)
-    group: str = field(default="", compare=False)
 
 
 Problem = Literal["", "too-large", "not-read", "damaged"]
@@ -108,16 +84,25 @@ class Predictor(Model):
         run: an opened run.
         engine: see `Model`.
         note: see `Model`.
+        seeks_faster: see `Model`.
     """
 
-    def __init__(self, run: Run, engine: str = "auto", note: Note | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        engine: str = "auto",
+        note: Note | None = None,
+        *,
+        seeks_faster: bool = True,
+    ) -> None:
         self.run, self.decoder = run, run.decoder
 
         def find(name: str) -> Path | None:
             return run.file(name) if run.is_recorded(name) else None
 
         shape, num_classes = self.decoder.shape, len(run.class_names)
-        super().__init__(ModelFiles(run.path, find, shape, num_classes), engine, note)
+        files = ModelFiles(run.path, find, shape, num_classes)
+        super().__init__(files, engine, note, seeks_faster=seeks_faster)
         settings = run.card.get("domain")
         self.domain = domain.load(run.file(DOMAIN), settings) if settings else None
 
@@ -142,23 +127,29 @@ class Predictor(Model):
         Raises:
             InputError: before the first prediction, if a path does not exist or holds no image.
         """
-        roots = list(paths)
-        limits.megapixels()  # a wrong setting is refused now, and not at the first image
-        images = expand(roots, note, self.run.ignore)
-        self.expect(len(images))
-        groups = groups_of(self.run, roots, [image.path for image in images])
-        return Stream(self._stream(iter(images), groups), any(groups.values()), images)
+        return self.stream(plan(self.run, paths, note))
 
-    def _stream(self, images: Iterator[Image], groups: dict[str, str]) -> Iterator[Prediction]:
+    def stream(self, work: Work) -> Stream:
+        """Yield one prediction per image of a piece of work; see `predict`."""
+        self.expect(len(work.images))
+        found = chain.from_iterable(self.of_batches(work.batches()))
+        return Stream(work.grouped(found), work.has_groups, work.images)
+
+    def of_batches(self, batches: Iterator[Sequence[Image]]) -> Iterator[Iterator[Prediction]]:
+        """Yield the predictions of each batch, while threads decode the next two."""
         with ThreadPoolExecutor(threads.cores()) as pool:
-            batches = iter(lambda: threads.parts(list(islice(images, self.batch_size))), [])
-            waiting = [pool.map(self._decode, batch) for batch in islice(batches, 2)]
+
+            def begin(count: int) -> list[Iterator[list[Decoded]]]:
+                return [
+                    pool.map(self._decode, threads.parts(one)) for one in islice(batches, count)
+                ]
+
+            waiting = begin(2)
             while waiting:
                 interrupts.check()
                 decoded = list(chain.from_iterable(waiting.pop(0)))
-                waiting += [pool.map(self._decode, batch) for batch in islice(batches, 1)]
-                for prediction in self.predictions(decoded):
-                    yield replace(prediction, group=groups[prediction.path])
+                waiting += begin(1)
+                yield self.predictions(decoded)
 
     def _decode(self, images: Sequence[Image]) -> list[Decoded]:
         return [self.decode(image.path, image.read) for image in images]

@@ -178,10 +178,11 @@ class InputSettings(_Section):
     """`[inputs]`: how files become batches.
 
     `generator` holds ImageDataGenerator's arguments, and `augment` is absent then. Both pipelines
-    can do both.
+    can do both. With `cache = "none"` images are decoded whenever they are needed, in each epoch.
     """
 
     pipeline: Literal["tfdata", "generator"] = "tfdata"
+    cache: Literal["disk", "none"] = "disk"
     augment: Augment = Augment()
     generator: dict[str, Any] = {}
 

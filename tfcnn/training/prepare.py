@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Decoder, UprightImage
 from tfcnn.inputs import cache, direction, pipeline
+from tfcnn.inputs.streamed import Streamed
 from tfcnn.manifest import Manifest, Row, build, groups, splits
 from tfcnn.recipes import InputSettings, Recipe
 from tfcnn.training import ways
@@ -34,7 +35,7 @@ class Prepared:
         recipe: one of these; every setting of it is filled in.
         manifest: all readable images.
         splits: a split per row of it.
-        images: uint8 `(images, height, width, channels)` in [0, 255], memory-mapped.
+        images: uint8 `(images, height, width, channels)` in [0, 255]: memory-mapped, or `Streamed`.
         labels: int32 `(images,)`, indices into `manifest.class_names`.
         rows: int64 `(count,)` per split, row numbers.
         decode_seconds: time spent opening image files.
@@ -164,7 +165,11 @@ def _decode(
     manifest: Manifest, way: Recipe, early: Sequence[cache.Early], reporter: Reporter
 ) -> cache.Decoded:
     """Decode all images, and report which array of them was damaged."""
-    decoder, progress = decoder_of(way), reporter.stage("decoding")
+    decoder = decoder_of(way)
+    if way.inputs.cache == "none":
+        streamed: Any = Streamed(manifest.source, manifest.rows, decoder)  # indexed as an array is
+        return cache.Decoded(streamed, 0.0)
+    progress = reporter.stage("decoding")
     known = next((one for one in early if one.decoder == decoder), None)
     decoded = cache.load(manifest.source, manifest.rows, decoder, progress, known)
     for note in decoded.notes:
@@ -207,7 +212,8 @@ def survey(recipe: Recipe, reporter: Reporter, resplit: bool = False) -> Survey:
         _check_shape(way)
     for warning in pipeline.warnings(recipe.inputs):
         reporter.note(f"note: {warning}")
-    early = tuple(cache.Early(decoder) for decoder in dict.fromkeys(map(decoder_of, allowed)))
+    decoders = dict.fromkeys(map(decoder_of, allowed)) if recipe.inputs.cache == "disk" else ()
+    early = tuple(map(cache.Early, decoders))
 
     def see(row: Row, image: UprightImage) -> None:
         for one in early:
