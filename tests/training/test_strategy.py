@@ -14,7 +14,6 @@ from tfcnn.training import checkpoint, form, strategy
 from tfcnn.training.checkpoint import Start, State
 from tfcnn.training.fit import compile_model, fit_epochs
 
-
 SMALL = ("data.image_size=16", "model.options.widths=[8, 16]")
 
 
