@@ -24,11 +24,12 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def smears_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's run on fewer cells; its report was written by `train`."""
+    """The demo's run on fewer cells, of a narrower network; its report was written by `train`."""
     home = tmp_path_factory.mktemp("smears") / "home"
     (home / "data").mkdir(parents=True)
     smears.generate(home / "data/smears", num_patients=20, cells_per_patient=25)
-    result = run_tfcnn("train", "smears", "--epochs", 3, "--run", "drawn", home=home)
+    small = ("--epochs", 3, "--set", "model.options.widths=[8, 16, 32]")
+    result = run_tfcnn("train", "smears", *small, "--run", "drawn", home=home)
     assert result.returncode == 0, result.stderr
     return home / "models" / "drawn"
 
