@@ -18,11 +18,12 @@ MB = 2**20
 
 
 def zeros(count: int) -> bytes:
-    """Return so many zero bytes, packed by zlib, without having them in memory."""
-    packer, parts = zlib.compressobj(9), []
-    whole = bytes(MB)
-    parts += [packer.compress(whole) for _ in range(count // MB)]
-    return b"".join([*parts, packer.compress(bytes(count % MB)), packer.flush()])
+    """Return so many zero bytes, packed by zlib: one megabyte is packed, and repeated."""
+    block, last = (zlib.compressobj(9, wbits=-zlib.MAX_WBITS) for _ in range(2))
+    whole = block.compress(bytes(MB)) + block.flush(zlib.Z_FULL_FLUSH)
+    rest = last.compress(bytes(count % MB)) + last.flush()
+    adler = count % 65521 << 16 | 1  # of zero bytes
+    return b"\x78\xda" + whole * (count // MB) + rest + struct.pack(">I", adler)
 
 
 def chunk(name: bytes, body: bytes) -> bytes:

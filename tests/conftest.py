@@ -27,6 +27,7 @@ QUICK = (
     "model.start=scratch", "train.epochs=4", "train.batch_size=16", "data.image_size=32",
     "train.precision=float32",
 )  # fmt: skip
+NARROW = (*QUICK, "model.options.widths=[8, 16]")  # `compact` in half the time
 
 MIRROR = os.environ.get("TFCNN_TEST_MIRROR")
 
@@ -40,21 +41,36 @@ BROWSER_ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
-LONGEST = (
+LONGEST = (  # over 25 s of a processor, the dearest first
     "test_extend.py",
-    "test_real.py",
-    "test_scripts.py",
-    "export/test_page_use.py",
-    "report/test_browser.py",
-    "training/test_train.py",
-    "cli/test_commands.py",
     "lab/test_lessons.py",
+    "report/test_browser.py",
+    "test_real.py",
+    "cli/test_commands.py",
+    "training/test_train.py",
+    "training/test_crossval.py",
+    "training/test_choose.py",
+    "lab/test_network_pages.py",
+    "lab/test_lab_pages.py",
+    "export/test_page_use.py",
+    "test_hostile_names.py",
+    "architectures/test_networks.py",
+    "test_scripts.py",
+    "test_docs.py",
+    "training/test_finetune.py",
+    "test_benchmarks.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that two processes end at about one time."""
-    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+    items.sort(key=lambda item: _place(item.path.as_posix()))
+
+
+def _place(path: str) -> int:
+    """Return the place of a test file: in `LONGEST`, or after all of these."""
+    places = (i for i, name in enumerate(LONGEST) if path.endswith(f"/tests/{name}"))
+    return next(places, len(LONGEST))
 
 
 class Heard(Reporter):

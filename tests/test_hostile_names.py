@@ -31,7 +31,8 @@ FILES = [name for name in NASTY if "/" not in name and "\udcff" not in name]
 ENDS = ("=", "+", "-", "@", "＝", "\t", "\r", "\n")
 
 SETTINGS = (
-    "train.epochs=1", "train.batch_size=8", "data.image_size=16", "train.precision=float32",
+    "train.epochs=1", "train.batch_size=8", "model.options.widths=[4, 8]", "data.image_size=16",
+    "train.precision=float32",
     "data.group_regex=~((?s:.*))~", recipes.assignment("data.positive", CLASSES[0]),
 )  # fmt: skip
 
@@ -44,7 +45,7 @@ def cells(tmp_path_factory) -> Path:
     for label, name in enumerate(CLASSES):
         (root / name).mkdir(parents=True)
         for group in GROUPS:
-            for _ in range(3):
+            for _ in range(3):  # each of FILES is there
                 pixels = rng.integers(0, 60, (16, 16, 3), dtype=np.uint8)
                 pixels[8 * label : 8 * label + 8, :, label] += 150
                 stem = f"{FILES[number % len(FILES)]}~{group}~{number}"

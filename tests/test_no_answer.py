@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import QUICK, reseal, run_tfcnn, write_tree
+from conftest import NARROW, reseal, run_tfcnn, write_tree
 
 import tfcnn
 from tfcnn import runs
@@ -174,7 +174,7 @@ def test_a_training_whose_network_gives_no_numbers_ends_with_the_reason(tmp_path
         return model
 
     monkeypatch.setattr(form, "saved_form", spoilt)
-    settings = [*QUICK, "train.epochs=1", "data.group_regex='^(P[0-9]+)_'"]
+    settings = [*NARROW, "train.epochs=1", "data.group_regex='^(P[0-9]+)_'"]
     with pytest.raises(CheckError, match=r"a network that answers with numbers; .*round/P\d+_\d"):
         tfcnn.train(root, settings=settings)
     assert runs.unfinished() == ["shapes"]

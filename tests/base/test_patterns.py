@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from conftest import recipe_of, start_tfcnn, write_tree
+from conftest import recipe_of, run_tfcnn, write_tree
 
 from tfcnn.base import patterns
 from tfcnn.base.errors import InputError
@@ -83,11 +83,11 @@ def test_a_strangers_run_cannot_hold_a_prediction_for_ever(quick, trained):
     assert groups_of(run, ["new"], paths) == dict(zip(paths, ("P", "", "Q"), strict=True))
 
 
-def test_the_command_ends_with_one_line_and_2(tmp_path):
+def test_the_command_ends_with_one_line_and_2(quick, tmp_path):
     root = write_tree(tmp_path / "cells", per_group=1)
     for path in sorted(root.rglob("*.png")):
         path.rename(path.with_name("a" * 40 + path.name))
-    result = start_tfcnn("check", root, "--group-regex", "^(a+)+$")
+    result = run_tfcnn("check", root, "--group-regex", "^(a+)+$")
     assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
     assert "soon done" in result.stderr
 

@@ -8,7 +8,7 @@ from time import time
 
 import numpy as np
 import pytest
-from conftest import QUICK, Heard, run_tfcnn
+from conftest import NARROW, Heard, run_tfcnn
 
 import tfcnn
 from tfcnn.base import disk
@@ -133,7 +133,7 @@ def test_a_training_keeps_the_bound_and_says_so(make_tree, home, monkeypatch):
     written(folder / "older.npy", 1000, 3)
     written(folder / "old.npy", 1000, 2)
     monkeypatch.setenv("TFCNN_CACHE_GB", "0")
-    tfcnn.train(make_tree(), settings=[*QUICK, "train.epochs=1"], reporter=heard)
+    tfcnn.train(make_tree(), settings=[*NARROW, "train.epochs=1"], reporter=heard)
     (own,) = folder.glob("*.npy")
     assert np.load(own).shape == (48, 32, 32, 3), "the one that was used last stays"
     (said,) = [note for note in heard.notes if "TFCNN_CACHE_GB" in note]

@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import QUICK, run_tfcnn, start_tfcnn
+from conftest import NARROW, run_tfcnn, start_tfcnn
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -197,7 +197,7 @@ def test_bad_files_are_set_aside_and_training_goes_on(make_tree, home):
     root = make_tree()
     (root / "round" / "P0_9.png").write_bytes(b"")
     (root / "round" / "P0_8.png").write_text("text")
-    words = [w for s in (*QUICK, "train.epochs=1") for w in ("--set", s)]
+    words = [w for s in (*NARROW, "train.epochs=1") for w in ("--set", s)]
     result = CliRunner().invoke(app, ["train", str(root), *words])
     assert result.exit_code == 0, result.stderr
     assert "P0_9.png" in result.stderr and "P0_8.png" in result.stderr

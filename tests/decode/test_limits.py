@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import QUICK, Heard, run_tfcnn
+from conftest import NARROW, Heard, run_tfcnn
 from picture_files import deep_png, encoded, tiff
 from PIL import Image
 
@@ -203,7 +203,7 @@ def test_check_and_train_set_them_aside(mixed):
     assert names <= {text.partition(": ")[0] for text in lost["examples"]}
     assert all("too large" in text for text in lost["examples"])
     heard = Heard()
-    tfcnn.train(mixed, settings=[*QUICK, "train.epochs=1"], reporter=heard)
+    tfcnn.train(mixed, settings=[*NARROW, "train.epochs=1"], reporter=heard)
     said = [note for note in heard.notes if note.startswith("set aside, unreadable: ")]
     assert len(said) == 5 and all("too large" in note for note in said)
 

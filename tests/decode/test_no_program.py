@@ -51,11 +51,12 @@ def test_no_verb_starts_a_program(said, make_tree, trained, tmp_path):
             archive.writestr(name, content)
     for words in (
         ("check", root),
-        ("train", root, "--epochs", 1, "--image-size", 32),
+        ("train", root, "--epochs", 1, "--image-size", 32, "--set", "model.start=scratch",
+         "--set", "model.network=mlp"),
         ("predict", trained, root / "round", tmp_path / "images.zip"),
         ("explain", trained, root / "round" / "P1_a.png", "--output", tmp_path / "maps"),
         ("kernel", root / "round" / "P1_b.jpg", "--kernel", "blur"),
-    ):
+    ):  # fmt: skip
         done = run_tfcnn(*words, home=tmp_path / "home")
         told = "unreadable" if words[0] == "predict" else "PostScript"
         assert told in done.stdout + done.stderr, words

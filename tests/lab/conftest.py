@@ -1,6 +1,7 @@
 """The lab's site, written once, and its pages opened from their files without a network."""
 
 import contextlib
+import fcntl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,18 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def write_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def write_site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[..., Path]:
     """Return a function that writes the site for a run or None, and returns its folder.
 
-    All share a home, where networks are kept that were converted.
+    All share a home, where networks are kept that were converted; so do processes of pytest-xdist.
     """
-    home = tmp_path_factory.mktemp("lab-home")
+    base = tmp_path_factory.getbasetemp()
+    home = (base if worker_id == "master" else base.parent) / "lab-home"
+    home.mkdir(exist_ok=True)
 
     def write(run: Run | None = None) -> Path:
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, (home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one converts, the others wait
             patch.setenv("TFCNN_HOME", str(home))
             return site.build(tmp_path_factory.mktemp("lab") / "site", run).parent
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import QUICK, run_tfcnn, write_card, write_tree
+from conftest import NARROW, run_tfcnn, write_card, write_tree
 from PIL import Image
 
 import tfcnn
@@ -345,7 +345,7 @@ def with_domain(tmp_path_factory) -> Path:
     """A run on images enough to know what is usual, that leaves a tenth of val unanswered."""
     base = tmp_path_factory.mktemp("domain")
     root = write_tree(base / "cells", groups=40, per_group=9, side=32)
-    settings = [*QUICK, "train.epochs=1", "evaluation.abstain_fraction=0.1"]
+    settings = [*NARROW, "train.epochs=1", "evaluation.abstain_fraction=0.1"]
     settings += ["data.group_regex='^(P[0-9]+)_'", "data.positive=round"]
     words = [word for setting in settings for word in ("--set", setting)]
     result = run_tfcnn("train", root, *words, home=base / "home")

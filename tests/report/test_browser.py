@@ -24,10 +24,12 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def smears_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's run, with the recipe as it is; its report was written by `train`."""
+    """The demo's run on fewer cells, of a narrower network; its report was written by `train`."""
     home = tmp_path_factory.mktemp("smears") / "home"
-    smears.download(home / "data/smears")
-    result = run_tfcnn("train", "smears", "--epochs", 3, "--run", "drawn", home=home)
+    (home / "data").mkdir(parents=True)
+    smears.generate(home / "data/smears", num_patients=20, cells_per_patient=25)
+    small = ("--epochs", 3, "--set", "model.options.widths=[8, 16, 32]")
+    result = run_tfcnn("train", "smears", *small, "--run", "drawn", home=home)
     assert result.returncode == 0, result.stderr
     return home / "models" / "drawn"
 
@@ -79,7 +81,8 @@ def test_every_cell_opens_its_images_and_closes_them(open_page: Open, kind: str)
     opened = open_page(kind)
     links = opened.locator("a[data-opens]")
     assert links.count() == opened.locator(".matrix td a").count() > 1
-    for index in range(links.count()):
+    # of the hundred of ten classes those of one diagonal, and some beside it
+    for index in range(0, links.count(), 1 if kind == "smears" else 9):
         link = links.nth(index)
         if link.get_attribute("aria-expanded") == "true":
             link.click()

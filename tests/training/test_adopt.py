@@ -76,7 +76,24 @@ def subclassed():
 
 
 def mobilenet():
-    trunk = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=SHAPE)
+    return on_a_trunk(
+        keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=SHAPE)
+    )
+
+
+def small_trunk():
+    trunk = keras.Sequential(
+        [
+            keras.Input(SHAPE), layers.Conv2D(8, 3, strides=2, use_bias=False),
+            layers.BatchNormalization(), layers.ReLU(6), layers.DepthwiseConv2D(3),
+            layers.BatchNormalization(),
+        ]
+    )  # fmt: skip
+    return on_a_trunk(trunk)
+
+
+def on_a_trunk(trunk):
+    """A classifier on a trunk, as Keras' guide to transfer learning writes it."""
     images = keras.Input(SHAPE)
     features = trunk(keras.applications.mobilenet_v2.preprocess_input(images), training=False)
     pooled = layers.GlobalAveragePooling2D()(features)
@@ -116,6 +133,7 @@ def sigmoid():
 MODELS = {  # what is built, what it takes, whether its head takes features
     "subclass": (subclassed, "-1..1", True),
     "mobilenet": (mobilenet, "0..255", True),
+    "trunk": (small_trunk, "0..255", True),
     "sigmoid": (sigmoid, "0..1", True),
     "logit": (lambda: sequential(layers.Flatten(), layers.Dense(1)), "0..1", True),
     "logits": (lambda: sequential(layers.Flatten(), layers.Dense(2, use_bias=False)), "0..1", True),
@@ -181,7 +199,7 @@ MODELS = {  # what is built, what it takes, whether its head takes features
     ),
 }  # fmt: skip
 LOGITS = ("logit", "logits", "no-head-logits", "lambda", "same-names")
-FEW = ("subclass", "mobilenet", "sigmoid")
+FEW = ("subclass", "trunk", "sigmoid", pytest.param("mobilenet", marks=pytest.mark.slow))
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import QUICK, Heard
+from conftest import NARROW, Heard
 
 import tfcnn
 from tfcnn.base.errors import InputError
@@ -40,7 +40,7 @@ def test_without_a_limit_all_epochs_fit():
 
 
 def test_the_first_steps_are_timed_and_leave_no_trace(make_tree, monkeypatch):
-    settings = [*QUICK, "data.group_regex='^(P[0-9]+)_'", "train.epochs=3"]
+    settings = [*NARROW, "data.group_regex='^(P[0-9]+)_'", "train.epochs=3"]
     root = make_tree(groups=8)
     free = tfcnn.train(root, settings=settings, run="free")
     ample = tfcnn.train(root, settings=[*settings, "train.minutes=60"], run="ample")
@@ -67,7 +67,7 @@ class Cut(Reporter):
 
 def test_a_training_that_goes_on_has_the_minutes_of_its_recipe(make_tree, monkeypatch):
     root = make_tree(groups=8)
-    settings = [*QUICK, "train.epochs=2", "train.minutes=60"]
+    settings = [*NARROW, "train.epochs=2", "train.minutes=60"]
     with pytest.raises(KeyboardInterrupt):
         tfcnn.train(root, settings=settings, run="cut", reporter=Cut())
     given: list[float | None] = []

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import QUICK
+from small_backbone import shrink
 
 import tfcnn
 from tfcnn.base.progress import Progress, Reporter
@@ -20,8 +21,15 @@ SETTINGS = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_backbone():
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch)
+        yield
+
+
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(small_backbone, tmp_path_factory):
     """A frozen run and a fine-tuned one of the same images."""
     from conftest import write_tree
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import QUICK, Heard
+from conftest import NARROW, Heard
 
 import tfcnn
 from tfcnn.training import fit
@@ -83,7 +83,7 @@ def test_without_it_a_training_ends_and_says_how_to_get_it(make_tree, monkeypatc
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, absent, None)
     heard = Heard()
-    run = tfcnn.train(make_tree(), settings=[*QUICK, "train.epochs=1"], reporter=heard)
+    run = tfcnn.train(make_tree(), settings=[*NARROW, "train.epochs=1"], reporter=heard)
     assert not (run.path / "logs").exists() and (run.path / "history.csv").exists()
     (said,) = [note for note in heard.notes if "TensorBoard" in note]
     assert said.endswith("it is not installed; for them: pip install tensorboard")

@@ -1,5 +1,6 @@
 """What a training finds in its folder: a cut run, none, a finished one, one of other images."""
 
+import importlib
 import json
 import shlex
 import signal
@@ -13,6 +14,7 @@ from conftest import QUICK, Heard, run_tfcnn, write_tree
 import tfcnn
 from tfcnn import recipes, runs
 from tfcnn.base.errors import InputError
+from tfcnn.base.interrupts import Interrupted
 from tfcnn.base.progress import Reporter
 from tfcnn.training import resume
 
@@ -139,14 +141,9 @@ def test_a_cut_is_noted_only_where_its_own_run_was_begun(make_tree, home):
     assert cut.value.__notes__ == [resume.RESUMABLE]
 
 
-CUT_AT = """
-import importlib, os, signal, sys
-module = importlib.import_module("tfcnn.{module}")  # the verb `report` has the name of a room
-from tfcnn import __main__
-module.{name} = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
-sys.argv = ["tfcnn", *{words!r}]
-__main__.main()
-"""
+def interrupt(*_: object, **__: object) -> None:
+    """Do what Ctrl+C does; `test_commands.py` sends the signal to a process."""
+    raise Interrupted
 
 
 @pytest.mark.parametrize(
@@ -159,16 +156,18 @@ __main__.main()
         ("report.page", "write", True),
     ],
 )
-def test_cut_at_any_time_the_printed_line_works(make_tree, home, module, name, resumes):
+def test_cut_at_any_time_the_printed_line_works(
+    make_tree, home, monkeypatch, module, name, resumes
+):
     """Before it is begun: the same line again; --fresh must not go on with the run before it."""
     root = make_tree(groups=8)
     begin(root, image_size=16)  # of an earlier training, cut too
     settings = [*GROUPED, "train.epochs=1"]
     words = ["train", str(root), "--fresh", *(w for s in settings for w in ("--set", s))]
-    code = CUT_AT.format(module=module, name=name, words=words)
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    with monkeypatch.context() as patch:
+        # the verb `report` has the name of a room
+        patch.setattr(importlib.import_module(f"tfcnn.{module}"), name, interrupt)
+        result = run_tfcnn(*words, home=home)
     assert result.returncode == 130, result.stderr
     line = result.stderr.split("to continue: ")[1].strip()
     assert ("--resume" in line, "--fresh" in line) == (resumes, not resumes)

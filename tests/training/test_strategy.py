@@ -14,6 +14,8 @@ from tfcnn.training import checkpoint, form, strategy
 from tfcnn.training.checkpoint import Start, State
 from tfcnn.training.fit import compile_model, fit_epochs
 
+SMALL = ("data.image_size=16", "model.options.widths=[8, 16]")
+
 
 class Cut(Exception):
     """Ends a training in its second epoch, as a kill would."""
@@ -39,7 +41,7 @@ def compiled(recipe, device):
 )
 def test_a_run_on_several_devices_goes_on_after_a_cut(tmp_path, schedule, device):
     settings = [f"train.schedule={schedule}", "train.epochs=2", "train.batch_size=8"]
-    recipe = recipes.override(recipes.load("malaria"), [*settings, "data.image_size=16"])
+    recipe = recipes.override(recipes.load("malaria"), [*settings, *SMALL])
     rng = np.random.default_rng(0)
     prepared = SimpleNamespace(
         images=rng.integers(0, 256, (32, 16, 16, 3), np.uint8),

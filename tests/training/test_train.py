@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import QUICK, reseal, run_tfcnn, write_card, write_tree
+from conftest import NARROW, QUICK, reseal, run_tfcnn, write_card, write_tree
 from tensorflow.python.framework import config as tf_config
 
 import tfcnn
@@ -20,7 +20,7 @@ from tfcnn.datasets.folder import open_folder
 from tfcnn.manifest import splits
 from tfcnn.recipes import SplitSettings
 
-GROUPED = (*QUICK, "data.group_regex='^(P[0-9]+)_'")
+GROUPED = (*NARROW, "data.group_regex='^(P[0-9]+)_'")
 
 
 def test_the_run_folder_is_complete(trained):
@@ -70,7 +70,8 @@ def split_of(trained):
 def test_the_same_seed_gives_the_same_split_and_model_elsewhere(trained, tmp_path, split_of):
     """Another folder, another process: the same split, weights and figures; nothing decoded."""
     root = shutil.copytree(trained.parents[2] / "cells", tmp_path / "elsewhere")
-    words = [w for s in (*GROUPED, "data.positive=round") for w in ("--set", s)]
+    settings = (*QUICK, "data.group_regex='^(P[0-9]+)_'", "data.positive=round")
+    words = [w for setting in settings for w in ("--set", setting)]
     result = run_tfcnn("train", root, *words, "--run", "again", home=trained.parents[1])
     assert result.returncode == 0, result.stderr
     again = trained.parent / "again"
@@ -167,7 +168,7 @@ def test_a_folder_already_split_keeps_its_split(tmp_path, split_of):
     root = tmp_path / "split"
     for seed, name in enumerate(["train", "valid", "test"]):
         write_tree(root / name, groups=4, seed=seed)
-    run = tfcnn.train(root, settings=[*QUICK, "train.epochs=1"])
+    run = tfcnn.train(root, settings=[*NARROW, "train.epochs=1"])
     split = split_of(run.path)
     assert {path.split("/")[0]: name for path, name in split.items()} == {
         "train": "train", "valid": "val", "test": "test",
@@ -353,7 +354,7 @@ def test_clusters_are_refused(make_tree, monkeypatch):
 
 def test_the_weights_kept_are_those_the_recipe_asks_for(make_tree):
     """A learning rate that spoils the end: the best epoch differs from the last."""
-    settings = [*GROUPED, "train.schedule=constant", "train.learning_rate=1.0", "train.epochs=5"]
+    settings = [*GROUPED, "train.schedule=constant", "train.learning_rate=1.0", "train.epochs=4"]
     accuracies = {}
     for best in ("true", "false"):
         words = [*settings, f"train.best_weights={best}", "evaluation.calibrate=false"]

@@ -2,8 +2,9 @@
 
 import keras
 import pytest
-from conftest import recipe_of
+from conftest import QUICK, recipe_of
 
+import tfcnn
 from tfcnn.base.errors import InputError
 from tfcnn.recipes import override
 from tfcnn.training import unfreeze, ways
@@ -57,3 +58,13 @@ def test_settings_of_fine_tuning_have_something_to_be_of(settings, message):
     with pytest.raises(InputError, match=message):
         ways.allowed(override(recipe_of("cells"), settings))
     assert ways.allowed(override(recipe_of("cells"), [*settings, "train.finetune_epochs=5"][1:]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["frozen", "finetune"])
+def test_the_whole_backbone_learns(make_tree, start):
+    """With its own weights; `test_finetune.py` has its first blocks alone."""
+    settings = [*QUICK[1:], f"model.start={start}", "train.finetune_learning_rate=0.0005"]
+    run = tfcnn.train(make_tree(groups=8), settings=settings)
+    assert run.report["agreement"]["twin_difference"] < 1e-4
+    assert run.report["agreement"]["forms_mean_difference"] < 1e-3

@@ -1,5 +1,6 @@
 """Write `report.html` and `labels.html`: each one file that opens without a network."""
 
+import functools
 import re
 import shlex
 from dataclasses import dataclass
@@ -109,6 +110,7 @@ def _images_of(folder: Path, data: DataSettings) -> Source:
     return source
 
 
+@functools.cache  # its templates are compiled once
 def _environment() -> jinja2.Environment:
     """Return the templates of this room, and how they write numbers."""
     templates = html_pages.environment(TEMPLATES)
