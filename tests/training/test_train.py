@@ -345,11 +345,16 @@ def test_one_unit_heads_and_class_weights_train(make_tree):
     assert sum(probs.values()) == pytest.approx(1)
 
 
-def test_clusters_are_refused(make_tree, monkeypatch):
+def test_clusters_are_refused_where_one_process_works(make_tree, monkeypatch):
+    tree = make_tree()
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
-    for verb in (tfcnn.train, tfcnn.crossval):
-        with pytest.raises(InputError, match="SLURM_STEP_NUM_TASKS"):
-            verb(make_tree(name=verb.__name__), settings=QUICK)
+    for verb in (tfcnn.train, tfcnn.crossval):  # a step that says nothing of its hosts
+        with pytest.raises(InputError, match="SLURM_STEP_NODELIST: expected 2 tasks"):
+            verb(tree, settings=QUICK)
+    monkeypatch.setenv("SLURM_STEP_NODELIST", "node[1-2]")
+    monkeypatch.setenv("SLURM_STEP_TASKS_PER_NODE", "1(x2)")
+    with pytest.raises(InputError, match="SLURM_STEP_NUM_TASKS: expected one process for .*"):
+        tfcnn.crossval(tree, settings=QUICK)
 
 
 def test_the_weights_kept_are_those_the_recipe_asks_for(make_tree):
