@@ -136,3 +136,8 @@ def test_a_usual_row_is_written_as_its_cells_are(cells):
     # a cell with a letter that is not usual sends all cells of its row the long way
     long_way = atomic.csv_text([], [[*cells, "\u00e9"]]).removeprefix("\n")
     assert whole.removesuffix("\n") == long_way.removesuffix(",\u00e9\n")
+
+
+@given(st.text(st.sampled_from('ab\n\r", \u2028\x0b'), max_size=20))
+def test_lines_end_where_those_of_a_file_do(text):
+    assert [*naming._lines(text)] == [*io.StringIO(text, newline="")]

@@ -56,7 +56,7 @@ def read(
     files.require(path, expected)
     text, notes = _text(path)
     try:
-        lines = [line for line in _lines(text, set(wanted.values())) if any(map(str.strip, line))]
+        lines = [line for line in _lines(text, set(wanted.values())) if "".join(line).strip()]
     except csv.Error as error:
         raise InputError(path, expected, f"{error}", "saving it as CSV anew") from error
     lines = lines[_header_place(lines, set(wanted.values())) :]
@@ -75,17 +75,25 @@ def read(
     numbered = enumerate(lines[1:], start=1)
     if lines[1:] and all(len(line) == width and line[0] == str(row) for row, line in numbered):
         header = ["", *header]
+    return Table(path, _rows(path, header, lines, wanted), notes)
+
+
+def _rows(
+    path: Path, header: list[str], lines: list[list[str]], wanted: dict[str, str]
+) -> list[Row]:
+    """Return the lines below the header by its names, and by those that are wanted."""
     renamed = {name: own for name, own in wanted.items() if name != own}
     rows = []
     for number, line in enumerate(lines[1:], start=2):
-        if len(line) > len(header) and any(map(str.strip, line[len(header) :])):
-            received = f"{len(line)} in row {number}"
-            hint = "quotes around a value that holds the separator"
-            raise InputError(path, f"{len(header)} values in each row", received, hint)
-        line += [""] * (len(header) - len(line))
+        if len(line) != len(header):
+            if "".join(line[len(header) :]).strip():
+                received = f"{len(line)} in row {number}"
+                hint = "quotes around a value that holds the separator"
+                raise InputError(path, f"{len(header)} values in each row", received, hint)
+            line += [""] * (len(header) - len(line))
         row = dict(zip(header, line, strict=False))
         rows.append(row | {name: row[own] for name, own in renamed.items()} if renamed else row)
-    return Table(path, rows, notes)
+    return rows
 
 
 def by_path(
@@ -126,7 +134,7 @@ def by_path(
             continue
         rows = certain if is_certain else loose
         other = rows.setdefault(hits[0], row)
-        for column in columns:
+        for column in columns if other is not row else ():
             one, another = other[column].strip(), row[column].strip()
             if one != another:
                 raise InputError(

@@ -336,13 +336,13 @@ def read(path: Path) -> tuple[dict[str, Row], str]:
         return damage
     try:
         with memory.adding():
-            header, *rest = naming.read_csv(text.decode("utf-8")) or [[]]
+            lines = naming.iterate_csv(text.decode("utf-8"))
             names = [field.name for field in fields(Row)]
-            if header != names:
+            if next(lines, []) != names:
                 raise ValueError
             size, time = names.index("size_bytes"), names.index("mtime_ns")
             rows: dict[str, Row] = {}
-            for line in rest:
+            for line in lines:
                 values: list[Any] = line
                 values[size], values[time] = int(line[size]), int(line[time])
                 row = Row(*values)

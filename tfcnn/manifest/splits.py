@@ -372,13 +372,18 @@ def read(path: Path, manifest: Manifest) -> list[str]:
             path, "the groups that it names", "none known of the data",
             "the --set data.group_regex=... or data.group_csv=... it was made with",
         )  # fmt: skip
-    splits = {name: record["split"].strip().lower() for name, record in records.items()}
+    splits = {name: _split_of(record) for name, record in records.items()}
     return [splits.get(row.path, "") for row in manifest.rows]
+
+
+def _split_of(record: dict[str, str]) -> str:
+    split = record["split"]
+    return split if split in NAMES else split.strip().lower()
 
 
 def _check_record(path: Path, record: dict[str, str], row: Row) -> None:
     """Check a line of a split file against the image's row of the manifest."""
-    if record["split"].strip().lower() not in ("", *NAMES):
+    if _split_of(record) not in ("", *NAMES):
         subject = f"{path}: {record['path']}"
         raise InputError(subject, "train, val or test", record["split"], "one of them")
     if record.get("sha256") and record["sha256"] != row.sha256:
