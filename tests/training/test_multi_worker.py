@@ -95,7 +95,8 @@ def kill(cluster, victim, draw, epoch_seconds):
     while mark not in cluster.said(other) or mark not in cluster.said(victim):
         assert cluster.processes[other].poll() is None, cluster.said(other)
         time.sleep(0.05)
-    time.sleep(draw.uniform(0, 2 * epoch_seconds))
+    # of the roll call too: until the first epoch ends
+    time.sleep(draw.uniform(0, (4 if "processes" in mark else 2) * epoch_seconds))
     cluster.processes[victim].kill()
     killed = time.monotonic()
     code = cluster.processes[other].wait(60)
