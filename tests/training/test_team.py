@@ -156,7 +156,8 @@ team.refuse_other_data(rows("p"), ["train"])
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_process_that_is_killed_ends_the_others(tmp_path, victim, is_computing):
     work = f"""
-team.is_computing = {is_computing}
+if {is_computing}:
+    team.compute()
 say("there", team.folder)
 if team.is_computing or me == {victim}:
     time.sleep(600)  # as in TensorFlow, which waits for tensors of a process that is gone
@@ -178,6 +179,20 @@ team._next(0 if me else 1)
         assert not os.path.exists(folders[1]), "a worker leaves nothing"  # noqa: PTH110
 
 
+def test_a_process_that_ended_just_before_tensorflow_begins_ends_the_others(tmp_path):
+    work = """
+if me == 1:
+    os.kill(os.getpid(), 9)
+while not team.failure:
+    time.sleep(0.01)
+team.compute()
+time.sleep(600)
+"""
+    codes, said = end(start(tmp_path, work))
+    assert codes == [1, -9]
+    assert said[0].startswith("error: worker 1 (127.0.0.1:"), said[0]
+
+
 def test_an_error_of_tensorflow_waits_for_news_of_a_lost_process(tmp_path):
     work = """
 Unavailable = type("Unavailable", (Exception,), {"__module__": "tensorflow.errors"})
@@ -194,7 +209,7 @@ raise Unavailable("tasks are unhealthy")
 def test_a_process_that_hangs_is_lost_once_all_have_begun(tmp_path):
     work = """
 lines.PING_SECONDS, lines.SILENCE_SECONDS = 0.1, 1
-team.is_computing = True
+team.compute()
 say("there")
 time.sleep(3)
 say("not lost")  # it may be loading TensorFlow, when nothing can speak
@@ -229,6 +244,6 @@ def test_a_process_that_does_not_come_is_named(tmp_path, me, missing):
     )  # fmt: skip
     assert result.returncode == 2
     name = missing.format(port=port)
-    assert f"note: waiting for {name}: 1 s more\n" in result.stdout
+    assert f"note: waiting for {name}: " in result.stdout
     assert "within 1 seconds; received" in result.stdout.splitlines()[-1]
     assert name in result.stdout.splitlines()[-1]

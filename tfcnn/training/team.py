@@ -78,6 +78,16 @@ class Team:
         """Know that TensorFlow has found all processes."""
         self._lines.watch()
 
+    def compute(self) -> None:
+        """From now on end this process from another thread: the main one may wait in TensorFlow.
+
+        Raises:
+            TfcnnError: if another process has ended before.
+        """
+        self.is_computing = True  # before one looks: `_lost` does both in the other order
+        if self.failure:
+            raise self.failure
+
     def close(self) -> None:
         """Leave; a folder of this process' own is removed."""
         self._lines.close()

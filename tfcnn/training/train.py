@@ -117,7 +117,7 @@ def _start_tensorflow(prepared: Prepared, team: Team | None, reporter: Reporter)
         quiet.load_tensorflow(reporter)
         return prepared
     team.refuse_other_data(prepared.manifest, prepared.splits)
-    team.is_computing = True
+    team.compute()
     join = partial(strategy.choose, together=team.cluster)
     quiet.load_tensorflow(reporter, join)
     join()  # where somebody had loaded it before
