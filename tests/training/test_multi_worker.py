@@ -49,13 +49,18 @@ import tensorflow as tf
 half = tf.config.LogicalDeviceConfiguration()
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [half, half])
 """
+ANOTHER_TRAINING = """
+import tfcnn
+settings = ["train.strategy=mirrored", "train.epochs=1", "model.network=mlp"]
+tfcnn.train("digits", run="another", settings=settings, progress=False)
+"""
 
 
 @pytest.mark.slow
 def test_two_devices_of_one_process_train_what_one_does(tmp_path):
     (tmp_path / "two").mkdir()
     mirrored = ("--set", "train.strategy=mirrored")
-    two = alone(tmp_path / "two", *EPOCHS, *mirrored, before=TWO_PROCESSORS)
+    two = alone(tmp_path / "two", *EPOCHS, *mirrored, before=TWO_PROCESSORS + ANOTHER_TRAINING)
     one = alone(tmp_path, *EPOCHS)
     assert_same_weights(two, one, 1e-5)
     np.testing.assert_allclose(figures(two), figures(one), atol=1e-5)

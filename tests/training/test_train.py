@@ -353,7 +353,7 @@ def test_clusters_are_refused_where_one_process_works(make_tree, monkeypatch):
             verb(tree, settings=QUICK)
     monkeypatch.setenv("SLURM_STEP_NODELIST", "node[1-2]")
     monkeypatch.setenv("SLURM_STEP_TASKS_PER_NODE", "1(x2)")
-    with pytest.raises(InputError, match="SLURM_STEP_NUM_TASKS: expected one process for .*"):
+    with pytest.raises(InputError, match="SLURM_STEP_NUM_TASKS: expected one process"):
         tfcnn.crossval(tree, settings=QUICK)
 
 

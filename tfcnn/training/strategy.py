@@ -48,12 +48,18 @@ def choose(setting: str = "auto", together: Cluster | None = None) -> Any:
     if together:
         return _multi_worker(together)
     gpus = tf.config.list_logical_devices("GPU")
-    if setting == "mirrored":
+    if setting == "mirrored" or (setting == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    if setting == "auto" and len(gpus) > 1:
-        return tf.distribute.MirroredStrategy()
+        return _mirrored(tuple(device.name for device in devices))
     return tf.distribute.get_strategy()
+
+
+@functools.cache  # each new one counts its sums from the same number, which the last one has used
+def _mirrored(devices: tuple[str, ...]) -> Any:
+    """Return the strategy over devices of this process, made once in a process."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 @functools.cache  # TensorFlow can be told of a cluster only once
