@@ -50,12 +50,12 @@ class LossError(InputError):
     """So many images are unreadable that a result would not be of this data.
 
     Attributes:
-        unreadable: the rows of these images.
+        manifest: of all images.
     """
 
     def __init__(self, manifest: "Manifest", expected: str, received: str, hint: str) -> None:
         super().__init__(manifest.source.root, expected, received, hint)
-        self.unreadable = manifest.quarantined
+        self.manifest = manifest
 
 
 @dataclass(frozen=True)
