@@ -62,10 +62,12 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 
 @contextmanager
-def measured(what: str, images: int) -> Iterator[None]:
-    """Print the seconds and CPU seconds of a block, and what that is for each image."""
+def measured(what: str) -> Iterator[list[int]]:
+    """Print the seconds and CPU seconds of a block, which appends its number of images."""
     start, cpu_start = time.perf_counter(), time.process_time()
-    yield
+    count: list[int] = []
+    yield count
+    images = count[0]
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
     print(
         f"{what}: {images:,} images, {seconds:.1f} s, {cpu:.1f} CPU s; "
@@ -149,26 +151,30 @@ def write_sheet(audit: Audit, path: Path, side: int = 160) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("source", nargs="?", default="malaria")
-    parser.add_argument("--copies", type=int, default=200)
-    parser.add_argument("--blends", type=int, default=BLENDS)
+    parser.add_argument("--copies", type=int, default=200, help="0 changes none")
+    parser.add_argument("--blends", type=int, default=BLENDS, help="0 blends none")
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
-    count = len(tfcnn.check(options.source, progress=False).source.items)  # its files are read once
-    with measured("check, whole", count):
+    with measured("check, whole") as images:
         audit = tfcnn.check(options.source, progress=False)
+        images.append(len(audit.source.items))
+    count = images[0]
     called = {path for paths in near_sets(audit) for path in paths}
     print(
         f"called near copies: {len(called)} of {count:,} images ({100 * len(called) / count:.2f} %)"
     )
     if options.sheet:
         write_sheet(audit, options.sheet)
-    with tempfile.TemporaryDirectory() as scratch:
-        copies = changed(audit, Path(scratch) / "cells", options.copies)
-        os.environ["TFCNN_HOME"] = scratch
-        tell_found(tfcnn.check(Path(scratch) / "cells", progress=False), copies)
-    thumbs = blends(audit, options.blends)
-    with measured("near copies alone", len(thumbs)):
-        near.pairs(thumbs, np.zeros(len(thumbs), bool))
+    if options.copies:
+        with tempfile.TemporaryDirectory() as scratch:
+            copies = changed(audit, Path(scratch) / "cells", options.copies)
+            os.environ["TFCNN_HOME"] = scratch
+            tell_found(tfcnn.check(Path(scratch) / "cells", progress=False), copies)
+    if options.blends:
+        thumbs = blends(audit, options.blends)
+        with measured("near copies alone") as images:
+            near.pairs(thumbs, np.zeros(len(thumbs), bool))
+            images.append(len(thumbs))
 
 
 if __name__ == "__main__":

@@ -47,13 +47,12 @@ def look(opened: UprightImage) -> Look:
     factor = max(1, max(image.size) // SHARPNESS_PX)
     small = UprightImage(image.reduce(factor) if factor > 1 else image).flat()
     luma = small if small.mode == "L" else small.convert("L")
-    thumb = luma.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX)
-    grey = np.asarray(luma, np.float32)
+    thumb = np.asarray(luma.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX))
     return Look(
         (image.height, image.width),
-        float(grey.mean()),
-        sharpness(grey),
-        np.asarray(thumb),
+        float(thumb.mean()),
+        sharpness(np.asarray(luma, np.float32)),
+        thumb,
         kind.name if kind else "",
         kind.pillow if kind else "",
         opened.traits,
@@ -73,8 +72,10 @@ def sharpness(grey: npt.NDArray[np.float32]) -> float:
     if min(grey.shape) < 3:
         return 0.0
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    around -= 4 * grey[1:-1, 1:-1]
-    return float(around.std())
+    laplacian = (around - 4 * grey[1:-1, 1:-1]).ravel()
+    mean = laplacian.mean(dtype=np.float64)
+    # half the time of `std`, as it makes no further array
+    return float(np.sqrt(max(0.0, np.dot(laplacian, laplacian) / laplacian.size - mean**2)))
 
 
 @dataclass(frozen=True)
