@@ -23,7 +23,7 @@ from tfcnn.manifest.looks import Thumb
 FREQUENCIES = 20  # of a thumbnail's 32 along each side: the finest do not survive resizing
 # least correlation of near copies, of frequencies and of detail; benchmarks/near_copies.py
 # measures what is found
-LEAST, LEAST_DETAIL = 0.90, 0.84
+LEAST, LEAST_DETAIL = 0.90, 0.86
 # of images that have no more pixels than a thumbnail: two digits by hand may be that much alike
 LEAST_SMALL, LEAST_SMALL_DETAIL = 0.97, 0.95
 AROUND_PX = 5  # of a thumbnail: detail is what differs from the mean of so many each way
