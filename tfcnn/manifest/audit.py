@@ -16,6 +16,7 @@ from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.manifest import copies, groups, odd_files, splits, unfit
 from tfcnn.manifest.findings import Finding, Gravity, by_gravity
 from tfcnn.manifest.looks import Looks
+from tfcnn.manifest.near import MOST_IMAGES
 from tfcnn.manifest.rows import IMBALANCED, LossError, Manifest, Row, build, contradiction_notes
 from tfcnn.recipes import DataSettings
 
@@ -138,13 +139,14 @@ def audit(data: DataSettings, reporter: Reporter) -> Audit:
     except LayoutError as error:  # a question that only a person can answer
         return Audit(data.source, {}, (Finding("layout", str(error), "blocking"),), data=data)
     positive = source.positive_class(data.positive)
-    listing, looks = ignore_list(source, listed), Looks()
+    listing = ignore_list(source, listed)
+    looks = Looks(has_thumbs=len(source.items) <= MOST_IMAGES)
     manifest, findings = _read(source, data, looks, reporter)
     findings += _left_out(source)
     if {row.label for row in manifest.rows} < set(source.class_names):  # a class is lost
         return Audit(source.name, {}, tuple(findings), {}, listing, source, data)
     counts = Counter(row.label for row in manifest.rows)
-    likeness = copies.compare(manifest, looks.by_path)
+    likeness = copies.compare(manifest, looks.by_path, reporter.stage("comparing each with each"))
     findings += copies.find(manifest, likeness)
     findings += odd_files.find(manifest, looks.by_path, data.background)
     findings += [*_groups(manifest, data), *_classes(counts)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfcnn.datasets import Progress
 from tfcnn.manifest import near
 from tfcnn.manifest.findings import Finding, Gravity, counted, named
 from tfcnn.manifest.looks import THUMB_PX, Look
@@ -30,18 +31,20 @@ class Likeness:
     skipped: str = ""
 
 
-def compare(manifest: Manifest, looks: Mapping[str, Look]) -> Likeness:
+def compare(
+    manifest: Manifest, looks: Mapping[str, Look], progress: Progress | None = None
+) -> Likeness:
     """Look for near copies among the different pictures of a manifest."""
+    if len(manifest.source.items) > near.MOST_IMAGES:
+        most = f"{len(manifest.source.items):,} images, more than {near.MOST_IMAGES:,}"
+        return Likeness({}, f"near copies were not looked for among {most}")
     pictures: dict[str, Look] = {}
     for row in manifest.rows:
         pictures.setdefault(row.pixels_sha256, looks[row.path])
-    if len(pictures) > near.MOST_IMAGES:
-        most = f"{len(pictures):,} pictures, more than {near.MOST_IMAGES:,}"
-        return Likeness({}, f"near copies were not looked for among {most}")
     hashes = list(pictures)
     is_small = np.array([min(look.size) <= THUMB_PX for look in pictures.values()])
     of: dict[str, dict[str, float]] = defaultdict(dict)
-    for pair in near.pairs([look.thumb for look in pictures.values()], is_small):
+    for pair in near.pairs([look.thumb for look in pictures.values()], is_small, progress):
         first, second = hashes[pair.first], hashes[pair.second]
         of[first][second] = of[second][first] = pair.likeness
     return Likeness(of)

@@ -1,8 +1,7 @@
 """What an image looks like, in a few numbers, taken while it is open anyway."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from tfcnn.manifest.rows import Row
 THUMB_PX = 32
 SHARPNESS_PX = 256  # a larger image is reduced: no network sees more of it
 Thumb = npt.NDArray[np.uint8]
+NO_THUMB: Thumb = np.empty((0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,20 @@ def sharpness(grey: npt.NDArray[np.float32]) -> float:
 
 @dataclass(frozen=True)
 class Looks:
-    """The looks of many images, by path; `see` is called from several threads."""
+    """The looks of many images, by path; `see` is called from several threads.
 
+    Attributes:
+        has_thumbs: whether thumbnails are kept; those of a million images take a GB.
+        by_path: the looks.
+    """
+
+    has_thumbs: bool = True
     by_path: dict[str, Look] = field(default_factory=dict)
 
     def see(self, row: Row, opened: UprightImage) -> None:
         """Keep the look of an image that is open."""
-        self.by_path[row.path] = look(opened)
-
-    def column(self, name: str, paths: list[str]) -> npt.NDArray[Any]:
-        """Return one measure of these images, in their order."""
-        return np.array([getattr(self.by_path[path], name) for path in paths])
+        seen = look(opened)
+        self.by_path[row.path] = seen if self.has_thumbs else replace(seen, thumb=NO_THUMB)
 
 
 def suffix(path: str) -> str:

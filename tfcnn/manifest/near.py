@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tfcnn.datasets import Progress
 from tfcnn.manifest.looks import Thumb
 
 FREQUENCIES = 20  # of a thumbnail's 32 along each side: the finest do not survive resizing
@@ -53,7 +54,9 @@ class Pair:
     likeness: float
 
 
-def pairs(thumbs: Sequence[Thumb], is_small: npt.NDArray[np.bool_]) -> list[Pair]:
+def pairs(
+    thumbs: Sequence[Thumb], is_small: npt.NDArray[np.bool_], progress: Progress | None = None
+) -> list[Pair]:
     """Return all near copies among images, in their order.
 
     An image that is nearly of one colour is a near copy of nothing.
@@ -61,12 +64,13 @@ def pairs(thumbs: Sequence[Thumb], is_small: npt.NDArray[np.bool_]) -> list[Pair
     Args:
         thumbs: of each image its luma, uint8 `(32, 32)`.
         is_small: of each image whether its short side is at most that of a thumbnail.
+        progress: called with (images compared with all others, of how many).
     """
     if len(thumbs) < 2:
         return []
     spectra, shown = _spectra(thumbs)
     found = []
-    for one, other in _candidates(_unturned(spectra)):
+    for one, other in _candidates(_unturned(spectra), progress):
         likeness = _likeness(spectra[one], spectra[other])
         are_small = is_small[shown[one]] & is_small[shown[other]]
         is_like = likeness >= np.where(are_small, LEAST_SMALL, LEAST)
@@ -140,7 +144,7 @@ def _detail(thumbs: Sequence[Thumb]) -> Floats:
 
 
 def _candidates(
-    values: Floats,
+    values: Floats, progress: Progress | None
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Yield the numbers of pairs that may be near copies, a few thousand at a time."""
     for start in range(0, len(values), BLOCK):
@@ -150,6 +154,8 @@ def _candidates(
         one, other = one[is_later] + start, other[is_later] + start
         for at in range(0, len(one), PAIRS):
             yield one[at : at + PAIRS], other[at : at + PAIRS]
+        if progress:
+            progress(min(start + BLOCK, len(values)), len(values))
 
 
 def _likeness(ones: Floats, others: Floats) -> Floats:

@@ -86,6 +86,7 @@ def render(audit: Audit) -> str:
         headline=headline(audit),
         findings=findings,
         classes=[(name, count, count / most) for name, count in audit.counts.items()],
+        ignore_csv=str(audit.ignore_csv or ""),
         listed=list(audit.unfit.items())[:MOST_LISTED],
         command=f"tfcnn check {shlex.quote(source)} --fix",
         train=f"tfcnn train {shlex.quote(source)}",
