@@ -196,6 +196,19 @@ def test_the_larger_of_two_copies_stays(drawn_cells, tmp_path, home):
     assert found.unfit == {f"{SICK}/3.png": f"a near copy of {SICK}/large.jpg"}
 
 
+def test_few_near_copies_of_a_large_test_set_are_a_warning(
+    drawn_cells, tmp_path, home, monkeypatch
+):
+    root = check_files.arrange(drawn_cells, tmp_path / "cells", train=12, test=4)
+    check_files.cell(root, 0).save(root / "test/Parasitized/again.jpg")
+    for least, gravity in ((1 / 9, "blocking"), (1 / 8, "warning")):
+        monkeypatch.setattr("tfcnn.manifest.copies.SPOILING", least)
+        (finding,) = [
+            one for one in tfcnn.check(root, progress=False).findings if one.kind == "near-copies"
+        ]
+        assert finding.gravity == gravity and "(1 of 9 test images)" in finding.what
+
+
 def test_what_tells_the_class_and_is_no_picture_is_a_warning(drawn_cells, tmp_path, home):
     root = check_files.arrange(drawn_cells, tmp_path / "cells", train=12, test=4)
     for path in sorted((root / WELL).glob("*.png")):

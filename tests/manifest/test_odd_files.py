@@ -46,12 +46,22 @@ def test_an_image_far_from_the_median_is_unusual(sigmas, is_far):
 
 
 def test_the_worst_come_first_and_a_set_that_is_all_alike_has_a_least_spread():
-    looks = {f"a{i:03}": of() for i in range(50)}
+    looks = {f"a{i:03}": of() for i in range(80)}
     looks |= {"b1": of(size=(100, 140)), "b2": of(size=(300, 300)), "b3": of(size=(30, 30))}
     (found,) = find(looks, "outlier")
     # the logarithm of the area: 1.1 and 9 times as large, a ninth as large
     assert [line.split(":")[0] for line in found.examples] == ["b3", "b2"]
     assert found.images == (("b3",), ("b2",)) and "a side of 100 px" in found.what
+
+
+def test_two_kinds_of_images_are_no_outliers():
+    """One class is brighter than the other: none of its images is unusual, but a dark one is."""
+    looks = {f"a{i:03}": of(brightness=spread(i)) for i in range(60)}
+    looks |= {f"b{i:03}": of(brightness=spread(i) + 60) for i in range(40)}
+    assert find(looks, "outlier") == []
+    looks["odd"] = of(brightness=-100)
+    (found,) = find(looks, "outlier")
+    assert found.examples == ("odd: -100 of 255",)
 
 
 def test_sharpness_counts_by_its_ratio():

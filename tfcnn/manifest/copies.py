@@ -1,6 +1,6 @@
 """Findings on pictures that are there more than once: the same pixels, or nearly the same."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +15,8 @@ from tfcnn.manifest.rows import Manifest, Row
 NEAR = "saved again, resized, brighter, darker, mirrored or turned"
 FIX = "`tfcnn check --fix` lists {}, and training leaves out what is listed."
 ONE_STAYS = FIX.format("all but one of them")
+TESTED = ("val", "test")
+SPOILING = 0.01  # of a split's images have near copies in another one
 BOTH = "Look which class is right. " + FIX.format("them all")
 
 
@@ -59,14 +61,32 @@ def find(manifest: Manifest, likeness: Likeness) -> Iterator[Finding]:
     for rows in _sets(manifest, likeness):
         sets[_reach(rows, manifest)].append(rows)
     for reach, where, gravity, advice in REACHES:
-        if sets[reach]:
-            grave: Gravity = "warning" if manifest.source.is_benchmark else gravity
-            count = counted(len(sets[reach]), "picture")
-            verb = "has near copies" if len(sets[reach]) == 1 else "have near copies"
-            yield _of_sets(
-                "near-copies", f"{count} {verb} {where}: {NEAR}",
-                grave if gravity == "blocking" else gravity, sets[reach], " ~ ", advice,
-            )  # fmt: skip
+        if not sets[reach]:
+            continue
+        if reach == "splits":
+            where += f" ({_tested_in_words(sets[reach], manifest)})"
+            gravity = "blocking" if _spoils(sets[reach], manifest) else "warning"
+        verb = "has near copies" if len(sets[reach]) == 1 else "have near copies"
+        what = f"{counted(len(sets[reach]), 'picture')} {verb} {where}: {NEAR}"
+        yield _of_sets("near-copies", what, gravity, sets[reach], " ~ ", advice)
+
+
+def _tested(sets: list[list[Row]], manifest: Manifest) -> dict[str, tuple[int, int]]:
+    """Return for val and test how many of their images are in these sets, and of how many."""
+    totals = Counter(row.official for row in manifest.rows)
+    near_ones = Counter(row.official for rows in sets for row in rows)
+    return {split: (near_ones[split], totals[split]) for split in TESTED if near_ones[split]}
+
+
+def _tested_in_words(sets: list[list[Row]], manifest: Manifest) -> str:
+    parts = _tested(sets, manifest).items()
+    return ", ".join(f"{count:,} of {total:,} {split} images" for split, (count, total) in parts)
+
+
+def _spoils(sets: list[list[Row]], manifest: Manifest) -> bool:
+    """Say whether a result may change by as much as a point; a benchmark's split is as it is."""
+    shares = [count / total for count, total in _tested(sets, manifest).values()]
+    return not manifest.source.is_benchmark and max(shares, default=0.0) >= SPOILING
 
 
 REACHES: tuple[tuple[str, str, Gravity, str], ...] = (

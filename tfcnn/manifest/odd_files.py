@@ -33,10 +33,11 @@ ADVICE = {
     remarks.TURNED: "They are read upright. Other programs may show them turned.",
 }
 PARTS_ADVICE = "Save what a model needs to see as an image of its own."
-# an outlier is further from the median than so many standard deviations, estimated by the median
-# distance from it (Iglewicz and Hoaglin 1993), where that is not smaller than the least one
+# an outlier is further from the median than so many standard deviations
 FAR = 5.0
-SIGMA = 1.4826  # standard deviations of a normal distribution in a median distance
+# of a normal distribution: standard deviations by the median distance from the median (Iglewicz and
+# Hoaglin 1993), and by the distance that 95 % keep, which is greater where there are two kinds
+BY_MEDIAN, BY_MOST, MOST = 1.4826, 1 / 1.96, 0.95
 TELLING = 0.5  # of the images that the commonest class is wrong for, so many are told by a value
 MIN_HELD = 10  # images of a value that may tell the class
 Values = npt.NDArray[np.float64]
@@ -171,7 +172,8 @@ def _outliers(rows: Sequence[Row], looks: Mapping[str, Look]) -> Iterator[Findin
     )  # fmt: skip
     for name, values, least, figure, usual in measures:
         distance = values - np.median(values)
-        far = distance / max(SIGMA * float(np.median(np.abs(distance))), least)
+        half, most = np.quantile(np.abs(distance), (0.5, MOST))
+        far = distance / max(BY_MEDIAN * float(half), BY_MOST * float(most), least)
         worst = np.flatnonzero(np.abs(far) > FAR).tolist()
         worst.sort(key=lambda i: (-abs(far[i]), paths[i]))
         if worst:
