@@ -46,7 +46,8 @@ def thumb(content: bytes) -> Thumb:
 
 
 def found(thumbs: list[Thumb], *, is_small: bool = False) -> set[tuple[int, int]]:
-    pairs = near.pairs(thumbs, np.full(len(thumbs), is_small))
+    pairs, are_all = near.pairs(thumbs, np.full(len(thumbs), is_small))
+    assert are_all
     assert all(0 < pair.likeness <= 1 for pair in pairs)
     return {(pair.first, pair.second) for pair in pairs}
 
@@ -69,6 +70,22 @@ def test_all_pairs_of_several_copies_are_found_over_the_edges_of_blocks(monkeypa
     for place in places:
         thumbs[place] = thumbs[0]
     assert found(thumbs) == set(combinations((0, *places), 2))
+
+
+def test_too_many_pairs_are_not_compared_and_this_is_said(monkeypatch, cells):
+    thumbs = [thumb(saved(cells[0]))] * 6
+    for most, count in ((15, 15), (14, 0)):
+        monkeypatch.setattr(near, "MOST_PAIRS", most)
+        pairs, are_all = near.pairs(thumbs, np.zeros(6, bool))
+        assert (len(pairs), are_all) == (count, count == 15)
+
+
+def test_progress_ends_with_all_images(monkeypatch, cells):
+    monkeypatch.setattr(near, "PRODUCTS", 30)  # three images at a time
+    told: list[tuple[int, int]] = []
+    thumbs = [thumb(saved(cell)) for cell in cells[:10]]
+    near.pairs(thumbs, np.zeros(10, bool), lambda *counts: told.append(counts))
+    assert told == [(3, 10), (6, 10), (9, 10), (10, 10)]
 
 
 def test_what_is_compared_of_all_pairs_loses_no_pair(cells):

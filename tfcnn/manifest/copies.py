@@ -26,7 +26,7 @@ class Likeness:
 
     Attributes:
         of: for each sha256 of pixels those of its near copies, with their likeness in [0, 1].
-        skipped: why near copies were not looked for, "" where they were.
+        skipped: why near copies were not, or not all, looked for; "" where they were.
     """
 
     of: Mapping[str, Mapping[str, float]]
@@ -46,10 +46,15 @@ def compare(
     hashes = list(pictures)
     is_small = np.array([min(look.size) <= THUMB_PX for look in pictures.values()])
     of: dict[str, dict[str, float]] = defaultdict(dict)
-    for pair in near.pairs([look.thumb for look in pictures.values()], is_small, progress):
+    thumbs = [look.thumb for look in pictures.values()]
+    pairs, are_all = near.pairs(thumbs, is_small, progress)
+    for pair in pairs:
         first, second = hashes[pair.first], hashes[pair.second]
         of[first][second] = of[second][first] = pair.likeness
-    return Likeness(of)
+    most = (
+        f"over {near.MOST_PAIRS:,} pairs of images are alike: not all near copies were looked for"
+    )
+    return Likeness(of, "" if are_all else most)
 
 
 def find(manifest: Manifest, likeness: Likeness) -> Iterator[Finding]:

@@ -31,7 +31,9 @@ AROUND_PX = 5  # of a thumbnail: detail is what differs from the mean of so many
 MOST_DETAIL = 2.0  # medians
 LEAST_MEDIAN = 0.5  # grey levels: less is the rounding of pixels
 MOST_IMAGES = 100_000  # each with each: 40 s on 2 cores, and four times that for twice as many
-BLOCK = 1024  # images that are compared with all others at once
+MOST_PAIRS = 1_000_000  # that are compared in detail, 40 s; or else frames of a video take hours
+BLOCK = 1024  # images that are worked on at once
+PRODUCTS = 2**24  # that are computed at once: 64 MB
 PAIRS = 4096  # pairs that are looked at at once
 FLAT = 2.0  # standard deviation in grey levels below which a thumbnail shows nothing
 Floats = npt.NDArray[np.float32]
@@ -56,10 +58,11 @@ class Pair:
 
 def pairs(
     thumbs: Sequence[Thumb], is_small: npt.NDArray[np.bool_], progress: Progress | None = None
-) -> list[Pair]:
-    """Return all near copies among images, in their order.
+) -> tuple[list[Pair], bool]:
+    """Return the near copies among images, in their order, and whether these are all.
 
-    An image that is nearly of one colour is a near copy of nothing.
+    They are not all where over a million pairs are alike by their frequencies. An image that is
+    nearly of one colour is a near copy of nothing.
 
     Args:
         thumbs: of each image its luma, uint8 `(32, 32)`.
@@ -67,20 +70,28 @@ def pairs(
         progress: called with (images compared with all others, of how many).
     """
     if len(thumbs) < 2:
-        return []
+        return [], True
     spectra, shown = _spectra(thumbs)
-    found = []
+    found: list[Pair] = []
+    num_compared = 0
     for one, other in _candidates(_unturned(spectra), progress):
         likeness = _likeness(spectra[one], spectra[other])
         are_small = is_small[shown[one]] & is_small[shown[other]]
         is_like = likeness >= np.where(are_small, LEAST_SMALL, LEAST)
         ones, others = shown[one[is_like]], shown[other[is_like]]
+        num_compared += len(ones)
+        if num_compared > MOST_PAIRS:
+            return _sorted(found), False
         least = np.where(are_small[is_like], LEAST_SMALL_DETAIL, LEAST_DETAIL)
         detail = _likeness_of_detail(thumbs, ones, others)
         found += [
             Pair(int(ones[i]), int(others[i]), min(1.0, float(detail[i])))
             for i in np.flatnonzero(detail >= least)
         ]
+    return _sorted(found), True
+
+
+def _sorted(found: list[Pair]) -> list[Pair]:
     return sorted(found, key=lambda pair: (pair.first, pair.second))
 
 
@@ -106,12 +117,16 @@ def _spectra(thumbs: Sequence[Thumb]) -> tuple[Floats, npt.NDArray[np.int64]]:
 
 def _unturned(spectra: Floats) -> Floats:
     """Return float32 `(images, 400)`: values that are the same however an image is turned."""
-    sizes = np.abs(spectra)
-    turned = sizes.transpose(0, 2, 1)
     upper = np.triu_indices(FREQUENCIES)
     lower = np.triu_indices(FREQUENCIES, 1)
-    greater, lesser = np.maximum(sizes, turned), np.minimum(sizes, turned)
-    return np.concatenate([greater[:, *upper], lesser[:, *lower]], axis=1)
+    values = np.empty((len(spectra), FREQUENCIES**2), np.float32)
+    for start in range(0, len(spectra), BLOCK):
+        rows = slice(start, start + BLOCK)
+        sizes = np.abs(spectra[rows])
+        turned = sizes.transpose(0, 2, 1)
+        greater, lesser = np.maximum(sizes, turned), np.minimum(sizes, turned)
+        np.concatenate([greater[:, *upper], lesser[:, *lower]], axis=1, out=values[rows])
+    return values
 
 
 def _likeness_of_detail(
@@ -147,15 +162,16 @@ def _candidates(
     values: Floats, progress: Progress | None
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Yield the numbers of pairs that may be near copies, a few thousand at a time."""
-    for start in range(0, len(values), BLOCK):
-        block = values[start : start + BLOCK]
+    step = min(BLOCK, max(1, PRODUCTS // max(1, len(values))))
+    for start in range(0, len(values), step):
+        block = values[start : start + step]
         one, other = np.nonzero(block @ values[start:].T >= LEAST)
         is_later = other > one
         one, other = one[is_later] + start, other[is_later] + start
         for at in range(0, len(one), PAIRS):
             yield one[at : at + PAIRS], other[at : at + PAIRS]
         if progress:
-            progress(min(start + BLOCK, len(values)), len(values))
+            progress(min(start + step, len(values)), len(values))
 
 
 def _likeness(ones: Floats, others: Floats) -> Floats:
