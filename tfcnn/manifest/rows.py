@@ -205,8 +205,10 @@ def hash_pixels(opened: UprightImage) -> str:
             digest.update(_visible(samples[rows][..., channels]))
         return digest.hexdigest()
     for strip in strips(image):  # of a large image, so that little is copied at once
-        has_alpha = strip.mode == "RGBA"
-        digest.update(_visible(np.array(strip)) if has_alpha else strip.convert("RGB").tobytes())
+        if strip.mode == "RGBA":
+            digest.update(_visible(np.array(strip)))
+        else:  # `convert` would copy an image that is in RGB already
+            digest.update((strip if strip.mode == "RGB" else strip.convert("RGB")).tobytes())
     return digest.hexdigest()
 
 
