@@ -25,7 +25,7 @@ class Look:
         size: `(height, width)` in px, upright.
         brightness: mean of its luma, in [0, 255].
         sharpness: standard deviation of the Laplacian of its luma, in grey levels.
-        thumb: its luma, uint8 `(32, 32)`, each value the mean of what it covers.
+        thumb: its luma, uint8 `(32, 32)`, resized as the decoder does.
         kind: what the file is, "a PNG image"; "" for pixels that are no file.
         format: Pillow's name of it, "PNG"; "" likewise.
         traits: see `UprightImage`.
@@ -48,7 +48,7 @@ def look(opened: UprightImage) -> Look:
     factor = max(1, max(image.size) // SHARPNESS_PX)
     small = UprightImage(image.reduce(factor) if factor > 1 else image).flat()
     luma = small if small.mode == "L" else small.convert("L")
-    thumb = np.asarray(luma.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX))
+    thumb = np.asarray(luma.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR))
     return Look(
         (image.height, image.width),
         float(thumb.mean()),

@@ -22,11 +22,12 @@ from tfcnn.datasets import Progress
 from tfcnn.manifest.looks import Thumb
 
 FREQUENCIES = 20  # of a thumbnail's 32 along each side: the finest do not survive resizing
-# least correlation of near copies, of frequencies and of detail; benchmarks/near_copies.py
+# least correlation of near copies, of frequencies and of detail; benchmarks/check.py
 # measures what is found
-LEAST, LEAST_DETAIL = 0.90, 0.86
-# of images that have no more pixels than a thumbnail: two digits by hand may be that much alike
-LEAST_SMALL, LEAST_SMALL_DETAIL = 0.97, 0.95
+LEAST, LEAST_DETAIL = 0.90, 0.89
+# of the frequencies of images that have no more pixels than a thumbnail: two digits by hand may be
+# that much alike
+LEAST_SMALL = 0.97
 AROUND_PX = 5  # of a thumbnail: detail is what differs from the mean of so many each way
 MOST_DETAIL = 2.0  # medians
 LEAST_MEDIAN = 0.5  # grey levels: less is the rounding of pixels
@@ -82,11 +83,10 @@ def pairs(
         num_compared += len(ones)
         if num_compared > MOST_PAIRS:
             return _sorted(found), False
-        least = np.where(are_small[is_like], LEAST_SMALL_DETAIL, LEAST_DETAIL)
         detail = _likeness_of_detail(thumbs, ones, others)
         found += [
             Pair(int(ones[i]), int(others[i]), min(1.0, float(detail[i])))
-            for i in np.flatnonzero(detail >= least)
+            for i in np.flatnonzero(detail >= LEAST_DETAIL)
         ]
     return _sorted(found), True
 
