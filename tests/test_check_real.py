@@ -1,5 +1,6 @@
 """`check` on real cells: near copies, false alarms, corrupt files; needs TFCNN_TEST_MIRROR."""
 
+import csv
 import importlib.util
 import json
 import shutil
@@ -14,7 +15,7 @@ import tfcnn
 from tfcnn.manifest.audit import Audit
 
 pytestmark = [needs_mirror, pytest.mark.slow, pytest.mark.timeout(3600)]
-IMAGES, PATIENTS = 9065, 140
+IMAGES = 9065
 CORRUPT = 20
 
 
@@ -92,6 +93,9 @@ def test_corrupt_files_are_named_and_the_rest_is_trained_on(home, tmp_path):
     run = tmp_path / "home/models/rest"
     report = json.loads((run / "report.json").read_text())
     assert {row["path"] for row in report["quarantined"]} == broken
-    assert sum(part["images"] for part in report["counts"].values()) == IMAGES - CORRUPT
+    with (run / "split.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == IMAGES - CORRUPT and all(row["split"] for row in rows)
+    assert not {row["path"] for row in rows} & broken
     page = (run / "report.html").read_text()
     assert all(path in page for path in broken)
