@@ -125,7 +125,7 @@ def test_check_audits_a_folder(make_tree):
     (root / "round" / "Thumbs.db").write_bytes(b"x")
     result = start_tfcnn("check", root)
     assert result.returncode == 3
-    assert "BLOCKING: 1 pictures are in two classes" in result.stdout
+    assert "BLOCKING: 1 picture is in two classes" in result.stdout
     assert "P0_9.png: " in result.stdout
     assert "left out: 1 of 26 files in round: 1 hidden or system files" in result.stdout
     (root / "square" / "copy.png").unlink()

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfcnn.datasets import Progress
 from tfcnn.manifest import near
-from tfcnn.manifest.findings import Finding, Gravity, counted, named
+from tfcnn.manifest.findings import Finding, Gravity, counted, named, pictures_are
 from tfcnn.manifest.looks import THUMB_PX, Look
 from tfcnn.manifest.rows import Manifest, Row
 
@@ -146,10 +146,10 @@ def _exact(manifest: Manifest) -> Iterator[Finding]:
     for rows in manifest.copies():
         (same if len({row.label for row in rows}) == 1 else contradictions).append(rows)
     if contradictions:
-        what = f"{len(contradictions)} pictures are in two classes at once"
+        what = f"{pictures_are(len(contradictions))} in two classes at once"
         yield _of_sets("copies", what, "blocking", contradictions, " = ", BOTH)
     if same:
-        what = f"{len(same)} pictures are there more than once; copies stay in one split"
+        what = f"{pictures_are(len(same))} there more than once; copies stay in one split"
         yield _of_sets("copies", what, "note", same, " = ", ONE_STAYS)
 
 

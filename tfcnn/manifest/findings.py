@@ -62,3 +62,8 @@ def named(paths: Sequence[str], between: str) -> str:
 def counted(count: int, noun: str = "image") -> str:
     """Return a count with its noun: "1 image", "1,200 images"."""
     return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def pictures_are(count: int) -> str:
+    """Return the beginning of a sentence: "1 picture is", "1,200 pictures are"."""
+    return f"{counted(count, 'picture')} {'is' if count == 1 else 'are'}"

@@ -30,6 +30,7 @@ from tfcnn.decode import (
     strips,
 )
 from tfcnn.manifest import groups as grouping
+from tfcnn.manifest.findings import pictures_are
 
 FILE = "manifest.csv"
 CHECKSUM = "# sha256"  # begins the last line, which holds the hash of all lines above it
@@ -239,7 +240,7 @@ def contradiction_notes(manifest: Manifest) -> list[str]:
     if not pictures:
         return []
     first = " = ".join(row.path for row in pictures[0])
-    return [f"{len(pictures)} pictures are in two classes at once, such as {first}"]
+    return [f"{pictures_are(len(pictures))} in two classes at once, such as {first}"]
 
 
 def _is_dim(manifest: Manifest) -> bool:
