@@ -21,6 +21,7 @@ from tfcnn import recipes, runs
 from tfcnn.__main__ import main
 from tfcnn.base import interrupts, quiet
 from tfcnn.base.progress import Reporter
+from tfcnn.datasets import smears
 
 quiet.silence()  # before a test imports Keras: its settings change how sums are rounded
 QUICK = (
@@ -126,6 +127,14 @@ def make_tree(tmp_path: Path) -> Callable[..., Path]:
         return write_tree(tmp_path / name, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def drawn_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders of about 150 drawn cells; nothing may change them."""
+    folder = tmp_path_factory.mktemp("drawn") / "cells"
+    smears.generate(folder, num_patients=12, cells_per_patient=14)
+    return folder / smears.IMAGES
 
 
 def run_tfcnn(

@@ -177,3 +177,25 @@ def test_pytorch_is_given_every_setting_it_asks_for(backbone):
     settings = backbone.settings_of(recipes.load("folder"))
     assert asked == set(settings)
     json.dumps(settings)
+
+
+def test_check_is_measured(drawn_cells, home, tmp_path, monkeypatch, capsys):
+    module = program("check", monkeypatch)
+    sheet = tmp_path / "near.png"
+    words = [
+        "check.py",
+        str(drawn_cells),
+        "--copies",
+        "20",
+        "--blends",
+        "50",
+        "--sheet",
+        str(sheet),
+    ]
+    monkeypatch.setattr(sys, "argv", words)
+    module.main()
+    said = capsys.readouterr().out
+    assert "called near copies: 0 of" in said and "near copies alone: 50 images" in said
+    found = re.search(r"found: (\d+) of 20 changed copies", said)
+    assert found and int(found[1]) >= 17
+    assert sheet.is_file()

@@ -103,7 +103,7 @@ def test_evaluate_shows_the_notes_of_the_data_it_was_given(trained: Path, tmp_pa
     (other / "square" / "notes.txt").write_text("x")
     warnings = tfcnn.evaluate(run, data=other).warnings
     text = "\n".join(warnings)
-    assert "1 pictures are in two classes at once" in text
+    assert "1 picture is in two classes at once" in text
     assert "left out: 1 of 18 files in square: 1 .txt" in text
     assert "set aside, unreadable: round/P70_77.png (" in text
     assert "of the training data: the scanner was changed" in warnings

@@ -47,7 +47,7 @@ def test_a_blocking_finding_is_shown(make_tree):
     (root / "square" / "P0_0.png").write_bytes(twice)
     audit = tfcnn.check(root, progress=False)
     assert audit.is_blocking
-    assert "BLOCKING" in audit._repr_html_() and "1 pictures are in two" in audit._repr_html_()
+    assert "BLOCKING" in audit._repr_html_() and "1 picture is in two" in audit._repr_html_()
 
 
 def test_download_draws_or_fetches_and_says_where(home):

@@ -125,7 +125,7 @@ def test_check_audits_a_folder(make_tree):
     (root / "round" / "Thumbs.db").write_bytes(b"x")
     result = start_tfcnn("check", root)
     assert result.returncode == 3
-    assert "BLOCKING: 1 pictures are in two classes" in result.stdout
+    assert "BLOCKING: 1 picture is in two classes" in result.stdout
     assert "P0_9.png: " in result.stdout
     assert "left out: 1 of 26 files in round: 1 hidden or system files" in result.stdout
     (root / "square" / "copy.png").unlink()
@@ -197,6 +197,7 @@ def test_bad_files_are_set_aside_and_training_goes_on(make_tree, home):
     root = make_tree()
     (root / "round" / "P0_9.png").write_bytes(b"")
     (root / "round" / "P0_8.png").write_text("text")
+    (root / "tfcnn-ignore.csv").write_text("path,reason\nround/P1_0.png,blurred\n")
     words = [w for s in (*NARROW, "train.epochs=1") for w in ("--set", s)]
     result = CliRunner().invoke(app, ["train", str(root), *words])
     assert result.exit_code == 0, result.stderr
@@ -206,6 +207,12 @@ def test_bad_files_are_set_aside_and_training_goes_on(make_tree, home):
         "round/P0_8.png",
         "round/P0_9.png",
     }
+    (line,) = report["left_out"]
+    assert line == "left out: 1 of 26 files in round: 1 by tfcnn-ignore.csv"
+    assert line in result.stderr
+    assert line in (home / "models" / "shapes" / "report.html").read_text()
+    split = (home / "models" / "shapes" / "split.csv").read_text()
+    assert "round/P1_1.png" in split and "round/P1_0.png" not in split
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(make_tree, home):

@@ -20,6 +20,7 @@ OPTIONS = {
     "--group-column": ("patient=ID", "data.group_column", "patient=ID"),
     "--positive": ("true", "data.positive", "true"),
     "--ignore": ("*_mask.png", "data.ignore", ["*_mask.png"]),
+    "--ignore-csv": ("left out.csv", "data.ignore_csv", "left out.csv"),
     "--epochs": ("3", "train.epochs", 3),
     "--batch-size": ("8", "train.batch_size", 8),
     "--image-size": ("48x64", "data.image_size", [48, 64]),

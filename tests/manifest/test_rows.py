@@ -139,7 +139,7 @@ def test_pictures_in_two_classes_are_a_note(make_tree):
     assert manifest.build(open_folder(root)).notes == ()
     shutil.copy(root / "round/P0_0.png", root / "square/P9_0.png")
     (note,) = manifest.build(open_folder(root)).notes
-    assert note.startswith("1 pictures are in two classes at once, such as ")
+    assert note.startswith("1 picture is in two classes at once, such as ")
     assert "round/P0_0.png = square/P9_0.png" in note
 
 

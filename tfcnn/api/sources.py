@@ -87,15 +87,19 @@ def check(
     source: str | Path,
     *,
     settings: Iterable[str] = (),
+    output: str | Path | None = None,
     progress: bool = True,
     reporter: Reporter | None = None,
 ) -> "Audit | Verdict":
     """Audit images before a training; every image is read.
 
+    `fix` of an audit lists the images that training should leave out.
+
     Args:
         source: a data set's name, a folder's path, or a recipe as in `recipe_for`; or the path of
             a user's own network or source, a Python file, which is run: see `contracts.check`.
         settings: assignments `section.key=value` that change `[data]`, or `model.options`.
+        output: a `.html` file for what was found, with pictures; none if None.
         progress: show it: in a notebook below the cell, else on standard error.
         reporter: hears of it instead, and shows it as it likes.
 
@@ -103,8 +107,33 @@ def check(
         The findings; `is_blocking` where one of them would spoil a result.
 
     Raises:
-        InputError: if there is nothing to audit, or a setting does not fit the data.
+        InputError: if there is nothing to audit, or a setting does not fit the data, or `output`
+            is no `.html` file.
     """
+    if output is not None:
+        from tfcnn.report import check_page
+
+        check_page.check_target(Path(output))
+    found = _checked(source, settings, progress, reporter)
+    if output is not None:
+        audit = audit_of(found)
+        if audit is None:
+            expected = "a folder of images, or a file that lists some"
+            raise InputError("--output", expected, str(source), "leaving --output out")
+        check_page.write(audit, Path(output))
+    return found
+
+
+def audit_of(found: "Audit | Verdict") -> "Audit | None":
+    """Return what `check` found in images; None of a Python file that lists none."""
+    from tfcnn.contracts import Verdict
+
+    return found.audit if isinstance(found, Verdict) else found
+
+
+def _checked(
+    source: str | Path, settings: Iterable[str], progress: bool, reporter: Reporter | None
+) -> "Audit | Verdict":
     from tfcnn.manifest.audit import audit
 
     if own_files.is_own(str(source)):

@@ -1,12 +1,17 @@
 """Commands about data sets, folders and leftovers, and `list` and `kernel`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tfcnn.base.records import to_json
 from tfcnn.cli.options import DATA, Json, Settings, app, say, with_shorts
+
+if TYPE_CHECKING:
+    from tfcnn.manifest.audit import Audit
+
+MAX_UNFIT = 20  # shown
 
 
 @app.command(epilog="Example: tfcnn download malaria --from /media/stick")
@@ -48,6 +53,13 @@ def check(
         ),
     ],
     settings: Settings = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A page with pictures: a .html file.")
+    ] = None,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="List what training should leave out, in tfcnn-ignore.csv."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Audit images before training; exit 3 where a finding would spoil a result.
@@ -55,17 +67,38 @@ def check(
     A Python file of your own, a network or a source, must do what tfcnn's own do.
     """
     from tfcnn import api
+    from tfcnn.api.sources import audit_of
     from tfcnn.display.console import TerminalReporter
 
     with TerminalReporter() as reporter:
-        report = api.check(source, settings=settings or [], reporter=reporter)
+        report = api.check(source, settings=settings or [], output=output, reporter=reporter)
+    audit = audit_of(report)
     if as_json:
-        typer.echo(to_json(report.to_dict()))
+        added = {"listed": audit.fix() if audit else 0} if fix else {}
+        typer.echo(to_json({**report.to_dict(), **added}))
     else:
         for line in report.lines():
             say(line)
+        if fix and audit:
+            _fix(audit)
+        if output:
+            say(f"page: {output}")
     if report.is_blocking:
         raise typer.Exit(3)
+
+
+def _fix(audit: "Audit") -> None:
+    """Show what training should leave out, and then list it."""
+    if not audit.unfit or audit.ignore_csv is None:
+        say("to leave out: nothing new")
+        return
+    say(f"to leave out: {len(audit.unfit):,} images; none is deleted")
+    for path, reason in list(audit.unfit.items())[:MAX_UNFIT]:
+        say(f"    {path}: {reason}")
+    if len(audit.unfit) > MAX_UNFIT:
+        say(f"    and {len(audit.unfit) - MAX_UNFIT:,} more")
+    count = audit.fix()
+    say(f"listed {count:,} of them in {audit.ignore_csv}; `tfcnn check` again shows what is left")
 
 
 @app.command(epilog="Examples: tfcnn clean --dry-run   tfcnn clean --older-than 30 --keep-gb 5")

@@ -137,6 +137,7 @@ DATA = (
     Short("--group-column", "data.group_column", str, "The table's column of groups."),
     Short("--positive", "data.positive", str, "Which of two classes is looked for."),
     Short("--ignore", "data.ignore", list[str], "Files to leave out: '*_mask.png'; repeatable."),
+    Short("--ignore-csv", "data.ignore_csv", str, "A table path,reason of images to leave out."),
 )
 TRAIN = (
     Short("--epochs", "train.epochs", int, "How many times every image is seen."),

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from tfcnn.base import atomic, files, naming, own_files
 from tfcnn.base.disk import disk_errors
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
-from tfcnn.datasets import LeftOut, Source, _files, _labels, _layout, data_home
+from tfcnn.datasets import LeftOut, Source, _files, _ignore_list, _labels, _layout, data_home
 from tfcnn.datasets._classes import owners as owners  # for groups of predicted images
 from tfcnn.datasets._labels import LabelTable as LabelTable
 
@@ -42,7 +42,8 @@ def open_any(data: "DataSettings", reporter: Reporter) -> Source:
             expected = f"a folder as data.source beside it, as {name} has its own labels"
             raise InputError("data.labels_csv", expected, name, "no data.labels_csv")
         source = datasets.open_named(name, progress=reporter.stage(f"making {name}"))
-        return _with_idle_patterns(_without(source, data.ignore), data.ignore)
+        source = _with_idle_patterns(_without(source, data.ignore), data.ignore)
+        return _ignore_list.apply(source, data.ignore_csv)
     is_ruled = data.group_regex is not None or data.group_csv is not None
     return open_folder(
         Path(name),
@@ -50,16 +51,18 @@ def open_any(data: "DataSettings", reporter: Reporter) -> Source:
         group_from=data.group_from,
         is_ruled=is_ruled,
         labels=labels_of(data),
+        ignore_csv=data.ignore_csv,
     )
 
 
 def open_images(data: "DataSettings") -> Source:
     """Open what a recipe's `[data]` names to read images whose paths are known.
 
-    It has no items where a table named the labels: that may be gone, or another, since.
+    It has no items where a table named the labels: that may be gone, or another, since. The list of
+    images to leave out may be too: it is not read.
     """
     if not data.labels_csv:
-        return open_any(data, Reporter())
+        return open_any(data.model_copy(update={"ignore_csv": ""}), Reporter())
     return Source(atomic.printable(Path(data.source).name), Path(data.source), ())
 
 
@@ -79,6 +82,7 @@ def open_folder(
     group_from: str = "name",
     is_ruled: bool = False,
     labels: LabelTable | None = None,
+    ignore_csv: str | None = None,
 ) -> Source:
     """List a user's folder; its manifest is kept in `data/folders`, never in the folder itself.
 
@@ -88,6 +92,7 @@ def open_folder(
         group_from: as `data.group_from`.
         is_ruled: whether a regex or a table says who belongs together, or that nobody does.
         labels: the table that names the labels, where class folders do not.
+        ignore_csv: as `data.ignore_csv`.
 
     Raises:
         InputError: if the folder is missing or holds no two class folders with images, or the
@@ -111,7 +116,22 @@ def open_folder(
         is_ruled=is_ruled,
         labels=labels,
     )
-    return _with_idle_patterns(source, ignore)
+    return _ignore_list.apply(_with_idle_patterns(source, ignore), ignore_csv)
+
+
+def ignore_list(source: Source, ignore_csv: str | None) -> Path:
+    """Return the file that lists which images of a source are left out; it may be missing."""
+    return _ignore_list.place(source, ignore_csv)
+
+
+def add_to_ignore_list(file: Path, reasons: Mapping[str, str]) -> int:
+    """List images to leave out with the reason of each; return how many are new in the list.
+
+    Raises:
+        InputError: if the file is there and is no list.
+        OSError: if it cannot be written.
+    """
+    return _ignore_list.add(file, reasons)
 
 
 def open_source(

@@ -8,7 +8,7 @@ import mmap
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -17,7 +17,18 @@ from PIL import Image, UnidentifiedImageError, _imaging
 
 from tfcnn.decode import formats, kinds, limits, pillow, png, tiff
 from tfcnn.decode.kinds import Kind
-from tfcnn.decode.remarks import CHANNELS, CLEAR, FRAMES, HIDDEN, PAGES, Background, counted
+from tfcnn.decode.remarks import (
+    CHANNELS,
+    CLEAR,
+    DEEP,
+    FRAMES,
+    HIDDEN,
+    MODES,
+    PAGES,
+    TURNED,
+    Background,
+    counted,
+)
 from tfcnn.decode.samples import FULL, SCALED, Deep, NotReadError, Samples, blocks, by_blocks
 
 # warnings about metadata: the pixels are sound, or an error names the file
@@ -46,11 +57,15 @@ class UprightImage:
         samples: where the file holds more than 8 bits, all of them: uint16
             `(height, width, 1 to 4)` in [0, 65535], grey or RGB, then alpha if there is any.
         remarks: what of the file is not in `image`, such as the other pages.
+        traits: how the file held its pixels where that is unusual, such as `remarks.CMYK`.
+        kind: of the file; None for pixels that are no file.
     """
 
     image: Image.Image
     samples: Samples | None = None
     remarks: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    kind: Kind | None = None
 
     def flat(self, background: Background = "black") -> Image.Image:
         """Return the image in mode `L` or `RGB`, laid over a background."""
@@ -104,6 +119,10 @@ def from_file(content: bytes, kind: Kind | None) -> UprightImage:
         NotReadError: if it is of a kind or layout that is not read.
         Exception: nearly any, if it is broken.
     """
+    return replace(_from_file(content, kind), kind=kind)
+
+
+def _from_file(content: bytes, kind: Kind | None) -> UprightImage:
     names = pillow.readers(kind)
     if names == ("PNG",):
         content = png.without_bulk(content)
@@ -120,7 +139,9 @@ def from_file(content: bytes, kind: Kind | None) -> UprightImage:
             deep = tiff.deep(content, any_depth=True) if names == ("TIFF",) else None
             if deep is None:
                 raise
-    return _of(deep, tiff.pages(content) if names == ("TIFF",) else 1)
+    if names != ("TIFF",):
+        return _of(deep, 1)
+    return _of(deep, tiff.pages(content), _turned(UPRIGHT.get(tiff.orientation(content))))
 
 
 def is_deep(content: bytes, kind: Kind | None) -> bool:
@@ -157,19 +178,24 @@ def _by_pillow(image: Image.Image, content: bytes) -> UprightImage:
     turn = UPRIGHT.get(tiff.exif_orientation(image))
     turned = image if turn is None else image.transpose(turn)
     if turned.mode.startswith("I"):  # grey of 16 bits
-        return _of(_grey(turned), 1)
+        return _of(_grey(turned), 1, _turned(turn))
     flat = _eight_bits(turned, content)
     remarks = [*_more(image, content), *_vanishing(flat)]
-    return UprightImage(flat, None, tuple(remarks))
+    traits = [MODES[image.mode]] if image.mode in MODES else []
+    return UprightImage(flat, None, tuple(remarks), (*traits, *_turned(turn)))
 
 
-def _of(deep: Deep, pages: int) -> UprightImage:
+def _turned(turn: Image.Transpose | None) -> tuple[str, ...]:
+    return () if turn is None else (TURNED,)
+
+
+def _of(deep: Deep, pages: int, traits: tuple[str, ...] = ()) -> UprightImage:
     """Scale samples to 8 bits, rounded: 65535 / 257 = 255."""
     height, width, channels = deep.samples.shape
     reduced = by_blocks(height, width * channels, lambda rows: _eight(deep.samples[rows]))
     image = _eight_bits(Image.fromarray(reduced[..., 0] if reduced.shape[2] == 1 else reduced))
     remarks = [*counted(PAGES, pages, 2), *counted(CHANNELS, deep.unread, 1), *_vanishing(image)]
-    return UprightImage(image, deep.samples, tuple(remarks))
+    return UprightImage(image, deep.samples, tuple(remarks), (DEEP, *traits))
 
 
 def _eight(samples: Samples) -> npt.NDArray[np.uint8]:

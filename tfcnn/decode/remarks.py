@@ -1,6 +1,9 @@
-"""Remarks on an image: what a model does not get of it, such as its other pages."""
+"""Remarks on an image: what a model does not get of it, such as its other pages.
 
-from collections import Counter
+Traits are no remarks: the model gets all of the image, but the file holds it in an unusual way.
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -15,6 +18,11 @@ HIDDEN: dict[Background, str] = {
     "white": "a drawing that vanishes over white, try --set data.background=black",
 }
 BETWEEN = "; "
+# traits
+DEEP = "more than 8 bits a channel"
+TURNED = "an EXIF mark that turns them"
+CMYK, PALETTE = "the colours of printers (CMYK)", "a palette of colours"
+MODES = {"CMYK": CMYK, "P": PALETTE, "PA": PALETTE}  # by Pillow's mode
 
 
 def counted(what: str, count: int, least: int) -> Iterator[str]:
@@ -67,3 +75,18 @@ def notes(remarked: Mapping[str, str], background: Background | None = None) -> 
     for path, joined in remarked.items():
         tally.add(path, joined)
     yield from tally.notes()
+
+
+def by_remark(
+    remarked: Mapping[str, str], background: Background | None = None
+) -> dict[str, dict[str, str]]:
+    """Return for each remark the images that it is on, with its count for each, or "".
+
+    Arguments as of `notes`.
+    """
+    paths_of: dict[str, dict[str, str]] = defaultdict(dict)
+    for path, joined in remarked.items():
+        for remark in filter(None, join(joined.split(BETWEEN), background).split(BETWEEN)):
+            what, _, count = remark.partition(": ")
+            paths_of[what][path] = count
+    return paths_of

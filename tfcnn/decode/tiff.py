@@ -86,6 +86,11 @@ def exif_orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in ORIENTATIONS else 1
 
 
+def orientation(content: bytes) -> int:
+    """Return the orientation that the first page's own tag says, 1 where there is none."""
+    return first_tags(content).get(ORIENTATION, (1,))[0]
+
+
 def pages(content: bytes) -> int:
     """Return how many full images a file holds, without thumbnails and masks."""
     kinds = [tags.get(SUBFILE, (0,))[0] for tags in _directories(content, {SUBFILE})]
@@ -138,7 +143,7 @@ def deep(content: bytes, *, any_depth: bool = False) -> Deep | None:
     row_values = width * channels * (bits[0] if bits[0] % 8 else 1)
     samples = by_blocks(height, row_values, compute)
     unread = channels - samples.shape[2] - (photometry == CMYK)
-    return Deep(upright(samples, tags.get(ORIENTATION, (1,))[0]), unread)
+    return Deep(upright(samples, orientation(content)), unread)
 
 
 def is_deep(content: bytes) -> bool:

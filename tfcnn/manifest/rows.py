@@ -30,6 +30,7 @@ from tfcnn.decode import (
     strips,
 )
 from tfcnn.manifest import groups as grouping
+from tfcnn.manifest.findings import pictures_are
 
 FILE = "manifest.csv"
 CHECKSUM = "# sha256"  # begins the last line, which holds the hash of all lines above it
@@ -50,12 +51,12 @@ class LossError(InputError):
     """So many images are unreadable that a result would not be of this data.
 
     Attributes:
-        unreadable: the rows of these images.
+        manifest: of all images.
     """
 
     def __init__(self, manifest: "Manifest", expected: str, received: str, hint: str) -> None:
         super().__init__(manifest.source.root, expected, received, hint)
-        self.unreadable = manifest.quarantined
+        self.manifest = manifest
 
 
 @dataclass(frozen=True)
@@ -205,8 +206,10 @@ def hash_pixels(opened: UprightImage) -> str:
             digest.update(_visible(samples[rows][..., channels]))
         return digest.hexdigest()
     for strip in strips(image):  # of a large image, so that little is copied at once
-        has_alpha = strip.mode == "RGBA"
-        digest.update(_visible(np.array(strip)) if has_alpha else strip.convert("RGB").tobytes())
+        if strip.mode == "RGBA":
+            digest.update(_visible(np.array(strip)))
+        else:  # `convert` would copy an image that is in RGB already
+            digest.update((strip if strip.mode == "RGB" else strip.convert("RGB")).tobytes())
     return digest.hexdigest()
 
 
@@ -237,7 +240,7 @@ def contradiction_notes(manifest: Manifest) -> list[str]:
     if not pictures:
         return []
     first = " = ".join(row.path for row in pictures[0])
-    return [f"{len(pictures)} pictures are in two classes at once, such as {first}"]
+    return [f"{pictures_are(len(pictures))} in two classes at once, such as {first}"]
 
 
 def _is_dim(manifest: Manifest) -> bool:

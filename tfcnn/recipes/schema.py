@@ -56,12 +56,13 @@ class SplitSettings(_Section):
 class DataSettings(_Section):
     """`[data]`: which images, who belongs together, and how they are decoded.
 
-    None leaves a setting to the data. An empty `group_regex` or `positive` means none, even where
-    the data set has its own. Any other setting that is empty counts as absent.
+    None leaves a setting to the data. An empty `group_regex`, `positive` or `ignore_csv` means
+    none, even where the data set has its own. Any other setting that is empty counts as absent.
     """
 
     source: str
     ignore: tuple[str, ...] = ()
+    ignore_csv: str | None = None
     labels_csv: str | None = None
     label_column: str | None = None
     group_regex: str | None = None

@@ -55,7 +55,7 @@ def write(folder: Path) -> Path:
 def render(run: Run) -> str:
     """Return the report of a run as HTML, the same text for the same files."""
     try:
-        return _environment().get_template("page.html").render(_values(gathering.read(run)))
+        return environment().get_template("page.html").render(_values(gathering.read(run)))
     except (jinja2.UndefinedError, KeyError) as error:
         if not run.caution:  # nothing is damaged: a fault of ours
             raise
@@ -82,7 +82,7 @@ def write_labels(suspects: Suspects, top: int) -> Path:
     for row in suspects.rows[:top]:
         image = open_image(source.read(row["path"]), row["path"]).flat(data.background)
         rows.append({**row, "uri": data_uri(image, LABEL_PX)})
-    template = _environment().get_template("labels.html")
+    template = environment().get_template("labels.html")
     target = suspects.path / runs.LABELS_PAGE
     atomic.write_text(
         target,
@@ -111,7 +111,7 @@ def _images_of(folder: Path, data: DataSettings) -> Source:
 
 
 @functools.cache  # its templates are compiled once
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Return the templates of this room, and how they write numbers."""
     templates = html_pages.environment(TEMPLATES)
     templates.filters |= {"percent": _percent, "number": _number, "seconds": _seconds}
