@@ -42,13 +42,15 @@ class Fault:
         folder: only what is done below it counts.
         kind: one of `KINDS`, or `COUNT`.
         at: the number of the event, from 1.
-        log: the file that `COUNT` writes to.
+        log: the file that `COUNT` and `HOLD` write to.
+        reads: count each file that is opened to be read there, and nothing else.
     """
 
     folder: str
     kind: str = COUNT
     at: int = 0
     log: str = ""
+    reads: bool = False
 
 
 class Hooks:
@@ -104,7 +106,10 @@ class Hooks:
         return whole if whole.startswith(self._inside) else None
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "open":
+        if self.fault.reads:
+            if event == "open" and isinstance(args[2], int) and not args[2] & WRITES:
+                self.happens("read", args[0])
+        elif event == "open":
             if isinstance(args[2], int) and args[2] & WRITES:
                 self.happens("open", args[0])
         elif event in CHANGES:

@@ -15,7 +15,7 @@ def add(command: str, kind: str, times: int, losses: int = 0) -> None:
 def table() -> list[str]:
     """Return the rows: fault, command, times, losses."""
     rows = sorted(COUNTS, key=lambda key: (key[1], key[0]))
-    lines = [f"{kind:10} {name:34} {COUNTS[name, kind]:5} {LOSSES[name, kind]:5}"
+    lines = [f"{kind:32} {name:34} {COUNTS[name, kind]:5} {LOSSES[name, kind]:5}"
              for name, kind in rows]  # fmt: skip
-    total = f"{'all':10} {'':34} {sum(COUNTS.values()):5} {sum(LOSSES.values()):5}"
-    return [f"{'fault':10} {'command':34} times losses", *lines, total]
+    total = f"{'all':32} {'':34} {sum(COUNTS.values()):5} {sum(LOSSES.values()):5}"
+    return [f"{'fault':32} {'command':34} times losses", *lines, total]

@@ -20,6 +20,7 @@ from tfcnn.manifest import rows
 
 CONTINUE = re.compile(r"to continue: (tfcnn .*)")
 TWO_HOURS = 7200
+STARVED = "starved"
 # what no two runs have in common: times, and the hashes of files that hold times
 CHANGING = {
     "train_seconds", "train_cpu_seconds", "images_per_second", "waiting_fraction",
@@ -42,11 +43,11 @@ def result(folder: Path) -> Result:
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not hidden and "/logs/" not in name and "/checkpoint/" not in name:
-            found[name] = said(path)
+            found[name] = said(path, folder)
     return found
 
 
-def said(path: Path) -> object:
+def said(path: Path, home: Path) -> object:
     """Return what a file says, without what chance decides."""
     if path.name == runs.DONE:
         return bool(path.read_bytes().strip())
@@ -62,7 +63,7 @@ def said(path: Path) -> object:
         kept = [i for i, name in enumerate(lines[0]) if name not in TIMES]
         return [[line[i] for i in kept] for line in lines]
     if path.suffix == ".html":
-        lines = path.read_text().splitlines()
+        lines = path.read_text().replace(str(home), "").splitlines()
         return [one for one in lines if not any(text in one for text in CHANGING_LINES)]
     return path.read_bytes()
 
@@ -94,7 +95,8 @@ class Command:
         trusted: what is believed right after a fault: a subset of the paths of `result` that a
             reader would use. Each must then be as before the command or as after the whole one.
         environment: more variables.
-        refused: what must end with exit 2 while no run of `models/` is finished.
+        asks: what is asked right after a fault. It is refused in one line, or answered as before
+            the command or as after the whole one.
         kept: more of a home that must be the same in the end, such as what was moved aside.
         code: with which it ends where nothing happens to it.
         ignored: paths whose content may differ after all, such as a cache that was made again.
@@ -105,7 +107,7 @@ class Command:
     again: tuple[object, ...] | None = None
     trusted: Callable[[Path], Iterable[str]] = lambda home: ()
     environment: dict[str, str] = field(default_factory=dict)
-    refused: tuple[object, ...] = ()
+    asks: tuple[object, ...] = ()
     kept: Callable[[Path], object] = lambda home: None
     code: int = 0
     ignored: str = r"^$"
@@ -138,10 +140,12 @@ class Walker:
     def __init__(self, forks: Forks, base: Path, command: Command) -> None:
         self.forks, self.base, self.command = forks, base, command
         self.home, self.log = base / "home", base / "events"
-        self.before = self._fresh()
+        self.before, self.answers = self.fresh(), list[str]()
+        self._ask()
         ended = self._run(self.command.words, Fault(str(self.home), COUNT, log=str(self.log)))
         assert ended.code == command.code, str(ended)
         self.whole = self._result()
+        self._ask()
         lines = self.log.read_text(errors="surrogateescape").splitlines()
         self.walk = Walk([named(line, self.home) for line in lines])
         left = hidden(self.home)
@@ -152,12 +156,13 @@ class Walker:
         found = {n: v for n, v in found.items() if not re.search(self.command.ignored, n)}
         return {**found, "what is kept": self.command.kept(self.home)}
 
-    def _fresh(self) -> Result:
+    def fresh(self) -> Result:
+        """Make the home what it is before the command; return what it says."""
         shutil.rmtree(self.home, ignore_errors=True)
         if self.command.template is None:
-            self.home.mkdir(parents=True)
+            self.home.mkdir(parents=True, exist_ok=True)
         else:
-            shutil.copytree(self.command.template, self.home, symlinks=True)
+            shutil.copytree(self.command.template, self.home, symlinks=True, dirs_exist_ok=True)
         return self._result()
 
     def _run(self, words: Iterable[object], fault: Fault | None = None) -> Ended:
@@ -185,19 +190,43 @@ class Walker:
             kind: of the fault.
             times: the second call is itself cut at this event so many times less one.
         """
-        self._fresh()
+        self.fresh()
         event = self.walk.events[at - 1]
         place = f"{kind} at {at} ({event}): "
         words = self.command.words
         for _ in range(times):
-            ended = self._run(words, Fault(str(self.home), kind, at))
-            if ended.code == self.command.code:
-                break  # it needed fewer events, as most was there
+            words, ended = self._call(words, Fault(str(self.home), kind, at))
+            if ended.code == self.command.code:  # it needed fewer events, as most was there
+                self._compare(place)
+                return
             self.walk.faults[kind] = self.walk.faults.get(kind, 0) + 1
             self._check_end(ended, kind, place)
             self._check_trust(place)
             words = self._next(ended)
         self._finish(words, place)
+
+    def starve(self, place: str, end: Callable[[], None] = lambda: None, **options: Any) -> None:
+        """Run the command where something is lacking: in a fresh home that the caller has starved.
+
+        Args:
+            place: what is lacking, in words.
+            end: what ends the want, before the second call.
+            options: of `Forks.run`.
+        """
+        ended = self.forks.run(
+            *self.command.words, home=self.home, **options, **self.command.environment
+        )
+        self._expect(ended.code in (2, self.command.code), place, f"exit 2 expected: {ended}")
+        if ended.code == 2:
+            self._one_line(ended, place)
+            self.walk.faults[STARVED] = self.walk.faults.get(STARVED, 0) + 1
+        self._check_trust(place)
+        end()
+        self._finish(self._next(ended), place)
+
+    def _one_line(self, ended: Ended, place: str) -> None:
+        lines = [line for line in ended.err.splitlines() if line.startswith("error:")]
+        self._expect(len(lines) == 1 and "Traceback" not in ended.err, place, f"{ended}")
 
     def _check_end(self, ended: Ended, kind: str, place: str) -> None:
         if kind in (KILL, TORN):
@@ -205,8 +234,7 @@ class Walker:
             return
         wanted = 130 if kind == INTERRUPT else 2
         self._expect(ended.code == wanted, place, f"exit {wanted} expected: {ended}")
-        lines = [line for line in ended.err.splitlines() if line.startswith("error:")]
-        self._expect(len(lines) == 1 and "Traceback" not in ended.err, place, f"{ended}")
+        self._one_line(ended, place)
         if kind == INTERRUPT:
             self._expect(bool(CONTINUE.search(ended.err)), place, f"no line: {ended}")
         if kind == FULL:
@@ -219,9 +247,19 @@ class Walker:
             if name in now:
                 right = now[name] in (self.whole.get(name), self.before.get(name))
                 self._expect(right, place, f"{name} is trusted and untrue")
-        if self.command.refused and not finished_runs(self.home):
-            ended = self._run(self.command.refused)
-            self._expect(ended.code == 2, place, f"an unfinished run answers: {ended}")
+        if self.command.asks:
+            ended = self._run(self.command.asks)
+            if ended.code == 0:
+                self._expect(ended.out in self.answers, place, f"neither old nor new: {ended}")
+            else:
+                self._expect(ended.code in (2, 3), place, str(ended))
+                self._one_line(ended, place)
+
+    def _ask(self) -> None:
+        """Keep what is answered now."""
+        if self.command.asks:
+            ended = self._run(self.command.asks)
+            self.answers += [ended.out] if ended.code == 0 else []
 
     def _next(self, ended: Ended) -> tuple[object, ...]:
         """Return what a person types next: the line that was printed, if any was."""
@@ -230,12 +268,24 @@ class Walker:
         return self.command.again or self.command.words
 
     def _finish(self, words: tuple[object, ...], place: str) -> None:
-        ended = self._run(words)
-        if ended.code == 2 and "--resume" in ended.err and "--resume" not in words:
-            ended = self._run((*words, "--resume"))
+        words, ended = self._call(words)
         is_over = "--resume" in words and "received a finished one" in ended.err
         is_right = ended.code == self.command.code or is_over
         self._expect(is_right, place, f"the second call: {ended}")
+        self._compare(place)
+
+    def _call(
+        self, words: tuple[object, ...], fault: Fault | None = None
+    ) -> tuple[tuple[object, ...], Ended]:
+        """Run a command, and where tfcnn refuses it and offers `--resume`, with that."""
+        ended = self._run(words, fault)
+        if ended.code == 2 and "try --resume" in ended.err:
+            words = (*words, "--resume")
+            ended = self._run(words, fault)
+        return words, ended
+
+    def _compare(self, place: str) -> None:
+        """Note what is not as after the undisturbed command, and what nothing removes."""
         now = self._result()
         for name in sorted({*now, *self.whole}):
             if now.get(name) != self.whole.get(name):
@@ -243,10 +293,8 @@ class Walker:
                     "is missing" if name in self.whole else "is new")  # fmt: skip
                 self.walk.losses.append(f"{place}{name} {change}{_first(now, self.whole, name)}")
         left = hidden(self.home)
-        for again in (
-            ["clean"],
-            self.command.words,
-        ):  # beside a table of a user's, it is the latter
+        # what lies beside a table of a user's is removed where that is written again
+        for again in (["clean"], self.command.words):
             if left:
                 age(self.home)
                 self._run(again)

@@ -41,12 +41,12 @@ def trained_home(keras_forks: Forks, cells: Path, tmp_path_factory) -> Path:
 
 
 def of_train(base: Path, home: Path, cells: Path) -> Command:
-    return Command(TRAIN, trusted=finished_runs, refused=("evaluate", "digits"))
+    return Command(TRAIN, trusted=finished_runs, asks=("evaluate", "digits"))
 
 
 def of_more(base: Path, home: Path, cells: Path) -> Command:
     words = ("train", "digits", "--more", "1")
-    return Command(words, home, trusted=finished_runs)
+    return Command(words, home, trusted=finished_runs, asks=("evaluate", "digits-more"))
 
 
 def of_another(base: Path, home: Path, cells: Path) -> Command:
@@ -64,7 +64,7 @@ def of_resume(base: Path, home: Path, cells: Path) -> Command:
 
 def of_crossval(base: Path, home: Path, cells: Path) -> Command:
     words = ("crossval", cells, "--folds", "2", *TINY, *GROUPED)
-    return Command(words, trusted=finished_runs, refused=("evaluate", "cells-crossval/fold-0"))
+    return Command(words, trusted=finished_runs, asks=("evaluate", "cells-crossval/fold-0"))
 
 
 def of_labels(base: Path, home: Path, cells: Path) -> Command:
@@ -75,7 +75,7 @@ def of_adopt(base: Path, home: Path, cells: Path) -> Command:
     model = base / "mine.keras"
     shutil.copy(home / "models" / "cells-crossval" / "fold-0" / runs.MODEL, model)
     words = ("adopt", model, cells, "--run", "mine", *GROUPED, "--set", "data.image_size=8")
-    return Command(words, trusted=finished_runs, refused=("evaluate", "mine"))
+    return Command(words, trusted=finished_runs, asks=("evaluate", "mine"))
 
 
 COMMANDS: dict[str, tuple[Callable[[Path, Path, Path], Command], dict[str, int]]] = {

@@ -11,6 +11,7 @@ import fault_tally
 import pytest
 from conftest import write_tree
 from dataset_fakes import fake_arrays, tree, write_cells, write_npz, write_official, write_zip
+from fault_forks import Forks
 from fault_hooks import BROKEN, FULL, INTERRUPT, KILL, TORN
 from fault_walks import Command, Walker, age, finished_runs
 
@@ -18,6 +19,7 @@ from tfcnn.base import atomic
 
 Commands = dict[str, Callable[[Path, Path, Path], Command]]
 MOST = {KILL: 40, TORN: 12, INTERRUPT: 12, FULL: 15, BROKEN: 12}
+MANIFEST = r"manifest\.csv$"  # of `check`, which is asked right after the fault
 FEW = {KILL: 2, TORN: 1, INTERRUPT: 1, FULL: 1}
 
 
@@ -36,7 +38,8 @@ def of_digits(base: Path, home: Path, cells: Path) -> Command:
 
 def of_folder(base: Path, home: Path, cells: Path) -> Command:
     mirror = write_cells(base / "mirror")
-    return Command(("download", "malaria", "--from", mirror), trusted=_data("malaria"))
+    words, asks = ("download", "malaria", "--from", mirror), ("check", "malaria")
+    return Command(words, trusted=_data("malaria"), asks=asks, ignored=MANIFEST)
 
 
 def of_zip(base: Path, home: Path, cells: Path) -> Command:
@@ -59,7 +62,8 @@ def of_newer(base: Path, home: Path, cells: Path) -> Command:
     newer = write_cells(base / "newer", first=100)
     before = base / "before"
     words = ("download", "malaria", "--from")
-    return Command((*words, newer), before, trusted=_data("malaria"))
+    asks = ("check", "malaria", "--json")
+    return Command((*words, newer), before, trusted=_data("malaria"), asks=asks, ignored=MANIFEST)
 
 
 def of_check(base: Path, home: Path, cells: Path) -> Command:
@@ -88,7 +92,8 @@ def _predict(base: Path, home: Path, cells: Path, suffix: str) -> Command:
 
 
 def of_threshold(base: Path, home: Path, cells: Path) -> Command:
-    return Command(("threshold", "cells", "--value", "0.3"), home)
+    words = ("threshold", "cells", "--value", "0.3")
+    return Command(words, home, asks=("evaluate", "cells"))
 
 
 def of_report(base: Path, home: Path, cells: Path) -> Command:
@@ -164,15 +169,24 @@ COMMANDS: Commands = {
 }
 # others start without TensorFlow
 WITH_KERAS = {"export --format litert", "export --format page", "explain", "predict --cam"}
-SAMPLED = ("download malaria, newer ones", "predict --output CSV", "threshold", "check FOLDER")
+SAMPLED = ("download malaria, newer ones", "predict --output CSV", "check FOLDER")
 
 
-def walk(name, forks, base, used_home, cells, most) -> Walker:
+def prepare(name: str, forks: Forks, base: Path, used_home: Path, cells: Path) -> Command:
+    """Return a command, with what it needs in `base`."""
     command = COMMANDS[name](base, used_home, cells)
     if name == "download malaria, newer ones":
         older = write_cells(base / "older")
         ended = forks.run("download", "malaria", "--from", older, home=base / "before")
         assert ended.code == 0, str(ended)
+    return command
+
+
+def walk(
+    name: str, forks: Forks, base: Path, used_home: Path, cells: Path, most: dict[str, int]
+) -> Walker:
+    """Inject so many faults of each kind into a command."""
+    command = prepare(name, forks, base, used_home, cells)
     walker = Walker(forks, base, command)
     for kind, count in most.items():
         before = len(walker.walk.losses)
