@@ -18,7 +18,7 @@ from fault_walks import Command, Walker, age, finished_runs
 from tfcnn.base import atomic
 
 Commands = dict[str, Callable[[Path, Path, Path], Command]]
-MOST = {KILL: 40, TORN: 12, INTERRUPT: 12, FULL: 15, BROKEN: 12}
+MOST = {KILL: 16, TORN: 3, INTERRUPT: 4, FULL: 4, BROKEN: 3}
 MANIFEST = r"manifest\.csv$"  # of `check`, which is asked right after the fault
 FEW = {KILL: 2, TORN: 1, INTERRUPT: 1, FULL: 1}
 

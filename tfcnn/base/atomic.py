@@ -21,6 +21,7 @@ from tfcnn.base.errors import InputError
 
 PART_SUFFIX = ".part"
 OLD_SECONDS = 3600  # whoever still writes a file has done so within the hour
+PART = re.compile(rf"\..*-[0-9a-f]{{8}}{re.escape(PART_SUFFIX)}(\.[^.]*)?")
 USUAL = re.compile(r"[\w./][\w./ -]*", re.ASCII)
 USUAL_ROW = re.compile(rf"(?:{USUAL.pattern})?(?:,(?:{USUAL.pattern})?)*", re.ASCII)
 NEEDS_QUOTES = re.compile(r'[",;\t\r\n]')
@@ -126,6 +127,11 @@ def remove_old_parts(path: Path) -> None:
             written = [one.lstat().st_mtime for one in (part, *part.rglob("*"))]
             if time.time() - max(written) > OLD_SECONDS:
                 shutil.rmtree(part) if is_folder else part.unlink()
+
+
+def is_part(path: Path) -> bool:
+    """Say whether a name is that of a temporary file or folder, of whatever path."""
+    return PART.fullmatch(path.name) is not None
 
 
 def half_written(path: Path) -> list[Path]:
