@@ -56,14 +56,15 @@ def said(path: Path, home: Path) -> object:
     if path.name == rows.FILE:
         lines = path.read_text().splitlines()
         return [re.sub(r",\d{15,}", "", line) for line in lines if rows.CHECKSUM not in line]
-    if path.suffix in (".keras", ".npz"):
+    if path.suffix in (".keras", ".npz", ".zip"):
         return _members(path)
     if path.name == runs.HISTORY:
         lines = [line.split(",") for line in path.read_text().splitlines()]
         kept = [i for i, name in enumerate(lines[0]) if name not in TIMES]
         return [[line[i] for i in kept] for line in lines]
     if path.suffix == ".html":
-        lines = path.read_text().replace(str(home), "").splitlines()
+        text = path.read_text(errors="surrogateescape")
+        lines = text.replace(str(home), "").splitlines()
         return [one for one in lines if not any(text in one for text in CHANGING_LINES)]
     return path.read_bytes()
 

@@ -121,7 +121,16 @@ def remove_parts(path: Path) -> None:
 
 def remove_old_parts(path: Path) -> None:
     """Remove what killed processes left of `path` over an hour ago; another may be writing it."""
-    for part in half_written(path):
+    _remove_old(half_written(path))
+
+
+def remove_old_parts_in(folder: Path) -> None:
+    """Remove what killed processes left in a folder over an hour ago, of whatever path there."""
+    _remove_old(path for path in folder.glob(f".*{PART_SUFFIX}*") if is_part(path))
+
+
+def _remove_old(parts: Iterable[Path]) -> None:
+    for part in parts:
         with contextlib.suppress(OSError):  # it is gone, or another user's: no end of the work
             is_folder = part.is_dir() and not part.is_symlink()
             written = [one.lstat().st_mtime for one in (part, *part.rglob("*"))]

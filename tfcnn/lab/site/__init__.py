@@ -37,6 +37,7 @@ def build(folder: Path, run: "Run | None" = None, *, has_lessons: bool = False) 
     """
     _require_own(folder)
     try:
+        atomic.remove_old_parts(folder)
         with disk.locked(folder), atomic.writing(folder, is_durable=False) as part:
             _write(part, run, has_lessons)
             if folder.exists():
