@@ -11,7 +11,7 @@ REPEATS ?= 3
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
-.PHONY: help install demo download crossval evaluate predict report serve lab bench test test-slow test-install check lint types clean
+.PHONY: help install demo download crossval evaluate predict report serve lab bench test test-slow test-faults test-install check lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^## / {printf "\n%s\n", substr($$0, 4)} \
@@ -83,6 +83,9 @@ test: $(READY) ## run the tests: a quarter of an hour on 2 cores
 
 test-slow: $(READY) ## run the tests that reach a stated accuracy or build full-size networks
 	.venv/bin/python -m pytest -m slow
+
+test-faults: $(READY) ## kill and starve every command at many moments; cuts the power of a mounted file system if run by root
+	.venv/bin/python -m pytest -m faults
 
 test-install: ## try the plain install, the lowest versions and Python 3.13; 15 minutes
 	sh scripts/test_install.sh

@@ -90,6 +90,18 @@ def test_what_a_kill_left_of_a_file_goes_after_an_hour(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {*list(ages)[1:]}
 
 
+def test_old_parts_of_a_folder_go_whatever_they_were_to_be(tmp_path):
+    left = [tmp_path / name for name in (".a-0123abcd.part.png", ".b c-0123abcd.part")]
+    others = [tmp_path / name for name in (".a.part.png", "a-0123abcd.part.png", ".a-0123abcd.png")]
+    for path in (*left, *others):
+        path.write_text("half")
+        os.utime(path, (0, 0))
+    new = atomic.part_path(tmp_path / "c.csv")
+    new.write_text("half")
+    atomic.remove_old_parts_in(tmp_path)
+    assert {*tmp_path.iterdir()} == {*others, new}
+
+
 def test_what_is_left_of_a_file_is_not_that_of_another_of_like_name(tmp_path):
     for name in (".p-01234567.part.csv", ".p-groups-01234567.part.csv"):
         (tmp_path / name).touch()

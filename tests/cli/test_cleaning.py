@@ -76,6 +76,21 @@ def test_what_was_retired_or_unused_for_long_goes_if_asked(full):
     assert names(cleaning.find(older_than_days=5)) == LEFT | {"old.npy", "middle.npy"} | retired
 
 
+def test_the_lock_of_a_killed_process_goes_and_one_that_is_held_stays(home):
+    """At any place where a command locks what it makes; a link of that name leads elsewhere."""
+    places = ("models/run", "data/mnist/origin.json", "data/malaria/download/cell_images.zip",
+              "data/cache/0.npy")  # fmt: skip
+    left = [written((home / place).with_name(f".{Path(place).name}.lock"), 0) for place in places]
+    (home / "models" / ".link.lock").symlink_to(written(home / "models" / "other", 3))
+    with disk.locked(home / "models" / "run"):
+        found = cleaning.find()
+        assert names(found) == {path.name for path in left[1:]}
+        with disk.locked(home / "data" / "cache" / "0.npy"):  # taken in the meantime
+            found.remove()
+            assert [path.name for path in left if path.exists()] == [".run.lock", ".0.npy.lock"]
+    assert not any(path.exists() for path in left) and (home / "models" / "other").exists()
+
+
 def test_what_a_process_is_making_stays(full):
     with disk.locked(full / "data" / "cache" / "cut.npy"):
         assert ".cut-0123abcd.part.npy" not in names(cleaning.find())

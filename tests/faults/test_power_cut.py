@@ -15,10 +15,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import fault_tally
 import pytest
 from conftest import QUICK, run_tfcnn, start_tfcnn, write_tree
 
 from tfcnn import runs
+
+pytestmark = pytest.mark.faults
 
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 WITHOUT_FLUSH = struct.pack("I", 2)  # what is in memory only is lost, the journal too
@@ -98,9 +101,8 @@ MOMENTS = [  # after which file, and how long after it (s)
 
 @pytest.mark.parametrize(
     ("there", "wait_seconds"),
-    [pytest.param(*moment, marks=[] if moment == ("DONE", 0.0) else pytest.mark.slow)
-     for moment in MOMENTS],
-)  # fmt: skip
+    MOMENTS,
+)
 def test_a_training(tmp_path, disk, there, wait_seconds):
     source = write_tree(tmp_path / "shapes", groups=8)
     run = disk.root / "models" / "shapes"
@@ -124,9 +126,9 @@ def test_a_training(tmp_path, disk, there, wait_seconds):
         assert (run / name).read_bytes() == other.read_bytes()
     told = start_tfcnn("predict", run, source / "round" / "P0_0.png", home=disk.root)
     assert told.returncode == 0, told.stderr
+    fault_tally.add("train", "the power is cut", 1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("wait_seconds", [0.0, 0.1, 0.5, 1.0, 2.0])
 def test_a_download(disk, wait_seconds):
     """Smears are drawn; of digits an array is copied."""
@@ -140,9 +142,9 @@ def test_a_download(disk, wait_seconds):
             assert start_tfcnn("download", name, home=disk.root).returncode == 0
             told = start_tfcnn("check", name, home=disk.root)
         assert told.returncode == 0, told.stderr
+        fault_tally.add(f"download {name}", "the power is cut", 1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("wait_seconds", [0.0, 0.05, 0.2, 1.0, 3.0, 7.0])
 def test_predictions(disk, trained, wait_seconds):
     output = disk.root / "predictions.csv"
@@ -151,6 +153,7 @@ def test_predictions(disk, trained, wait_seconds):
     cut_at(disk, process, output, wait_seconds)
     if wait_seconds or output.exists():
         assert output.read_text().count("\n") == 1 + 96
+    fault_tally.add("predict --output CSV", "the power is cut", 1)
 
 
 def test_what_is_written_without_a_care_is_lost(disk):

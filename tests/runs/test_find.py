@@ -110,3 +110,15 @@ def test_sources_are_compared_as_folders(tmp_path, monkeypatch):
     assert runs.same_source("./malaria/", str(tmp_path / "malaria"))
     assert runs.same_source("./link", str(tmp_path / "malaria"))
     assert not runs.same_source("mnist", "malaria")
+
+
+@pytest.mark.parametrize("name", [".recipe-0123abcd.part.toml", ".DONE-0123abcd.part"])
+def test_what_a_killed_training_left_half_written_keeps_no_other_from_its_name(home, name):
+    folder = runs.models_home() / "cells"
+    folder.mkdir(parents=True)
+    (folder / name).write_text("half")
+    assert runs.state(folder) == "absent"
+    for other in ("notes.txt", ".notes.part.txt", ".recipe-0123abcd.toml"):
+        (folder / other).write_text("somebody's")
+        assert runs.state(folder) == "other", other
+        (folder / other).unlink()

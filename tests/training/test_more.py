@@ -95,9 +95,14 @@ def test_a_cut_continuation_goes_on_to_the_same(run, base):
     for at in (3, 4):
         with pytest.raises(KeyboardInterrupt):
             tfcnn.train("shapes", more=2, run=f"cut-{at}", reporter=Cut(at))
+    early = shutil.copytree(run.path.with_name("cut-3"), run.path.with_name("early"))
+    (early / "split.csv").unlink()  # as if it had been cut before this was written
+    with pytest.raises(InputError, match=r"early.split\.csv.*no such file"):
+        tfcnn.train(base[0], run="early", resume=True)  # it would begin with random weights
     again = tfcnn.train("shapes", more=2, run="cut-3", resume=True)
+    from_early = tfcnn.train("shapes", more=2, run="early", resume=True)
     typed = tfcnn.train(base[0], run="cut-4", resume=True)  # as any other run is gone on with
-    for resumed in (again, typed):
+    for resumed in (again, from_early, typed):
         assert (resumed.path / "predictions.csv").read_bytes() == expected
         assert resumed.report["continues"]["run"] == "shapes"
 

@@ -88,12 +88,17 @@ def report(run: "Run | str | Path") -> Path:
         The path of `report.html`; a browser opens it.
 
     Raises:
-        InputError: if a file that it is made of is missing.
+        InputError: if a file that it is made of is missing, or another process changes the run.
         CheckError: if one is not as it was written.
     """
+    from tfcnn.base.disk import locked
+    from tfcnn.evaluation import scoring
     from tfcnn.report import page
 
-    return page.write(as_run(run).path)
+    opened = as_run(run)
+    scoring.load(opened)  # a shipped model has none, and lies where nothing may be written
+    with locked(opened.path):  # else a page of figures that change meanwhile would stay
+        return page.write(opened.path)
 
 
 def set_threshold(

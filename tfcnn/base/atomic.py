@@ -21,6 +21,7 @@ from tfcnn.base.errors import InputError
 
 PART_SUFFIX = ".part"
 OLD_SECONDS = 3600  # whoever still writes a file has done so within the hour
+PART = re.compile(rf"\..*-[0-9a-f]{{8}}{re.escape(PART_SUFFIX)}(\.[^.]*)?")
 USUAL = re.compile(r"[\w./][\w./ -]*", re.ASCII)
 USUAL_ROW = re.compile(rf"(?:{USUAL.pattern})?(?:,(?:{USUAL.pattern})?)*", re.ASCII)
 NEEDS_QUOTES = re.compile(r'[",;\t\r\n]')
@@ -120,12 +121,26 @@ def remove_parts(path: Path) -> None:
 
 def remove_old_parts(path: Path) -> None:
     """Remove what killed processes left of `path` over an hour ago; another may be writing it."""
-    for part in half_written(path):
+    _remove_old(half_written(path))
+
+
+def remove_old_parts_in(folder: Path) -> None:
+    """Remove what killed processes left in a folder over an hour ago, of whatever path there."""
+    _remove_old(path for path in folder.glob(f".*{PART_SUFFIX}*") if is_part(path))
+
+
+def _remove_old(parts: Iterable[Path]) -> None:
+    for part in parts:
         with contextlib.suppress(OSError):  # it is gone, or another user's: no end of the work
             is_folder = part.is_dir() and not part.is_symlink()
             written = [one.lstat().st_mtime for one in (part, *part.rglob("*"))]
             if time.time() - max(written) > OLD_SECONDS:
                 shutil.rmtree(part) if is_folder else part.unlink()
+
+
+def is_part(path: Path) -> bool:
+    """Say whether a name is that of a temporary file or folder, of whatever path."""
+    return PART.fullmatch(path.name) is not None
 
 
 def half_written(path: Path) -> list[Path]:

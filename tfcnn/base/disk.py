@@ -67,6 +67,27 @@ def locked(target: Path, *, wait: bool = False) -> Iterator[None]:
             return
 
 
+def left_locks(folder: Path) -> list[Path]:
+    """Return the lock files directly in a folder that no process holds: a killed one left them."""
+    return sorted(path for path in folder.glob(".*.lock") if _is_free(path))
+
+
+def remove_lock(path: Path) -> None:
+    """Remove a lock file that a killed process left; one that is held by now stays."""
+    target = path.with_name(path.name.removeprefix(".").removesuffix(".lock"))
+    with contextlib.suppress(InputError), locked(target):
+        pass  # `locked` removes it, as nobody else can hold it meanwhile
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW), "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    except OSError:  # it is held, is gone, is a link, or is another user's
+        return False
+
+
 def _is_same_file(descriptor: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())

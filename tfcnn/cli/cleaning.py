@@ -9,8 +9,7 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-from tfcnn.base import atomic
-from tfcnn.base.disk import disk_errors
+from tfcnn.base import atomic, disk
 from tfcnn.datasets import data_home
 from tfcnn.inputs import arrays
 from tfcnn.runs import home as folders
@@ -24,11 +23,12 @@ STAMP = re.compile(r"-(\d{8}T\d{6}Z)(-\d+)?$")  # of a retired run's name
 
 @dataclass(frozen=True)
 class Removable:
-    """A file or folder that may go, its size, and why."""
+    """A file or folder that may go, its size, and why; a lock goes only if no process takes it."""
 
     path: Path
     size_bytes: int
     why: str
+    is_lock: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,10 @@ class Leftovers:
             InputError: if something cannot be removed.
         """
         for one in self.removable:
-            with disk_errors(one.path):
-                if one.path.is_dir() and not one.path.is_symlink():
+            with disk.disk_errors(one.path):
+                if one.is_lock:
+                    disk.remove_lock(one.path)
+                elif one.path.is_dir() and not one.path.is_symlink():
                     shutil.rmtree(one.path)
                 else:
                     one.path.unlink(missing_ok=True)
@@ -90,6 +92,7 @@ def find(*, older_than_days: float | None = None, keep_gb: float | None = None) 
     old = [path for path in retired if since is not None and _retired(path) <= since]
     removable += [_removable(path, "a run that a newer one replaced") for path in old]
     removable += [_removable(path, "left by a killed process") for path in _leftovers()]
+    removable += [Removable(path, 0, "a lock of a killed process", True) for path in _locks()]
     removable += [_removable(path, "of a run that is finished") for path in _checkpoints()]
     if kept_count := len(retired) - len(old):
         size = _size(sum(_bytes(path) for path in retired if path not in old))
@@ -134,6 +137,13 @@ def _leftovers() -> list[Path]:
     cache = home / "cache"  # the cache itself knows which are being made
     old = (path for path in parts if path.parent != cache and _changed(path) < latest)
     return sorted({*arrays.leftovers(), *old})
+
+
+def _locks() -> list[Path]:
+    """Return the lock files that no process holds, of runs, data sets and decoded images."""
+    home = data_home()
+    folders = [*_homes(), home, *home.glob("[!.]*/"), *home.glob("[!.]*/*/")]
+    return [path for folder in folders for path in disk.left_locks(folder)]
 
 
 def _changed(path: Path) -> float:

@@ -305,6 +305,7 @@ def _explain(
     if folder is not None:
         with _writable(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            atomic.remove_old_parts_in(folder)
     for batch in image_files.read(explainer.run.decoder, images):
         readable = [one for one in batch if isinstance(one, Readable)]
         figures = iter(_figures(explainer, readable, class_index))

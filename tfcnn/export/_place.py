@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfcnn.base import atomic, files
+from tfcnn.base import atomic, disk, files
 from tfcnn.base.errors import InputError
 from tfcnn.export import find, names
 from tfcnn.export._format import Format
@@ -54,9 +54,17 @@ def replacing(target: Path) -> Iterator[Path]:
     """Give a temporary path; on success it takes the place of an earlier export.
 
     What a killed export left beside it over an hour ago is removed. A link to a folder stays.
+
+    Raises:
+        InputError: if another process writes the same export.
     """
     if target.is_dir():
         target = target.resolve()
+    with disk.locked(target):
+        yield from _replacing(target)
+
+
+def _replacing(target: Path) -> Iterator[Path]:
     atomic.remove_old_parts(target)
     old = atomic.part_path(target)
     try:

@@ -101,10 +101,13 @@ def is_done(folder: Path) -> bool:
 
 
 def state(folder: Path) -> str:
-    """Return `finished`, `unfinished`, `absent`, or `other` for a folder that is no run."""
+    """Return `finished`, `unfinished`, `absent`, or `other` for a folder that is no run.
+
+    What a killed process left half-written in a new folder is nothing yet.
+    """
     if is_done(folder):
         return "finished"
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists() or (folder.is_dir() and all(map(atomic.is_part, folder.iterdir()))):
         return "absent"
     own = (RECIPE, SPLIT, CARD, CHECKPOINT, DONE)
     return "unfinished" if any((folder / name).exists() for name in own) else "other"

@@ -18,7 +18,7 @@ RESUMABLE = "to go on with what was begun: resume=True, or --resume"
 MAX_SETTINGS = 6  # that are named when a run goes on
 
 
-def check_folder(folder: Path, *, resume: bool, fresh: bool) -> bool:
+def check_folder(folder: Path, *, resume: bool, fresh: bool, continued: bool = False) -> bool:
     """Refuse a folder that a training may not write to.
 
     Returns:
@@ -42,6 +42,8 @@ def check_folder(folder: Path, *, resume: bool, fresh: bool) -> bool:
         names = ", ".join(runs.unfinished())
         hint = f"no --resume, or one that was begun: {names}" if names else "no --resume"
         raise InputError(folder, "an unfinished run to resume", "none of this name", hint)
+    if continued:  # its split is written last: without it, it begins with the other's weights again
+        return resume and (folder / runs.SPLIT).exists()
     # a checkpoint without its split is refused when the split is read
     return resume and any((folder / name).exists() for name in (runs.SPLIT, runs.CHECKPOINT))
 

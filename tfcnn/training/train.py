@@ -78,7 +78,7 @@ def train(
     reporter = reporter or Reporter()
     arrays.bound_bytes()  # a wrong setting is refused now, and not when all is done
     _check_callbacks(callbacks)
-    options = {"resume": resume, "fresh": fresh, "resplit": resplit}
+    options = {"resume": resume, "fresh": fresh, "resplit": resplit, "more": bool(continued)}
     resuming = _check_folders(folder, team, recipe, options)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, reporter)
@@ -133,9 +133,10 @@ def _check_folders(
     Returns:
         Whether the training goes on with an unfinished run, see `check_folder`.
     """
-    resume, fresh = options["resume"], options["fresh"]
+    resume, fresh, continued = (options[name] for name in ("resume", "fresh", "more"))
+    check = partial(check_folder, folder, resume=resume, fresh=fresh, continued=continued)
     if team is None:
-        return check_folder(folder, resume=resume, fresh=fresh)
+        return check()
     if recipe.train.minutes is not None:
         received = f"{recipe.train.minutes:g} minutes, which each process would count for itself"
         hint = "train.epochs=10 instead"
@@ -146,11 +147,11 @@ def _check_folders(
     }
     team.refuse_other_setup(recipe, options | files)
     if team.cluster.is_chief:  # it alone knows the run; the others begin with what it sends
-        resuming = check_folder(folder, resume=resume, fresh=fresh)
+        resuming = check()
         team.share_files(START if resume else ())
         return resuming
     team.share_files(())
-    return check_folder(folder, resume=resume, fresh=fresh)
+    return check()
 
 
 def _begin(

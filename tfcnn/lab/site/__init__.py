@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfcnn.base import atomic, files
+from tfcnn.base import atomic, disk, files
 from tfcnn.base.errors import InputError
 from tfcnn.lab.site import rendering, site_pages
 from tfcnn.lab.site.site_pages import Page
@@ -32,11 +32,13 @@ def build(folder: Path, run: "Run | None" = None, *, has_lessons: bool = False) 
         The path of the first page, `index.html`.
 
     Raises:
-        InputError: if something else has this name, or the folder cannot be written.
+        InputError: if something else has this name, the folder cannot be written, or another
+            process writes it.
     """
     _require_own(folder)
     try:
-        with atomic.writing(folder, is_durable=False) as part:
+        atomic.remove_old_parts(folder)
+        with disk.locked(folder), atomic.writing(folder, is_durable=False) as part:
             _write(part, run, has_lessons)
             if folder.exists():
                 _move_away(folder)
