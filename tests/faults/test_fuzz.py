@@ -23,7 +23,7 @@ def test_a_strangers_file_gives_a_result_or_one_line(name: str, tmp_path: Path) 
     faults = [answer for answer in answers if isinstance(answer, attack.Fault)]
     assert not faults, f"python -m faults.fuzz --seed 7 --only {name!r} --at {faults[0].number}"
     assert len(answers) == count and any(answers)
-    if name not in ("manifest", "arrays"):  # whose damage is a result of its own
+    if name not in ("manifest", "arrays", "names"):  # of which nothing is refused
         assert not all(answers), "nothing was refused: the changes are too small"
 
 

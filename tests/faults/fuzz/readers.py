@@ -1,5 +1,6 @@
 """What reads a stranger's file, and how an input for it is made."""
 
+import csv
 import hashlib
 import io
 import json
@@ -14,9 +15,10 @@ from pathlib import Path, PurePosixPath
 
 import tomli_w
 from faults.fuzz import corpus, mutations
+from nasty_names import NASTY
 
 from tfcnn import manifest, recipes, runs
-from tfcnn.base import naming, own_files, records, tables
+from tfcnn.base import atomic, naming, own_files, records, tables
 from tfcnn.base.errors import TfcnnError
 from tfcnn.datasets import _install
 from tfcnn.datasets._arrays import NAMES
@@ -197,6 +199,38 @@ def read_rows(path: Path) -> object:
     return records.read_rows(path, "a table", "training again", ("path", "split"))
 
 
+def make_names(rng: random.Random) -> bytes:
+    """Return names of images, classes or groups as JSON: of nasty parts and of any letters."""
+    letters = "=+-@\t\r\n'\"\\,;x1u0 |\0\x1b\x7f\u202e\uff1d\ufeff\ud800\U0001f600"
+    names = [
+        "".join(
+            rng.choice((rng.choice(letters), rng.choice(NASTY))) for _ in range(rng.randrange(9))
+        )
+        for _ in range(rng.randrange(1, 9))
+    ]
+    return json.dumps(names).encode()
+
+
+FORMULAS = tuple("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n")
+
+
+def write_and_read(path: Path) -> object:
+    """Write names into a table; a spreadsheet must see no formula, and we the same names."""
+    names = json.loads(path.read_bytes())
+    table = path.with_name("table.csv")
+    rows = [(name, f"{number}", -0.5) for number, name in enumerate(names)]
+    atomic.write_text(table, atomic.csv_text(("path", "group", "prob"), rows))
+    text = table.read_bytes().decode()
+    for line in csv.reader(io.StringIO(text, newline=""), strict=True):
+        assert not line[0].startswith(FORMULAS), f"a formula: {line[0]!r}"
+    assert not naming.IS_HIDDEN.search(text), "a control character"
+    ours = records.read_rows(table, "a table", "again", ("path", "group"))
+    assert [row["path"] for row in ours] == names, "other names were read"
+    theirs = tables.read(table, ("path", "group"), "again").rows  # which passes over empty rows
+    assert [row["path"] for row in theirs] == names, "other names were read from a table"
+    return ours
+
+
 def make_report(rng: random.Random) -> bytes:
     return mutations.of_json(rng.choice(corpus.records()), rng)
 
@@ -262,6 +296,7 @@ READERS = {
     "model.json": Reader(make_card, read_card, runs.CARD, 8),
     "report.json": Reader(make_report, read_report, runs.REPORT, 2),
     "run table": Reader(make_rows, read_rows, "predictions.csv", 3),
+    "names": Reader(make_names, write_and_read, "names.json", 4),
     "arrays": Reader(make_arrays, read_arrays, "mnist.npz", 3),
     "kernel": Reader(make_kernel, lambda path: read_kernel(str(path)), "kernel.txt", 1),
     "model.keras": Reader(make_network, keras_file.load, runs.MODEL, 1),
