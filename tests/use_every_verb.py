@@ -60,6 +60,7 @@ def ask_a_service() -> None:
 
 verb("--help")
 verb("list")
+verb("doctor")
 verb("check", "shapes", "--group-regex", "^(P[0-9]+)")
 verb("train", "digits", *QUICK, said="pip install tensorboard")  # an extra, and not needed
 verb("evaluate", "digits")
