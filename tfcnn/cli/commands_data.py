@@ -113,10 +113,10 @@ def doctor(as_json: Json = False) -> None:
     Python, processor, memory, libraries, devices, extras, folders and space. A TensorFlow that is
     broken or missing is one of the findings.
     """
-    from tfcnn.cli import diagnosis
+    from tfcnn.cli.examination import examine
     from tfcnn.display.console import Console
 
-    found = diagnosis.examine()
+    found = examine()
     if as_json:
         typer.echo(to_json(found.to_dict()))
     else:

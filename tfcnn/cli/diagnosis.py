@@ -1,6 +1,6 @@
 """`tfcnn doctor`: what this machine has, what would fail on it, and what to do about that."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -83,15 +83,3 @@ def _wrapped(text: str, start: str, width: int) -> Iterator[str]:
                           break_on_hyphens=False) or [""]  # fmt: skip
     for number, line in enumerate(lines):
         yield f"{start if number == 0 else ' ' * len(start)}{line}"
-
-
-def examine() -> Diagnosis:
-    """Look at everything; TensorFlow, LiteRT and Pillow are tried in processes of their own."""
-    from tfcnn.cli import examine_folders, examine_libraries, examine_machine
-
-    parts: Iterable[Iterator[Finding]] = (
-        examine_machine.look(),
-        examine_libraries.look(),
-        examine_folders.look(),
-    )
-    return Diagnosis(tuple(finding for part in parts for finding in part))
