@@ -205,9 +205,10 @@ def reproduce(
     from tfcnn import runs
     from tfcnn.base.disk import locked
     from tfcnn.evaluation.reproduction import compare
-    from tfcnn.training import again
+    from tfcnn.training import again, cluster
     from tfcnn.training.train import train as train_into
 
+    cluster.refuse("a reproduction")
     first = as_run(run)
     recipe = again.recipe_of(first)
     beside = first.path.with_name(f"{first.name}-reproduced")

@@ -24,7 +24,8 @@ FOR = {
     "backbones": "larger networks that have learnt before", "excel": "predict --output F.xlsx",
     "export": "export --format onnx, litert-int8", "fast": "predict many images sooner",
     "gpu": "train on an NVIDIA GPU", "heif": "telephones' HEIC images",
-    "lab": "lab --lesson", "labels": "labels", "serve": "serve",
+    "lab": "lab --lesson", "labels": "labels",
+    "ray": "predict on a Ray cluster", "serve": "serve",
     "tensorboard": "curves while training",
 }  # fmt: skip
 REQUIREMENT = re.compile(
