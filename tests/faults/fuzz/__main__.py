@@ -17,6 +17,7 @@ from pathlib import Path
 from faults.fuzz.attack import MOST_MB, MOST_SECONDS, Fault, attack, content_of
 from faults.fuzz.readers import READERS
 
+MOST_SHOWN = 20  # faults
 HANG_SECONDS = 120.0  # of the clock, without a new input: on a busy machine ten are too few
 
 
@@ -45,8 +46,10 @@ def main() -> None:
         f"elsewhere, over {MOST_SECONDS:g} s, over {MOST_MB:,.0f} MB); "
         f"{time.monotonic() - begin:,.0f} s"
     )
-    for fault in faults:
+    for fault in faults[:MOST_SHOWN]:
         print(f"  {fault.reader} {fault.number}: {fault.what}")
+    if len(faults) > MOST_SHOWN:
+        print(f"  and {len(faults) - MOST_SHOWN:,} more")
     sys.exit(1 if faults else 0)
 
 

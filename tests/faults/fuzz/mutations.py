@@ -17,7 +17,8 @@ WORDS = (
     "", "\0", "\n", "\r", '"', "'", "''", '"""', ",", ";", "\t", "#", "=", "[", "]", "{", "}",
     "[[", "[" * 2000, "{" * 2000, "nan", "inf", "-inf", "1e999", "-0", "0x", "9" * 400, "1_0",
     "true", "null", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "\ufeff", "\u202e",
-    "../", "/", "~", "(a+)+$", "(?P<x>", "\\", "x" * 5000, *(n for n in NASTY if "\udcff" not in n),
+    "../", "/", "~", "(a+)+$", "(?P<x>", "\\", "x" * 5000,
+    "x" * 140_000, *(n for n in NASTY if "\udcff" not in n),
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 10**30, -(2**63), 1.5, 1e308, "", "x", "nan", [], {}, [[]],

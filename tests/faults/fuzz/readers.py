@@ -173,7 +173,7 @@ def make_manifest(rng: random.Random) -> bytes:
 
 
 def read_manifest(path: Path) -> object:
-    return manifest.rows._remembered(path)
+    return manifest.rows.read(path)
 
 
 def make_card(rng: random.Random) -> bytes:
