@@ -8,10 +8,11 @@ RUN ?= malaria
 RECIPE ?= malaria
 FOLDS ?= 5
 REPEATS ?= 3
+INPUTS ?= 100000
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
-.PHONY: help install demo download crossval evaluate predict report serve lab bench test test-slow test-faults test-install check lint types clean
+.PHONY: help install demo download crossval evaluate predict report serve lab bench test test-slow test-faults test-install fuzz check lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^## / {printf "\n%s\n", substr($$0, 4)} \
@@ -25,6 +26,7 @@ help: ## list the targets
 	  DATA   'names of data sets; default all that are downloaded' \
 	  FROM   'where to take them from: a folder, a zip or an address' \
 	  REPEATS 'how often a benchmark runs; default $(REPEATS)' \
+	  INPUTS 'how many files are made up; default $(INPUTS)' \
 	  ARGS   'more options of tfcnn, such as ARGS="--set train.epochs=5"'
 
 ## Begin
@@ -89,6 +91,9 @@ test-faults: $(READY) ## kill and starve every command at many moments; cuts the
 
 test-install: ## try the plain install, the lowest versions and Python 3.13; 15 minutes
 	sh scripts/test_install.sh
+
+fuzz: $(READY) ## read a hundred thousand damaged and hostile files (INPUTS); ten minutes
+	PYTHONPATH=tests .venv/bin/python -m faults.fuzz --inputs "$(INPUTS)" $(ARGS)
 
 lint: $(READY) ## look for style and likely bugs (ruff)
 	.venv/bin/ruff check

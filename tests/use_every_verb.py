@@ -60,8 +60,10 @@ def ask_a_service() -> None:
 
 verb("--help")
 verb("list")
+verb("doctor")
 verb("check", "shapes", "--group-regex", "^(P[0-9]+)")
 verb("train", "digits", *QUICK, said="pip install tensorboard")  # an extra, and not needed
+verb("reproduce", "digits")
 verb("evaluate", "digits")
 verb("train", "shapes", *FROZEN, "--run", "models/frozen")
 verb("crossval", "shapes", "--folds", "2", "--group-regex", "^(P[0-9]+)", *QUICK)

@@ -32,14 +32,15 @@ load = _verb(_api.load)
 open_lab = _verb(_api.open_lab)
 predict = _verb(_api.predict)
 report = _verb(_api.report)
+reproduce = _verb(_api.reproduce)
 set_threshold = _verb(_api.set_threshold)
 train = _verb(_api.train)
 
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
     "adopt", "check", "compare", "crossval", "data", "download", "evaluate", "explain_images",
-    "export", "label_errors", "list", "load", "open_lab", "predict", "report", "set_threshold",
-    "train",
+    "export", "label_errors", "list", "load", "open_lab", "predict", "report", "reproduce",
+    "set_threshold", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"
 

@@ -1,6 +1,7 @@
 """What is remembered of files is believed only as it was written, and blocks no folder."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tfcnn.base.errors import TfcnnError
 from tfcnn.datasets import _install
 from tfcnn.datasets._install import Origin
 from tfcnn.datasets.folder import open_folder
-from tfcnn.manifest import audit
+from tfcnn.manifest import audit, rows
 from tfcnn.manifest.rows import REHASHED
 
 
@@ -113,3 +114,23 @@ def test_labels_that_changed_since_are_refused_and_fetched_again(download):
     path.write_text(json.dumps({key: value for key, value in content.items() if key != "sha256"}))
     result = _install.read(download)
     assert result is not None and result.sha256 == {}, "one of an earlier tfcnn cannot tell"
+
+
+@pytest.mark.parametrize("cells", [5, 8, 9, 11, 0])
+def test_a_sealed_row_of_other_length_is_not_believed(cells, tmp_path):
+    """Whoever changes a manifest can seal it again."""
+    header = [field.name for field in fields(rows.Row)]
+    line = ["a.png", "a", "", "", "0", "1", "7", "8", "", "", "more"][:cells]
+    text = "\n".join([",".join(header), ",".join(line), ""]) + ("\n" if not cells else "")
+    path = tmp_path / rows.FILE
+    path.write_bytes(text.encode() + rows._checksum(text.encode()))
+    assert rows.read(path) == ({}, f"{path}: {rows.REHASHED}")
+
+
+def test_a_cell_that_is_too_long_is_not_believed(tmp_path):
+    header = [field.name for field in fields(rows.Row)]
+    line = ["a" * 140_000, "a", "", "", "0", "1", "7", "8", "", ""]
+    text = "\n".join([",".join(header), ",".join(line), ""]).encode()
+    path = tmp_path / rows.FILE
+    path.write_bytes(text + rows._checksum(text))
+    assert rows.read(path) == ({}, f"{path}: {rows.REHASHED}")

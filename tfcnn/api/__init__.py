@@ -5,7 +5,7 @@ Everything heavy is imported inside the verb that needs it, so that `tfcnn --hel
 """
 
 from tfcnn.api.learning import open_lab
-from tfcnn.api.new_runs import crossval, train
+from tfcnn.api.new_runs import crossval, reproduce, train
 from tfcnn.api.own_model import adopt, data
 from tfcnn.api.sources import check, data_for, download, list_all, recipe_for
 from tfcnn.api.use import explain_images, export, load, predict, stream
@@ -14,5 +14,5 @@ from tfcnn.api.verdict import compare, evaluate, label_errors, report, set_thres
 __all__ = [
     "adopt", "check", "compare", "crossval", "data", "data_for", "download", "evaluate",
     "explain_images", "export", "label_errors", "list_all", "load", "open_lab", "predict",
-    "recipe_for", "report", "set_threshold", "stream", "train",
+    "recipe_for", "report", "reproduce", "set_threshold", "stream", "train",
 ]  # fmt: skip

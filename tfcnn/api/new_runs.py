@@ -1,4 +1,4 @@
-"""The verbs that make runs: `train`, `crossval`."""
+"""The verbs that make runs: `train`, `crossval`, `reproduce`."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +13,7 @@ from tfcnn.base.progress import Reporter
 
 if TYPE_CHECKING:
     from tfcnn.evaluation.out_of_fold import Summary
+    from tfcnn.evaluation.reproduction import Reproduction
     from tfcnn.recipes import Recipe
     from tfcnn.runs import Run
     from tfcnn.training.team import Team
@@ -167,6 +168,66 @@ def crossval(
         )
         _prune(hears)
     return summary
+
+
+def reproduce(
+    run: "str | Path | Run",
+    *,
+    name: str | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    progress: bool = True,
+    reporter: Reporter | None = None,
+) -> "Reproduction":
+    """Train a run again from its folder, with its recipe and split, and compare both.
+
+    The run is not changed. On one machine, with the same versions, a run gives the same predictions
+    again, digit by digit; `train.deterministic` makes that certain.
+
+    Args:
+        run: a finished run, its name or its path.
+        name: name in `models/`, or path, of the new run; `NAME-reproduced` beside the run if None.
+        resume: go on with a new run that was cut.
+        fresh: move one that was cut aside and start again.
+        progress: show it: in a notebook below the cell, else on standard error.
+        reporter: hears of it instead, and shows it as it likes.
+
+    Returns:
+        What is equal, and what differs.
+
+    Raises:
+        InputError: if the run cannot be trained again, as an adopted one, or the folder is taken.
+        CheckError: if the images are not those that it was trained on.
+
+    Example:
+        >>> tfcnn.reproduce("cells").is_equal  # doctest: +SKIP
+    """
+    from tfcnn import runs
+    from tfcnn.base.disk import locked
+    from tfcnn.evaluation.reproduction import compare
+    from tfcnn.training import again, cluster
+    from tfcnn.training.train import train as train_into
+
+    cluster.refuse("a reproduction")
+    first = as_run(run)
+    recipe = again.recipe_of(first)
+    beside = first.path.with_name(f"{first.name}-reproduced")
+    folder = runs.folder_of(name) if name else beside
+    if folder.resolve() == first.path.resolve():
+        hint = f"--run {first.name}-reproduced"
+        raise InputError("--run", "another name than that of the run", first.name, hint)
+    with hearing(progress, reporter) as hears, locked(folder):
+        train_into(
+            recipe,
+            folder,
+            resume=resume,
+            fresh=fresh,
+            repeated=first,
+            reporter=hears,
+        )
+        second = _finish(folder)
+        _prune(hears)
+    return compare(first, second)
 
 
 def _prepare_more(

@@ -139,6 +139,27 @@ def clean(
         say(line)
 
 
+@app.command(epilog="Example: tfcnn doctor")
+def doctor(as_json: Json = False) -> None:
+    """Look for what would fail here, and say what to do; exit 3 if anything would.
+
+    Python, processor, memory, libraries, devices, extras, folders and space. A TensorFlow that is
+    broken or missing is one of the findings.
+    """
+    from tfcnn.cli.examination import examine
+    from tfcnn.display.console import Console
+
+    found = examine()
+    if as_json:
+        typer.echo(to_json(found.to_dict()))
+    else:
+        console = Console()
+        for line, style in found.lines(console.width):
+            console.print(line, style=style, soft_wrap=True)  # a path that is broken is no path
+    if found.fails:
+        raise typer.Exit(3)
+
+
 @app.command(name="list")
 def list_(as_json: Json = False) -> None:
     """List data sets, networks, recipes, shipped models and runs."""

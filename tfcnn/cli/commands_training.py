@@ -1,4 +1,4 @@
-"""Commands that make runs: `train`, `crossval`, `adopt`."""
+"""Commands that make runs: `train`, `crossval`, `reproduce`, `adopt`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,6 +15,7 @@ from tfcnn.cli.options import (
     Json,
     RecipeArgument,
     Resume,
+    RunArgument,
     RunName,
     Settings,
     app,
@@ -99,6 +100,37 @@ def crossval(
     console, path = Console(), summary.path
     show_folds(summary, console)
     conclude(summary, console, ("Runs", path), ("Out-of-fold", path / runs.PREDICTIONS))
+
+
+@app.command(epilog="Examples: tfcnn reproduce cells   tfcnn reproduce cells --resume")
+def reproduce(
+    name: RunArgument,
+    run: Annotated[
+        str | None,
+        typer.Option(help="Name or path of the new run.  [default: NAME-reproduced]"),
+    ] = None,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """Train a run again from its folder, and say what is equal; exit 3 where something differs."""
+    from tfcnn.display.console import Console, TerminalReporter, print_grid
+
+    if resume and fresh:
+        raise InputError("reproduce", "--resume or --fresh", "both", "one of them")
+    with TerminalReporter() as reporter:
+        found = api.reproduce(name, name=run, resume=resume, fresh=fresh, reporter=reporter)
+    if as_json:
+        typer.echo(to_json(found.to_dict()))
+    else:
+        console = Console()
+        print_grid(found.grid(), console)
+        for note in found.notes:
+            console.print(f"note: {note}")
+        console.print(f"Run: {found.again.path}", soft_wrap=True)
+        console.print(found.sentence)
+    if not found.is_equal:
+        raise typer.Exit(3)
 
 
 @app.command(

@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 
-from tfcnn.decode import limits, pillow, png, tiff
+from tfcnn.decode import effort, limits, pillow, png, tiff
 from tfcnn.decode.kinds import Kind
 from tfcnn.decode.samples import SCALED, Deep, NotReadError
 
@@ -17,6 +17,7 @@ PNM_SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
 PNM_HEADER = re.compile(
     rb"P([36])" + PNM_SPACE + rb"(\d+)" + PNM_SPACE + rb"(\d+)" + PNM_SPACE + rb"(\d+)\s"
 )
+PNM_HEADER_BYTES = 1 << 16  # with its comments
 PNM_CHANNEL_BYTES = 13  # of memory at its peak, for each sample of a pixel
 # --- JPEG 2000 codestreams (ITU-T T.800, annex A)
 JP2_START_AND_SIZE = b"\xff\x4f\xff\x51"  # the markers SOC and SIZ
@@ -43,6 +44,8 @@ def deep(content: bytes, kind: Kind | None) -> Deep | None:
     name = kind.pillow if kind else ""
     if name == "JPEG2000":
         _refuse_misread_jpeg2000(content)
+    if name == "JPEG":
+        effort.refuse_many_scans(content)
     read = {"PNG": png.deep, "TIFF": tiff.deep, "PPM": _deep_pnm}.get(name)
     return read(content) if read else None
 
@@ -70,7 +73,7 @@ def _deep_pnm(content: bytes) -> Deep | None:
 
     To Pillow it is described as a grey one, three times as wide.
     """
-    header = PNM_HEADER.match(content)
+    header = _pnm_header(content)
     if not header or int(header[4]) < 256:
         return None
     width, height = int(header[2]), int(header[3])
@@ -83,8 +86,12 @@ def _deep_pnm(content: bytes) -> Deep | None:
 
 
 def _is_deep_pnm(content: bytes) -> bool:
-    header = PNM_HEADER.match(content)
+    header = _pnm_header(content)
     return header is not None and int(header[4]) > 255
+
+
+def _pnm_header(content: bytes) -> "re.Match[bytes] | None":
+    return PNM_HEADER.match(content, 0, PNM_HEADER_BYTES)  # each comment takes memory
 
 
 def _refuse_misread_jpeg2000(content: bytes) -> None:
@@ -115,8 +122,9 @@ def _refuse_misread_jpeg2000(content: bytes) -> None:
 
 def _bare_jpeg(content: bytes) -> bytes | None:
     """Return a JPEG with the segments that its pixels, colours and orientation depend on."""
-    kept, at = content[:2], 2
+    kept, at, parts = [content[:2]], 2, effort.Parts()
     while at + 4 <= len(content):
+        parts.count()
         marker, code, length = struct.unpack_from(">BBH", content, at)
         if marker != 0xFF:
             return None
@@ -124,10 +132,10 @@ def _bare_jpeg(content: bytes) -> bytes | None:
             at += 1
             continue
         if code == JPEG_SCAN:
-            return kept + content[at:]
+            return b"".join([*kept, content[at:]])
         segment = content[at : at + 2 + length]
         if _is_needed_by_jpeg(code, segment):
-            kept += segment
+            kept.append(segment)
         at += 2 + length
     return None
 
@@ -141,13 +149,16 @@ def _is_needed_by_jpeg(code: int, segment: bytes) -> bool:
 
 def _bare_webp(content: bytes) -> bytes:
     """Return a WebP image with those chunks only that its pixels depend on."""
-    kept, at = b"", 12
+    kept, at, parts = [], 12, effort.Parts()
     while at + 8 <= len(content):
+        parts.count()
         name, length = struct.unpack_from("<4sI", content, at)
         chunk = content[at : at + 8 + length + length % 2]
         if name == WEBP_EXTENDED and length == 10:
-            kept += chunk[:8] + bytes([chunk[8] & WEBP_ALPHA_OR_ANIMATED]) + chunk[9:]
+            flags = bytes([chunk[8] & WEBP_ALPHA_OR_ANIMATED])
+            kept.append(chunk[:8] + flags + chunk[9:])
         elif name in WEBP_NEEDED:
-            kept += chunk
+            kept.append(chunk)
         at += len(chunk)
-    return b"RIFF" + struct.pack("<I", 4 + len(kept)) + b"WEBP" + kept
+    chunks = b"".join(kept)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from tfcnn.decode import limits
+from tfcnn.decode import effort, limits
 from tfcnn.decode.kinds import Kind
 from tfcnn.decode.samples import NotReadError, blocks
 
@@ -58,8 +58,10 @@ def header(file: BinaryIO, names: tuple[str, ...]) -> ImageFile.ImageFile:
 
     Raises:
         PIL.UnidentifiedImageError: if it has none of them.
+        NotReadError: if it makes too much work, also while its pixels are read.
         Exception: nearly any, if it is broken.
     """
+    watched: Any = effort.Watched(file)
     prefix = file.read(16)
     for name in names:
         factory, accept = Image.OPEN[name]
@@ -68,7 +70,7 @@ def header(file: BinaryIO, names: tuple[str, ...]) -> ImageFile.ImageFile:
             continue
         file.seek(0)
         try:
-            return factory(file, "")
+            return factory(watched, "")
         except (SyntaxError, IndexError, TypeError, struct.error):
             continue
     raise UnidentifiedImageError("cannot identify the image")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.decode import limits, pillow, tiff
+from tfcnn.decode import effort, limits, pillow, tiff
 from tfcnn.decode.samples import FULL, Deep, Samples, blocks, by_blocks, upright
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -120,9 +120,12 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
     Raises:
         ValueError: if what pixels depend on is damaged.
+        NotReadError: if there are too many.
     """
     at, name, whole = len(SIGNATURE), b"", memoryview(content)
+    parts = effort.Parts()
     while at + 8 <= len(content) and name != b"IEND":
+        parts.count()
         length, name = struct.unpack_from(">I4s", content, at)
         body = whole[at + 8 : at + 8 + length]
         at += 12 + length

@@ -180,7 +180,7 @@ def without_metadata(content: bytes) -> bytes:
     except struct.error:
         return content  # whoever decodes it will say so
     at += struct.calcsize(count)
-    places = range(at, min(at + entries * length, len(content) - length), length)
+    places = range(at, min(at + min(entries, MOST_ENTRIES) * length, len(content) - length), length)
     # the last of several of one tag is the one that Pillow takes
     kept = {
         content[entry : entry + 2]: content[entry : entry + length]

@@ -6,11 +6,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn.base import quiet
 from tfcnn.base.errors import InputError
 from tfcnn.explain import feature_layers
 from tfcnn.explain.gradients import find_views, layer_outputs, logit_gradients
-from tfcnn.runs import MODEL, Run
+from tfcnn.runs import MODEL, Run, keras_file
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -218,11 +217,7 @@ class Explainer(ModelExplainer):
             raise InputError(
                 run.path, "a model.keras, whose gradients explain it", "none", "training it again"
             )
-        path = run.model_path
-        quiet.load_tensorflow()
-        import keras
-
-        super().__init__(keras.saving.load_model(path, compile=False), method, layer)
+        super().__init__(keras_file.load(run.model_path), method, layer)
         self.run = run
 
     @property

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tfcnn.base.progress import Reporter
 from tfcnn.export import _images
 from tfcnn.export._images import Sample
-from tfcnn.runs import TWIN, Run
+from tfcnn.runs import TWIN, Run, keras_file
 
 if TYPE_CHECKING:
     from tfcnn.prediction import Predictor
@@ -45,11 +45,11 @@ class Job:
 
         Its features are what enters its layer "head".
         """
-        import keras
-
-        model = keras.saving.load_model(self.run.model_path, compile=False)
+        model = keras_file.load(self.run.model_path)
         if model.output_shape[-1] != 1:
             return model
+        import keras
+
         positive = model.outputs[0]
         columns = keras.layers.Concatenate(name="probs")([1 - positive, positive])
         return keras.Model(model.inputs[0], columns)

@@ -1,6 +1,7 @@
 """Who is in the data: one row per image, with its label, its group and its hashes."""
 
 import contextlib
+import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -346,11 +347,13 @@ def read(path: Path) -> tuple[dict[str, Row], str]:
             size, time = names.index("size_bytes"), names.index("mtime_ns")
             rows: dict[str, Row] = {}
             for line in lines:
+                if len(line) != len(names):
+                    raise ValueError
                 values: list[Any] = line
                 values[size], values[time] = int(line[size]), int(line[time])
                 row = Row(*values)
                 rows[row.path] = row
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, csv.Error):  # the last: a cell of over 131,072 letters
         return damage
     return rows, ""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tfcnn.base import quiet, threads
 from tfcnn.base.errors import InputError
 from tfcnn.decode import Pixels
-from tfcnn.runs import MODEL, TWIN
+from tfcnn.runs import MODEL, TWIN, keras_file
 
 Floats = npt.NDArray[np.float32]
 Note = Callable[[str], None]
@@ -326,14 +326,21 @@ class _Keras:
         import keras
 
         self.version = keras.__version__
-        model: Any = keras.saving.load_model(path, compile=False)
-        outputs = model.output_shape[-1]
+        model = keras_file.load(path)
+        try:
+            self._model = keras.Model(
+                model.inputs[0], [model.outputs[0], model.get_layer("head").input]
+            )
+            outputs, shape = model.output_shape[-1], model.input_shape[1:]
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            expected = "a network of one input and one output, with a layer head"
+            raise InputError(path, expected, _one_line(error), keras_file.HINT) from error
         if outputs not in (1, files.num_classes):
             expected = f"{files.num_classes} outputs, one per class"
             raise InputError(path, expected, str(outputs), f"the {MODEL} of this run")
-        self._model = keras.Model(
-            model.inputs[0], [model.outputs[0], model.get_layer("head").input]
-        )
+        if shape != files.shape:
+            expected = f"images of {files.shape}, as the run says"
+            raise InputError(path, expected, str(shape), f"the {MODEL} of this run")
 
     def __call__(self, images: Pixels) -> tuple[Floats, Floats]:
         probs, features = self._model(images.astype(np.float32), training=False)

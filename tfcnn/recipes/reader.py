@@ -56,7 +56,7 @@ def load(name: str, *, is_record: bool = False) -> Recipe:
     except OSError as error:
         received = error.strerror or str(error)
         raise InputError(path, "a recipe", received, "another path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8; lists in lists in lists
         raise InputError(path, "a TOML file", str(error), "mending that line") from error
     settings = {"name": path.stem, **content}
     if is_record:
@@ -136,7 +136,10 @@ def read_assignment(text: str) -> tuple[str, Any]:
         raise InputError(f"--set {text}", "section.key=value", "no =", "train.epochs=5")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        received = f"{value[:40]} and so on, too many brackets"
+        raise InputError(f"--set {key}", "a value", received, "fewer") from error
+    except ValueError as error:  # one number of thousands of digits is no TOMLDecodeError
         if value.lstrip().startswith("{"):  # a text that begins so is meant as a table
             hint = "quotes around it all, and 0.5 instead of .5"
             raise InputError(

@@ -61,7 +61,7 @@ def source_of(folder: Path) -> str | None:
     try:
         content = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
         return str(content["data"]["source"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -12,6 +12,7 @@ from tfcnn.base.records import sha256_of
 from tfcnn.decode import Decoder
 from tfcnn.display import metric_tables
 from tfcnn.display.panel import Panel, Shown
+from tfcnn.runs import contract
 from tfcnn.runs.shipped import read_about
 
 if TYPE_CHECKING:
@@ -154,8 +155,15 @@ class Run(Shown):
     @cached_property
     def report(self) -> dict[str, Any]:
         """The content of `report.json`; empty for a model that was shipped without it."""
-        path = self.file(REPORT)
-        return records.read_json(path, "the report of a run", HINT) if path.exists() else {}
+        path, expected = self.file(REPORT), "the report of a run"
+        if not path.exists():
+            return {}
+        report = records.read_json(path, expected, HINT)
+        try:
+            contract.check_report(report, len(self.class_names))
+        except ValueError as error:
+            raise InputError(path, expected, str(error), HINT) from error
+        return report
 
     @property
     def split(self) -> list[dict[str, str]]:
@@ -251,21 +259,16 @@ def read(folder: Path) -> Run:
     path = folder / CARD
     card = records.read_json(path, CONTRACT, "training again")
     try:
-        version = int(card.get("version", 1))
-        if version > CARD_VERSION:
+        version = card.get("version", 1)
+        if isinstance(version, int) and version > CARD_VERSION:
             raise ValueError(f"version {version}, of a later tfcnn")
-        if not records.check_seal(card, path, CONTRACT, HINT) and version > 1:
-            raise CheckError(path, f"{CONTRACT} with its own sha256", "none", HINT)
-        run = Run(folder, card)
-        _ = run.class_names, run.positive, run.threshold, run.decoder, run.is_leaky, run.abstention
-        _ = run.ignore, card["data"]["notes"], card["data"]["group_regex"]
-        _, _ = card["data"]["nouns"]
-        _ = card["sha256"].items(), (card.get("domain") or {}).items()
-        _ = (card.get("group_rule") or {}).items()
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        received = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(path, CONTRACT, received, "training again") from error
-    return run
+        is_sealed = records.check_seal(card, path, CONTRACT, HINT)
+        contract.check_card(card)
+    except ValueError as error:
+        raise InputError(path, CONTRACT, str(error), "training again") from error
+    if not is_sealed and version > 1:
+        raise CheckError(path, f"{CONTRACT} with its own sha256", "none", HINT)
+    return Run(folder, card)
 
 
 def write_card(run: Run) -> None:

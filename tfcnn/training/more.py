@@ -17,7 +17,7 @@ from tfcnn import recipes, runs
 from tfcnn.base.errors import InputError
 from tfcnn.manifest import Manifest
 from tfcnn.recipes import Recipe
-from tfcnn.runs import Run
+from tfcnn.runs import Run, keras_file
 from tfcnn.training import resume
 
 if TYPE_CHECKING:
@@ -114,8 +114,6 @@ def begin_with(run: Run, begun: "Begun") -> "Begun":
         InputError: if the saved model lacks what the training needs.
         CheckError: if the saved model is not the one that was measured.
     """
-    import keras  # late: what is refused first needs no TensorFlow
-
     from tfcnn.training import form
     from tfcnn.training.checkpoint import Start
 
@@ -124,7 +122,7 @@ def begin_with(run: Run, begun: "Begun") -> "Begun":
         prepared.recipe.model,
         prepared.decoder.shape,
         len(run.class_names),
-        keras.saving.load_model(run.file(runs.MODEL), compile=False),
+        keras_file.load(run.file(runs.MODEL)),
         run.card["temperature"],
     )
     if weights is None:

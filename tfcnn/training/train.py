@@ -48,6 +48,7 @@ def train(
     resume: bool = False,
     fresh: bool = False,
     continued: Run | None = None,
+    repeated: Run | None = None,
     callbacks: Sequence[Any] = (),
     team: Team | None = None,
     reporter: Reporter | None = None,
@@ -67,6 +68,7 @@ def train(
         resume: go on with an unfinished run.
         fresh: move an unfinished run aside and start again.
         continued: a finished run to begin from, with a recipe of `more.recipe_of`.
+        repeated: a finished run to train again, with a recipe of `again.recipe_of`.
         callbacks: of the user, Keras' own; they hear of every epoch.
         team: the processes that train together. A process that is not the chief only learns.
         reporter: hears of the progress.
@@ -86,16 +88,13 @@ def train(
     budget = Budget(recipe.train.minutes)
     if resuming:
         split_csv = resumed_split(folder, split_csv)
-    elif continued:
-        split_csv = continued.file(runs.SPLIT)
+    elif first := continued or repeated:
+        split_csv = first.file(runs.SPLIT)
     prepared = prepare(recipe, split_csv, resplit, reporter)
-    if resuming:
-        refuse_other_recipe(prepared.asked, folder)
-        refuse_other_images(prepared.manifest, folder / runs.SPLIT)
-    elif continued:
-        more.refuse_other_images(continued, prepared.manifest)
+    _refuse_others(prepared, folder if resuming else None, continued or repeated)
+    if continued and not resuming:
         reporter.note(more.describe(continued, recipe))
-    elif resume:
+    elif resume and not resuming:
         reporter.note("nothing had been learnt yet: it starts anew")
     prepared = _start_tensorflow(prepared, team, reporter)
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
@@ -152,6 +151,21 @@ def _check_folders(
         return resuming
     team.share_files(())
     return check()
+
+
+def _refuse_others(prepared: Prepared, resumed: Path | None, first: Run | None) -> None:
+    """Refuse images and settings that are not those of what goes on.
+
+    Args:
+        prepared: the images as they are now.
+        resumed: the folder of the run that goes on, if one does.
+        first: the finished run that is continued or trained again, if one is.
+    """
+    if resumed:
+        refuse_other_recipe(prepared.asked, resumed)
+        refuse_other_images(prepared.manifest, resumed / runs.SPLIT)
+    elif first:
+        more.refuse_other_images(first, prepared.manifest)
 
 
 def _begin(

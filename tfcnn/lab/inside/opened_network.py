@@ -11,7 +11,7 @@ from tfcnn import runs
 from tfcnn.base import atomic, quiet
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import data_home
-from tfcnn.runs import MODEL, Run
+from tfcnn.runs import MODEL, Run, keras_file
 
 HERE = Path(__file__).parent
 LENET5 = HERE / "lenet5"  # a run folder of model.keras and model.json
@@ -68,12 +68,9 @@ def _opened(path: Path, key: str, name: str) -> OpenedNetwork:
 
 
 def _convert(path: Path, name: str) -> OpenedNetwork:
-    quiet.load_tensorflow()
-    import keras
+    model = keras_file.load(path)
+    from tfcnn.lab.inside import all_results, description, steps  # which import TensorFlow
 
-    from tfcnn.lab.inside import all_results, description, steps
-
-    model = keras.saving.load_model(path, compile=False)
     found = steps.steps_of(model)
     all_results.require_small(f"run {name}", model, found)
     converted = all_results.convert(model, found)
