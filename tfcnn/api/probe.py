@@ -85,7 +85,7 @@ def main() -> None:
     except Exception as error:  # ImportError and whatever a broken library raises
         found = {"error": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
     found["seconds"] = round(time.monotonic() - begin, 1)
-    print(MARK + json.dumps(found), flush=True)  # noqa: T201
+    print(MARK + json.dumps(found, allow_nan=False), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
