@@ -81,6 +81,27 @@ def test_a_killed_command_goes_on(trained, cells, tmp_path):
     assert groups[0] == groups[1], "what was predicted before the cut is counted too"
 
 
+@pytest.mark.parametrize("words", [(), ("--resume",), ("--fresh",)])
+def test_what_is_kept_never_goes_through_a_link(trained, cells, tmp_path, monkeypatch, words):
+    monkeypatch.setattr(many, "KEPT_FROM", 10)
+    (tmp_path / "another").write_text("something else\n")
+    (tmp_path / "a.csv.unfinished").symlink_to(tmp_path / "another")
+    os.mkfifo(tmp_path / "b.csv.unfinished")  # waits for ever, where it is opened as a file is
+    for name, received in (("a.csv", "a link"), ("b.csv", "no regular file")):
+        result = run_tfcnn("predict", trained, cells, "-o", tmp_path / name, *words)
+        assert result.returncode == 2 and f"received {received}" in result.stderr
+        assert not (tmp_path / name).exists()
+    assert (tmp_path / "another").read_text() == "something else\n"
+
+
+def test_another_file_of_the_name_is_no_fault(trained, cells, tmp_path, monkeypatch):
+    monkeypatch.setattr(many, "KEPT_FROM", 10)
+    (tmp_path / "a.csv.unfinished").write_text('{"images": "many"}\n')
+    for words, message in (((), "received many images"), (("--resume",), "expected tfcnn None")):
+        result = run_tfcnn("predict", trained, cells, "-o", tmp_path / "a.csv", *words)
+        assert result.returncode == 2 and message in result.stderr
+
+
 def begun(run, cells, output, monkeypatch, batches=5):
     """Leave what a command leaves that was stopped after some batches; return that file."""
 
@@ -109,6 +130,10 @@ def begun(run, cells, output, monkeypatch, batches=5):
         (lambda lines: [*lines[:9], lines[12], *lines[10:]], 8),  # another image's line
         (lambda lines: lines[:1], 0),
         (lambda lines: [lines[0][:20]], None),  # begun anew: nothing says what was predicted
+        (lambda lines: [*lines[:9], b"[" * 100_000 + b"\n", *lines[10:]], 8),
+        (lambda lines: [*lines[:9], lines[9].replace(b'"round"', b'"dog"'), *lines[10:]], 8),
+        (lambda lines: [*lines[:9], lines[9].replace(b"[0", b'["a0', 1), *lines[10:]], 8),
+        (lambda lines: [b"[" * 100_000 + b"\n", *lines[1:]], None),
     ],
 )
 def test_what_a_cut_left_is_dropped(trained, cells, tmp_path, monkeypatch, damage, done):

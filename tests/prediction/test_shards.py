@@ -17,6 +17,11 @@ ONE_LINE = (
 )
 
 
+def test_an_empty_shard_is_not_the_whole(trained, cells):
+    result = run_tfcnn("predict", trained, cells, "--shard", "")  # of a variable that is not set
+    assert result.returncode == 2 and "counted from 1" in result.stderr and not result.stdout
+
+
 @given(st.integers(0, 400), st.integers(1, 70), st.integers(1, 40))
 def test_shards_are_whole_batches_that_join(total, size, count):
     parts = [Shard(number, count).rows(total, size) for number in range(1, count + 1)]
@@ -26,7 +31,7 @@ def test_shards_are_whole_batches_that_join(total, size, count):
     assert max(sizes) - min(sizes) <= 1, "every shard has as many batches, give or take one"
 
 
-@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "1/0", "a/b", "-1/3", "1/3/3", "１/３"])
+@pytest.mark.parametrize("text", ["", "0/3", "4/3", "3", "1/0", "a/b", "-1/3", "1/3/3", "１/３"])
 def test_what_is_no_shard_is_refused(text):
     with pytest.raises(InputError, match="counted from 1"):
         many.parse_shard(text)

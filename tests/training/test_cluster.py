@@ -44,6 +44,7 @@ def in_environment(variables, monkeypatch):
         {"SLURM_NTASKS": "4(x2)", "SLURM_STEP_NUM_TASKS": ""},
         {"OMPI_COMM_WORLD_SIZE": "1", "PMI_SIZE": "1"},
         {"TF_CONFIG": ""},
+        {"TF_CONFIG": " "},
         {"TF_CONFIG": "{}"},
         {"TF_CONFIG": ALONE},
     ],
@@ -61,6 +62,8 @@ def test_tf_config_numbers_the_chief_first(monkeypatch):
     found = cluster.read()
     assert (found.index, found.addresses) == (2, ("a:1", "b:5", "a:9"))
     assert found.meeting_place == ("a", 10), "after all ports of the chief's host"
+    monkeypatch.setenv("TF_CONFIG", TWO.replace("a:1", "a:65534").replace("b:1", "b:65535"))
+    assert cluster.read().meeting_place == ("a", 65535)
 
 
 def test_a_slurm_step_gives_every_task_a_port_of_its_own(monkeypatch):
@@ -106,6 +109,18 @@ def test_task_counts_are_read():
         ({"TF_CONFIG": '{"cluster": ["a:1"]}'}, "TF_CONFIG.*JSON"),
         ({"TF_CONFIG": TWO.replace('index": 1', 'index": 2')}, "worker 2, which is not in"),
         ({"TF_CONFIG": TWO.replace("b:1", "b")}, "host:port.*'b'"),
+        ({"TF_CONFIG": TWO.replace("b:1", "b:0")}, "host:port.*'b:0'"),
+        ({"TF_CONFIG": TWO.replace("b:1", "b:65536")}, "host:port.*'b:65536'"),
+        ({"TF_CONFIG": TWO.replace("b:1", "b:²")}, "host:port.*'b:²'"),
+        ({"TF_CONFIG": TWO.replace("b:1", "b c:1")}, "host:port.*'b c:1'"),
+        ({"TF_CONFIG": TWO.replace("b:1", "a:1")}, "one address twice"),
+        ({"TF_CONFIG": TWO.replace("a:1", "a:65535")}, "smaller ports"),
+        ({"TF_CONFIG": TWO.replace('index": 1', 'index": 1e999')}, "TF_CONFIG.*JSON"),
+        ({"TF_CONFIG": TWO.replace('index": 1', 'index": 0.7')}, "TF_CONFIG.*JSON"),
+        ({"TF_CONFIG": "[" * 100_000}, "TF_CONFIG.*JSON"),
+        (SLURM | {"SLURM_PROCID": "3"}, "SLURM_PROCID.*from 0 to 2; received 3"),
+        (SLURM | {"SLURM_PROCID": "-1"}, "SLURM_PROCID.*from 0 to 2; received -1"),
+        (SLURM | {"SLURM_STEP_NODELIST": "gpu[8-x]"}, r"SLURM_STEP_NODELIST.*'gpu\[8-x\]'"),
         ({"TF_CONFIG": TWO.replace('{"worker"', '{"ps": ["c:1"], "worker"')}, "received ps"),
     ],
 )

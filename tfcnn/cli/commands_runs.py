@@ -188,15 +188,15 @@ def predict(
     from tfcnn.prediction import output as writing
 
     if only_groups:
-        others = (output, excel, cam, as_json, resume, fresh, shard, on != "here", engine != "auto")
-        if len(paths) > 1 or any(others):
+        others = (output, excel, cam, as_json, resume, fresh, on != "here", engine != "auto")
+        if len(paths) > 1 or shard is not None or any(others):
             expected, received = "one file of predictions and no other option", "more"
             raise InputError("--only-groups", expected, received, joined.HINT)
         for line in joined.write_groups(load_run(run), paths[0]):
             say(line, err=True)
         return
     format_name = writing.format_of(output, as_json, excel)
-    part = many.parse_shard(shard) if shard else many.WHOLE
+    part = many.parse_shard(shard) if shard is not None else many.WHOLE
     how = many.How(output, part, engine, on, resume, fresh)
     how.check()
     if cam and part != many.WHOLE:

@@ -5,11 +5,13 @@ predicted by what, and every further line is a prediction. What a cut left at th
 dropped: half a line, or the zeros of a power cut.
 """
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 from tfcnn.base.disk import disk_errors
 from tfcnn.base.errors import CheckError, InputError
@@ -18,6 +20,7 @@ from tfcnn.prediction.paths import Image
 
 SUFFIX = ".unfinished"
 BEGIN_AGAIN = "--fresh to begin again, or another --output"
+LINE_BYTES = 16 << 20  # a longer line is none of this file
 Head = dict[str, Any]
 
 
@@ -34,8 +37,18 @@ def decode(line: bytes, class_names: Sequence[str]) -> Prediction:
 
     Raises:
         ValueError: if it is none.
+        TypeError: as before.
     """
-    path, predicted, probs, decision, flag, reason, remark = json.loads(line)
+    try:
+        path, predicted, probs, decision, flag, reason, remark = json.loads(line)
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+    if not {predicted, decision} <= {"", *class_names}:
+        raise ValueError("a class of another run")
+    if not all(isinstance(prob, float) for prob in probs):
+        raise TypeError("probs are numbers")
+    if not all(isinstance(text, str) for text in (path, flag, reason, remark)):
+        raise TypeError("a text")
     named = dict(zip(class_names, probs, strict=True)) if probs else {}
     return Prediction(path, predicted, named, decision, flag, reason, remark)
 
@@ -48,6 +61,24 @@ def _check_unchanged(image: Image, written_ns: int) -> None:
     if (image.archive or Path(image.path)).stat().st_ctime_ns > written_ns:
         expected, received = "the image that was predicted before the cut", "one that changed since"
         raise InputError(image.path, expected, received, BEGIN_AGAIN)
+
+
+def _opener(path: str, flags: int) -> int:
+    """Open a regular file, which is none through a link.
+
+    In a shared folder anyone may have laid a link under this name, to a file that they may not
+    write, or a pipe that waits for ever.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "a link", path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no regular file", path)
+    return descriptor
 
 
 class Journal:
@@ -69,17 +100,18 @@ class Journal:
     def head(self) -> Head:
         """Return what was being predicted by what; empty where nothing was."""
         try:
-            with self.path.open("rb") as file:
-                head = json.loads(file.readline())
-        except (FileNotFoundError, ValueError):  # killed before the first line was whole
+            with self._open("rb") as file:
+                head = json.loads(file.readline(LINE_BYTES))
+        # killed before the first line was whole
+        except (FileNotFoundError, ValueError, RecursionError):
             return {}
         return head if isinstance(head, dict) else {}
 
     def begin(self, head: Head) -> None:
         """Begin a new one."""
         line = json.dumps(head, allow_nan=False).encode() + b"\n"
-        with disk_errors(self.path):
-            self.path.write_bytes(line)
+        with disk_errors(self.path), self._open("wb") as file:
+            file.write(line)
         self.done, self._start = 0, len(line)
 
     def go_on(self, head: Head, images: Sequence[Image], batch_size: int) -> None:
@@ -99,12 +131,12 @@ class Journal:
             if old.get(key) != value:
                 received, expected = f"{key} {value}", f"{key} {old.get(key)}, as it was begun"
                 raise InputError(self.path, expected, received, BEGIN_AGAIN)
-        with self.path.open("r+b") as file:
+        with disk_errors(self.path), self._open("r+b") as file:
             written_ns = os.fstat(file.fileno()).st_mtime_ns
-            self._start = end = len(file.readline())
+            self._start = end = len(file.readline(LINE_BYTES))
             offset = end
             for number, image in enumerate(images, start=1):
-                line = file.readline()
+                line = file.readline(LINE_BYTES)
                 if not self._is_of(image, line):
                     break
                 _check_unchanged(image, written_ns)
@@ -125,11 +157,11 @@ class Journal:
         Raises:
             CheckError: if the file was changed meanwhile.
         """
-        with self.path.open("rb") as file:
+        with self._open("rb") as file:
             file.seek(self._start)
             for _ in range(self.done):
                 try:
-                    yield decode(file.readline(), self._class_names)
+                    yield decode(file.readline(LINE_BYTES), self._class_names)
                 except (ValueError, TypeError) as error:
                     expected, received = "the predictions so far", "another content"
                     raise CheckError(self.path, expected, received, BEGIN_AGAIN) from error
@@ -143,9 +175,12 @@ class Journal:
         for batch in batches:
             predictions = list(batch)
             # closed each time: an open file would try again later what was not written
-            with disk_errors(self.path), self.path.open("ab") as file:
+            with disk_errors(self.path), self._open("ab") as file:
                 file.write(b"".join(map(encode, predictions)))
             yield from predictions
+
+    def _open(self, mode: Literal["rb", "r+b", "wb", "ab"]) -> BinaryIO:
+        return open(self.path, mode, opener=_opener)
 
     def remove(self) -> None:
         """Remove the file: the output is whole."""

@@ -146,7 +146,9 @@ def _begin(journal: Journal, head: Head, work: Work, how: How, note: Note | None
     """Begin anew, or go on, as the user says."""
     old = journal.head()
     if old and not how.resume and not how.fresh:
-        received = f"{old.get('images', 0):,} images, of which some are predicted"
+        count = old.get("images")  # of any kind, in a file that something else has written
+        images = f"{count:,}" if isinstance(count, int) else count
+        received = f"{images} images, of which some are predicted"
         hint = "--resume to go on with them"
         raise InputError(journal.path, "--resume or --fresh", received, hint)
     if not old or how.fresh:

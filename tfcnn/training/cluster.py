@@ -14,6 +14,7 @@ from tfcnn.base.errors import InputError
 SLURM_TASKS = "SLURM_STEP_NUM_TASKS"  # SLURM_NTASKS says only how many there might be
 MPI_TASKS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # these say nothing of addresses
 FIRST_PORT, PORTS, PORTS_OF_A_JOB = 15_000, 15_000, 64
+LAST_PORT = 65_535  # that there is
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def read() -> Cluster | None:
         InputError: if the environment names a cluster that cannot be used, or MPI started several
             processes: each would train the whole.
     """
-    if cluster := _of_tensorflow(os.environ.get("TF_CONFIG") or "{}"):
+    if cluster := _of_tensorflow(os.environ.get("TF_CONFIG", "").strip() or "{}"):
         return cluster
     if _number(SLURM_TASKS) > 1:
         return _of_slurm()
@@ -89,8 +90,8 @@ def _of_tensorflow(config: str) -> Cluster | None:
         content = json.loads(config)
         jobs = {str(job): list(one) for job, one in (content.get("cluster") or {}).items()}
         task = content.get("task") or {}
-        kind, index = str(task.get("type", "worker")), int(task.get("index", 0))
-    except (ValueError, AttributeError, TypeError) as error:
+        kind, index = str(task.get("type", "worker")), int(str(task.get("index", 0)))
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise _unfit(f"{config[:80]!r}") from error
     others = sorted(set(jobs) - {"chief", "worker"})
     if others:
@@ -104,7 +105,14 @@ def _of_tensorflow(config: str) -> Cluster | None:
     place = index if kind == "chief" else len(jobs.get("chief", [])) + index
     for address in addresses:
         _host_and_port(str(address))
-    return Cluster(place, tuple(map(str, addresses)), "TF_CONFIG")
+    if len(set(addresses)) < len(addresses):
+        received, hint = "one address twice", "a port of its own for each process"
+        raise InputError("TF_CONFIG", "an address for each process", received, hint)
+    cluster = Cluster(place, tuple(map(str, addresses)), "TF_CONFIG")
+    if cluster.meeting_place[1] > LAST_PORT:
+        expected = "a free port after those of the chief's host"
+        raise InputError("TF_CONFIG", expected, f"port {LAST_PORT}", "smaller ports")
+    return cluster
 
 
 def _unfit(received: str) -> InputError:
@@ -113,21 +121,29 @@ def _unfit(received: str) -> InputError:
 
 
 def _host_and_port(address: Any) -> tuple[str, int]:
-    host, _, port = str(address).rpartition(":")
-    if not host or not port.isdigit():
+    match = re.fullmatch(r"(\S+):([0-9]{1,5})", str(address))
+    if not match or not 1 <= int(match[2]) <= LAST_PORT:
         raise InputError("TF_CONFIG", "addresses as host:port", repr(address), "host:12345")
-    return host, int(port)
+    return match[1], int(match[2])
 
 
 def _of_slurm() -> Cluster:
     """Return the cluster of a Slurm step; ports follow from the job, a port for each task."""
     count, index = _number(SLURM_TASKS), _number("SLURM_PROCID")
-    hosts = hostnames(os.environ.get("SLURM_STEP_NODELIST", ""))
+    nodes = os.environ.get("SLURM_STEP_NODELIST", "")
+    try:
+        hosts = hostnames(nodes)
+    except ValueError as error:
+        expected, hint = "a list as node[01-16],other", "srun, which sets it"
+        raise InputError("SLURM_STEP_NODELIST", expected, repr(nodes[:80]), hint) from error
     tasks = task_counts(os.environ.get("SLURM_STEP_TASKS_PER_NODE", ""))
     if len(hosts) != len(tasks) or sum(tasks) != count:
         expected = f"{count} tasks on as many nodes as SLURM_STEP_TASKS_PER_NODE lists"
         received = f"{sum(tasks)} tasks, {len(hosts)} nodes"
         raise InputError("SLURM_STEP_NODELIST", expected, received, "srun, which sets both")
+    if not 0 <= index < count:
+        expected = f"a task from 0 to {count - 1}"
+        raise InputError("SLURM_PROCID", expected, f"{index}", "srun, which sets it")
     job = 31 * _number("SLURM_JOB_ID") + _number("SLURM_STEP_ID")
     port = FIRST_PORT + job * PORTS_OF_A_JOB % PORTS
     addresses = [
