@@ -179,6 +179,51 @@ def test_a_list_that_fits_no_longer_is_said(copy, home):
         open_any(recipe_of(copy).data, Reporter())
 
 
+def test_a_list_leaves_every_class_of_a_given_split(copy, home):
+    """A test set of one class would score, and say nothing."""
+    tested = sorted(path.name for path in (copy / "test/Parasitized").iterdir())
+    (copy / LIST).write_text("path\n" + "".join(f"test/Parasitized/{one}\n" for one in tested))
+    with pytest.raises(InputError, match=f"none of Parasitized in test, as all {len(tested)} are"):
+        open_any(recipe_of(copy).data, Reporter())
+    (copy / LIST).write_text("path\n" + "".join(f"test/Parasitized/{one}\n" for one in tested[1:]))
+    assert open_any(recipe_of(copy).data, Reporter()).items
+
+
+def test_fix_writes_no_list_that_leaves_a_class_without_images(drawn_cells, tmp_path, home):
+    root = check_files.arrange(drawn_cells, tmp_path / "cells")
+    for path in sorted((root / "test/Parasitized").iterdir()):
+        shutil.copy(path, root / WELL / f"copy_of_{path.name}")
+    result = run_tfcnn("check", root, "--fix")
+    assert result.returncode == 2 and not (root / LIST).exists()
+    assert "received none of Parasitized in test, as all" in result.stderr
+
+
+def test_a_list_keeps_the_columns_that_a_person_added(copy, home):
+    (copy / LIST).write_text(f"path,seen by,reason\n{SICK}/0.png,Ada,blurred\n")
+    assert run_tfcnn("check", copy, "--fix").returncode == 3
+    lines = (copy / LIST).read_text().splitlines()
+    assert lines[:2] == ["path,reason,seen by", f"{SICK}/0.png,blurred,Ada"] and len(lines) > 10
+
+
+def test_a_row_may_be_added_to_a_list_of_names_like_formulas(drawn_cells, tmp_path, home):
+    root = check_files.arrange(drawn_cells, tmp_path / "cells")
+    folder = root.rename(tmp_path / "formulas") / "train"
+    shutil.rmtree(folder.parent / "test")
+    (folder / "Uninfected").rename(folder / "=cells")
+    (folder / "=cells/empty.png").write_bytes(b"")
+    assert run_tfcnn("check", folder, "--fix").returncode in (0, 3)
+    listed = folder / LIST
+    assert "'=cells/empty.png" in listed.read_text()
+    with listed.open("a") as file:
+        file.write("=cells/0.png,by hand\n")
+    source = open_any(recipe_of(folder).data, Reporter())
+    assert {one.path for one in source.left_out} == {"=cells/empty.png", "=cells/0.png"}
+    (folder / "=cells/cut.png").write_bytes(b"")
+    assert run_tfcnn("check", folder, "--fix").returncode in (0, 3)
+    source = open_any(recipe_of(folder).data, Reporter())
+    assert len(source.left_out) == 3 and not source.notes
+
+
 def test_a_data_set_has_its_list_too(home):
     digits = recipe_of("digits").data
     source = open_any(digits, Reporter())

@@ -89,10 +89,12 @@ def check(
 
 def _fix(audit: "Audit") -> None:
     """Show what training should leave out, and then list it."""
+    from tfcnn.manifest.findings import counted
+
     if not audit.unfit or audit.ignore_csv is None:
         say("to leave out: nothing new")
         return
-    say(f"to leave out: {len(audit.unfit):,} images; none is deleted")
+    say(f"to leave out: {counted(len(audit.unfit))}; none is deleted")
     for path, reason in list(audit.unfit.items())[:MAX_UNFIT]:
         say(f"    {path}: {reason}")
     if len(audit.unfit) > MAX_UNFIT:

@@ -1,10 +1,11 @@
 """The list of images that are left out: a table of path and reason, beside the images."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tfcnn.base import atomic, files, tables
+from tfcnn.base import atomic, files, naming, tables
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import LeftOut, Source
 
@@ -35,7 +36,8 @@ def apply(source: Source, ignore_csv: str | None) -> Source:
             images, if there is one; "" for none.
 
     Raises:
-        InputError: if the file is no list, or names all images of a class.
+        InputError: if the file is no list, or names all images of a class, in a given split or in
+            all.
     """
     file = place(source, ignore_csv)
     own = tuple(one for one in source.left_out if one.path != FILE)  # the list is no lost image
@@ -43,13 +45,10 @@ def apply(source: Source, ignore_csv: str | None) -> Source:
     if ignore_csv == "" or (ignore_csv is None and files.what(file) == files.NOTHING):
         return source
     paths = {item.path for item in source.items}
-    listed = {path if path in paths else _plain(path) for path in read(file)}
+    listed = {_meant(path, paths) for path in read(file)}
+    require_classes(source, listed, file)
     kept = tuple(item for item in source.items if item.path not in listed)
     lost = [item for item in source.items if item.path in listed]
-    if gone := {item.label for item in lost} - {item.label for item in kept}:
-        received = f"none of {min(gone)}, as all {len(lost):,} are listed"
-        raise InputError(file, "images of every class that are not listed", received,
-                         "taking rows out of it")  # fmt: skip
     strangers = sorted(listed - paths)
     notes = source.notes
     if strangers:
@@ -60,14 +59,40 @@ def apply(source: Source, ignore_csv: str | None) -> Source:
     return replace(source, items=kept, left_out=tuple(both), notes=notes)
 
 
-def read(file: Path) -> dict[str, str]:
-    """Return the reason of each path in a list.
+def require_classes(source: Source, listed: Collection[str], file: Path) -> None:
+    """Check that a list leaves images of each class, in each split that is given.
+
+    Args:
+        source: the images.
+        listed: their paths that are, or would be, in the list.
+        file: the list.
+
+    Raises:
+        InputError: if it does not.
+    """
+    kept = {(item.official, item.label) for item in source.items if item.path not in listed}
+    lost = Counter((item.official, item.label) for item in source.items if item.path in listed)
+    if gone := sorted(lost.keys() - kept):
+        (split, label), count = gone[0], lost[gone[0]]
+        where = f" in {split}" if split else ""
+        every = "as its one image is listed" if count == 1 else f"as all {count:,} are listed"
+        raise InputError(file, "images of every class that are not listed",
+                         f"none of {label}{where}, {every}", "taking rows out of the list, or "
+                         "looking at these images: is their class right?")  # fmt: skip
+
+
+def read(file: Path) -> list[str]:
+    """Return the paths in a list, each once.
 
     Raises:
         InputError: if it is no such table.
     """
-    rows = tables.read(file, ("path",), HINT, optional=("reason",)).rows
-    return {row["path"]: row.get("reason", "") for row in rows if row["path"].strip()}
+    return list(dict.fromkeys(row["path"] for row in _rows(file)))
+
+
+def _rows(file: Path) -> list[tables.Row]:
+    rows = tables.read(file, COLUMNS[:1], HINT, optional=COLUMNS[1:]).rows
+    return [row for row in rows if row["path"].strip()]
 
 
 def add(file: Path, reasons: Mapping[str, str]) -> int:
@@ -82,12 +107,20 @@ def add(file: Path, reasons: Mapping[str, str]) -> int:
     Raises:
         InputError: if the file is no list.
     """
-    listed = {} if files.what(file) == files.NOTHING else read(file)
-    new = {path: reasons[path] for path in sorted(reasons) if path not in listed}
+    rows = [] if files.what(file) == files.NOTHING else _rows(file)
+    listed = {row["path"] for row in rows}
+    new = [{"path": one, "reason": reasons[one]} for one in sorted(reasons) if one not in listed]
     if new:
-        atomic.write_text(file, atomic.csv_text(COLUMNS, [*listed.items(), *new.items()]))
+        # a person may have added columns
+        header = list(dict.fromkeys([*COLUMNS, *(name for row in rows for name in row)]))
+        cells = [[row.get(name, "") for name in header] for row in (*rows, *new)]
+        atomic.write_text(file, atomic.csv_text(header, cells))
     return len(new)
 
 
-def _plain(path: str) -> str:
-    return path.strip().replace("\\", "/").removeprefix("./")
+def _meant(path: str, paths: Collection[str]) -> str:
+    """Return the path of an image that a row means; of none, the row's own."""
+    plain = path.strip().replace("\\", "/").removeprefix("./")
+    # where a person has added a row, the others may still be as `naming.cell` writes them
+    meant = (one for one in (path, plain, naming.from_cell(path)) if one in paths)
+    return next(meant, plain)

@@ -124,13 +124,15 @@ def ignore_list(source: Source, ignore_csv: str | None) -> Path:
     return _ignore_list.place(source, ignore_csv)
 
 
-def add_to_ignore_list(file: Path, reasons: Mapping[str, str]) -> int:
+def add_to_ignore_list(source: Source, file: Path, reasons: Mapping[str, str]) -> int:
     """List images to leave out with the reason of each; return how many are new in the list.
 
     Raises:
-        InputError: if the file is there and is no list.
+        InputError: if the file is there and is no list, or if no image of a class would be left, in
+            a given split or in all.
         OSError: if it cannot be written.
     """
+    _ignore_list.require_classes(source, reasons, file)
     return _ignore_list.add(file, reasons)
 
 

@@ -14,7 +14,7 @@ from tfcnn.datasets import LayoutError, Source
 from tfcnn.datasets.folder import add_to_ignore_list, ignore_list, open_any
 from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.manifest import copies, groups, odd_files, splits, unfit
-from tfcnn.manifest.findings import Finding, Gravity, by_gravity
+from tfcnn.manifest.findings import Finding, Gravity, by_gravity, counted
 from tfcnn.manifest.looks import Looks
 from tfcnn.manifest.near import MOST_IMAGES
 from tfcnn.manifest.rows import IMBALANCED, LossError, Manifest, Row, build, contradiction_notes
@@ -68,12 +68,13 @@ class Audit(Shown):
             How many of them are new in the list.
 
         Raises:
-            InputError: if the file is there and is no list, or cannot be written.
+            InputError: if the file is there and is no list, or cannot be written, or if no image of
+                a class would be left.
         """
-        if self.ignore_csv is None or not self.unfit:
+        if self.source is None or self.ignore_csv is None or not self.unfit:
             return 0
         with disk_errors(self.ignore_csv):
-            return add_to_ignore_list(self.ignore_csv, self.unfit)
+            return add_to_ignore_list(self.source, self.ignore_csv, self.unfit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -248,7 +249,7 @@ def _split(manifest: Manifest, data: DataSettings) -> list[Finding]:
 
 def _classes(counts: Counter[str]) -> list[Finding]:
     few = [
-        f"only {count} images of class {name}"
+        f"only {counted(count)} of class {name}"
         for name, count in sorted(counts.items())
         if count < FEW_IMAGES
     ]
