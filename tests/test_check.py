@@ -1,6 +1,9 @@
 """`tfcnn check` on a folder with all that it looks for: findings, page, and what is left out."""
 
+import html
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +20,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets.folder import open_any
 from tfcnn.manifest.audit import Audit
+from tfcnn.recipes.reader import read_assignment
 from tfcnn.report import check_page
 
 LIST = "tfcnn-ignore.csv"
@@ -270,24 +274,37 @@ def test_what_tells_the_class_and_is_no_picture_is_a_warning(drawn_cells, tmp_pa
 
 
 def test_the_page_is_one_file_that_shows_the_findings(audit, tmp_path):
-    html = Page(check_page.write(audit, tmp_path / "check.html").read_text("utf-8"))
-    assert not html.errors
-    policy = next(meta["content"] for meta in html.attributes("meta") if "content" in meta)
+    page = Page(check_page.write(audit, tmp_path / "check.html").read_text("utf-8"))
+    assert not page.errors
+    policy = next(meta["content"] for meta in page.attributes("meta") if "content" in meta)
     assert "default-src 'none'" in str(policy) and "img-src data:" in str(policy)
-    assert not html.attributes("script") and not html.attributes("link")
-    sources = [str(image["src"]) for image in html.attributes("img")]
+    assert not page.attributes("script") and not page.attributes("link")
+    sources = [str(image["src"]) for image in page.attributes("img")]
     assert sources and all(source.startswith("data:image/webp;base64,") for source in sources)
-    assert "2 findings would spoil a result" in html.prose
+    assert "2 findings would spoil a result" in page.prose
     for finding in audit.findings:
-        assert " ".join(finding.what.split()) in html.prose
-    assert f"{len(audit.unfit):,} images" in html.prose and f"{SICK}/cut.png" in html.prose
+        assert " ".join(finding.what.split()) in page.prose
+    assert f"{len(audit.unfit):,} images" in page.prose and f"{SICK}/cut.png" in page.prose
+
+
+def test_the_commands_of_the_page_name_the_same_images(copy, home):
+    settings = ["data.group_regex='^(\\w)'", "data.ignore=['odd*', 'b.png']", "data.split.seed=3"]
+    found = tfcnn.check(copy, settings=settings, progress=False)
+    found_in_page = re.findall('<pre class="command">(.*?)</pre>', check_page.render(found), re.S)
+    commands = [html.unescape(re.sub("<[^>]*>", "", text)) for text in found_in_page]
+    assert commands
+    for text in commands:
+        words = shlex.split(text)
+        given = dict(map(read_assignment, words[words.index("--set") + 1 :: 2]))
+        assert words[2] == str(copy) and given["data.ignore"] == ["odd*", "b.png"]
+        assert given["data.group_regex"] == r"^(\w)" and given["data.split.seed"] == 3
 
 
 def test_pictures_are_limited(audit, tmp_path, monkeypatch):
     monkeypatch.setattr(check_page, "MOST_PICTURES", 5)
-    html = Page(check_page.render(audit))
-    assert 1 <= len({image["src"] for image in html.attributes("img")}) <= 5 + 2
-    assert "tfcnn check --json" in html.prose
+    page = Page(check_page.render(audit))
+    assert 1 <= len({image["src"] for image in page.attributes("img")}) <= 5 + 2
+    assert "tfcnn check --json" in page.prose
 
 
 def test_an_image_that_is_gone_is_said(copy, tmp_path, home):

@@ -10,6 +10,7 @@ from tfcnn.decode import in_memory, open_image
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.manifest.audit import Audit
 from tfcnn.manifest.findings import Finding
+from tfcnn.recipes.reader import assignment
 from tfcnn.report.page import environment
 
 SUFFIX = ".html"
@@ -88,9 +89,22 @@ def render(audit: Audit) -> str:
         classes=[(name, count, count / most) for name, count in audit.counts.items()],
         ignore_csv=str(audit.ignore_csv or ""),
         listed=list(audit.unfit.items())[:MOST_LISTED],
-        command=f"tfcnn check {shlex.quote(source)} --fix",
-        train=f"tfcnn train {shlex.quote(source)}",
+        command=f"tfcnn check {_words(audit, source)} --fix",
+        train=f"tfcnn train {_words(audit, source)}",
     )  # fmt: skip
+
+
+def _words(audit: Audit, source: str) -> str:
+    """Return the words of a command that name the same images: a folder needs its settings too."""
+    words = [source]
+    if audit.data and Path(source).exists():
+        settings = audit.data.model_dump(exclude_defaults=True, exclude={"source"})
+        for key, value in settings.items():
+            pairs = value.items() if isinstance(value, dict) else [("", value)]
+            for part, one in pairs:
+                name = f"data.{key}.{part}" if part else f"data.{key}"
+                words += ["--set", assignment(name, one)]
+    return shlex.join(words)
 
 
 def headline(audit: Audit) -> tuple[str, str]:
