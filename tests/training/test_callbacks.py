@@ -176,7 +176,9 @@ def test_a_linear_model_calls_none_and_that_is_said(monkeypatch):
         update={"model": recipe.model.model_copy(update={"start": "frozen"})}
     )
     monkeypatch.setattr(learn.frozen, "fit", lambda *_: "trained")
-    begun = learn.Begun(SimpleNamespace(recipe=frozen, place="frozen"), Start(), None, [Recorder()])
+    begun = learn.Begun(
+        SimpleNamespace(recipe=frozen, place="frozen", is_chief=True), Start(), None, [Recorder()]
+    )
     assert learn.learn(begun, None, None, heard) == "trained"
     assert heard.notes == ["callbacks: none is called for a linear model, which has no epochs"]
 

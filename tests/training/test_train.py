@@ -270,7 +270,7 @@ def test_a_run_and_its_split_must_be_as_they_were_written(run_copy, tmp_path):
     content = json.loads((run_copy / "report.json").read_text())
     for damaged, message in (
         ("{", "received no JSON"),
-        ({**content}, "missing 1 required .*counts"),
+        ({**content}, "received no counts"),
     ):
         if isinstance(damaged, dict):
             del damaged["counts"]
