@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tfcnn import runs
+from tfcnn import recipes, runs
 from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.runs import Run
 
@@ -111,7 +111,7 @@ def compare(run: Run, again: Run) -> Reproduction:
 
 
 def _recipe(run: Run, again: Run) -> Comparison:
-    then, now = (_flat(one.recipe.model_dump(mode="json")) for one in (run, again))
+    then, now = (recipes.flat(one.recipe.model_dump(mode="json")) for one in (run, again))
     differing = [
         f"{key} is {now.get(key)!r}, was {then.get(key)!r}"
         for key in {**then, **now}
@@ -127,14 +127,6 @@ def _recipe(run: Run, again: Run) -> Comparison:
 def _bytes(run: Run, name: str) -> bytes:
     path = run.path / name
     return path.read_bytes() if path.exists() else b""
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        is_section = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{key}.") if is_section else {prefix + key: value}
-    return flat
 
 
 def _data(run: Run, again: Run) -> Comparison:

@@ -235,3 +235,22 @@ def to_toml(recipe: Recipe, folder: Path | None = None, without: Collection[str]
 def write(recipe: Recipe, path: Path, without: Collection[str] = ()) -> None:
     """Write a recipe as TOML; see `to_toml`."""
     atomic.write_text(path, to_toml(recipe, path.parent, without))
+
+
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return settings by their whole keys, such as "data.split.seed".
+
+    Args:
+        settings: by their names; those of a section are a dictionary.
+        prefix: what every key begins with.
+
+    Returns:
+        Lists are tuples, since a file holds only lists.
+    """
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = tuple(value) if isinstance(value, list) else value
+    return found

@@ -4,13 +4,13 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfcnn import recipes
 from tfcnn.base import atomic
 from tfcnn.base.errors import InputError
 from tfcnn.decode import in_memory, open_image
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.manifest.audit import Audit
 from tfcnn.manifest.findings import Finding
-from tfcnn.recipes.reader import assignment
 from tfcnn.report.page import environment
 
 SUFFIX = ".html"
@@ -99,11 +99,8 @@ def _words(audit: Audit, source: str) -> str:
     words = [source]
     if audit.data and Path(source).exists():
         settings = audit.data.model_dump(exclude_defaults=True, exclude={"source"})
-        for key, value in settings.items():
-            pairs = value.items() if isinstance(value, dict) else [("", value)]
-            for part, one in pairs:
-                name = f"data.{key}.{part}" if part else f"data.{key}"
-                words += ["--set", assignment(name, one)]
+        for key, value in recipes.flat(settings, "data.").items():
+            words += ["--set", recipes.assignment(key, value)]
     return shlex.join(words)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from tfcnn import recipes, runs
 from tfcnn.base import tables
@@ -91,9 +90,10 @@ def resumed_recipe(
         expected = f"{recorded.name}, as it was begun"
         raise InputError(f"{folder}: recipe", expected, recipe.name, hint)
     refuse_other_recipe(recipes.override(recorded, own_parts.as_in(recipe, settings)), folder)
-    now = _flat(_with_mirroring_of(recorded, recipe).model_dump())
+    now = recipes.flat(_with_mirroring_of(recorded, recipe).model_dump())
+    then = recipes.flat(recorded.model_dump(exclude_none=True))
     own = [
-        f"{key}={value}" for key, value in _flat(recorded.model_dump(exclude_none=True)).items()
+        f"{key}={value}" for key, value in then.items()
         if key in now and now[key] is not None and now[key] != value
     ]  # fmt: skip
     more = f" and {len(own) - MAX_SETTINGS} more" if len(own) > MAX_SETTINGS else ""
@@ -112,7 +112,7 @@ def refuse_other_recipe(recipe: Recipe, folder: Path) -> None:
     """
     recorded = recipes.load(str(folder / runs.RECIPE))
     recipe = _with_mirroring_of(recorded, own_parts.pinned(recipe, recorded))
-    now, then = (_flat(one.model_dump(exclude={"name"})) for one in (recipe, recorded))
+    now, then = (recipes.flat(one.model_dump(exclude={"name"})) for one in (recipe, recorded))
     for key in {**then, **now}:
         expected, received = then.get(key), now.get(key)
         if expected != received and {expected, received} != {None, ""}:
@@ -193,14 +193,3 @@ def resumable(folder: Path) -> Iterator[None]:
         if runs.state(folder) == "unfinished" and RESUMABLE not in getattr(error, "__notes__", ()):
             error.add_note(RESUMABLE)
         raise
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return settings by their whole keys, lists as tuples: a file holds only lists."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = tuple(value) if isinstance(value, list) else value
-    return flat

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcnn import runs
+from tfcnn import recipes, runs
 from tfcnn.base import atomic, continuing, quiet
 from tfcnn.base.errors import CheckError, InputError, TfcnnError
 from tfcnn.base.progress import Reporter
@@ -106,7 +106,7 @@ class Team:
         """
         facts: dict[str, Any] = {f"version of {name}": _version(name) for name in LIBRARIES}
         facts["version of Python"] = ".".join(map(str, sys.version_info[:2]))
-        facts |= _flat(recipe.model_dump(mode="json"))
+        facts |= recipes.flat(recipe.model_dump(mode="json"))
         facts |= {f"--{key}": value for key, value in settings.items()}
         self._compare({key: value for key, value in facts.items() if key not in PLACES})
 
@@ -325,13 +325,3 @@ def _packed(arrays: dict[str, Any]) -> bytes:
 def _unpacked(content: bytes) -> dict[str, Any]:
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
