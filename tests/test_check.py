@@ -1,5 +1,6 @@
 """`tfcnn check` on a folder with all that it looks for: findings, page, and what is left out."""
 
+import functools
 import html
 import json
 import re
@@ -13,7 +14,7 @@ import check_files
 import pytest
 from conftest import Heard, recipe_of, run_tfcnn
 from PIL import Image
-from report_html import OUTSIDE, SMALL, TEXTS, Page, contrast, over, rgba
+from report_html import OUTSIDE, SMALL, TEXTS, Page, contrast, opening, over, rgba
 
 import tfcnn
 from tfcnn.base.errors import InputError
@@ -333,30 +334,9 @@ def test_what_cannot_be_listed_has_a_page_too(drawn_cells, tmp_path, home):
 @pytest.fixture
 def open_page(browser: Any, audit: Audit, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Return a function that opens the page, and see that it asks for nothing else."""
-    address = check_page.write(audit, tmp_path / "check.html").as_uri()
-    troubles: list[str] = []
-    contexts = []
-
-    def start(width: int = 1280, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        opened = context.new_page()
-        opened.on("console", lambda message: troubles.append(message.text))
-        opened.on(
-            "request",
-            lambda request: (
-                request.url.split("#")[0] == address
-                or request.url.startswith("data:")
-                or troubles.append(request.url)
-            ),
-        )
-        opened.goto(address)
-        return opened
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert not troubles
+    path = check_page.write(audit, tmp_path / "check.html")
+    with opening(browser) as start:
+        yield functools.partial(start, path)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

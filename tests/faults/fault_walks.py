@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import fault_tally
 from fault_forks import KILLED, Ended, Forks, words_of
 from fault_hooks import COUNT, FULL, INTERRUPT, KILL, TORN, Fault, named
 
@@ -182,6 +183,15 @@ class Walker:
         count = len(numbers)
         most = min(most, count)
         return [numbers[int((i + 0.5) * count / most)] for i in range(most)]
+
+    def inject(self, name: str, most: dict[str, int]) -> None:
+        """Inject so many faults of each kind, and count them for the table under a name."""
+        for kind, count in most.items():
+            before = len(self.walk.losses)
+            for at in self.sample(count, kind):
+                self.cut(at, kind)
+            lost = len(self.walk.losses) - before
+            fault_tally.add(name, kind, self.walk.faults.get(kind, 0), lost)
 
     def cut(self, at: int, kind: str = KILL, *, times: int = 1) -> None:
         """Inject one fault, call again, and note what is lost.

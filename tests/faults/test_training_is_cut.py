@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import fault_tally
 import pytest
 from fault_forks import Forks
 from fault_hooks import FULL, INTERRUPT, KILL, TORN, Fault
@@ -110,10 +109,5 @@ def test_cut_anywhere_it_goes_on_to_the_same(name, keras_forks, tmp_path, traine
     if name == "train --resume":
         begin(keras_forks, tmp_path / "begun")
     walker = Walker(keras_forks, tmp_path, command)
-    for kind, count in most.items():
-        before = len(walker.walk.losses)
-        for at in walker.sample(count, kind):
-            walker.cut(at, kind)
-        lost = len(walker.walk.losses) - before
-        fault_tally.add(name, kind, walker.walk.faults.get(kind, 0), lost)
+    walker.inject(name, most)
     assert not walker.walk.losses, "\n".join(walker.walk.losses)

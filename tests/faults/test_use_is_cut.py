@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import fault_tally
 import pytest
 from conftest import write_tree
 from dataset_fakes import fake_arrays, tree, write_cells, write_npz, write_official, write_zip
@@ -188,12 +187,7 @@ def walk(
     """Inject so many faults of each kind into a command."""
     command = prepare(name, forks, base, used_home, cells)
     walker = Walker(forks, base, command)
-    for kind, count in most.items():
-        before = len(walker.walk.losses)
-        for at in walker.sample(count, kind):
-            walker.cut(at, kind)
-        lost = len(walker.walk.losses) - before
-        fault_tally.add(name, kind, walker.walk.faults.get(kind, 0), lost)
+    walker.inject(name, most)
     return walker
 
 

@@ -1,6 +1,8 @@
 """What the tests of reports read a page with: its tags and words, and how colours contrast."""
 
+import contextlib
 import re
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -115,3 +117,35 @@ def over(colour: tuple[float, ...], behind: tuple[float, ...]) -> tuple[float, .
     """Return what is seen where a colour with an opacity lies over another."""
     *own, opacity = colour
     return tuple(opacity * part + (1 - opacity) * b for part, b in zip(own, behind, strict=True))
+
+
+@contextlib.contextmanager
+def opening(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Give a function that opens a page of one file; at the end nothing may have gone wrong in it.
+
+    It asks for nothing but itself, writes nothing to the console, and has no error.
+    """
+    troubles: list[str] = []
+    contexts = []
+
+    def start(path: Path, width: int = 1280, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        opened, address = context.new_page(), path.as_uri()
+        opened.on("console", lambda message: troubles.append(message.text))
+        opened.on("pageerror", lambda error: troubles.append(str(error)))
+        opened.on(
+            "request",
+            lambda request: (
+                request.url.split("#")[0] == address
+                or request.url.startswith("data:")
+                or troubles.append(request.url)
+            ),
+        )
+        opened.goto(address)
+        return opened
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert not troubles

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conftest import run_tfcnn
 from PIL import Image
-from report_html import OUTSIDE, SMALL, TEXTS, contrast, over, rgba
+from report_html import OUTSIDE, SMALL, TEXTS, contrast, opening, over, rgba
 from report_runs import write_run
 
 from tfcnn.datasets import smears
@@ -49,31 +49,8 @@ def reports(smears_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 @pytest.fixture
 def open_page(browser: Any, reports: dict[str, Path]) -> Iterator[Open]:
     """Return a function that opens a report, and see at the end that nothing went wrong in it."""
-    troubles: list[str] = []
-    contexts = []
-
-    def start(kind: str, width: int = 1280, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        opened = context.new_page()
-        address = reports[kind].as_uri()
-        opened.on("console", lambda message: troubles.append(message.text))
-        opened.on("pageerror", lambda error: troubles.append(str(error)))
-        opened.on(
-            "request",
-            lambda request: (
-                request.url.split("#")[0] == address
-                or request.url.startswith("data:")
-                or troubles.append(request.url)
-            ),
-        )
-        opened.goto(address)
-        return opened
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert not troubles
+    with opening(browser) as start:
+        yield lambda kind, *words, **options: start(reports[kind], *words, **options)
 
 
 @pytest.mark.parametrize("kind", ["smears", "ten"])

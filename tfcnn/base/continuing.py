@@ -1,6 +1,8 @@
-"""The line that continues what was cut."""
+"""How what was cut goes on: the line that continues it, or begins again."""
 
 import shlex
+
+from tfcnn.base.errors import InputError
 
 _typed: list[str] = []  # the words of the command, where this process is one
 
@@ -21,3 +23,9 @@ def line(can_resume: bool) -> str:
     if can_resume:
         words = [*(word for word in words if word not in ("--fresh", "--resume")), "--resume"]
     return shlex.join(["tfcnn", *words])
+
+
+def refuse_both(command: str, *, resume: bool, fresh: bool) -> None:
+    """Raise InputError if a command is to go on and to begin again."""
+    if resume and fresh:
+        raise InputError(command, "--resume or --fresh", "both", "one of them")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tfcnn import api
-from tfcnn.base.errors import InputError
+from tfcnn.base import continuing
 from tfcnn.base.records import to_json
 from tfcnn.cli.options import (
     DATA,
@@ -51,8 +51,7 @@ def train(
     """Train, calibrate, and score once on unseen groups."""
     from tfcnn.display.console import TerminalReporter
 
-    if resume and fresh:
-        raise InputError("train", "--resume or --fresh", "both", "one of them")
+    continuing.refuse_both("train", resume=resume, fresh=fresh)
     with TerminalReporter() as reporter:
         finished = api.train(
             recipe,
@@ -85,8 +84,7 @@ def crossval(
     from tfcnn.cli.terminal import conclude, show_folds
     from tfcnn.display.console import Console, TerminalReporter
 
-    if resume and fresh:
-        raise InputError("crossval", "--resume or --fresh", "both", "one of them")
+    continuing.refuse_both("crossval", resume=resume, fresh=fresh)
     options: dict[str, Any] = {"run": run, "resume": resume, "fresh": fresh}
     with TerminalReporter() as reporter:
         summary = api.crossval(
@@ -116,8 +114,7 @@ def reproduce(
     """Train a run again from its folder, and say what is equal; exit 3 where something differs."""
     from tfcnn.display.console import Console, TerminalReporter, print_grid
 
-    if resume and fresh:
-        raise InputError("reproduce", "--resume or --fresh", "both", "one of them")
+    continuing.refuse_both("reproduce", resume=resume, fresh=fresh)
     with TerminalReporter() as reporter:
         found = api.reproduce(name, name=run, resume=resume, fresh=fresh, reporter=reporter)
     if as_json:

@@ -50,10 +50,7 @@ class Tally:
 
     def add(self, path: str, joined: str) -> None:
         """Count an image with what `join` returned of it, mostly ""."""
-        if not joined:
-            return
-        for remark in filter(None, join(joined.split(BETWEEN), self._background).split(BETWEEN)):
-            what, _, count = remark.partition(": ")
+        for what, count in _parts(joined, self._background):
             self._counts[what] += 1
             self._first.setdefault(what, f"{path} ({count})" if count else path)
 
@@ -86,7 +83,14 @@ def by_remark(
     """
     paths_of: dict[str, dict[str, str]] = defaultdict(dict)
     for path, joined in remarked.items():
-        for remark in filter(None, join(joined.split(BETWEEN), background).split(BETWEEN)):
-            what, _, count = remark.partition(": ")
+        for what, count in _parts(joined, background):
             paths_of[what][path] = count
     return paths_of
+
+
+def _parts(joined: str, background: Background | None) -> Iterator[tuple[str, str]]:
+    """Yield each remark of what `join` returned, mostly none, and its count or ""."""
+    if joined:
+        for remark in filter(None, join(joined.split(BETWEEN), background).split(BETWEEN)):
+            what, _, count = remark.partition(": ")
+            yield what, count

@@ -1,7 +1,6 @@
 """Predict many images: in shards, on a cluster, and on from where a killed command ended."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from tfcnn import __version__
-from tfcnn.base import records
+from tfcnn.base import continuing
 from tfcnn.base.disk import locked
 from tfcnn.base.errors import InputError
 from tfcnn.decode import limits
@@ -56,8 +55,7 @@ class How:
         Raises:
             InputError: naming the options.
         """
-        if self.resume and self.fresh:
-            raise InputError("predict", "--resume or --fresh", "both", "one of them")
+        continuing.refuse_both("predict", resume=self.resume, fresh=self.fresh)
         if self.output is None and (self.resume or self.fresh):
             received = "standard output"
             raise InputError("--resume", "a file to go on with", received, "--output FILE.csv")
@@ -129,10 +127,9 @@ def _engine(journal: Journal, how: How) -> Engine:
 
 def _head(work: Work, engine: str) -> Head:
     """Return what two commands must have in common so that one goes on with the other's work."""
-    card = records.to_json(work.run.card).encode()
     return {
         "tfcnn": __version__,
-        "model.json": hashlib.sha256(card).hexdigest()[:16],
+        "model.json": work.run.card_sha256[:16],
         "engine": engine,
         "shard": str(work.shard),
         "images": len(work.images),

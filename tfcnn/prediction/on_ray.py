@@ -6,7 +6,6 @@ and starts an actor that was lost again, with its batches.
 """
 
 import contextlib
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tfcnn import __version__, runs
-from tfcnn.base import interrupts, quiet, records, threads
+from tfcnn.base import interrupts, quiet, threads
 from tfcnn.base.errors import InputError, TfcnnError
 from tfcnn.decode import limits
 from tfcnn.prediction import journal
@@ -51,7 +50,6 @@ class Setting:
         folder: the working folder, for paths that are relative to it.
         roots: the paths that a user gave.
         megapixels: how large an image may be.
-        cores: how many an actor uses.
     """
 
     run: str
@@ -61,7 +59,6 @@ class Setting:
     folder: str
     roots: tuple[str, ...]
     megapixels: float
-    cores: int
 
 
 def versions() -> dict[str, str]:
@@ -77,7 +74,7 @@ class Answerer:
 
     def __init__(self, setting: dict[str, Any]) -> None:
         wanted = Setting(**setting)
-        threads.use_at_most(wanted.cores)
+        threads.use_at_most(1)  # there is an actor for each core
         os.environ[limits.VARIABLE] = str(wanted.megapixels)
         self._fault = ""
         try:
@@ -119,13 +116,9 @@ def _run_of(wanted: Setting) -> Run:
         if not Path(root).exists():
             raise InputError(root, "images", "none", hint)
     run = runs.read(Path(wanted.run))
-    if _sha256_of_card(run) != wanted.card:
+    if run.card_sha256 != wanted.card:
         raise InputError(wanted.run, "the run of the command", "another run", hint)
     return run
-
-
-def _sha256_of_card(run: Run) -> str:
-    return hashlib.sha256(records.to_json(run.card).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -200,13 +193,12 @@ class Cluster:
     def _setting(self, work: Work) -> Setting:
         return Setting(
             str(self.run.path.resolve()),
-            _sha256_of_card(self.run),
+            self.run.card_sha256,
             self.engine,
             versions(),
             str(Path.cwd()),
             tuple(map(str, work.roots)),
             limits.megapixels(),
-            1,
         )
 
 

@@ -62,7 +62,6 @@ class Work:
         roots: the paths that a user gave.
         images: those of the shard.
         shard: which of how many.
-        total: images of all shards.
         has_groups: whether the group of any image of all shards is known.
         batch_size: how many images are computed at once.
     """
@@ -71,7 +70,6 @@ class Work:
     roots: tuple[str | Path, ...]
     images: Sequence[Image]
     shard: Shard
-    total: int
     has_groups: bool
     batch_size: int
 
@@ -118,4 +116,4 @@ def plan(
     rows = shard.rows(len(images), size)
     has_groups = any(iterate_groups(run, roots, images))
     part = images if shard == WHOLE else images[rows.start : rows.stop]
-    return Work(run, roots, part, shard, len(images), has_groups, size)
+    return Work(run, roots, part, shard, has_groups, size)

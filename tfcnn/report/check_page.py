@@ -80,6 +80,7 @@ def render(audit: Audit) -> str:
         for finding in audit.findings
     ]
     source = audit.data.source if audit.data else audit.summary
+    words = _words(audit, source)
     most = max(audit.counts.values(), default=0)
     return environment().get_template("check.html").render(
         name=audit.source.name if audit.source else source,
@@ -89,8 +90,8 @@ def render(audit: Audit) -> str:
         classes=[(name, count, count / most) for name, count in audit.counts.items()],
         ignore_csv=str(audit.ignore_csv or ""),
         listed=list(audit.unfit.items())[:MOST_LISTED],
-        command=f"tfcnn check {_words(audit, source)} --fix",
-        train=f"tfcnn train {_words(audit, source)}",
+        command=f"tfcnn check {words} --fix",
+        train=f"tfcnn train {words}",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The run folder: the names of its files, and how each is read."""
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -151,6 +152,11 @@ class Run(Shown):
         from tfcnn import recipes  # late: a prediction needs no recipe
 
         return recipes.load(str(self.file(RECIPE)), is_record=True)
+
+    @property
+    def card_sha256(self) -> str:
+        """The sha256 of the content of `model.json`, whatever its layout."""
+        return hashlib.sha256(records.to_json(self.card).encode()).hexdigest()
 
     @cached_property
     def report(self) -> dict[str, Any]:
