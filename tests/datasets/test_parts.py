@@ -40,7 +40,13 @@ def test_the_caveat_counts_false_alarms_for_each_infected_cell():
     assert found["false_alarms"] == pytest.approx(30)
     assert found["infected_cells"] == pytest.approx(1000 / one_in)
     assert found["false_alarms_per_infected_cell"] == pytest.approx(750)
-    assert "750 false alarms, by its interval up to 1,250" in found["sentence"]
-    assert found["sentence"].endswith("so the rule cannot find such an infection.")
-    assert caveat(1.0, 0.9999, 1000)["sentence"].endswith("cannot find such an infection.")
-    assert caveat(1.0, None, 1000)["sentence"].endswith("do not stand in its way.")
+    assert "calls 3 % of healthy cells infected" in found["sentence"]
+    alarms = "750 false alarms (1,250 at the end of its interval) for the one infected cell"
+    assert alarms in found["sentence"]
+    few = "1,000 cells, as many as here, will mostly hold no infected one."
+    assert found["sentence"].endswith(few)
+    cannot = "can find such an infection."
+    can = "do not stand in the way of finding such an infection."
+    assert cannot in found["sentence"]
+    assert caveat(1.0, 0.9999, one_in)["sentence"].endswith(cannot)
+    assert caveat(1.0, None, one_in)["sentence"].endswith(can)

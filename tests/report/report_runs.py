@@ -195,7 +195,8 @@ def write_run(
     if pictures:
         settings["data"] = {**settings["data"], "source": str(pictures)}
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = recipes.parse({"name": folder.name, "data": settings["data"]}, subject="fixture")
+    content = {"name": folder.name, "data": settings["data"], "inputs": settings.get("inputs", {})}
+    recipe = recipes.parse(content, subject="fixture")
     recipes.write(recipe, folder / "recipe.toml")
     names = settings["class_names"]
     predictions = draw(names, settings["num_images"], settings["num_groups"], settings["skill"])

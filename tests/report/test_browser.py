@@ -201,6 +201,13 @@ def test_a_narrow_screen_never_scrolls_sideways(open_page: Open, kind: str, widt
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize(("kind", "width"), [("smears", 760), ("smears", 900), ("ten", 1100)])
+def test_no_table_is_cut_on_a_laptop(open_page: Open, kind: str, width: int) -> None:
+    opened = open_page(kind, width=width)
+    cut = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.ariaLabel)"
+    assert opened.locator(".scroll:visible").evaluate_all(cut) == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_prints_on_white_without_controls(open_page: Open, kind: str) -> None:
     opened = open_page(kind, color_scheme="dark")
@@ -209,6 +216,7 @@ def test_it_prints_on_white_without_controls(open_page: Open, kind: str) -> None
         opened.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     )
     assert opened.locator("button:visible, input[type=range]:visible, nav:visible").count() == 0
+    assert opened.get_by_text("Select a number").locator("visible=true").count() == 0
     pages = opened.pdf(format="A4").count(b"/Type /Page\n")
     assert 3 <= pages <= 14
 

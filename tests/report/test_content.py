@@ -1,6 +1,7 @@
 """Flags and calls per patient: shown as report.json has them, and nowhere where it has none."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,35 @@ def test_nothing_is_said_where_nothing_was_measured(folder: Path) -> None:
     for keys in ({}, {"flags": {"test": unknown}, "patients": {"rule": {}, "splits": {}}}):
         text = written(folder, **keys)
         assert "should not answer" not in text and "A call per" not in text
+
+
+def test_each_of_many_classes_has_its_figures_the_hardest_first(tmp_path: Path) -> None:
+    names = [f"kind {k:02}" for k in range(14)]
+    folder = write_run(tmp_path / "run", "ten_classes", class_names=names)
+    rows = json.loads((folder / "report.json").read_text())["classes"]["test"]
+    html = write_page(folder)
+    text = html.prose.replace("\u00a0", " ")
+    order = sorted(rows, key=lambda row: row["f1"]["value"])
+    places = []
+    for row in order:
+        figures = [f"{100 * row[name]['value']:.1f} %" for name in ("precision", "recall", "f1")]
+        pattern = " ".join([row["class"], *(rf"{figure} [^%]+?" for figure in figures)])
+        found = re.search(rf"{pattern} {row['images']}\b", text)
+        assert found, row
+        places.append(found.start())
+    assert places == sorted(places)
+    assert "The other 4 classes" in text and "Classes" in text
+    assert "Class by class" not in written(write_run(tmp_path / "two"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "is_said"),
+    [({"augment": {"rotate90": True}}, True), ({"generator": {"rotation_range": 9}}, True),
+     ({"augment": False}, False)],
+)  # fmt: skip
+def test_augmented_images_are_named_where_there_were_any(
+    tmp_path: Path, inputs: dict[str, Any], is_said: bool
+) -> None:
+    text = written(write_run(tmp_path / "run", inputs=inputs))
+    assert ("Train is measured on augmented images while" in text) is is_said
+    assert ("Train is measured while" in text) is not is_said

@@ -24,10 +24,12 @@ def group_caveat(specificity: float, lowest: float | None, images: float) -> dic
     alarms, infected = (1 - specificity) * images, images / ONE_IN
     per_infected = (1 - specificity) * ONE_IN
     most = None if lowest is None else (1 - lowest) * ONE_IN
-    upper = "" if most is None else f", by its interval up to {_rounded(most)},"
-    verdict = "so false alarms do not stand in its way."
+    upper = "" if most is None else f" ({_rounded(most)} at the end of its interval)"
+    verdict = "So false alarms do not stand in the way of finding such an infection."
     if per_infected > 1 or (most or 0) > 1:
-        verdict = "so the rule cannot find such an infection."
+        verdict = "So no rule on this model's answers can find such an infection."
+    if infected < 1:
+        verdict += f" {_rounded(images)} cells, as many as here, will mostly hold no infected one."
     return {
         "cell_specificity": specificity,
         "cells_per_patient": images,
@@ -36,10 +38,10 @@ def group_caveat(specificity: float, lowest: float | None, images: float) -> dic
         "one_infected_in": ONE_IN,
         "false_alarms_per_infected_cell": per_infected,
         "sentence": (
-            f"At {PARASITES_PER_UL} parasites per microlitre one red cell in {ONE_IN:,} is "
-            f"infected. With a specificity of {specificity:.4f} per cell, {_rounded(images)} cells "
-            f"hold {infected:.2g} infected ones and give {_rounded(alarms)} false alarms; for "
-            f"each infected cell there are {_rounded(per_infected)} false alarms{upper} {verdict}"
+            f"In a weak infection, of {PARASITES_PER_UL} parasites per microlitre of blood, one "
+            f"red cell in {ONE_IN:,} is infected. The model calls {100 * (1 - specificity):.2g} % "
+            f"of healthy cells infected: among {ONE_IN:,} cells of such a patient it gives "
+            f"{_rounded(per_infected)} false alarms{upper} for the one infected cell. {verdict}"
         ),
     }
 

@@ -86,7 +86,7 @@ def warning(groups: ArrayLike | Sequence[str] | None, *, noun: str = "groups") -
     if groups is None:
         return (
             f"No {noun} are known: the intervals take every image as independent, and are too "
-            f"narrow where several come from one of the {noun}."
+            f"narrow where several come from one {noun.removesuffix('s')}."
         )
     count = len(np.unique(np.asarray(groups, dtype=np.str_)))
     if count >= FEW_GROUPS:

@@ -48,7 +48,7 @@ from numpy.typing import NDArray
 
 from tfcnn.base import threads
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation.metrics import bounds, values, why_undefined
+from tfcnn.evaluation.metrics import bounds, class_of, values, why_undefined
 from tfcnn.evaluation.sample import Sample
 
 Floats = NDArray[np.floating]
@@ -65,6 +65,8 @@ SHARES = {
     "specificity": "label",
     "ppv": "decision",
     "npv": "decision",
+    "recall": "label",  # of one class, as precision
+    "precision": "decision",
 }
 
 
@@ -239,7 +241,8 @@ def _interval(sample: Sample, name: str, distribution: Distribution, confidence:
     if why := _why_undefined(sample, name, distribution):
         return Interval(None, None, None, why)
     reason = distribution.why_no_spread()
-    if reason and name in SHARES and point in (low, high) and sample.num_units > 1:
+    is_share = name.partition(".")[0] in SHARES
+    if reason and is_share and point in (low, high) and sample.num_units > 1:
         return _exact(sample, name, point, confidence)
     if not reason and point in (low, high):
         reason = "at the end of its range, where the logit scale does not reach"
@@ -281,8 +284,10 @@ def _exact(sample: Sample, name: str, point: float, confidence: float) -> Interv
     The binomial bound of Clopper and Pearson (1934) over groups, as if all images of a group were
     right or wrong together; groups of unequal size count as Kish's effective number.
     """
-    counts = sample.per_unit[SHARES[name]]
-    if counts.shape[1] > 1 and sample.positive is not None:
+    counts = sample.per_unit[SHARES[name.partition(".")[0]]]
+    if "." in name:
+        counts = counts[:, [class_of(name)]]
+    elif counts.shape[1] > 1 and sample.positive is not None:
         is_of_positive = name in {"sensitivity", "ppv"}
         counts = counts[:, [sample.positive if is_of_positive else 1 - sample.positive]]
     effective = float(counts.sum() ** 2 / (counts**2).sum())

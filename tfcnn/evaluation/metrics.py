@@ -75,6 +75,11 @@ def metric_names(sample: Sample) -> tuple[str, ...]:
     return WITHOUT_POSITIVE if sample.positive is None else WITH_POSITIVE
 
 
+def class_metric_names(sample: Sample) -> tuple[str, ...]:
+    """Return the metrics of each class against the rest: `precision.0`, `recall.0`, `f1.0`, ..."""
+    return tuple(f"{name}.{k}" for k in range(sample.num_classes) for name in _OF_EACH_CLASS)
+
+
 def values(
     sample: Sample, weights: Floats, names: Collection[str] | None = None
 ) -> dict[str, Floats]:
@@ -84,18 +89,23 @@ def values(
         sample: the predictions.
         weights: float array, shape `(rows, num_units)`: how often each group (image, where there
             are no groups) counts; ones for the data as they are.
-        names: of the metrics to compute; all that apply if None.
+        names: of the metrics to compute, also of `class_metric_names`; if None, all of
+            `metric_names`.
 
     Returns:
         For each name a float array, shape `(rows,)`; NaN where the metric is undefined.
     """
     totals = sample.totals(weights)
-    chosen = [name for name in metric_names(sample) if names is None or name in names]
+    known = metric_names(sample)
+    if names is not None:
+        known = tuple(name for name in (*known, *class_metric_names(sample)) if name in names)
     with np.errstate(divide="ignore", invalid="ignore"):
-        results = {name: _value(name, sample, totals, weights) for name in chosen}
+        results = {name: _value(name, sample, totals, weights) for name in known}
     has_all_classes = (totals["label"] > 0).all(axis=1)
     return {
-        name: value if name in _WITHOUT_ALL_CLASSES else np.where(has_all_classes, value, np.nan)
+        name: value
+        if name in _WITHOUT_ALL_CLASSES or "." in name
+        else np.where(has_all_classes, value, np.nan)
         for name, value in results.items()
     }
 
@@ -114,6 +124,10 @@ def bounds(sample: Sample, name: str) -> tuple[float, float]:
 def why_undefined(sample: Sample, name: str) -> str:
     """Return why a metric of these predictions is NaN, in words for a reader."""
     present = np.bincount(sample.labels, minlength=sample.num_classes) > 0
+    if "." in name:
+        k = class_of(name)
+        why = "no image is called" if present[k] else "no image of class"
+        return f"{why} {sample.class_names[k]}"
     missing = [sample.class_names[k] for k in np.flatnonzero(~present)]
     if missing:
         return f"no image of class {', '.join(missing)}"
@@ -124,7 +138,17 @@ def why_undefined(sample: Sample, name: str) -> str:
     return "undefined for these predictions"
 
 
+def class_of(name: str) -> int:
+    """Return the index of the class that one of `class_metric_names` is of."""
+    return int(name.partition(".")[2])
+
+
 def _value(name: str, sample: Sample, totals: Totals, weights: Floats) -> Floats:
+    if "." in name:
+        k = class_of(name)
+        # of a class that has no image, precision would be 0 whatever the model does
+        value = _OF_EACH_CLASS[name.partition(".")[0]](totals)[:, k]
+        return np.where(totals["label"][:, k] > 0, value, np.nan)
     if name == "pr_auc":
         return sample.rankings[0].average_precision(weights)
     if name in {"roc_auc", "macro_roc_auc"}:
@@ -179,6 +203,7 @@ _OF_ONE_CLASS: dict[str, tuple[Formula, bool]] = {
     "npv": (_precision, False),
     "f1": (_f1, True),
 }
+_OF_EACH_CLASS: dict[str, Formula] = {"precision": _precision, "recall": _recall, "f1": _f1}
 _OF_ALL_CLASSES: dict[str, Formula] = {
     "accuracy": _mean_of("right"),
     "balanced_accuracy": _balanced_accuracy,

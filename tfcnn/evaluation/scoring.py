@@ -15,7 +15,7 @@ from tfcnn.base.errors import CheckError, InputError
 from tfcnn.display import metric_tables
 from tfcnn.display.frame import frame
 from tfcnn.display.panel import Grid, Panel, Shown
-from tfcnn.evaluation import by_group, calibration, intervals, metrics, rules
+from tfcnn.evaluation import by_class, by_group, calibration, intervals, metrics, rules
 from tfcnn.evaluation.by_group import Rule
 from tfcnn.evaluation.intervals import undefined
 from tfcnn.evaluation.metrics import percent
@@ -51,6 +51,7 @@ class Report(Shown):
         confusion_rule: the answer that `confusion` counts: `decision`, by the stored threshold,
             where there is a positive class; else `predicted`, the most probable class.
         operating_point: the threshold, and what was asked of it; see `rules.describe_wish`.
+        classes: per split a row per class; see `by_class.class_table`.
     """
 
     splits: dict[str, dict[str, dict[str, Any]]]
@@ -66,6 +67,7 @@ class Report(Shown):
     baseline: dict[str, dict[str, Any]] = field(default_factory=dict)
     confusion_rule: str = "predicted"
     operating_point: dict[str, Any] = field(default_factory=dict)
+    classes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def main_split(self) -> str:
@@ -171,6 +173,7 @@ def score(
         baseline=commonest,
         confusion_rule="predicted" if run.positive is None else "decision",
         operating_point=point,
+        classes={split: by_class.class_table(sample) for split, sample in samples.items()},
     )
 
 

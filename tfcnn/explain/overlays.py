@@ -20,6 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 COLOURS = "viridis"  # equal steps look equal, also in grey and to the colour-blind
 SIGNED = "RdBu_r"
 INK, MUTED, PAPER = "#1c2126", "#57606a", "#ffffff"
+GREYS = (48, 208)
 MARGIN, CAPTION_PX = 12, 15
 MOST_FILTERS, COLUMNS, TILE_PX = 64, 8, 96
 
@@ -28,12 +29,14 @@ def overlay(image: Pixels, cam: Floats, *, strength: float = 0.8) -> Pixels:
     """Lay a map over an image: the stronger the evidence, the more of its colour.
 
     The image is shown in grey under the colours, so that no colour of its own is taken for
-    evidence; where the map is 0 it is seen alone.
+    evidence; where the map is 0 it is seen alone. The greys leave out black and white, on which
+    half of the colours cannot be seen.
 
     Args:
         image: uint8 `(height, width, 1 | 3)`, of any size.
         cam: float32 in [0, 1], `(map_height, map_width)`, of any size; covers the whole image.
-        strength: opacity of the strongest evidence, in [0, 1].
+        strength: opacity of the strongest evidence, in [0, 1]; others have the root of their
+            share of it, as a thin stroke of a digit shows little of a faint colour.
 
     Returns:
         uint8 RGB `(height, width, 3)`.
@@ -44,8 +47,10 @@ def overlay(image: Pixels, cam: Floats, *, strength: float = 0.8) -> Pixels:
     )
     values = np.clip(np.asarray(enlarged), 0, 1)[..., None]
     colours = matplotlib.colormaps[COLOURS](values[..., 0])[..., :3] * 255
+    darkest, lightest = GREYS
     grey = np.asarray(_picture(image).convert("L"), np.float32)[..., None]
-    opacity = strength * values
+    grey = darkest + (lightest - darkest) / 255 * grey
+    opacity = strength * np.sqrt(values)
     mixed: Pixels = np.round((1 - opacity) * grey + opacity * colours).astype(np.uint8)
     return mixed
 

@@ -14,6 +14,7 @@ from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.metrics import BOUNDS, DESCRIPTIONS
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
+from tfcnn.inputs import pipeline
 from tfcnn.recipes import Recipe
 from tfcnn.report import plots
 from tfcnn.runs import Run
@@ -34,6 +35,7 @@ FLAG_LABELS = {
 }
 SPLITS = ("train", "val", "test", "")
 MAX_GROUP_ROWS = 10
+MAX_CLASS_ROWS = 10
 MAX_CLASS_COLUMNS = 3  # in the table of groups, which has to fit a phone
 THRESHOLDS = np.linspace(0, 1, 201)
 
@@ -148,6 +150,20 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
     ]
 
 
+def classes(content: Content) -> dict[str, list[dict[str, Any]]]:
+    """Return precision, recall and F1 of each class, the lowest F1 first.
+
+    Returns:
+        The `first` rows and the `others`; both empty where there is a positive class, and for a
+        run whose report has no such figures.
+    """
+    rows = sorted(
+        content.report.classes.get(content.split, []),
+        key=lambda row: -1.0 if row["f1"]["value"] is None else float(row["f1"]["value"]),
+    )
+    return {"first": rows[:MAX_CLASS_ROWS], "others": rows[MAX_CLASS_ROWS:]}
+
+
 def groups(content: Content) -> dict[str, Any]:
     """Return accuracy by group with its plot; empty where there are no groups."""
     rows = content.report.groups[content.split]
@@ -229,6 +245,7 @@ def history(content: Content) -> dict[str, Any]:
         ),
         "kept_epoch": 1 + int(np.argmin(loss["val"])) if train.best_weights else len(loss["val"]),
         "is_best": train.best_weights,
+        "is_augmented": pipeline.describe(content.recipe.inputs) != "none" or train.mixup > 0,
     }
 
 

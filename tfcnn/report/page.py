@@ -157,6 +157,7 @@ def _values(content: Content) -> dict[str, Any]:
         "audit": gathering.audit(content),
         "quarantined": report.facts["quarantined"][:MAX_QUARANTINED],
         "metrics": gathering.metric_rows(content),
+        "classes": gathering.classes(content),
         "baseline": report.baseline,
         "by_threshold": report.confusion_rule == "decision",
         "confusion": exhibits.confusion(content),

@@ -74,6 +74,7 @@ def curves(
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         if is_share:
             axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+            axes.set_ylim(top=min(axes.get_ylim()[1], 1.0))
         axes.grid(axis="y", color=COLOURS["line"], linewidth=0.6)
         return _svg(figure, label)
 
