@@ -20,7 +20,7 @@ from page_parts import (
 )
 from PIL import Image
 
-from tfcnn.decode import Decoder, UnreadableImageError, open_image
+from tfcnn.decode import Decoder, UnreadableImageError, kinds, open_image
 from tfcnn.export.page import page_settings, probes
 
 DECODE = """
@@ -224,6 +224,29 @@ def test_photographs_are_exact_in_this_browser_or_known_not_to_be(opened):
     pictures[0]["crc"] ^= 1
     answer = call(opened, body, {"probes": pictures, "file": in_text(file.getvalue())})
     assert answer["failed"] == ["a JPEG image"] and not answer["isExact"]
+
+
+def test_a_jpeg_that_tfcnn_reads_at_a_part_of_its_size_is_not_called_exact(opened):
+    body = """
+      const { decode } = await module("decode");
+      const byBrowser = async () => ({ image: value.image, remark: "", isExact: true });
+      const read = (decoder) => decode(bytesOf(value.file), { kinds: value.kinds, decoder }, byBrowser);
+      const answers = [];
+      for (const decoder of value.decoders) answers.push((await read(decoder)).isExact);
+      return answers;
+    """
+    file = io.BytesIO()
+    Image.new("RGB", (80, 60)).save(file, "JPEG")
+    sizes = [(15, 20), (16, 20), (15, 21)]
+    decoders = [{"image_size": size, "version": 2} for size in sizes]
+    decoders.append({"image_size": sizes[0]})
+    value = {
+        "file": in_text(file.getvalue()), "image": {"width": 80, "height": 60}, "decoders": decoders,
+        "kinds": [page_settings._kind(start, kind) for start, kind in kinds.STARTS],
+    }  # fmt: skip
+    assert call(opened, body, value) == [False, True, True, True]
+    for size, is_whole in zip(sizes, [False, True, True], strict=True):
+        assert (open_image(file.getvalue(), least=Decoder(size).least).reduced is None) is is_whole
 
 
 PHOTOGRAPHS = """

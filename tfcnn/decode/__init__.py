@@ -2,6 +2,7 @@
 
 from tfcnn.decode import archives, limits, remarks
 from tfcnn.decode.archives import Member
+from tfcnn.decode.dct import Size
 from tfcnn.decode.decoder import (
     Content,
     Decoder,
@@ -34,6 +35,7 @@ __all__ = [
     "NotReadError",
     "Pixels",
     "Samples",
+    "Size",
     "TooLargeError",
     "UnreadableImageError",
     "UprightImage",

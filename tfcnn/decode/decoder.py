@@ -19,7 +19,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfcnn.base import files, threads
 from tfcnn.base.errors import InputError
-from tfcnn.decode import formats, kinds, limits, opening
+from tfcnn.decode import dct, formats, kinds, limits, opening
+from tfcnn.decode.dct import Reduced, Size
 from tfcnn.decode.kinds import HEAD_BYTES, Kind
 from tfcnn.decode.opening import UprightImage
 from tfcnn.decode.remarks import Background
@@ -32,6 +33,8 @@ Content = bytes | Pixels
 Fit = Literal["stretch", "pad", "crop"]
 
 AGAIN = "fetching or saving it again"
+VERSION = 2
+SPARE = 2  # how many times the size a JPEG is read at, so that resizing it sees what it needs
 
 
 class UnreadableImageError(InputError):
@@ -60,12 +63,15 @@ class Decoder:
         fit: `stretch` to the size whatever the shape, `pad` with the background to keep the
             shape, or `crop` the middle.
         background: what is seen through transparent pixels.
+        version: 2 reads a JPEG of at least four times the size at the smallest DCT scale that
+            leaves twice the size (see `dct`); 1 reads all of it, as models from before do.
     """
 
     image_size: tuple[int, int]
     channels: int = 3
     fit: Fit = "stretch"
     background: Background = "black"
+    version: int = VERSION
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -77,6 +83,8 @@ class Decoder:
         settings = {**asdict(self), "image_size": list(self.image_size)}
         if self.background == "black":  # not stored, so that old caches keep their keys
             del settings["background"]
+        if self.version == 1:
+            del settings["version"]
         return settings
 
     @staticmethod
@@ -88,7 +96,20 @@ class Decoder:
             int(settings["channels"]),
             settings["fit"],
             settings.get("background", "black"),
+            settings.get("version", 1),
         )
+
+    @property
+    def least(self) -> Size | None:
+        """The `(height, width)` in px that a file may be reduced to while it is read, if any."""
+        height, width = self.image_size
+        return (SPARE * height, SPARE * width) if self.version > 1 else None
+
+    def takes(self, image: UprightImage) -> bool:
+        """Say whether an image that was opened for another purpose is the one to be resized."""
+        is_jpeg = image.kind is not None and image.kind.pillow == "JPEG"
+        own = dct.scale(image.size, self.least) if self.least and is_jpeg else 1
+        return own == (image.reduced.scale if image.reduced else 1)
 
     def decode(self, content: Content, name: object = "image") -> Pixels:
         """Decode one image.
@@ -105,25 +126,29 @@ class Decoder:
             UnreadableImageError: if the content is not a whole image.
         """
         with in_memory(name):
-            return self.pixels(open_image(content, name), name)
+            return self.pixels(open_image(content, name, self.least), name)
 
     def pixels(self, image: UprightImage, name: object = "image") -> Pixels:
-        """Return what `decode` does, of an image that `open_image` has opened."""
+        """Return what `decode` does, of an image that `open_image` has opened with `least`."""
         with _named_errors(name):
             flat, mode = image.flat(self.background), "L" if self.channels == 1 else "RGB"
             image_in_mode = flat if flat.mode == mode else flat.convert(mode)
-            return np.asarray(self._resize(image_in_mode)).reshape(self.shape)
+            return np.asarray(self._resize(image_in_mode, image.reduced)).reshape(self.shape)
 
-    def _resize(self, image: Image.Image) -> Image.Image:
+    def _resize(self, image: Image.Image, reduced: Reduced | None) -> Image.Image:
         size = self.image_size[::-1]  # Pillow counts (width, height)
         if image.size == size:
             return image
         bilinear = Image.Resampling.BILINEAR  # antialiased in Pillow when it shrinks
+        box = reduced.box if reduced else (0.0, 0.0, float(image.width), float(image.height))
         if self.fit == "stretch":
-            return image.resize(size, bilinear)
-        if self.fit == "pad":
-            return ImageOps.pad(image, size, bilinear, color=self.background)
-        return ImageOps.fit(image, size, bilinear)
+            return image.resize(size, bilinear, box)
+        if self.fit == "crop":
+            return image.resize(size, bilinear, dct.middle(box, size))
+        inner = dct.contained(box, size)
+        # of a very long image nothing may be left
+        small = image.resize(inner, bilinear, box) if min(inner) else Image.new(image.mode, inner)
+        return ImageOps.pad(small, size, bilinear, color=self.background)
 
 
 @contextlib.contextmanager
@@ -170,10 +195,16 @@ def content_sha256(content: Content) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def open_image(content: Content, name: object = "image") -> UprightImage:
+def open_image(content: Content, name: object = "image", least: Size | None = None) -> UprightImage:
     """Open an image: EXIF orientation is applied, 16 bits are scaled to 8 (not clipped).
 
     Only the first page or frame is read. Broken metadata are ignored.
+
+    Args:
+        content: see `Decoder.decode`.
+        name: what to call the image in an error.
+        least: `(height, width)` in px: a JPEG may be read at a part of its size that leaves this;
+            if None it is read whole.
 
     Raises:
         UnreadableImageError: if the content is not a whole image, or one of a kind that is not
@@ -185,7 +216,7 @@ def open_image(content: Content, name: object = "image") -> UprightImage:
     kind = kinds.kind_of(content[:HEAD_BYTES])
     with _named_errors(name, kind):
         try:
-            return opening.from_file(content, kind)
+            return opening.from_file(content, kind, least)
         except (InputError, MemoryError, NotReadError, Image.DecompressionBombError):
             raise
         except Exception as error:  # of broken metadata Pillow's plug-ins raise nearly every type
@@ -195,7 +226,7 @@ def open_image(content: Content, name: object = "image") -> UprightImage:
             sound = formats.without_metadata(content, kind)
             if not sound:
                 raise
-            return opening.from_file(sound, kind)
+            return opening.from_file(sound, kind, least)
 
 
 def read_size(path: Path) -> tuple[int, int] | None:

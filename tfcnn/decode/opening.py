@@ -13,9 +13,11 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError, _imaging
+from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
+from PIL.JpegImagePlugin import JpegImageFile
 
-from tfcnn.decode import formats, kinds, limits, pillow, png, tiff
+from tfcnn.decode import dct, formats, kinds, limits, pillow, png, tiff
+from tfcnn.decode.dct import Reduced, Size
 from tfcnn.decode.kinds import Kind
 from tfcnn.decode.remarks import (
     CHANNELS,
@@ -59,6 +61,7 @@ class UprightImage:
         remarks: what of the file is not in `image`, such as the other pages.
         traits: how the file held its pixels where that is unusual, such as `remarks.CMYK`.
         kind: of the file; None for pixels that are no file.
+        reduced: how it was read at a part of its size; None where it was read whole.
     """
 
     image: Image.Image
@@ -66,6 +69,12 @@ class UprightImage:
     remarks: tuple[str, ...] = ()
     traits: tuple[str, ...] = ()
     kind: Kind | None = None
+    reduced: Reduced | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """`(height, width)` in px of the whole image, upright."""
+        return self.reduced.size if self.reduced else (self.image.height, self.image.width)
 
     def flat(self, background: Background = "black") -> Image.Image:
         """Return the image in mode `L` or `RGB`, laid over a background."""
@@ -112,17 +121,22 @@ def from_pixels(pixels: npt.NDArray[np.uint8]) -> UprightImage:
     return UprightImage(image, None, tuple(_vanishing(image)))
 
 
-def from_file(content: bytes, kind: Kind | None) -> UprightImage:
+def from_file(content: bytes, kind: Kind | None, least: Size | None = None) -> UprightImage:
     """Open a file of this kind.
+
+    Args:
+        content: of the file.
+        kind: of it.
+        least: see `decoder.open_image`.
 
     Raises:
         NotReadError: if it is of a kind or layout that is not read.
         Exception: nearly any, if it is broken.
     """
-    return replace(_from_file(content, kind), kind=kind)
+    return replace(_from_file(content, kind, least), kind=kind)
 
 
-def _from_file(content: bytes, kind: Kind | None) -> UprightImage:
+def _from_file(content: bytes, kind: Kind | None, least: Size | None) -> UprightImage:
     names = pillow.readers(kind)
     if names == ("PNG",):
         content = png.without_bulk(content)
@@ -133,7 +147,7 @@ def _from_file(content: bytes, kind: Kind | None) -> UprightImage:
         try:
             plain = tiff.without_metadata(content) if names == ("TIFF",) else content
             image = pillow.header(io.BytesIO(plain), names)
-            return _by_pillow(pillow.within_limits(image, len(content)), content)
+            return _by_pillow(pillow.within_limits(image, len(content)), content, least)
         except UnidentifiedImageError:
             # of a layout that Pillow does not know
             deep = tiff.deep(content, any_depth=True) if names == ("TIFF",) else None
@@ -173,7 +187,12 @@ def size(file: BinaryIO, kind: Kind | None) -> tuple[int, int] | None:
     return image.height, image.width
 
 
-def _by_pillow(image: Image.Image, content: bytes) -> UprightImage:
+def _by_pillow(
+    image: ImageFile.ImageFile, content: bytes, least: Size | None = None
+) -> UprightImage:
+    reduced = None
+    if least and isinstance(image, JpegImageFile):
+        reduced = dct.reduce(image, UPRIGHT.get(tiff.exif_orientation(image)), least)
     image.load()
     turn = UPRIGHT.get(tiff.exif_orientation(image))
     turned = image if turn is None else image.transpose(turn)
@@ -182,7 +201,8 @@ def _by_pillow(image: Image.Image, content: bytes) -> UprightImage:
     flat = _eight_bits(turned, content)
     remarks = [*_more(image, content), *_vanishing(flat)]
     traits = [MODES[image.mode]] if image.mode in MODES else []
-    return UprightImage(flat, None, tuple(remarks), (*traits, *_turned(turn)))
+    traits += _turned(turn)
+    return UprightImage(flat, None, tuple(remarks), tuple(traits), reduced=reduced)
 
 
 def _turned(turn: Image.Transpose | None) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from tfcnn.export._settings import SETTINGS
 
 SNIPPET = "predict.py"
 MOST_LINES = 15
-LEFT_OUT = "of 8 bits, without transparency"  # the images that it reads as tfcnn does
+# the images that it reads as tfcnn does; of a large JPEG pixels differ by a grey level or two
+LEFT_OUT = "of 8 bits, without transparency"
 
 TEMPLATE = '''\
 """{install}; python {name} IMAGE. For images {left_out}."""

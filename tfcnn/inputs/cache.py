@@ -12,7 +12,15 @@ from tfcnn.base import threads
 from tfcnn.base.disk import disk_errors
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import Progress, Source
-from tfcnn.decode import Decoder, Pixels, UprightImage, content_sha256, in_memory
+from tfcnn.decode import (
+    Content,
+    Decoder,
+    Pixels,
+    UprightImage,
+    content_sha256,
+    in_memory,
+    open_image,
+)
 from tfcnn.inputs import arrays
 from tfcnn.manifest import Row
 
@@ -53,9 +61,11 @@ class Early:
     _start: float = field(default_factory=perf_counter)
     seconds: float = 0.0
 
-    def see(self, row: Row, image: UprightImage) -> None:
+    def see(self, row: Row, image: UprightImage, content: Content) -> None:
         """Decode the opened image of a row; called from several threads."""
         if len(self.pixels) * math.prod(self.decoder.shape) < EARLY_BYTES:
+            if not self.decoder.takes(image):
+                image = open_image(content, row.path, self.decoder.least)
             self.pixels[row.sha256] = self.decoder.pixels(image, row.path)
             self.seconds = perf_counter() - self._start
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tfcnn.decode import UprightImage
+from tfcnn.decode import Content, UprightImage
 from tfcnn.manifest.rows import Row
 
 THUMB_PX = 32
@@ -50,7 +50,7 @@ def look(opened: UprightImage) -> Look:
     luma = small if small.mode == "L" else small.convert("L")
     thumb = np.asarray(luma.resize((THUMB_PX, THUMB_PX), Image.Resampling.BILINEAR))
     return Look(
-        (image.height, image.width),
+        opened.size,
         float(thumb.mean()),
         sharpness(np.asarray(luma, np.float32)),
         thumb,
@@ -92,7 +92,7 @@ class Looks:
     has_thumbs: bool = True
     by_path: dict[str, Look] = field(default_factory=dict)
 
-    def see(self, row: Row, opened: UprightImage) -> None:
+    def see(self, row: Row, opened: UprightImage, _: Content) -> None:
         """Keep the look of an image that is open."""
         seen = look(opened)
         self.by_path[row.path] = seen if self.has_thumbs else replace(seen, thumb=NO_THUMB)

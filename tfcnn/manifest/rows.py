@@ -34,7 +34,8 @@ from tfcnn.manifest import groups as grouping
 from tfcnn.manifest.findings import pictures_are
 
 FILE = "manifest.csv"
-CHECKSUM = "# sha256"  # begins the last line, which holds the hash of all lines above it
+# begins the last line, which holds the hash of all lines above it; 2 is the way pixels are hashed
+CHECKSUM = "# sha256 2"
 REHASHED = "damaged, or written by another tfcnn: every file is hashed again"
 IMBALANCED = 0.6  # a class with a larger share of the images makes accuracy say little
 SAMPLE = 20  # images whose bits are looked at
@@ -44,6 +45,8 @@ DIM_NOTE = (
     f"the 16-bit images hold next to no value over {DIM:,} of 65,535, so in 8 bits they are nearly "
     "black: scale them to 16 bits, or save them as 8"
 )
+# what a large JPEG is hashed at, whatever a recipe needs of it: a network sees no more by default
+HASHED_PX = (320, 320)
 # which of 1 to 4 channels make RGB or RGBA: grey saved as RGB is the same picture
 CHANNELS = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [0, 1, 2], 4: [0, 1, 2, 3]}
 
@@ -89,7 +92,7 @@ class Row:
     remarks: str = ""
 
 
-OnImage = Callable[[Row, UprightImage], None]
+OnImage = Callable[[Row, UprightImage, Content], None]
 
 
 @dataclass(frozen=True)
@@ -167,8 +170,9 @@ def build(
         columns: the names of its columns `path` and `group`, where it has others.
         progress: called with (images done, of how many).
         verify: hash again even where size and modification time are unchanged.
-        on_image: called with the row and the opened image of each file that is read, from several
-            threads, so that it need not be opened once more.
+        on_image: called with the row, the opened image and the content of each file that is read,
+            from several threads, so that it need not be opened once more; of a JPEG at least
+            `HASHED_PX` was opened.
         background: shows through transparent pixels; a note says where it hides pictures.
 
     Raises:
@@ -198,9 +202,15 @@ def build(
 
 
 def hash_pixels(opened: UprightImage) -> str:
-    """Return the sha256 of an image's values, the same for every file format."""
+    """Return the sha256 of an image's values, the same for every file format.
+
+    Of a JPEG that was reduced while it was read, it is that of these values and of the whole size.
+    """
     samples, image = opened.samples, opened.image
-    digest = hashlib.sha256(f"{image.size}".encode())
+    size = f"{image.size}"
+    if opened.reduced:
+        size += f" of {opened.size}"
+    digest = hashlib.sha256(size.encode())
     if samples is not None and _is_finer(samples):
         channels = CHANNELS[samples.shape[2]]
         for rows in blocks(len(samples), samples.shape[1] * len(channels)):
@@ -300,9 +310,9 @@ def _hash(source: Source, row: Row, on_image: OnImage | None) -> Row:
 
 def _open(content: Content, row: Row, on_image: OnImage | None) -> Row:
     """Return the row of an image; the image itself is freed on return."""
-    image = open_image(content, row.path)
+    image = open_image(content, row.path, HASHED_PX)
     if on_image:
-        on_image(row, image)
+        on_image(row, image, content)
     return replace(row, pixels_sha256=hash_pixels(image), remarks=remarks.join(image.remarks))
 
 

@@ -108,7 +108,7 @@ class Predictions(Shown, list[Prediction]):
             return ""
         image = self._images[index]
         try:
-            opened = open_image(image.read(), image.path)
+            opened = open_image(image.read(), image.path, (THUMBNAIL_PX, THUMBNAIL_PX))
             return data_uri(opened.flat(self._background), THUMBNAIL_PX)
         except UnreadableImageError:
             return ""

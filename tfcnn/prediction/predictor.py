@@ -163,7 +163,7 @@ class Predictor(Model):
         """
         try:
             with in_memory(name):
-                opened = open_image(read(), name)
+                opened = open_image(read(), name, self.decoder.least)
                 remark = remarks.join(opened.remarks, self.decoder.background)
                 decoded = Decoded(name, self.decoder.pixels(opened, name), remark)
                 del opened  # before others take its memory

@@ -47,15 +47,18 @@ class Album:
     hashes: dict[str, str]
     background: Background = "black"
 
-    def open(self, path: str) -> Image.Image | None:
-        """Return an image at its native size, or None where it is gone or no longer the same."""
+    def open(self, path: str, side_px: int) -> Image.Image | None:
+        """Return an image, or None where it is gone or no longer the same.
+
+        It has its own size, or, of a large JPEG, at least `side_px` along each side.
+        """
         if self.source is None:
             return None
         try:
             content = self.source.read(path)
             if content_sha256(content) != self.hashes.get(path):
                 return None
-            return open_image(content, path).flat(self.background)
+            return open_image(content, path, (side_px, side_px)).flat(self.background)
         except (OSError, LookupError, ValueError, TfcnnError):
             return None
 
@@ -108,7 +111,9 @@ def thumbnails(album: Album, queues: Sequence[Sequence[str]]) -> dict[str, str]:
     size = 0
     for rank in zip_longest(*queues):
         for path in rank:
-            image = album.open(path) if path is not None and path not in uris else None
+            image = (
+                album.open(path, THUMBNAIL_PX) if path is not None and path not in uris else None
+            )
             if image is None:
                 continue
             uri = data_uri(image, THUMBNAIL_PX)
@@ -281,7 +286,7 @@ def _illustrate(content: Content, errors: list[dict[str, Any]], album: Album) ->
 
 def _reduced(album: Album, path: str) -> Image.Image | None:
     """Return an image, a large one made smaller: all of them are in memory at once."""
-    image = album.open(path)
+    image = album.open(path, MOST_PX)
     if image is not None:
         image.thumbnail((MOST_PX, MOST_PX))
     return image

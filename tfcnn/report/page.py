@@ -80,7 +80,8 @@ def write_labels(suspects: Suspects, top: int) -> Path:
     source = _images_of(suspects.path, data)
     rows = []
     for row in suspects.rows[:top]:
-        image = open_image(source.read(row["path"]), row["path"]).flat(data.background)
+        opened = open_image(source.read(row["path"]), row["path"], (LABEL_PX, LABEL_PX))
+        image = opened.flat(data.background)
         rows.append({**row, "uri": data_uri(image, LABEL_PX)})
     template = environment().get_template("labels.html")
     target = suspects.path / runs.LABELS_PAGE

@@ -10,7 +10,9 @@ TEXTS, TEXT_OR_NONE = [str], (str, NONE)
 CARD = {
     "version?": int, "class_names": TEXTS, "positive": TEXT_OR_NONE, "threshold": float,
     "threshold_reason?": str, "temperature?": float,
-    "decoder": {"image_size": [int], "channels": int, "fit": str, "background?": str},
+    "decoder": {
+        "image_size": [int], "channels": int, "fit": str, "background?": str, "version?": int,
+    },
     "abstention?": ({"low": float, "high": float}, NONE), "abstention_reason?": TEXT_OR_NONE,
     "group_rule?": ({"least_share": (float, NONE), "reason": str}, NONE),
     "unmet?": TEXTS, "domain?": (dict, NONE), "domain_reason?": TEXT_OR_NONE, "leaky": bool,

@@ -14,7 +14,7 @@ from tfcnn.base.errors import InputError, did_you_mean
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
-from tfcnn.decode import Decoder, UprightImage
+from tfcnn.decode import Content, Decoder, UprightImage
 from tfcnn.inputs import cache, direction, pipeline
 from tfcnn.inputs.streamed import Streamed
 from tfcnn.manifest import Manifest, Row, build, groups, splits
@@ -215,9 +215,9 @@ def survey(recipe: Recipe, reporter: Reporter, resplit: bool = False) -> Survey:
     decoders = dict.fromkeys(map(decoder_of, allowed)) if recipe.inputs.cache == "disk" else ()
     early = tuple(map(cache.Early, decoders))
 
-    def see(row: Row, image: UprightImage) -> None:
+    def see(row: Row, image: UprightImage, content: Content) -> None:
         for one in early:
-            one.see(row, image)
+            one.see(row, image, content)
 
     manifest = build(
         source,

@@ -20,12 +20,23 @@ export async function decode(bytes, settings, byBrowser) {
   const kind = kindOf(bytes, settings.kinds);
   if (!kind) throw new Unreadable("no image format that is read", "saving it as PNG, or removing it");
   if (kind.name === "a PNG image") return decodePng(bytes);
-  if (kind.isPhotograph) return byBrowser(bytes, kind);
+  if (kind.isPhotograph) {
+    const decoded = await byBrowser(bytes, kind);
+    return { ...decoded, isExact: decoded.isExact && !isReduced(kind, decoded.image, settings.decoder) };
+  }
   if (kind.isRead) {
     const hint = "saving it as PNG, or `tfcnn predict`";
     throw new Unreadable(`${kind.name}, which this page does not read`, hint);
   }
   throw new Unreadable(kind.name, kind.hint);
+}
+
+// tfcnn reads a JPEG at a part of its size where this leaves twice what the model takes
+// (`tfcnn/decode/dct.py`); a browser reads all of it, which gives slightly other pixels.
+function isReduced(kind, { width, height }, decoder) {
+  if (kind.name !== "a JPEG image" || !(decoder?.version > 1)) return false;
+  const [rows, columns] = decoder.image_size;
+  return Math.min(height / (2 * rows), width / (2 * columns)) >= 2;
 }
 
 export function decodePng(bytes) {
