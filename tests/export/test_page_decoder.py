@@ -230,9 +230,11 @@ def test_a_jpeg_that_tfcnn_reads_at_a_part_of_its_size_is_not_called_exact(opene
     body = """
       const { decode } = await module("decode");
       const byBrowser = async () => ({ image: value.image, remark: "", isExact: true });
-      const read = (decoder) => decode(bytesOf(value.file), { kinds: value.kinds, decoder }, byBrowser);
       const answers = [];
-      for (const decoder of value.decoders) answers.push((await read(decoder)).isExact);
+      for (const decoder of value.decoders) {
+        const settings = { kinds: value.kinds, decoder };
+        answers.push((await decode(bytesOf(value.file), settings, byBrowser)).isExact);
+      }
       return answers;
     """
     file = io.BytesIO()
@@ -241,9 +243,11 @@ def test_a_jpeg_that_tfcnn_reads_at_a_part_of_its_size_is_not_called_exact(opene
     decoders = [{"image_size": size, "version": 2} for size in sizes]
     decoders.append({"image_size": sizes[0]})
     value = {
-        "file": in_text(file.getvalue()), "image": {"width": 80, "height": 60}, "decoders": decoders,
+        "file": in_text(file.getvalue()),
+        "image": {"width": 80, "height": 60},
+        "decoders": decoders,
         "kinds": [page_settings._kind(start, kind) for start, kind in kinds.STARTS],
-    }  # fmt: skip
+    }
     assert call(opened, body, value) == [False, True, True, True]
     for size, is_whole in zip(sizes, [False, True, True], strict=True):
         assert (open_image(file.getvalue(), least=Decoder(size).least).reduced is None) is is_whole
