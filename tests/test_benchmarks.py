@@ -28,6 +28,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
             "CPU ms/step",
             marks=pytest.mark.slow,
         ),
+        ("photographs.py --images 4 --repeats 1", "| prepare, before |"),
         ("growth.py --manifest 20000", "| all, 20,000 images of 10,000 groups"),
     ],
 )

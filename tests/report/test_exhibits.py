@@ -81,7 +81,7 @@ def test_a_page_without_images_says_so_once(with_images: Path, tmp_path: Path) -
 
 def test_thumbnails_are_small_and_keep_their_shape(with_images: Path, tmp_path: Path) -> None:
     album = exhibits.open_album(DataSettings(source=str(tmp_path / "pictures")), {})
-    assert album.source is not None and album.open("Parasitized/none.png") is None
+    assert album.source is not None and album.open("Parasitized/none.png", 128) is None
     for size, expected in (((300, 150), (128, 64)), ((28, 28), (28, 28))):
         uri = exhibits.data_uri(Image.new("L", size, 77), 128)
         image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))

@@ -72,9 +72,9 @@ def test_classes_may_be_numbers(make_tree):
 def test_an_image_is_opened_once_to_be_hashed_and_decoded(make_tree, home, monkeypatch):
     opened = Counter()
 
-    def counted(content, name="image"):
+    def counted(content, name="image", least=None):
         opened[name] += 1
-        return open_image(content, name)
+        return open_image(content, name, least)
 
     for module in (manifest.rows, decode.decoder):
         monkeypatch.setattr(module, "open_image", counted)
