@@ -12,6 +12,7 @@ from time import sleep
 import numpy as np
 import pytest
 from conftest import Heard
+from PIL import Image
 
 from tfcnn import manifest, recipes
 from tfcnn.base import disk
@@ -256,6 +257,21 @@ def test_an_image_that_changed_after_it_was_hashed_is_refused(make_tree):
     assert not list((data_home() / "cache").iterdir()), "nothing of it was kept"
     anew = manifest.build(source, verify=True).rows
     assert (cache.load(source, anew, DECODER).images == expected(root, anew)).all()
+
+
+@pytest.mark.parametrize("size", [(24, 40), (100, 90), (330, 200)])  # read at an 8th, a half, whole
+def test_a_large_jpeg_is_decoded_early_as_it_is_alone(make_tree, size):
+    root = make_tree()
+    down, across = np.mgrid[:650, :803]
+    picture = np.dstack([down % 256, across % 256, (down + across) % 256]).astype(np.uint8)
+    for number, path in enumerate(sorted(root.glob("*/*.png"))[:2]):
+        Image.fromarray(np.roll(picture, number, axis=0)).save(path.with_suffix(".jpg"))
+    early = cache.Early(Decoder(size))
+    rows = manifest.build(open_folder(root), on_image=early.see).rows
+    for row in rows:
+        alone = Decoder(size).decode((root / row.path).read_bytes())
+        np.testing.assert_array_equal(early.pixels[row.sha256], alone)
+    assert sum(row.path.endswith(".jpg") for row in rows) == 2
 
 
 def test_an_image_that_changed_after_it_was_decoded_early_is_not_seen(make_tree):
