@@ -153,12 +153,23 @@ def _bands(sample: Sample) -> dict[str, Curve]:
             without = left_out[name][:, i] if left_out else None
             own = Distribution(float(point), drawn[name][:, i], without, sample.num_units)
             ends[:, i] = _ends(own, name, counts)
-        if name == "sensitivity":  # it rises: what holds for a lower rate holds for a higher one
-            ends[0] = np.where(values == 1, np.fmax.accumulate(ends[0]), ends[0])
+        if name != "net_benefit":
+            ends[0] = _without_cliff(ends[0], values == 1, name)
         columns[name] = {
             name: _rounded(values), "low": _rounded(ends[0]), "high": _rounded(ends[1])
         }  # fmt: skip
     return columns
+
+
+def _without_cliff(lows: Floats, is_whole: NDArray[np.bool_], name: str) -> Floats:
+    """Bound a curve where it is 1 by the nearest point below 1, if that bounds it more closely.
+
+    A higher false positive rate has at least the sensitivity of a lower one. The images that score
+    highest are taken to be right at least as often as those that follow.
+    """
+    rising = lows if name == "sensitivity" else lows[::-1]
+    held = np.fmax.accumulate(rising)
+    return np.where(is_whole, held if name == "sensitivity" else held[::-1], lows)
 
 
 def _statistic(sample: Sample) -> resampling.Statistic:
