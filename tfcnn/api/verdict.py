@@ -1,4 +1,4 @@
-"""The verbs that judge: `evaluate`, `report`, `compare`, `set_threshold`, `plan`, `label_errors`."""
+"""The verbs that judge: `evaluate`, `report`, `compare`, `set_threshold`, `plan`, and labels."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,13 +3,13 @@
 The band is at each point what `intervals` gives a metric: the curve is computed anew on resamples
 of whole groups, its standard deviation is corrected for few groups, and carried to the logit scale,
 so that it stays in [0, 1]. The net benefit has no such range: its band lies on the plain scale. A
-band is pointwise: at each point it holds the truth in 95 of 100 such studies, not everywhere at once.
-Simulated coverage: `benchmarks/curve_coverage.py`.
+band is pointwise: it holds the truth at each point, not everywhere at once, in 95 of 100 such
+studies (simulated: `benchmarks/curve_coverage.py`).
 
 * ROC: sensitivity at given false positive rates, between two thresholds on the straight line
   (vertical bands: Macskassy and Provost, "Confidence bands for ROC curves", 2004).
-* Precision-recall: PPV at the highest threshold that reaches a given sensitivity. No straight lines:
-  Davis and Goadrich, "The relationship between precision-recall and ROC curves" (2006).
+* Precision-recall: PPV at the highest threshold that reaches a given sensitivity, in steps: Davis
+  and Goadrich, "The relationship between precision-recall and ROC curves" (2006).
 * Decision curve: net benefit = true positives / n - false positives / n x odds of the threshold, of
   calling an image positive from a probability upwards, beside calling all or none positive: Vickers
   and Elkin, "Decision curve analysis: a novel method for evaluating prediction models" (2006).
@@ -185,7 +185,10 @@ def _statistic(sample: Sample) -> resampling.Statistic:
         found: dict[str, list[Floats]] = {"sensitivity": [], "ppv": []}
         with np.errstate(divide="ignore", invalid="ignore"):
             for k, own in steps:
-                called, sums = own.called(by_unit), (totals[:, k], totals.sum(axis=1) - totals[:, k])
+                called, sums = (
+                    own.called(by_unit),
+                    (totals[:, k], totals.sum(axis=1) - totals[:, k]),
+                )
                 found["sensitivity"].append(_sensitivity(*called, *sums))
                 found["ppv"].append(_ppv(*called, *sums))
             for own in at_thresholds:
@@ -241,8 +244,8 @@ def _ppv(own: Floats, other: Floats, positives: Floats, negatives: Floats) -> Fl
 def _net_benefits(own: Floats, other: Floats, positives: Floats, negatives: Floats) -> Floats:
     """Net benefit at each threshold, `(rows, thresholds)`; edge i + 1 is the i-th from above."""
     images = positives + negatives
-    shares = ((part[1:] / images).T[:, ::-1] for part in (own, other))
-    return np.asarray(net_benefit(*shares, THRESHOLDS))
+    true, false = ((part[1:] / images).T[:, ::-1] for part in (own, other))
+    return np.asarray(net_benefit(true, false, THRESHOLDS))
 
 
 def _stored(sample: Sample) -> dict[str, float | None]:

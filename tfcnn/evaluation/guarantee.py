@@ -1,16 +1,16 @@
-"""A threshold that is promised: on new patients, the mean sensitivity holds with a stated confidence.
+"""A threshold with a promise: on new patients, the mean sensitivity holds with a given confidence.
 
 A patient's loss is the share of their positive images that are missed, in [0, 1]: 1 - sensitivity.
 It rises with the threshold. A threshold is promised where
 
-    product over the patients of (1 + bet x (1 - sensitivity asked - loss))  >=  1 / (1 - confidence)
+    product over patients of (1 + bet x (1 - sensitivity asked - loss))  >=  1 / (1 - confidence)
 
 This is the betting bound of Waudby-Smith and Ramdas with one constant bet. Were the mean loss of
 patients larger than allowed, each factor would have a mean of at most 1; by Markov's inequality the
-product then reaches 1 / (1 - confidence) with a chance of at most 1 - confidence. Nothing is assumed
-of how losses are distributed, only that the patients are drawn independently of those to come. As
-the product falls when the threshold rises, thresholds are tried from the lowest upwards, and the
-last one that passes is kept: no correction for trying many is needed (fixed-sequence testing).
+product then reaches 1 / (1 - confidence) with a chance of at most 1 - confidence. Nothing is
+assumed of how losses are distributed, only that patients are drawn independently, as those to come
+are. As the product falls when the threshold rises, thresholds are tried from the lowest upwards,
+and the last that passes is kept: trying many needs no correction (fixed-sequence testing).
 
 A specificity is promised likewise, of patients with a negative image, from the highest threshold
 downwards. Where no groups are known, each image is a patient of its own.
@@ -119,7 +119,7 @@ def promised(
     last = last_kept(sign * scores[own], units, share, confidence) if count else None
     if last is None:
         of = unit if unit == "images" else f"{unit} with a {kind} image"
-        why = f"{count:,} {of} of {source}, and at least {least:,} are needed"
+        why = f"{source} has {count:,} {of}, and at least {least:,} are needed"
         return replace(blank, why_not=why), None
     score = sign * last
     if sign < 0 and score >= 1:

@@ -5,13 +5,13 @@ The interval of `intervals` with n patients has the margin, on the metric's own 
     t(freedom x n / n0) x deviation x sqrt(n0 / n)
 
 where n0 patients were measured, `deviation` is the standard deviation of the metric between
-resamples of them, corrected for few, and `freedom` the degrees of freedom that they gave. The margin
-is carried to the logit scale as the interval's is. The smallest n is found whose whole width is no
+resamples of them, corrected for few, and `freedom` the degrees of freedom they gave. The margin is
+carried to the logit scale as the interval's is. The smallest n is found whose whole width is no
 larger than what is asked. Without t and the logit scale it is the textbook's
 n = (2 z x between-patient spread / width)**2, with spread = deviation x sqrt(n0).
 
-What few patients say of their spread is itself uncertain: `low` and `high` are the n for the ends of
-the 95 % interval of the deviation, by the chi-square distribution with these degrees of freedom.
+What few patients say of their spread is itself uncertain: `low` and `high` are the n for the ends
+of the 95 % interval of the deviation, by the chi-square distribution with these degrees of freedom.
 
 Simulated: the expected width at the planned number is within 10 % of the width asked
 (`benchmarks/planned_width.py`).

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from tfcnn.report.colours import COLOURS
-from tfcnn.report.plots import STYLE, Drawing, unit_axes, blank, percent
+from tfcnn.report.plots import STYLE, Drawing, blank, percent, unit_axes
 
 Floats = NDArray[np.floating]
 
@@ -48,11 +48,10 @@ def precision_recall(content: dict[str, Any]) -> Drawing:
         if "prevalence" in content:
             share = content["prevalence"]
             axes.axhline(share, color=COLOURS["muted"], linewidth=1, linestyle=(0, (4, 3)))
-            side = {"va": "bottom"} if share < 0.5 else {"va": "top"}
             axes.annotate(
                 f"all called positive: {percent(round(share, 3))}", (0.02, share),
                 xytext=(0, 4 if share < 0.5 else -4), textcoords="offset points",
-                color=COLOURS["muted"], **side,
+                va="bottom" if share < 0.5 else "top", color=COLOURS["muted"],
             )  # fmt: skip
         _with_band(axes, content["precision_recall"], "sensitivity", "ppv")
         _mark(axes, content, "sensitivity", "ppv")
@@ -89,6 +88,10 @@ def net_benefit(content: dict[str, Any]) -> Drawing:
         axes.annotate(
             "treat none", (0.02, 0), xytext=(0, -4), ha="left", va="top",
             textcoords="offset points", color=COLOURS["muted"],
+        )  # fmt: skip
+        axes.annotate(
+            "model", (thresholds[1], values[1]), xytext=(0, 6), ha="left", va="bottom",
+            textcoords="offset points", color=COLOURS["blue"],
         )  # fmt: skip
         _mark(axes, content, "threshold", "net_benefit")
         axes.set_xlim(0, 1)

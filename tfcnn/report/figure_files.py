@@ -68,11 +68,14 @@ def drawings(content: Content) -> dict[str, tuple[Drawing, Columns]]:
         if key in curves:
             found[name] = draw(curves), curves[key]
     if point := gathering.operating_point(content):
-        found["threshold"] = point["drawing"], {
-            "threshold": gathering.THRESHOLDS.round(3).tolist(),
-            "sensitivity": [count / point["positives"] for count in point["found"]],
-            "specificity": [1 - count / point["negatives"] for count in point["alarms"]],
-        }
+        found["threshold"] = (
+            point["drawing"],
+            {
+                "threshold": gathering.THRESHOLDS.round(3).tolist(),
+                "sensitivity": [count / point["positives"] for count in point["found"]],
+                "specificity": [1 - count / point["negatives"] for count in point["alarms"]],
+            },
+        )
     reliability = gathering.reliability(content)
     keys = ("low", "high", "count", "confidence", "frequency")
     found["calibration"] = reliability["drawing"], _turned(reliability["bins"], keys)
