@@ -77,7 +77,7 @@ def test_new_patients_keep_the_promise():
     order = np.argsort(scores[own])
     sorted_scores, missed = scores[own][order], np.cumsum(weights[order])
     broken = short = 0
-    for _ in range(200):
+    for _ in range(120):
         labels, scores, groups = drawn(rng, 60)
         point = promised(labels, scores, groups)
         assert point.is_reached and point.promise.mean >= 0.95
@@ -87,8 +87,8 @@ def test_new_patients_keep_the_promise():
             is_short = 1 - (missed[below - 1] if below else 0) < 0.95
             broken += is_short and threshold == point.threshold
             short += is_short and threshold == usual
-    assert broken <= 20
-    assert short > 40, "a wish without a promise falls short more often"
+    assert broken <= 12
+    assert short > 24, "a wish without a promise falls short more often"
 
 
 def test_too_few_patients_are_refused_with_the_number_needed():
@@ -96,7 +96,7 @@ def test_too_few_patients_are_refused_with_the_number_needed():
     assert not point.is_reached and point.threshold == 0.5
     assert point.promise.patients == 16 and point.promise.needed == 48
     assert point.reason.startswith(
-        "default: a mean sensitivity per patient of 95 % cannot be promised with 90 % confidence: "
+        "default, as a mean sensitivity per patient of 95 % cannot be promised with 90 % confidence: "
         "val has 16 patients with a positive image, and at least 48 are needed"
     )
 

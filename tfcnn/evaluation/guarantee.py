@@ -120,6 +120,7 @@ def promised(
     if last is None:
         of = unit if unit == "images" else f"{unit} with a {kind} image"
         why = f"{source} has {count:,} {of}, and at least {least:,} are needed"
+        why += "; a cross-validation has all of them" if source == VAL else ""
         return replace(blank, why_not=why), None
     score = sign * last
     if sign < 0 and score >= 1:

@@ -201,7 +201,9 @@ def promise_threshold(
         "images" if groups is None else unit, source,
     )  # fmt: skip
     if threshold is None:
-        point = _describe(sample, DEFAULT_THRESHOLD, f"default: {promise.words}", is_reached=False)
+        point = _describe(
+            sample, DEFAULT_THRESHOLD, f"default, as {promise.words}", is_reached=False
+        )
     else:
         point = _describe(sample, threshold, promise.words, is_reached=True)
     return replace(point, promise=promise)
