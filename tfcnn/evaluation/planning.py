@@ -2,19 +2,19 @@
 
 The interval of `intervals` with n patients has the margin, on the metric's own scale,
 
-    t(freedom x n / n0) x deviation x sqrt(n0 / n)
+    t(freedom) x deviation x sqrt(n0 / n)
 
 where n0 patients were measured, `deviation` is the standard deviation of the metric between
 resamples of them, corrected for few, and `freedom` the degrees of freedom they gave. The margin is
 carried to the logit scale as the interval's is. The smallest n is found whose whole width is no
-larger than what is asked. Without t and the logit scale it is the textbook's
-n = (2 z x between-patient spread / width)**2, with spread = deviation x sqrt(n0).
+larger than what is asked: n = (2 t x between-patient spread / width)**2 without the logit scale,
+with spread = deviation x sqrt(n0). More patients have more degrees of freedom, but also more of the
+rare large and hard ones, which few do not show. In simulation these cancel, so t stays.
 
 What few patients say of their spread is itself uncertain: `low` and `high` are the n for the ends
 of the 95 % interval of the deviation, by the chi-square distribution with these degrees of freedom.
 
-Simulated: the expected width at the planned number is within 10 % of the width asked
-(`benchmarks/planned_width.py`).
+`benchmarks/planned_width.py` simulates the width at the planned number.
 
 References:
     Cochran, *Sampling Techniques* (1977), sections 4.4 and 9A.2, whole clusters as units;
@@ -115,8 +115,7 @@ class Spread:
         """Return the width of the interval that so many patients would give."""
         from scipy.special import stdtrit  # scipy.stats takes half a second to import
 
-        freedom = max(self.freedom * count / self.count, 1.0)
-        t = float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+        t = float(stdtrit(self.freedom, (1 + CONFIDENCE) / 2))
         low, high = logistic_ends(
             self.point, t * self.deviation * math.sqrt(self.count / count), self.ends
         )

@@ -43,9 +43,9 @@ def write(run: Run, folder: Path) -> list[Path]:
         InputError: if the run lacks a file that the plots are made of, or the folder is none.
         CheckError: if one is not as it was written.
     """
-    obstacle = files.what(folder)
-    if obstacle and obstacle != files.NOTHING:
-        raise InputError(folder, "a folder for figures", obstacle, "another path")
+    found = files.what(folder)
+    if found not in (files.NOTHING, files.FOLDER):
+        raise InputError(folder, "a folder for figures", found or "a file", "another path")
     written = []
     for name, (drawing, columns) in drawings(gathering.read(run)).items():
         parts = {"svg": print_svg(drawing), "png": png(drawing), "csv": _csv(columns)}
