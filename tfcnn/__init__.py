@@ -30,6 +30,7 @@ label_errors = _verb(_api.label_errors)
 list = _verb(_api.list_all)
 load = _verb(_api.load)
 open_lab = _verb(_api.open_lab)
+plan = _verb(_api.plan)
 predict = _verb(_api.predict)
 report = _verb(_api.report)
 reproduce = _verb(_api.reproduce)
@@ -39,7 +40,7 @@ train = _verb(_api.train)
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
     "adopt", "check", "compare", "crossval", "data", "download", "evaluate", "explain_images",
-    "export", "label_errors", "list", "load", "open_lab", "predict", "report", "reproduce",
+    "export", "label_errors", "list", "load", "open_lab", "plan", "predict", "report", "reproduce",
     "set_threshold", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"

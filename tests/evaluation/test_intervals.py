@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation import intervals
+from tfcnn.evaluation import intervals, resampling
 from tfcnn.evaluation.intervals import Distribution, Interval, leave_one_out, resample
 from tfcnn.evaluation.metrics import compute
 from tfcnn.evaluation.sample import Sample
@@ -88,7 +88,7 @@ def test_leaving_a_group_out_is_scoring_the_others(monkeypatch):
         expected = compute(Sample(labels[others], probs[others], positive=1))
         assert found["pr_auc"][index] == pytest.approx(expected["pr_auc"].value)
         assert found["accuracy"][index] == pytest.approx(expected["accuracy"].value)
-    monkeypatch.setattr(intervals, "MAX_BLOCKS", 3)
+    monkeypatch.setattr(resampling, "MAX_BLOCKS", 3)
     assert leave_one_out(sample)["accuracy"].shape == (3,)
     assert leave_one_out(Sample(labels, probs, positive=1)) == {}
 

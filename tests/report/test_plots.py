@@ -29,7 +29,7 @@ def dots(svg: str) -> int:
 
 @pytest.mark.parametrize("count", [1, 21, 40, 41, 500])
 def test_each_group_has_a_dot_up_to_a_limit(count: int) -> None:
-    svg = plots.groups(rows(count), 0.9)
+    svg = plots.groups(rows(count), 0.9).svg()
     assert dots(svg) == min(count, plots.MAX_GROUPS)
     named = set(re.findall(r">(P\d+) · ", svg))
     assert len(named) == (count if count <= 40 else 0)
@@ -39,7 +39,7 @@ def test_same_figures_same_bytes_and_nothing_global_changes() -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    assert plots.groups(rows(9), 0.9) == plots.groups(rows(9), 0.9)
+    assert plots.groups(rows(9), 0.9).svg() == plots.groups(rows(9), 0.9).svg()
     assert dict(matplotlib.rcParams) == before
 
 
@@ -47,7 +47,7 @@ def test_same_figures_same_bytes_and_nothing_global_changes() -> None:
 def test_any_name_can_be_drawn(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        svg = plots.groups([{"group": name, "images": 3, "accuracy": 0.5}], 0.5)
+        svg = plots.groups([{"group": name, "images": 3, "accuracy": 0.5}], 0.5).svg()
     root = ElementTree.fromstring(svg)
     labels = [text for element in root.iter() if (text := element.text or "").endswith(" · 3")]
     assert labels == [f"{name}" + " · 3" if len(name) <= 14 else name[:13] + "… · 3"]
@@ -56,7 +56,7 @@ def test_any_name_can_be_drawn(name: str) -> None:
 @pytest.mark.parametrize("epochs", [1, 2, 30])
 def test_curves_name_their_lines(epochs: int) -> None:
     lines = {"train": [0.5] * epochs, "val": [0.5] * epochs}
-    svg = plots.curves(lines, label="loss", is_share=False, colours=("muted", "blue"))
+    svg = plots.curves(lines, label="loss", is_share=False, colours=("muted", "blue")).svg()
     texts = list(ElementTree.fromstring(svg).iter("text"))
     heights = {e.text: float(e.get("y", "nan")) for e in texts if e.text in lines}
     assert abs(heights["train"] - heights["val"]) > 12  # px: one is not written over the other
@@ -65,12 +65,12 @@ def test_curves_name_their_lines(epochs: int) -> None:
 def test_reliability_draws_filled_bins_only() -> None:
     probs = np.array([[0.9, 0.1], [0.2, 0.8], [0.15, 0.85], [0.97, 0.03]])
     bins = reliability(np.array([0, 1, 0, 0]), probs, positive=1)
-    svg = plots.reliability(bins, "share that is x")
+    svg = plots.reliability(bins, "share that is x").svg()
     assert dots(svg) == sum(row["count"] > 0 for row in bins)
     assert ">share that is x<" in svg
 
 
 def test_threshold_is_written() -> None:
     grid = np.linspace(0, 1, 11)
-    svg = plots.operating_point(grid, 1 - grid, grid, 0.37)
+    svg = plots.operating_point(grid, 1 - grid, grid, 0.37).svg()
     assert ">stored 0.37<" in svg and ">sensitivity<" in svg and ">specificity<" in svg

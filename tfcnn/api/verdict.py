@@ -1,4 +1,4 @@
-"""The verbs that judge: `evaluate`, `report`, `compare`, `set_threshold`, `label_errors`."""
+"""The verbs that judge: `evaluate`, `report`, `compare`, `set_threshold`, `plan`, and labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from tfcnn.base.errors import InputError
 if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
     from tfcnn.evaluation.labels import Suspects
+    from tfcnn.evaluation.planning import Plan
     from tfcnn.evaluation.rethreshold import Change
     from tfcnn.evaluation.scoring import Report
     from tfcnn.runs import Run
@@ -78,11 +79,13 @@ def evaluate(
     )
 
 
-def report(run: "Run | str | Path") -> Path:
+def report(run: "Run | str | Path", *, figures: str | Path | None = None) -> Path:
     """Write a run's `report.html` anew, from its folder and from its images where they still are.
 
     Args:
         run: a run, or its name or path.
+        figures: a folder for every plot of it as SVG, PNG and CSV, as a journal asks for them;
+            files of these names are replaced.
 
     Returns:
         The path of `report.html`; a browser opens it.
@@ -98,7 +101,12 @@ def report(run: "Run | str | Path") -> Path:
     opened = as_run(run)
     scoring.load(opened)  # a shipped model has none, and lies where nothing may be written
     with locked(opened.path):  # else a page of figures that change meanwhile would stay
-        return page.write(opened.path)
+        path = page.write(opened.path)
+    if figures is not None:
+        from tfcnn.report import figure_files
+
+        figure_files.write(as_run(opened.path), Path(figures))
+    return path
 
 
 def set_threshold(
@@ -107,6 +115,8 @@ def set_threshold(
     sensitivity: float | None = None,
     specificity: float | None = None,
     value: float | None = None,
+    confidence: float | None = None,
+    crossval: str | Path | None = None,
     positive: str | None = None,
 ) -> "Change":
     """Give a finished run another threshold, chosen on val, without training it again.
@@ -118,6 +128,10 @@ def set_threshold(
         sensitivity: the least share of positive images to be called positive on val, in (0, 1].
         specificity: the least share of negative images to be called negative on val, in (0, 1].
         value: the threshold itself, in [0, 1]. Give one of the three.
+        confidence: promise the sensitivity or specificity, as a mean over new groups, with this
+            confidence, in (0, 1); no promise if None.
+        crossval: a finished cross-validation of the run's recipe, whose groups promise it; those of
+            val if None.
         positive: the class that is looked for; the run's own if None.
 
     Returns:
@@ -137,7 +151,8 @@ def set_threshold(
     with locked(opened.path):
         return rethreshold.change(
             as_run(opened.path), render,  # as another process may have left it meanwhile
-            sensitivity=sensitivity, specificity=specificity, value=value, positive=positive,
+            sensitivity=sensitivity, specificity=specificity, value=value, confidence=confidence,
+            crossval=crossval, positive=positive,
         )  # fmt: skip
 
 
@@ -158,6 +173,29 @@ def compare(first: "Run | str | Path", second: "Run | str | Path") -> "Compariso
     from tfcnn.evaluation import comparison
 
     return comparison.compare(as_run(first), as_run(second))
+
+
+def plan(run: "Run | str | Path", *, width: float = 0.02, metric: str = "accuracy") -> "Plan":
+    """Say how many test groups, such as patients, an interval of a stated width would need.
+
+    Args:
+        run: a run, or its name or path; or a cross-validation, whose out-of-fold answers count.
+        width: of the 95 % interval, from end to end; in (0, 1).
+        metric: such as `accuracy`, `sensitivity` or `roc_auc`.
+
+    Returns:
+        The number, and how far the groups that were measured leave it open. Where no groups are
+        known it counts images, and says so.
+
+    Raises:
+        InputError: if the run has no predictions or no such metric, or its spread is unknown.
+    """
+    from tfcnn import runs
+    from tfcnn.evaluation import planning
+
+    if isinstance(run, str | Path) and runs.is_crossval(folder := runs.folder_of(str(run))):
+        return planning.plan_of_crossval(folder, width, metric)
+    return planning.plan(as_run(run), width, metric)
 
 
 def label_errors(name: str | Path, *, top: int = 60) -> "Suspects":

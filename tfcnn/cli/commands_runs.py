@@ -93,7 +93,10 @@ def evaluate(
     conclude(report, console)
 
 
-@app.command(epilog="Example: tfcnn threshold malaria --sensitivity 0.97")
+@app.command(
+    epilog="Examples: tfcnn threshold malaria --sensitivity 0.97   "
+    "tfcnn threshold malaria --sensitivity 0.95 --confidence 0.9 --crossval malaria-crossval"
+)
 def threshold(
     run: RunArgument,
     sensitivity: Annotated[
@@ -103,6 +106,13 @@ def threshold(
         float | None, typer.Option(help="Leave at least this share of val's others alone.")
     ] = None,
     value: Annotated[float | None, typer.Option(help="The threshold itself, 0 to 1.")] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(help="Promise the share, as a mean over new patients, this surely."),
+    ] = None,
+    crossval: Annotated[
+        str | None, typer.Option(help="Whose patients promise it; val's by default.")
+    ] = None,
     positive: Annotated[
         str | None, typer.Option(help="The class looked for; the run's own by default.")
     ] = None,
@@ -117,6 +127,8 @@ def threshold(
         sensitivity=sensitivity,
         specificity=specificity,
         value=value,
+        confidence=confidence,
+        crossval=crossval,
         positive=positive,
     )
     if as_json:
@@ -226,14 +238,40 @@ def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
     say(f"{count:,} pictures in {folder}", err=True)
 
 
-@app.command()
-def report(run: RunArgument, as_json: Json = False) -> None:
-    """Write a run's report.html anew."""
-    path = api.report(load_run(run))
+@app.command(epilog="Example: tfcnn report malaria --figures figures/")
+def report(
+    run: RunArgument,
+    figures: Annotated[
+        Path | None, typer.Option(help="A folder for every plot as SVG, PNG and CSV.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run's report.html anew, and its plots for a paper where a folder is named."""
+    path = api.report(load_run(run), figures=figures)
+    names = {} if figures is None else {"figures": str(figures)}
     if as_json:
-        typer.echo(to_json({"report": str(path)}))
+        typer.echo(to_json({"report": str(path), **names}))
+        return
+    say(str(path))
+    if figures is not None:
+        say(str(figures))
+
+
+@app.command(epilog="Example: tfcnn plan malaria --width 0.02 --metric sensitivity")
+def plan(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or a cross-validation.")],
+    width: Annotated[
+        float, typer.Option(help="Of the 95 % interval, from end to end: 0.02 is 2 points.")
+    ] = 0.02,
+    metric: Annotated[str, typer.Option(help="Such as accuracy or sensitivity.")] = "accuracy",
+    as_json: Json = False,
+) -> None:
+    """Say how many test patients an interval of a stated width would need."""
+    found = api.plan(run, width=width, metric=metric)
+    if as_json:
+        typer.echo(to_json(found.to_dict()))
     else:
-        say(str(path))
+        say(found.sentence)
 
 
 @app.command(epilog="Example: tfcnn crossval malaria, then tfcnn labels malaria")

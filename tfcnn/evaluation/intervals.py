@@ -36,26 +36,21 @@ References:
     Cameron and Miller, "A practitioner's guide to cluster-robust inference" (2015), section VI.
 """
 
-from collections import deque
-from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcnn.base import threads
 from tfcnn.base.errors import InputError
+from tfcnn.evaluation import resampling
 from tfcnn.evaluation.metrics import bounds, class_of, values, why_undefined
 from tfcnn.evaluation.sample import Sample
 
 Floats = NDArray[np.floating]
 
-ROWS_AT_ONCE = 32  # 32 resamples of 30,000 images are 4 MiB: they stay in the cache
-MAX_THREADS = 4  # drawing the resamples, which is one by one, then takes as long as the rest
-MAX_BLOCKS = 400  # groups are left out one by one up to here, in blocks beyond
 MIN_FREEDOM = 2.0  # t of one degree is 12.7: an interval that says nothing
 MAX_UNDEFINED_FRACTION = 0.05  # of resamples; beyond it those left would be a selection
 # Metrics that are shares of images, and the column that counts those images
@@ -147,11 +142,16 @@ class Distribution:
             carrying = 2 * carrying / max(1 - carrying / len(change), 1e-9)
         return max(min(carrying, most), MIN_FREEDOM)
 
-    def half_width(self, confidence: float, *, is_difference: bool = False) -> float:
-        """Return t times the corrected standard deviation, on the metric's own scale."""
+    def half_width(self, confidence: float, freedom: float | None = None) -> float:
+        """Return t times the corrected standard deviation, on the metric's own scale.
+
+        Args:
+            confidence: in (0, 1).
+            freedom: degrees of freedom of t; those of `freedom()` if None.
+        """
         from scipy.special import stdtrit  # scipy.stats takes half a second to import
 
-        freedom = self.freedom(is_difference=is_difference)
+        freedom = self.freedom() if freedom is None else freedom
         deviation = np.nanstd(self.resampled) * np.sqrt(self.num_units / (self.num_units - 1))
         return float(stdtrit(freedom, (1 + confidence) / 2) * deviation)
 
@@ -183,6 +183,29 @@ def bootstrap(
     _check(num_resamples, confidence)
     distributions = measure(sample, num_resamples=num_resamples, seed=seed, names=names)
     return {name: _interval(sample, name, m, confidence) for name, m in distributions.items()}
+
+
+def of_means(values_of_units: Floats, *, confidence: float = 0.95) -> Interval:
+    """Return the mean of one number per unit, such as each patient's sensitivity, in an interval.
+
+    Args:
+        values_of_units: float array, shape `(units,)`, in [0, 1]; each counts alike.
+        confidence: in (0, 1).
+    """
+    count, point = len(values_of_units), float(values_of_units.mean())
+
+    def mean(weights: Floats) -> dict[str, Floats]:
+        return {"mean": weights @ values_of_units / weights.sum(axis=1)}
+
+    if count > 1 and point in (0, 1):
+        ends = exact_ends(point, np.ones(count), confidence)
+        return Interval(point, *ends, "exact binomial bound over groups")
+    drawn = resampling.resampled(mean, count, 2000, 0)["mean"]
+    left_out = resampling.left_out(mean, count)["mean"] if count > 1 else None
+    distribution = Distribution(point, drawn, left_out, count)
+    if reason := distribution.why_no_spread():
+        return Interval(point, None, None, reason)
+    return Interval(point, *logistic_ends(point, distribution.half_width(confidence)))
 
 
 def paired(
@@ -252,9 +275,7 @@ def _interval(sample: Sample, name: str, distribution: Distribution, confidence:
     if np.isinf(high):
         factor = float(np.exp(margin / point))  # the log scale, for what has no upper end
         return Interval(point, point / factor, point * factor)
-    share = (point - low) / (high - low)
-    left, right = _logistic_ends(share, margin / (high - low))
-    return Interval(point, low + (high - low) * left, low + (high - low) * right)
+    return Interval(point, *logistic_ends(point, margin, (low, high)))
 
 
 def _difference(
@@ -265,37 +286,51 @@ def _difference(
         return Interval(0.0, 0.0, 0.0, "the two models do not differ in it on any resample")
     if reason:
         return Interval(distribution.point, None, None, reason)
-    margin = distribution.half_width(confidence, is_difference=True)
+    margin = distribution.half_width(confidence, distribution.freedom(is_difference=True))
     most = bounds_of_each[1] - bounds_of_each[0]
     low, high = max(distribution.point - margin, -most), min(distribution.point + margin, most)
     return Interval(distribution.point, low, high)
 
 
-def _logistic_ends(share: float, margin: float) -> tuple[float, float]:
-    """Carry share -+ margin to the logit scale (by its slope there) and the ends back."""
+def logistic_ends(
+    point: float, margin: float, bounds_of_metric: tuple[float, float] = (0.0, 1.0)
+) -> tuple[float, float]:
+    """Carry point -+ margin to the logit scale of its range (by its slope there), the ends back."""
+    low, high = bounds_of_metric
+    share, margin = (point - low) / (high - low), margin / (high - low)
     odds = share / (1 - share)
     factor = np.exp(min(margin / (share * (1 - share)), 700))
-    return float(odds / (odds + factor)), float(odds / (odds + 1 / factor))
+    left, right = float(odds / (odds + factor)), float(odds / (odds + 1 / factor))
+    return low + (high - low) * left, low + (high - low) * right
 
 
 def _exact(sample: Sample, name: str, point: float, confidence: float) -> Interval:
-    """Bound a share of exactly 0 or 1, where resamples show no spread.
-
-    The binomial bound of Clopper and Pearson (1934) over groups, as if all images of a group were
-    right or wrong together; groups of unequal size count as Kish's effective number.
-    """
+    """Bound a share of exactly 0 or 1, where resamples show no spread."""
     counts = sample.per_unit[SHARES[name.partition(".")[0]]]
     if "." in name:
         counts = counts[:, [class_of(name)]]
     elif counts.shape[1] > 1 and sample.positive is not None:
         is_of_positive = name in {"sensitivity", "ppv"}
         counts = counts[:, [sample.positive if is_of_positive else 1 - sample.positive]]
-    effective = float(counts.sum() ** 2 / (counts**2).sum())
-    farthest = ((1 - confidence) / 2) ** (1 / effective)
     unit = "groups" if sample.is_grouped else "images"
     reason = f"no {'error' if point else 'hit'} seen: exact binomial bound over {unit}"
-    low, high = (farthest, 1.0) if point else (0.0, 1 - farthest)
-    return Interval(point, low, high, reason)
+    return Interval(point, *exact_ends(point, counts, confidence), reason)
+
+
+def exact_ends(point: float, counts: Floats, confidence: float) -> tuple[float, float]:
+    """Return the binomial bound of Clopper and Pearson (1934) of a share of exactly 0 or 1.
+
+    It counts groups, as if all images of a group were right or wrong together; groups of unequal
+    size count as Kish's effective number.
+
+    Args:
+        point: 0 or 1.
+        counts: float array, of any shape: the images of each group that the share counts.
+        confidence: in (0, 1).
+    """
+    effective = float(counts.sum() ** 2 / (counts**2).sum())
+    farthest = ((1 - confidence) / 2) ** (1 / effective)
+    return (farthest, 1.0) if point else (0.0, 1 - farthest)
 
 
 def _why_undefined(sample: Sample, name: str, distribution: Distribution) -> str:
@@ -336,20 +371,8 @@ def resample(
     Returns:
         For each metric a float array, shape `(num_resamples,)`; NaN where it is undefined.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    rng = np.random.default_rng(seed)
-    draws = _draws(rng, sample.num_units, num_resamples)
-    # NumPy lets go of the interpreter; threads of BLAS inside these would only wait for each other
-    workers = min(MAX_THREADS, threads.cores())
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
-        first = islice(draws, workers)
-        waiting = deque(pool.submit(values, sample, weights, names) for weights in first)
-        chunks = []
-        while waiting:
-            chunks.append(waiting.popleft().result())
-            waiting.extend(pool.submit(values, sample, more, names) for more in islice(draws, 1))
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    of_weights = partial(values, sample, names=names)
+    return resampling.resampled(of_weights, sample.num_units, num_resamples, seed)
 
 
 def leave_one_out(sample: Sample, names: Collection[str] | None = None) -> dict[str, Floats]:
@@ -364,24 +387,4 @@ def leave_one_out(sample: Sample, names: Collection[str] | None = None) -> dict[
     """
     if sample.num_units == len(sample.labels):
         return {}
-    blocks = min(sample.num_units, MAX_BLOCKS)
-    block = np.arange(sample.num_units) % blocks
-    chunks = [
-        values(sample, (block != rows[:, None]).astype(np.float64), names)
-        for rows in np.array_split(np.arange(blocks), -(-blocks // ROWS_AT_ONCE))
-    ]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-
-
-def _draws(rng: np.random.Generator, num_units: int, num_resamples: int) -> Iterator[Floats]:
-    """Yield how often each unit is drawn, float32 `(rows, num_units)`, a few rows at a time.
-
-    In memory a unit's rows lie side by side, as `Ranking` sums them.
-    """
-    for start in range(0, num_resamples, ROWS_AT_ONCE):
-        rows = min(ROWS_AT_ONCE, num_resamples - start)
-        draws = rng.integers(0, num_units, (rows, num_units))
-        counts = np.empty((rows, num_units), dtype=np.float32)
-        for row, units in enumerate(draws):  # one row's counts stay in the cache
-            counts[row] = np.bincount(units, minlength=num_units)
-        yield np.asfortranarray(counts)
+    return resampling.left_out(partial(values, sample, names=names), sample.num_units)

@@ -64,9 +64,9 @@ def find(name: str | Path) -> Suspects:
     Raises:
         InputError: if there is no such cross-validation, or cleanlab is not installed.
     """
-    folder = _folder(name)
+    folder = crossval_folder(name)
     rows = runs.read_out_of_fold(folder)
-    names, labels, probs = _answers(rows, folder / runs.PREDICTIONS)
+    names, labels, probs = answers(rows, folder / runs.PREDICTIONS)
     groups = np.array([row["group"] for row in rows])
     if (groups != "").all():
         probs = per_group(labels, probs, groups)
@@ -99,7 +99,7 @@ def find(name: str | Path) -> Suspects:
     return Suspects(folder, ranked, count, sentence)
 
 
-def _answers(
+def answers(
     rows: list[dict[str, str]], path: Path
 ) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Return the classes, and per image its label and its probabilities."""
@@ -155,7 +155,8 @@ def per_group(
     return corrected
 
 
-def _folder(name: str | Path) -> Path:
+def crossval_folder(name: str | Path) -> Path:
+    """Return the folder of a finished cross-validation, by its name or path, or what it is of."""
     folder = runs.folder_of(str(name))
     if folder.is_dir() and runs.state(folder) == "other":  # the folder of images
         images = folder.resolve()

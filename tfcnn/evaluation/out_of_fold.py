@@ -12,7 +12,7 @@ from tfcnn.base.errors import TfcnnError
 from tfcnn.display import figures
 from tfcnn.display.metric_tables import as_words
 from tfcnn.display.panel import Grid, Panel, Shown
-from tfcnn.evaluation import by_group, intervals
+from tfcnn.evaluation import by_group, intervals, rules
 from tfcnn.evaluation.metrics import (
     WITH_POSITIVE,
     against_baseline,
@@ -23,6 +23,7 @@ from tfcnn.evaluation.metrics import (
 )
 from tfcnn.evaluation.sample import Sample
 from tfcnn.manifest import Manifest
+from tfcnn.recipes import Guarantee
 from tfcnn.runs import PREDICTIONS, SUMMARY, Run
 
 # what counts decisions where there is a positive class; each fold has a threshold of its own
@@ -46,6 +47,8 @@ class Summary(Shown):
         baseline: the commonest `class` of all images, and its `share`.
         left_out: how many files are no images of these, by class and kind, and which are
             unreadable.
+        guarantee: what the recipe wants promised, as `Promise.to_dict` has it, with the `threshold`
+            of all out-of-fold predictions that does, None without one, and the `reason` in words.
     """
 
     path: Path
@@ -57,6 +60,7 @@ class Summary(Shown):
     sentence: str
     baseline: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    guarantee: dict[str, Any] = field(default_factory=dict)
 
     @property
     def by_class(self) -> tuple[str, ...]:
@@ -109,13 +113,16 @@ class Summary(Shown):
         return content
 
 
-def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
+def summarise(
+    folder: Path, runs: list[Run], tested: Manifest, wish: Guarantee | None = None
+) -> Summary:
     """Write `predictions.csv` and `summary.json` from the runs of all folds.
 
     Args:
         folder: where they go.
         runs: one per fold, finished.
         tested: the images that the folds tested.
+        wish: what all out-of-fold predictions are to promise.
 
     Raises:
         TfcnnError: if an image was not tested, or twice.
@@ -133,16 +140,19 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
     }
     confusion = _confusion(rows, runs[0].class_names)
     usual = commonest_class(confusion.sum(axis=1), runs[0].class_names)
+    promise = _promise(runs[0], rows, wish, folder.name)
+    refused = [promise["reason"]] if promise and promise["threshold"] is None else []
     summary = Summary(
         folder,
         metrics,
         {"images": len(rows), "groups": len({row["group"] for row in rows if row["group"]})},
         folds,
-        _warnings(runs[0], rows, metrics, confusion),
+        _warnings(runs[0], rows, metrics, confusion) + refused,
         runs[0].is_leaky,
         "",
         usual,
         tested.left_out_lines(),
+        promise,
     )
     summary = replace(summary, sentence=_sentence(summary, tested))
     vouched = {"sha256": {PREDICTIONS: records.sha256_of(folder / PREDICTIONS)}}
@@ -190,11 +200,8 @@ def _over_folds(values: list[float | None]) -> dict[str, Any]:
 def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     """Return every metric of all predictions together, with intervals from resampled groups."""
     names = run.class_names
-    index = {name: i for i, name in enumerate(names)}
-    labels = np.array([index[row["label"]] for row in rows])
-    probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
-    decisions = np.eye(len(names))[[index[row["decision"]] for row in rows]]
-    groups = [row["group"] for row in rows] if all(row["group"] for row in rows) else None
+    labels, probs, groups = _arrays(run, rows)
+    decisions = np.eye(len(names))[[names.index(row["decision"]) for row in rows]]
     of_probs, of_decisions = (
         Sample(labels, columns, groups, positive=run.positive, class_names=names)
         for columns in (probs, decisions)
@@ -207,6 +214,32 @@ def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
         both |= intervals.bootstrap(of_probs, names=others)
         pooled = {name: both[name] for name in WITH_POSITIVE}
     return {name: interval.to_dict() for name, interval in pooled.items()}
+
+
+def _arrays(
+    run: Run, rows: list[dict[str, str]]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], list[str] | None]:
+    """Return labels `(images,)`, probabilities `(images, classes)`, and groups where all have."""
+    names = run.class_names
+    labels = np.array([names.index(row["label"]) for row in rows])
+    probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
+    groups = [row["group"] for row in rows]
+    return labels, probs, groups if all(groups) else None
+
+
+def _promise(
+    run: Run, rows: list[dict[str, str]], wish: Guarantee | None, name: str
+) -> dict[str, Any]:
+    """Return what all out-of-fold predictions promise, or why nothing; empty for no wish."""
+    if wish is None or run.is_leaky:
+        return {}
+    labels, probs, groups = _arrays(run, rows)
+    point = rules.promise_threshold(
+        labels, probs, groups, run.positive, wish, unit=run.card["data"]["nouns"][1], source=name
+    )
+    promise = {} if point.promise is None else point.promise.to_dict()
+    threshold = point.threshold if point.is_reached else None
+    return {**promise, "threshold": threshold, "reason": point.reason}
 
 
 def _confusion(rows: list[dict[str, str]], names: tuple[str, ...]) -> NDArray[np.int64]:
@@ -254,6 +287,9 @@ def _sentence(summary: Summary, tested: Manifest) -> str:
     by_class = percents(pooled, summary.by_class)
     beside = against_baseline(pooled["accuracy"], summary.baseline)
     beside += [f"pooled {', '.join(by_class)}"] if by_class else []
+    if summary.guarantee.get("threshold") is not None:
+        promise = summary.guarantee
+        beside += [f"at a threshold of {promise['threshold']:.3g}, {promise['reason']}"]
     return "; ".join([f"{first} (mean ± sd over {len(summary.folds)} folds)", *beside]) + "."
 
 

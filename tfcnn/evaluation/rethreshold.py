@@ -9,6 +9,7 @@ what is written anew.
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,14 @@ import numpy as np
 from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError, InputError
-from tfcnn.evaluation import intervals, rules, scoring
+from tfcnn.evaluation import intervals, rules, scoring, unseen
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.rules import DEFAULT_THRESHOLD, OperatingPoint
 from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import ABSTAIN, abstains
+from tfcnn.recipes import Guarantee
 from tfcnn.runs import Run
 
 COMPARED_METRICS = ("sensitivity", "specificity", "ppv")
@@ -68,6 +70,8 @@ def change(
     sensitivity: float | None = None,
     specificity: float | None = None,
     value: float | None = None,
+    confidence: float | None = None,
+    crossval: str | Path | None = None,
     positive: str | None = None,
 ) -> Change:
     """Choose a threshold on val and make all anew that follows from it.
@@ -78,6 +82,9 @@ def change(
         sensitivity: the least share of positive images to be called positive on val, in (0, 1].
         specificity: the least share of negative images to be called negative on val, in (0, 1].
         value: the threshold itself, in [0, 1].
+        confidence: with which the sensitivity or specificity, as a mean over new groups, is
+            promised; None for no promise.
+        crossval: whose out-of-fold predictions promise it; val's if None.
         positive: the class that is looked for; the run's own if None.
 
     Raises:
@@ -87,6 +94,7 @@ def change(
     """
     options = {"--sensitivity": sensitivity, "--specificity": specificity, "--value": value}
     words = [f"{option} {number:g}" for option, number in options.items() if number is not None]
+    _check_promise(confidence, crossval, value)
     if len(words) != 1:
         one_of = "one of --sensitivity, --specificity and --value"
         raise InputError("threshold", one_of, " ".join(words) or "none", "--sensitivity 0.95")
@@ -94,7 +102,12 @@ def change(
     name = run.card["positive"] if positive is None else positive
     table = predictions.read(run)
     part, index = table.part("val"), run.class_names.index(name)
-    if value is not None:
+    if confidence is not None:
+        wish = Guarantee(sensitivity=sensitivity, specificity=specificity, confidence=confidence)
+        point = _promised(run, part, index, wish, crossval)
+        words += [f"--confidence {confidence:g}"]
+        words += [] if crossval is None else [f"--crossval {shlex.quote(str(crossval))}"]
+    elif value is not None:
         point = rules.threshold_at(part.labels, part.probs, index, value)
     else:
         wishes = {"sensitivity": sensitivity, "specificity": specificity}
@@ -103,7 +116,8 @@ def change(
             raise InputError(run.path, "a threshold that val can give", point.reason, "--value")
     card = {key: value for key, value in run.card.items() if key != "changing"}
     card |= {"positive": name, **_rules(run, table, index, point)}
-    after = Run(run.path, card | {"asked": rules.wish_of(sensitivity, specificity)})
+    asked = {} if confidence is not None else rules.wish_of(sensitivity, specificity)
+    after = Run(run.path, card | {"asked": asked})
     table = replace(table, flags=_flags(after, table))
     report = scoring.score(after, table, scoring.facts(run))
     before = _before(run, name)
@@ -124,6 +138,38 @@ def refuse(run: Run, positive: str | None = None) -> None:
     """
     _check_positive(run, positive)
     _check_val(run)
+
+
+def _check_promise(
+    confidence: float | None, crossval: str | Path | None, value: float | None
+) -> None:
+    """Refuse what no promise can be made of."""
+    if confidence is None:
+        if crossval is not None:
+            raise InputError("--crossval", "--confidence beside it", "none", "--confidence 0.9")
+        return
+    if not 0 < confidence < 1:
+        raise InputError("--confidence", "a share in (0, 1)", f"{confidence:g}", "0.9")
+    if value is not None:
+        expected = "--sensitivity or --specificity to promise"
+        raise InputError("--confidence", expected, f"--value {value:g}", "--sensitivity 0.95")
+
+
+def _promised(
+    run: Run, val: Table, positive: int, wish: Guarantee, crossval: str | Path | None
+) -> OperatingPoint:
+    """Return the threshold of a promise, by val or by a cross-validation; refuse without one."""
+    if crossval is not None:
+        point = unseen.promise(run, positive, wish, crossval)
+    else:
+        groups, unit = val.known_groups, run.card["data"]["nouns"][1]
+        point = rules.promise_threshold(val.labels, val.probs, groups, positive, wish, unit=unit)
+    if not point.is_reached:
+        hint = "--sensitivity or --specificity without --confidence, which promises nothing"
+        if crossval is None:
+            hint = f"--crossval, after `tfcnn crossval {run.path / runs.RECIPE}`; or {hint}"
+        raise InputError(run.path, "a promise that can be made", point.reason, hint)
+    return point
 
 
 def _check_positive(run: Run, positive: str | None) -> None:
@@ -159,7 +205,10 @@ def _rules(run: Run, table: Table, positive: int, point: OperatingPoint) -> dict
     """Return what the card says of the threshold and of all that follows from it."""
     wishes = run.recipe.evaluation
     val = table.part("val")
-    chosen = rules.choose(val.labels, val.probs, val.known_groups, positive, wishes, point)
+    unit = run.card["data"]["nouns"][1]
+    chosen = rules.choose(
+        val.labels, val.probs, val.known_groups, positive, wishes, point, unit=unit
+    )
     is_tested = bool((table.splits == "test").any())
     when = "after test was scored" if is_tested else "after training"
     replaced = (run.card["threshold_reason"], run.card.get("abstention_reason"))

@@ -13,21 +13,19 @@ A sensitivity that was chosen on a few positive images holds for these images. I
 test, which has no part in the choice, say what it is elsewhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation import by_group
-from tfcnn.evaluation.metrics import percent
+from tfcnn.evaluation import by_group, guarantee
+from tfcnn.evaluation.guarantee import Promise
 from tfcnn.evaluation.sample import Sample
-from tfcnn.evaluation.table import Table
-from tfcnn.runs import Run
 
 if TYPE_CHECKING:
-    from tfcnn.recipes.schema import EvaluationSettings
+    from tfcnn.recipes.schema import EvaluationSettings, Guarantee
 
 Floats = NDArray[np.floating]
 
@@ -46,6 +44,7 @@ class OperatingPoint:
         sensitivity: on these images; None where none is positive.
         specificity: on these images; None where none is negative.
         is_reached: whether the wish was met; True where nothing was wished.
+        promise: what was to be promised, and whether it is; None where nothing was.
     """
 
     threshold: float
@@ -53,6 +52,7 @@ class OperatingPoint:
     sensitivity: float | None
     specificity: float | None
     is_reached: bool
+    promise: Promise | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ def choose(
     positive: int | None,
     wishes: "EvaluationSettings",
     point: OperatingPoint | None = None,
+    *,
+    unit: str = "groups",
 ) -> dict[str, Any]:
     """Return what `model.json` says of the threshold and of all that follows from it.
 
@@ -96,10 +98,13 @@ def choose(
         positive: index of the positive class of two, or None.
         wishes: `[evaluation]` of the recipe.
         point: the threshold where it is chosen already; the recipe's wish decides if None.
+        unit: what a group is, in the plural, for words.
 
     Raises:
         InputError: if the predictions are not what the arguments say.
     """
+    if point is None and wishes.guarantee is not None:
+        point = promise_threshold(labels, probs, groups, positive, wishes.guarantee, unit=unit)
     if point is None:
         point = choose_threshold(
             labels, probs, positive, sensitivity=wishes.sensitivity, specificity=wishes.specificity
@@ -113,6 +118,7 @@ def choose(
         "threshold": point.threshold,
         "threshold_reason": point.reason,
         "asked": wish_of(wishes.sensitivity, wishes.specificity),
+        "guarantee": {} if point.promise is None else point.promise.to_dict(),
         "abstention": band.band,
         "abstention_reason": band.reason,
         "group_rule": by_group.choose(sample).to_dict(),
@@ -160,6 +166,49 @@ def choose_threshold(
     return _describe(sample, threshold, reason, is_reached=True)
 
 
+def promise_threshold(
+    labels: ArrayLike,
+    probs: ArrayLike,
+    groups: ArrayLike | None,
+    positive: int | None,
+    wish: "Guarantee",
+    *,
+    unit: str = "groups",
+    source: str = "val",
+) -> OperatingPoint:
+    """Return the threshold of a promise: that a mean over new groups holds, with a confidence.
+
+    For a sensitivity it is the highest that can be promised, for a specificity the lowest.
+
+    Args:
+        labels: int array, shape `(n,)`: of groups that no model learnt from which predicted them.
+        probs: float array, shape `(n, num_classes)`: calibrated.
+        groups: strings, shape `(n,)`; each image is one of its own if None.
+        positive: index of the positive class of two, or None.
+        wish: what is to be promised.
+        unit: what a group is, in the plural, for words.
+        source: whose images these are: `val`, or the name of a cross-validation.
+
+    Returns:
+        The operating point with its `promise`; the default of .5, and why, where there is none.
+
+    Raises:
+        InputError: if the predictions are not what the arguments say.
+    """
+    sample = Sample(labels, probs, groups, positive=positive)
+    promise, threshold = guarantee.promised(
+        sample, wish.metric, wish.share, wish.confidence,
+        "images" if groups is None else unit, source,
+    )  # fmt: skip
+    if threshold is None:
+        point = _describe(
+            sample, DEFAULT_THRESHOLD, f"default, as {promise.words}", is_reached=False
+        )
+    else:
+        point = _describe(sample, threshold, promise.words, is_reached=True)
+    return replace(point, promise=promise)
+
+
 def threshold_at(
     labels: ArrayLike, probs: ArrayLike, positive: int, threshold: float
 ) -> OperatingPoint:
@@ -195,28 +244,11 @@ def _threshold(sample: Sample, name: str, wish: float) -> tuple[float | None, st
         return None, f"val has no {'positive' if name == 'sensitivity' else 'negative'} image"
     needed = int(np.ceil(wish * len(own) - 1e-9))  # .95 x 20 is 19, not 19.000000000000004
     if name == "sensitivity":
-        return _midway_below(scores, float(np.sort(own)[::-1][needed - 1])), ""
+        return guarantee.midway_below(scores, float(np.sort(own)[::-1][needed - 1])), ""
     score = float(np.sort(own)[needed - 1])
     if score >= 1:
         return None, "too many negative images score exactly 1"
-    return _midway_above(scores, score), ""
-
-
-def _midway_below(scores: Floats, score: float) -> float:
-    """Return a threshold just low enough to call `score` positive."""
-    lower = float(scores[scores < score].max(initial=0.0))
-    return _midway(lower, score) if lower < score else score
-
-
-def _midway_above(scores: Floats, score: float) -> float:
-    """Return a threshold just high enough to call `score`, below 1, negative."""
-    return _midway(score, float(scores[scores > score].min(initial=1.0)))
-
-
-def _midway(low: float, high: float) -> float:
-    """Return a number above `low`, up to `high`; one of float32, as some compare in that."""
-    middle = float(np.float32((low + high) / 2))
-    return middle if low < middle <= high else high
+    return guarantee.midway_above(scores, score), ""
 
 
 def _describe(sample: Sample, threshold: float, reason: str, *, is_reached: bool) -> OperatingPoint:
@@ -346,77 +378,3 @@ def _refuse_both(fraction: float | None, accuracy: float | None) -> None:
     for name, wish in (("abstain_fraction", fraction), ("answered_accuracy", accuracy)):
         if wish is not None and not 0 < wish < 1:
             raise InputError(name, "a share in (0, 1)", str(wish), "0.05")
-
-
-def describe_wish(run: Run, splits: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
-    """Return what `report.json` holds of the threshold: empty without a positive class.
-
-    Args:
-        run: its card has the threshold, and the wish in `asked`.
-        splits: per split the metrics with their intervals.
-
-    Returns:
-        `positive`, `threshold` and `reason`; where a sensitivity or specificity was asked for
-        also `metric`, the share `asked`, and per split its `{"value", "low", "high"}`.
-    """
-    if run.positive is None:
-        return {}
-    content: dict[str, Any] = {
-        "positive": run.card["positive"],
-        "threshold": run.threshold,
-        "reason": run.card["threshold_reason"],
-    }
-    for metric, share in (run.card.get("asked") or {}).items():
-        content |= {"metric": metric, "asked": share}
-        content["splits"] = {split: rows[metric] for split, rows in splits.items()}
-    return content
-
-
-def wish_in_words(point: dict[str, Any]) -> str:
-    """Return "sensitivity asked 95 %, val 95.8 % (...), test 75.0 % (...)" where one was asked."""
-    got = [
-        f"{split} {percent(point['splits'][split])}"
-        for split in ("val", "test", "data")
-        if point["splits"].get(split, {}).get("value") is not None
-    ]
-    return ", ".join([f"{point['metric']} asked {100 * point['asked']:g} %", *got])
-
-
-def wish_warnings(point: dict[str, Any], parts: dict[str, Table], run: Run) -> list[str]:
-    """Say where val is too small to promise what was asked, and where other images fall short."""
-    warnings = []
-    if run.card.get("threshold_set_after_test") and "test" in parts:
-        warnings.append(
-            "the threshold was set after test was scored: if a look at test chose it, the figures "
-            "of test flatter"
-        )
-    if "asked" not in point:
-        return warnings
-    metric, wish = point["metric"], point["asked"]
-    # twice the misses asked for, but no more than five points and no less than one
-    least = wish - min(0.05, max(1 - wish, 0.01))
-    val = point["splits"].get("val")
-    target = f"a {metric} of {100 * wish:g} %"
-    if val and val["value"] is not None and (val["low"] is None or val["low"] < least):
-        size = _size(parts["val"], metric, run)
-        warnings.append(
-            f"val, {size}, is too small to promise {target}: it is {percent(val)} there"
-        )
-    for split in ("test", "data"):
-        row = point["splits"].get(split)
-        if row and row["value"] is not None and row["value"] < least:
-            warnings.append(f"{split}: {target} was asked, and it is {percent(row)}")
-    return warnings
-
-
-def _size(val: Table, metric: str, run: Run) -> str:
-    """Say how many images, and groups, of val the metric counts."""
-    is_positive = val.labels == run.positive
-    own = is_positive if metric == "sensitivity" else ~is_positive
-    images, groups = run.card["data"]["nouns"]
-    of = f"{run.card['positive']} {images}"
-    if metric == "specificity":
-        of = f"{images} that are not {run.card['positive']}"
-    size = f"{int(own.sum()):,} {of}"
-    names = val.known_groups
-    return size if names is None else f"{size} of {len(np.unique(names[own]))} {groups}"

@@ -15,7 +15,16 @@ from tfcnn.base.errors import CheckError, InputError
 from tfcnn.display import metric_tables
 from tfcnn.display.frame import frame
 from tfcnn.display.panel import Grid, Panel, Shown
-from tfcnn.evaluation import by_class, by_group, calibration, intervals, metrics, rules
+from tfcnn.evaluation import (
+    by_class,
+    by_group,
+    calibration,
+    curves,
+    intervals,
+    metrics,
+    planning,
+    wishes,
+)
 from tfcnn.evaluation.by_group import Rule
 from tfcnn.evaluation.intervals import undefined
 from tfcnn.evaluation.metrics import percent
@@ -50,8 +59,10 @@ class Report(Shown):
         baseline: per split the commonest `class` and its `share`: what always saying it gets right.
         confusion_rule: the answer that `confusion` counts: `decision`, by the stored threshold,
             where there is a positive class; else `predicted`, the most probable class.
-        operating_point: the threshold, and what was asked of it; see `rules.describe_wish`.
+        operating_point: the threshold, and what was asked of it; see `wishes.describe_wish`.
         classes: per split a row per class; see `by_class.class_table`.
+        curves: of the `split` that stands for the run; see `curves.measure`.
+        plan: how many groups an interval of that split would need; see `planning.describe`.
     """
 
     splits: dict[str, dict[str, dict[str, Any]]]
@@ -68,6 +79,8 @@ class Report(Shown):
     confusion_rule: str = "predicted"
     operating_point: dict[str, Any] = field(default_factory=dict)
     classes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    curves: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
 
     @property
     def main_split(self) -> str:
@@ -154,14 +167,15 @@ def score(
         split: {"images": len(sample.labels), "groups": len(sample.unit_names)}
         for split, sample in samples.items()
     }
-    point, commonest = rules.describe_wish(run, splits), _baseline(run, confusion)
+    point, commonest = wishes.describe_wish(run, splits, samples), _baseline(run, confusion)
     temperature = float(run.card.get("temperature", 1.0))
+    main = "test" if "test" in samples else next(iter(samples))
     return Report(
         splits,
         counts,
         confusion,
         {split: by_group.group_table(sample) for split, sample in samples.items()},
-        warnings + rules.wish_warnings(point, parts, run),
+        warnings + wishes.wish_warnings(point, parts, run),
         _sentence(run, splits, counts, commonest, point),
         facts or {},
         flags={split: _flags(run, part, part.known_groups) for split, part in parts.items()},
@@ -174,6 +188,8 @@ def score(
         confusion_rule="predicted" if run.positive is None else "decision",
         operating_point=point,
         classes={split: by_class.class_table(sample) for split, sample in samples.items()},
+        curves={"split": main, **curves.measure(samples[main])},
+        plan={"split": main, **planning.describe(samples[main], run.card["data"]["nouns"][1])},
     )
 
 
@@ -364,7 +380,7 @@ def _by_class(
     if not (is_moved or metrics.is_imbalanced(usual) or "asked" in point):
         return []
     names = metrics.telling_metrics(usual, has_positive=bool(point))
-    parts = [rules.wish_in_words(point)] if "asked" in point else []
+    parts = [wishes.wish_in_words(point)] if "asked" in point else wishes.promise_in_words(point)
     parts += metrics.percents(rows, names, but=point.get("metric", ""))
     if parts and is_moved:
         parts[0] = f"at the threshold of {point['threshold']:.3g}: {parts[0]}"

@@ -113,7 +113,9 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
         *sections, last = key.split(".")
         target = settings
         for section in sections:
-            target = target.setdefault(section, {})
+            if target.get(section) is None:  # as evaluation.guarantee is
+                target[section] = {}
+            target = target[section]
             if not isinstance(target, dict):
                 raise InputError(f"--set {key}", "a key", f"{section} has no keys", "section.key")
         target[last] = value
@@ -235,6 +237,13 @@ def to_toml(recipe: Recipe, folder: Path | None = None, without: Collection[str]
 def write(recipe: Recipe, path: Path, without: Collection[str] = ()) -> None:
     """Write a recipe as TOML; see `to_toml`."""
     atomic.write_text(path, to_toml(recipe, path.parent, without))
+
+
+def essence(recipe: Recipe) -> dict[str, Any]:
+    """Return what two recipes must share to be compared: all but name, split and seed."""
+    settings = recipe.model_dump()
+    del settings["name"], settings["data"]["split"], settings["train"]["seed"]
+    return settings
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

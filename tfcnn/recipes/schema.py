@@ -322,11 +322,38 @@ class TrainSettings(_Section):
         return self
 
 
+class Guarantee(_Section):
+    """`[evaluation.guarantee]`: a mean over new patients that the threshold is to promise."""
+
+    sensitivity: Target | None = None
+    specificity: Target | None = None
+    confidence: Target = 0.9
+
+    @model_validator(mode="after")
+    def _one_share(self) -> "Guarantee":
+        if (self.sensitivity is None) == (self.specificity is None):
+            received = "neither" if self.sensitivity is None else "both"
+            hint = "'evaluation.guarantee={sensitivity = 0.95, confidence = 0.9}'"
+            raise UnfitValueError("a sensitivity or a specificity to promise", received, hint)
+        return self
+
+    @property
+    def metric(self) -> Literal["sensitivity", "specificity"]:
+        """What is promised."""
+        return "specificity" if self.sensitivity is None else "sensitivity"
+
+    @property
+    def share(self) -> float:
+        """The least mean of it."""
+        return float(getattr(self, self.metric))
+
+
 class EvaluationSettings(_Section):
     """`[evaluation]`: what is chosen on val: the operating point and when to abstain."""
 
     sensitivity: Target | None = None
     specificity: Target | None = None
+    guarantee: Guarantee | None = None
     calibrate: bool = True
     abstain_fraction: Target | None = None
     answered_accuracy: Target | None = None
@@ -335,6 +362,9 @@ class EvaluationSettings(_Section):
     def _one_target(self) -> "EvaluationSettings":
         if self.sensitivity is not None and self.specificity is not None:
             raise UnfitValueError("a target sensitivity or a target specificity", "both", "one")
+        if self.guarantee is not None and (self.sensitivity or self.specificity):
+            expected = "a guarantee, or a sensitivity or specificity without one"
+            raise UnfitValueError(expected, "both", "evaluation.guarantee alone")
         if self.abstain_fraction is not None and self.answered_accuracy is not None:
             raise UnfitValueError("abstain_fraction or answered_accuracy", "both", "one")
         return self

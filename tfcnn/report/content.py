@@ -11,12 +11,14 @@ from tfcnn.base import naming
 from tfcnn.display.figures import SHARES
 from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
+from tfcnn.evaluation.curves import measure
 from tfcnn.evaluation.metrics import BOUNDS, DESCRIPTIONS
+from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs import pipeline
 from tfcnn.recipes import Recipe
-from tfcnn.report import plots
+from tfcnn.report import curve_plots, plots
 from tfcnn.runs import Run
 
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
@@ -172,11 +174,13 @@ def groups(content: Content) -> dict[str, Any]:
     by_accuracy = sorted(rows, key=lambda row: (row["accuracy"], -row["images"], row["group"]))
     overall = content.report.splits[content.split]["accuracy"]["value"]
     visible = [{**row, "group": naming.visible(row["group"])} for row in by_accuracy]
+    drawing = plots.groups(visible, overall)
     names = content.run.class_names
     return {
         "count": len(rows),
         "num_dots": min(len(rows), plots.MAX_GROUPS),
-        "svg": Markup(plots.groups(visible, overall)),
+        "svg": Markup(drawing.svg()),
+        "drawing": drawing,
         "lowest": by_accuracy[0],
         "highest": by_accuracy[-1],
         "rows": [row for row in rows[:MAX_GROUP_ROWS] if row["errors"]],
@@ -234,15 +238,18 @@ def history(content: Content) -> dict[str, Any]:
         return {}
     loss = {"train": epochs["loss"], "val": epochs["val_loss"]}
     accuracy = {"val": epochs["val_sparse_categorical_accuracy"]}
+    drawings = {
+        "loss": plots.curves(loss, label="loss", is_share=False, colours=("muted", "blue")),
+        "accuracy": plots.curves(
+            accuracy, label="accuracy on val", is_share=True, colours=("blue",)
+        ),
+    }
     return {
         "loss": loss,
         "accuracy": accuracy,
-        "loss_svg": Markup(
-            plots.curves(loss, label="loss", is_share=False, colours=("muted", "blue"))
-        ),
-        "accuracy_svg": Markup(
-            plots.curves(accuracy, label="accuracy on val", is_share=True, colours=("blue",))
-        ),
+        "loss_svg": Markup(drawings["loss"].svg()),
+        "accuracy_svg": Markup(drawings["accuracy"].svg()),
+        "drawings": drawings,
         "kept_epoch": 1 + int(np.argmin(loss["val"])) if train.best_weights else len(loss["val"]),
         "is_best": train.best_weights,
         "is_augmented": pipeline.describe(content.recipe.inputs) != "none" or train.mixup > 0,
@@ -285,10 +292,11 @@ def reliability(content: Content) -> dict[str, Any]:
     bins, event = whole["bins"], "predicted class right"
     if positive is not None:
         event = f"share that is {naming.visible(content.run.class_names[positive])}"
+    drawing = plots.reliability(bins["after"], event, bins["before"] if has_before else [])
     return {
-        "svg": Markup(
-            plots.reliability(bins["after"], event, bins["before"] if has_before else [])
-        ),
+        "svg": Markup(drawing.svg()),
+        "drawing": drawing,
+        "bins": bins["after"],
         "event": event,
         "ece": content.report.splits[content.split]["ece"],
         "scores": {key: tuple(whole[key].values()) for key in ("ece", "brier") if has_before},
@@ -316,7 +324,7 @@ def operating_point(content: Content) -> dict[str, Any]:
     hits = len(own) - np.searchsorted(own, THRESHOLDS)
     alarms = len(other) - np.searchsorted(other, THRESHOLDS)
     threshold = content.run.threshold
-    svg = plots.operating_point(THRESHOLDS, hits / len(own), 1 - alarms / len(other), threshold)
+    drawing = plots.operating_point(THRESHOLDS, hits / len(own), 1 - alarms / len(other), threshold)
     left, right = plots.AXIS
     return {
         "found": hits.tolist(),
@@ -327,11 +335,40 @@ def operating_point(content: Content) -> dict[str, Any]:
         "stored": _at_threshold(
             int((own >= threshold).sum()), int((other >= threshold).sum()), len(own), len(other)
         ),
-        "svg": Markup(svg),
+        "svg": Markup(drawing.svg()),
+        "drawing": drawing,
         "left": left,
         "right": 1 - right,
         "axis_width": plots.WIDTH * (right - left),
     }
+
+
+def curves(content: Content) -> dict[str, Any]:
+    """Return ROC, precision-recall and decision curve, as the report holds them.
+
+    A run from before they were kept has them measured anew. Empty where a class has no image.
+    """
+    if content.report.curves:
+        found = content.report.curves
+    else:
+        part, run = content.predictions, content.run
+        sample = Sample(
+            part.labels, part.probs, part.known_groups, positive=run.positive,
+            threshold=run.threshold,
+        )  # fmt: skip
+        found = measure(sample)
+    return found if "roc" in found else {}
+
+
+def curve_figures(content: Content) -> dict[str, Any]:
+    """Return the curves with their plots; empty where a class has no image."""
+    found = curves(content)
+    if not found:
+        return {}
+    drawn = {"roc": curve_plots.roc, "precision_recall": curve_plots.precision_recall}
+    if "net_benefit" in found:
+        drawn["net_benefit"] = curve_plots.net_benefit
+    return found | {"svg": {name: Markup(draw(found).svg()) for name, draw in drawn.items()}}
 
 
 def _at_threshold(hits: int, alarms: int, positives: int, negatives: int) -> dict[str, Any]:

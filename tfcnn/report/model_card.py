@@ -59,6 +59,9 @@ def limits(run: Run, report: Report, split: str) -> list[str]:
         )
     if run.positive is not None:
         texts.append(_prevalence(run, report, split))
+    if run.card.get("guarantee"):  # kept or not, its reason says so
+        reason = run.card["threshold_reason"].removeprefix("default, as ")
+        texts.append(f"Of its threshold: {reason}.")
     return texts
 
 

@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -22,6 +23,7 @@ Bins = Sequence[Mapping[str, Any]]
 WIDTH, HEIGHT = 430, 300  # pt; a phone shows it nearly at this size, so its text stays readable
 AXIS = (0.12, 0.97)  # where the axis of thresholds begins and ends, so that a slider fits under it
 ROW_HEIGHT = 16
+MOVED = "moved"  # the id of what a slider moves
 MAX_NAMED_GROUPS, MAX_GROUPS = 40, 120
 NAME_LENGTH = 14
 STYLE: Any = {  # matplotlib's own type for it lists every key
@@ -45,9 +47,26 @@ STYLE: Any = {  # matplotlib's own type for it lists every key
 }
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A plot: for a page, in the page's own font and colours, or for print.
+
+    Attributes:
+        figure: as matplotlib holds it.
+        name: what tells its ids apart from those of other plots on the page.
+    """
+
+    figure: Figure
+    name: str
+
+    def svg(self) -> str:
+        """Return it as an SVG element of a page."""
+        return _svg(self.figure, self.name)
+
+
 def curves(
     lines: Mapping[str, Sequence[float]], *, label: str, is_share: bool, colours: Sequence[str]
-) -> str:
+) -> Drawing:
     """Plot figures by epoch, one line each, named at its end.
 
     Args:
@@ -55,12 +74,9 @@ def curves(
         label: what the values are.
         is_share: whether they are shares, shown in percent.
         colours: one key of `COLOURS` per line.
-
-    Returns:
-        An SVG element.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _figure()
+        figure, axes = blank()
         for (name, values), colour in zip(lines.items(), colours, strict=True):
             epochs = np.arange(1, len(values) + 1)
             axes.plot(
@@ -73,29 +89,26 @@ def curves(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         if is_share:
-            axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+            axes.yaxis.set_major_formatter(FuncFormatter(percent))
             axes.set_ylim(top=min(axes.get_ylim()[1], 1.0))
         axes.grid(axis="y", color=COLOURS["line"], linewidth=0.6)
-        return _svg(figure, label)
+        return Drawing(figure, label)
 
 
-def groups(rows: Sequence[dict[str, Any]], overall: float) -> str:
+def groups(rows: Sequence[dict[str, Any]], overall: float) -> Drawing:
     """Plot the accuracy of each group, the worst on top, dots as large as its number of images.
 
     Args:
         rows: each with `group`, `images` and `accuracy`, sorted by accuracy; of more than
             `MAX_GROUPS`, evenly spaced ones are drawn.
         overall: the accuracy over all images.
-
-    Returns:
-        An SVG element.
     """
     indices = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MAX_GROUPS)).round())
     rows = [rows[int(i)] for i in indices]
     is_named = len(rows) <= MAX_NAMED_GROUPS
     height = 90 + ROW_HEIGHT * len(rows) if is_named else 460
     with matplotlib.rc_context(STYLE):
-        figure, axes = _figure(height)
+        figure, axes = blank(height)
         accuracy = np.array([row["accuracy"] for row in rows])
         images = np.array([row["images"] for row in rows])
         positions = np.arange(len(rows))
@@ -116,26 +129,23 @@ def groups(rows: Sequence[dict[str, Any]], overall: float) -> str:
         axes.set_ylim(len(rows) - 0.4, -0.8)
         low = float(min(accuracy.min(), overall))
         axes.set_xlim(max(0.0, low - 0.04 * (1 - low) - 0.01), 1.0)
-        axes.xaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.xaxis.set_major_formatter(FuncFormatter(percent))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel("accuracy")
-        return _svg(figure, "groups")
+        return Drawing(figure, "groups")
 
 
-def reliability(bins: Bins, event: str, before: Bins = ()) -> str:
+def reliability(bins: Bins, event: str, before: Bins = ()) -> Drawing:
     """Plot stated probability against what came true, dots as large as their number of images.
 
     Args:
         bins: as `calibration.reliability` returns them.
         event: what the probability is of, the label of the upright axis.
         before: the bins before calibration, drawn as open circles; none to leave them out.
-
-    Returns:
-        An SVG element.
     """
     counts, stated, came_true = _filled(bins)
     with matplotlib.rc_context(STYLE):
-        figure, axes = _figure()
+        figure, axes = blank()
         axes.plot([0, 1], [0, 1], color=COLOURS["muted"], linewidth=1, zorder=1)
         axes.text(
             0.72, 0.69, "as stated", rotation=45, rotation_mode="anchor", ha="center", va="top",
@@ -152,10 +162,10 @@ def reliability(bins: Bins, event: str, before: Bins = ()) -> str:
                 stated, came_true, s=_areas(counts), facecolor="none", edgecolor=COLOURS["muted"],
                 linewidth=1.2, zorder=2, clip_on=False,
             )  # fmt: skip
-        _unit_axes(axes)
+        unit_axes(axes)
         axes.set_xlabel("stated probability")
         axes.set_title(event, loc="left", fontsize="medium", fontweight="bold")
-        return _svg(figure, "reliability")
+        return Drawing(figure, "reliability")
 
 
 def _filled(bins: Bins) -> Floats:
@@ -166,7 +176,7 @@ def _filled(bins: Bins) -> Floats:
 
 def operating_point(
     thresholds: Floats, sensitivity: Floats, specificity: Floats, chosen: float
-) -> str:
+) -> Drawing:
     """Plot what a threshold would give, with the one that is stored.
 
     A second line, with the id `threshold-moved`, lies over that one for a slider to move.
@@ -176,9 +186,6 @@ def operating_point(
         sensitivity: float array, shape `(points,)`, at each.
         specificity: float array, shape `(points,)`, at each.
         chosen: the stored threshold.
-
-    Returns:
-        An SVG element.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
@@ -186,7 +193,7 @@ def operating_point(
         left, right = AXIS
         axes = figure.add_axes((left, 0.15, right - left, 0.76))
         axes.axvline(chosen, color=COLOURS["muted"], linewidth=1, zorder=1)
-        axes.axvline(chosen, color=COLOURS["ink"], linewidth=1.6, zorder=3, gid="moved")
+        axes.axvline(chosen, color=COLOURS["ink"], linewidth=1.6, zorder=3, gid=MOVED)
         axes.annotate(
             f"stored {chosen:.2f}", (chosen, 0), xytext=(5 if chosen < 0.6 else -5, 7),
             textcoords="offset points", ha="left" if chosen < 0.6 else "right",
@@ -199,23 +206,25 @@ def operating_point(
             axes.plot(thresholds, values, color=COLOURS[colour], clip_on=False)
             x = 0.98 if side == "right" else 0.02
             axes.text(x, 0.2, name, ha=side, color=COLOURS[colour])
-        _unit_axes(axes)
+        unit_axes(axes)
         axes.set_xlabel("threshold")
         axes.set_title("share called right", loc="left", fontsize="medium", fontweight="bold")
-        return _svg(figure, "threshold")
+        return Drawing(figure, "threshold")
 
 
-def _figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
+def blank(height: float = HEIGHT) -> tuple[Figure, Axes]:
+    """Return an empty plot as wide as all others, height in pt."""
     figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
     FigureCanvasSVG(figure)
     return figure, figure.add_subplot()
 
 
-def _unit_axes(axes: Axes) -> None:
+def unit_axes(axes: Axes) -> None:
+    """Let both axes run from 0 to 1, the upright one in percent."""
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+    axes.yaxis.set_major_formatter(FuncFormatter(percent))
     axes.grid(axis="y", color=COLOURS["line"], linewidth=0.6)
 
 
@@ -240,7 +249,8 @@ def _name_at_end(axes: Axes) -> None:
         )  # fmt: skip
 
 
-def _percent(value: float, _: Any = None) -> str:
+def percent(value: float, _: Any = None) -> str:
+    """Write a share at an axis; matplotlib gives the place of the mark, too."""
     return f"{100 * value:.4g} %"
 
 
@@ -251,7 +261,7 @@ def _short(name: str) -> str:
 def _svg(figure: Figure, name: str) -> str:
     """Return a figure as an SVG element to set into a page, its ids told apart by `name`."""
     text = io.StringIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), matplotlib.rc_context(STYLE):
         # the browser draws the text, and has the letters that matplotlib's font lacks
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})

@@ -8,7 +8,7 @@ from typing import Any
 from tfcnn import recipes, runs
 from tfcnn.base.errors import TfcnnError
 from tfcnn.inputs import direction
-from tfcnn.recipes import Recipe
+from tfcnn.recipes import essence
 from tfcnn.report.content import Content
 
 MAX_SUSPECTS = 8
@@ -128,19 +128,12 @@ def _counterpart(content: Content) -> tuple[dict[str, Any] | None, list[str]]:
         except (TfcnnError, OSError, AttributeError) as error:
             damage.append(f"{folder.parent.name} is left out, as it cannot be read ({error}).")
             continue
-        if test and run.is_leaky != content.run.is_leaky and _essence(recipe) == _essence(mine):
+        if test and run.is_leaky != content.run.is_leaky and essence(recipe) == essence(mine):
             is_other_seed = recipe.data.split.seed != mine.data.split.seed
             is_other_start = recipe.train.seed != mine.train.seed
             row = {"run": run.name, **test["accuracy"]}
             candidates.append((is_other_seed, is_other_start, run.name, row))
     return (min(candidates)[-1] if candidates else None), damage
-
-
-def _essence(recipe: Recipe) -> dict[str, Any]:
-    """Return what two recipes must share to be compared: all but name, split and seed."""
-    settings = recipe.model_dump()
-    del settings["name"], settings["data"]["split"], settings["train"]["seed"]
-    return settings
 
 
 def _part_of(content: Content) -> str:
@@ -165,6 +158,6 @@ def _crossval_folder(content: Content) -> tuple[Path | None, str]:
         # each fold settles for itself what the recipe left open
         inputs = direction.as_in(recipe.inputs, mine.inputs)
         recipe = recipe.model_copy(update={"inputs": inputs})
-        if _essence(recipe) == _essence(mine) and recipe.data.split.unit == mine.data.split.unit:
+        if essence(recipe) == essence(mine) and recipe.data.split.unit == mine.data.split.unit:
             return folder, ""
     return None, " ".join(damage)

@@ -9,7 +9,7 @@ NONE = type(None)
 TEXTS, TEXT_OR_NONE = [str], (str, NONE)
 CARD = {
     "version?": int, "class_names": TEXTS, "positive": TEXT_OR_NONE, "threshold": float,
-    "threshold_reason?": str, "temperature?": float,
+    "threshold_reason?": str, "guarantee?": dict, "temperature?": float,
     "decoder": {
         "image_size": [int], "channels": int, "fit": str, "background?": str, "version?": int,
     },
@@ -27,6 +27,7 @@ REPORT = {
     "sentence": str, "warnings": TEXTS, "splits": {"*": {"*": METRIC}},
     "counts": {"*": {"images": int, "groups": int}}, "confusion": {"*": [[int]]},
     "confusion_rule?": str, "operating_point?": dict, "epochs?": int,
+    "curves?": dict, "plan?": dict,
 }  # fmt: skip
 
 

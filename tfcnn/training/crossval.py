@@ -180,7 +180,8 @@ def _train(
         listener.note(f"{title}: {part.summary()} to test")
         _train_fold(plan, folder, i, finish, callbacks, listener)
     trained = [runs.open_run(folder / runs.fold_name(i)) for i in range(len(plan.folds))]
-    summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested_rows))
+    wish = plan.recipe.evaluation.guarantee
+    summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested_rows), wish)
     runs.stamp(folder)
     return summary
 

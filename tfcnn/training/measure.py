@@ -252,7 +252,8 @@ def _choose(
     """Choose all rules on val."""
     wishes, positive, val = prepared.recipe.evaluation, prepared.positive, table.part("val")
     groups = None if table.known_groups is None else val.groups
-    entries = rules.choose(val.labels, val.probs, groups, positive, wishes)
+    unit = prepared.manifest.source.nouns[1]
+    entries = rules.choose(val.labels, val.probs, groups, positive, wishes, unit=unit)
     unmet = [*making.remarks, *entries.pop("unmet")]
     if wishes.calibrate:
         unmet += _calibration_warnings(val.labels, temperature)
