@@ -16,7 +16,7 @@ import numpy as np
 from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError, InputError
-from tfcnn.evaluation import intervals, rules, scoring
+from tfcnn.evaluation import extras, intervals, rules, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.rules import DEFAULT_THRESHOLD, OperatingPoint
 from tfcnn.evaluation.sample import Sample
@@ -106,6 +106,7 @@ def change(
     after = Run(run.path, card | {"asked": rules.wish_of(sensitivity, specificity)})
     table = replace(table, flags=_flags(after, table))
     report = scoring.score(after, table, scoring.facts(run))
+    report = extras.after_training(report, after, table, run.recipe.evaluation.subgroups_csv)
     before = _before(run, name)
     result = Change(
         after, before, point.threshold, after.card["threshold_reason"],

@@ -51,6 +51,8 @@ class Report(Shown):
         confusion_rule: the answer that `confusion` counts: `decision`, by the stored threshold,
             where there is a positive class; else `predicted`, the most probable class.
         operating_point: the threshold, and what was asked of it; see `rules.describe_wish`.
+        subgroups: of the main split, where a table names them; see `subgroups.measure`.
+        stress: what disturbed images cost, where that was asked for; see `stress.measure`.
     """
 
     splits: dict[str, dict[str, dict[str, Any]]]
@@ -66,11 +68,13 @@ class Report(Shown):
     baseline: dict[str, dict[str, Any]] = field(default_factory=dict)
     confusion_rule: str = "predicted"
     operating_point: dict[str, Any] = field(default_factory=dict)
+    subgroups: dict[str, Any] = field(default_factory=dict)
+    stress: dict[str, Any] = field(default_factory=dict)
 
     @property
     def main_split(self) -> str:
         """The split whose figures stand for the run: test, or val where there is none."""
-        return "test" if "test" in self.splits else "val"
+        return next((name for name in ("test", "val") if name in self.splits), "data")
 
     def lines(self, split: str) -> list[str]:
         """Return a line of text per metric of a split, with its interval or why it has none."""
@@ -119,6 +123,9 @@ class Report(Shown):
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `report.json`."""
         content = asdict(self)
+        for name in ("subgroups", "stress"):  # that was not asked for
+            if not content[name]:
+                del content[name]
         return {**content.pop("facts"), **content}
 
 

@@ -1,0 +1,319 @@
+"""Stress a run: what becomes of its accuracy when the images are disturbed, and does it say so?
+
+Each image of the test split is disturbed and predicted, with the flags that `predict` gives. The
+disturbed answers are compared with the undisturbed ones on the same images, by a paired bootstrap
+over groups: so what makes a group hard is hard for both.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tfcnn import runs
+from tfcnn.base import atomic, records, shapes, threads
+from tfcnn.base.errors import CheckError, InputError
+from tfcnn.decode import Pixels
+from tfcnn.display import figures
+from tfcnn.display.panel import Grid
+from tfcnn.display.thumbnail import data_uri
+from tfcnn.evaluation import by_group, intervals
+from tfcnn.evaluation.disturbances import KINDS, SEVERITIES, Kind, disturb, kinds_for
+from tfcnn.evaluation.intervals import undefined
+from tfcnn.evaluation.sample import Sample
+from tfcnn.evaluation.table import Table
+from tfcnn.inputs.streamed import Streamed
+from tfcnn.prediction import NO_ANSWER, Predictor
+from tfcnn.runs import Run
+
+SEED = 0
+AT_ONCE = 512  # images in memory, of each disturbance
+PICTURE_PX = 96
+EXPECTED = "the stress test of a run"
+HINT = "`tfcnn evaluate RUN --stress`, which measures it anew"
+FIGURE = {"value": (float, type(None)), "low": (float, type(None)), "high": (float, type(None))}
+LEVEL = {
+    "severity": int, "what": str, "accuracy": FIGURE, "difference": FIGURE, "new_errors": int,
+    "flagged_new_errors": FIGURE, "flagged": float,
+}  # fmt: skip
+SHAPE = {
+    "sentence": str, "split": str, "images": int, "groups": int, "seed": int, "warnings": [str],
+    "undisturbed": {"accuracy": FIGURE, "flagged": float}, "card": str,
+    "kinds": [{"kind": str, "levels": [LEVEL]}], "not_done": [str], "pictures": {"*": [str]},
+}  # fmt: skip
+
+Progress = Callable[[int, int], None]
+Content = dict[str, Any]
+
+
+class _Answers:
+    """What a model says of images, collected part by part."""
+
+    def __init__(self) -> None:
+        self._probs: list[NDArray[np.float32]] = []
+        self._flags: list[str] = []
+
+    def add(self, predictor: Predictor, images: Pixels) -> None:
+        probs, flags = predictor.answers(images)
+        self._probs.append(probs)
+        self._flags += [flag for flag, _ in flags]
+
+    def to(self, table: Table) -> Table:
+        """Return the table with these answers; what has no answer counts as an error."""
+        probs, flags = np.concatenate(self._probs), np.array(self._flags, dtype=np.str_)
+        lost = np.flatnonzero(flags == NO_ANSWER)
+        probs[lost] = np.eye(probs.shape[1])[(table.labels[lost] + 1) % probs.shape[1]]
+        columns = {**vars(table), "probs": probs, "flags": flags}
+        return Table(**columns)
+
+
+def measure(
+    run: Run,
+    table: Table,
+    images: Streamed | Pixels,
+    predictor: Predictor,
+    warnings: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Content:
+    """Disturb images in every way, predict them, and compare with the undisturbed ones.
+
+    Args:
+        run: an opened run.
+        table: its predictions of one split.
+        images: uint8 `(images, height, width, channels)` in [0, 255], decoded: the table's rows.
+        predictor: of that run.
+        warnings: what a reader must know of the run or of the images.
+        progress: called with (images predicted, of how many).
+
+    Returns:
+        What `stress.json` holds; see `SHAPE`. The kind that costs most accuracy comes first.
+    """
+    kinds = kinds_for(run.decoder.channels)
+    plain, disturbed = _answer(table, images, predictor, kinds, progress)
+    rows = [
+        {
+            "kind": kind.name,
+            "levels": [
+                {"severity": severity, "what": kind.describe(severity),
+                 **_level(run, plain, disturbed[kind.name, severity])}
+                for severity in SEVERITIES
+            ],
+        }
+        for kind in kinds
+    ]  # fmt: skip
+    rows.sort(key=_mean_accuracy)
+    accuracy, groups = _figures(run, plain)["accuracy"], plain.known_groups
+    return {
+        "sentence": _sentence(rows, accuracy),
+        "split": str(table.splits[0]),
+        "images": len(table.labels),
+        "groups": 0 if groups is None else len(np.unique(groups)),
+        "seed": SEED,
+        "warnings": list(warnings),
+        "undisturbed": {"accuracy": accuracy, "flagged": _share_flagged(plain)},
+        "kinds": rows,
+        "not_done": [f"{k.name}: grey images have no colour" for k in KINDS if k not in kinds],
+        "card": run.card_sha256,
+        "pictures": _pictures(run, plain, images),
+    }
+
+
+def _answer(
+    table: Table,
+    images: Any,
+    predictor: Predictor,
+    kinds: Sequence[Kind],
+    progress: Progress | None,
+) -> tuple[Table, dict[tuple[str, int], Table]]:
+    """Return the table with the answers for the images as they are, and per kind and severity."""
+    plain, answers = _Answers(), {(kind.name, s): _Answers() for kind in kinds for s in SEVERITIES}
+    total, done = len(table.labels) * (len(answers) + 1), 0
+    predictor.expect(total)
+    with ThreadPoolExecutor(threads.cores()) as pool:
+        for start in range(0, len(table.labels), AT_ONCE):
+            part = np.asarray(images[start : start + AT_ONCE])
+            names = table.paths[start : start + AT_ONCE].tolist()
+            plain.add(predictor, part)
+            for kind, severity in product(kinds, SEVERITIES):
+                changed = pool.map(partial(_disturbed, kind, severity), part, names)
+                answers[kind.name, severity].add(predictor, np.stack(list(changed)))
+                done += len(part)
+                if progress:
+                    progress(done, total)
+    return plain.to(table), {key: found.to(table) for key, found in answers.items()}
+
+
+def _mean_accuracy(row: Content) -> float:
+    return float(np.mean([level["accuracy"]["value"] for level in row["levels"]]))
+
+
+def _disturbed(kind: Kind, severity: int, image: Pixels, name: str) -> Pixels:
+    return disturb(image, kind, severity, SEED, name)
+
+
+def _sample(run: Run, table: Table) -> Sample:
+    return Sample(
+        table.labels, table.probs, table.known_groups,
+        positive=run.positive, threshold=run.threshold, class_names=run.class_names,
+    )  # fmt: skip
+
+
+def _names(run: Run) -> tuple[str, ...]:
+    return ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
+
+
+def _figures(run: Run, table: Table) -> dict[str, Any]:
+    found = intervals.bootstrap(_sample(run, table), names=_names(run))
+    return {name: interval.to_dict() for name, interval in found.items()}
+
+
+def _level(run: Run, plain: Table, disturbed: Table) -> Content:
+    """Return the figures of one kind at one severity, beside those of the undisturbed images."""
+    differences = intervals.paired(_sample(run, disturbed), _sample(run, plain), names=["accuracy"])
+    right, wrong = _is_right(plain), ~_is_right(disturbed)
+    new = np.flatnonzero(right & wrong)
+    return {
+        **_figures(run, disturbed),
+        "difference": differences["accuracy"].to_dict(),
+        "new_errors": len(new),
+        "flagged_new_errors": _flagged(disturbed.take(new)),
+        "flagged": _share_flagged(disturbed),
+    }
+
+
+def _is_right(table: Table) -> NDArray[np.bool_]:
+    return np.asarray(table.probs.argmax(axis=1) == table.labels)
+
+
+def _share_flagged(table: Table) -> float:
+    return float(np.mean(table.flags != ""))
+
+
+def _flagged(errors: Table) -> dict[str, Any]:
+    """Return the share of some errors that carry a flag, with its interval."""
+    if not len(errors.labels):
+        return undefined("no new error")
+    certain = np.tile([0.0, 1.0], (len(errors.labels), 1))
+    hits = np.asarray(errors.flags != "").astype(np.int64)
+    sample = Sample(hits, certain, errors.known_groups)
+    return intervals.bootstrap(sample, names=["accuracy"])["accuracy"].to_dict()
+
+
+def _pictures(run: Run, table: Table, images: Any) -> dict[str, list[str]]:
+    """Return an image as it is, and at each severity of each kind, as data URIs."""
+    shown = _shown(run, table)
+    image, name = np.asarray(images[shown : shown + 1])[0], str(table.paths[shown])
+    pictures = {"": [_uri(image)]}
+    for kind in kinds_for(image.shape[2]):
+        pictures[kind.name] = [_uri(disturb(image, kind, s, SEED, name)) for s in SEVERITIES]
+    return pictures
+
+
+def _shown(run: Run, table: Table) -> int:
+    """Return which image is shown: the first that is answered rightly, of the class looked for."""
+    is_right = _is_right(table)
+    wanted = is_right & (table.labels == (run.positive or 0))
+    return int(np.flatnonzero(wanted if wanted.any() else np.ones(len(is_right), dtype=bool))[0])
+
+
+def _uri(pixels: Pixels) -> str:
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    return data_uri(image, PICTURE_PX)
+
+
+def _sentence(rows: list[Content], plain: dict[str, Any]) -> str:
+    """Say what breaks the model: the disturbance that is shown to cost most."""
+    costly = [
+        (level["difference"]["value"], row["kind"], level)
+        for row in rows
+        for level in row["levels"]
+        if level["difference"]["high"] is not None and level["difference"]["high"] < 0
+    ]
+    if not costly:
+        return "None of these disturbances is shown to lower the accuracy."
+    value, kind, level = min(costly, key=lambda one: one[0])
+    flagged = level["flagged_new_errors"]["value"]
+    harmless = [row["kind"] for row in rows if row["kind"] not in {k for _, k, _ in costly}]
+    no_harm = f" No harm is shown from {' and '.join(harmless)}." if harmless else ""
+    return (
+        f"What harms it most is {kind} ({level['what']}): accuracy falls from "
+        f"{figures.percent(plain['value'])} to {figures.percent(level['accuracy']['value'])}, "
+        f"by {100 * -value:.1f} points ({100 * -level['difference']['high']:.1f} to "
+        f"{100 * -level['difference']['low']:.1f}), and {figures.percent(flagged)} of the new "
+        f"errors are flagged.{no_harm}"
+    )
+
+
+def grid(content: Content) -> Grid:
+    """Return a row per kind and severity, the most harmful kind first."""
+    rows: list[list[str]] = []
+    rules = []
+    for row in content["kinds"]:
+        rules.append(len(rows))
+        for level in row["levels"]:
+            accuracy, change = level["accuracy"], level["difference"]
+            rows.append([
+                f"{row['kind']} {level['severity']}",
+                figures.percent(accuracy["value"]), figures.interval(accuracy, figures.percent),
+                figures.points(change["value"]), figures.interval(change, figures.points),
+                f"{level['new_errors']:,}", figures.percent(level["flagged_new_errors"]["value"]),
+            ])  # fmt: skip
+    own = content["undisturbed"]["accuracy"]
+    title = (
+        f"{content['split']}, disturbed: {content['images']:,} images, accuracy "
+        f"{figures.percent(own['value'])} undisturbed"
+    )
+    columns = ["", "accuracy", "95 % interval", "change", "95 % interval", "new errors", "flagged"]
+    return Grid(columns, rows, title, rules=rules)
+
+
+def remarks(content: Content) -> list[str]:
+    """Return sentences on a stress test, the result first."""
+    return [content["sentence"], *(f"{text}." for text in content["not_done"])]
+
+
+def write(run: Run, content: Content) -> Path:
+    """Write `stress.json` of a run, and return its path."""
+    path = run.path / runs.STRESS
+    sealed = records.sealed(content, runs.STRESS)
+    atomic.write_text(path, records.to_json(sealed, indent=2) + "\n")
+    return path
+
+
+def read(run: Run) -> Content:
+    """Read `stress.json` of a run; empty where it was never measured.
+
+    Raises:
+        InputError: if it is no such file.
+        CheckError: if it is not as it was written, or of the run as it was before a change.
+    """
+    path = run.path / runs.STRESS
+    if not path.exists():
+        return {}
+    content = records.read_json(path, EXPECTED, HINT)
+    records.check_seal(content, path, EXPECTED, HINT)
+    try:
+        shapes.check(content, SHAPE)
+    except ValueError as error:
+        raise InputError(path, EXPECTED, str(error), HINT) from error
+    if content["card"] != run.card_sha256:
+        raise CheckError(path, f"{EXPECTED} as it is now", "one of before it was changed", HINT)
+    return content
+
+
+def warnings_of(run: Run, table: Table) -> list[str]:
+    """Return what a reader must know of a stress test on these images."""
+    images, groups = run.card["data"]["nouns"]
+    found = []
+    if run.is_leaky:
+        found.append(f"LEAKY: {groups} of these {images} were also trained on")
+    if str(table.splits[0]) == "val":
+        found.append("these are val images, which training looked at: there is no test split")
+    few = by_group.warning(table.known_groups, noun=groups)
+    return [*found, *([few] if few else [])]
