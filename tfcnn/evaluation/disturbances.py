@@ -32,7 +32,8 @@ class Kind:
 
     Attributes:
         name: such as `blur`.
-        what: what happens, in words; `{}` stands for the strength.
+        what: what happens, in words.
+        how_much: in words; `{}` stands for the strength.
         strengths: from mild to strong.
         is_share: whether the strength is shown in percent.
         change: takes an image, a strength and a source of chance; returns an image of that size.
@@ -40,14 +41,15 @@ class Kind:
 
     name: str
     what: str
+    how_much: str
     strengths: tuple[float, float, float]
     is_share: bool
     change: Change
 
     def describe(self, severity: int) -> str:
-        """Say in words what happens at a severity of 1 to 3."""
+        """Say in words how much of it happens at a severity of 1 to 3."""
         strength = self.strengths[severity - 1]
-        return self.what.format(f"{100 * strength:g} %" if self.is_share else f"{strength:g}")
+        return self.how_much.format(f"{100 * strength:g} %" if self.is_share else f"{strength:g}")
 
 
 def disturb(image: Pixels, kind: Kind, severity: int, seed: int, name: str) -> Pixels:
@@ -147,16 +149,16 @@ def _picture(pixels: npt.NDArray[np.float64]) -> Image.Image:
 
 
 KINDS = (
-    Kind("blur", "Gaussian blur, sigma {} of the side", (0.01, 0.02, 0.04), True, _blur),
-    Kind("defocus", "out of focus, a disc of radius {} of the side", (0.02, 0.04, 0.08), True,
+    Kind("blur", "Gaussian blur", "sigma {} of the side", (0.01, 0.02, 0.04), True, _blur),
+    Kind("defocus", "out of focus", "a disc of radius {} of the side", (0.02, 0.04, 0.08), True,
          _defocus),
-    Kind("brightness", "brighter or darker by {}", (0.1, 0.2, 0.4), True, _brightness),
-    Kind("contrast", "more or less contrast by {}", (0.15, 0.3, 0.6), True, _contrast),
-    Kind(STAIN, "each colour channel stronger or weaker by {}", (0.1, 0.2, 0.3), True, _stain),
-    Kind("jpeg", "saved as JPEG of quality {}", (75, 40, 15), False, _jpeg),
-    Kind("noise", "noise with a standard deviation of {} of the range", (0.02, 0.05, 0.1), True,
+    Kind("brightness", "brighter or darker", "by {}", (0.1, 0.2, 0.4), True, _brightness),
+    Kind("contrast", "more or less contrast", "by {}", (0.15, 0.3, 0.6), True, _contrast),
+    Kind(STAIN, "each colour channel stronger or weaker", "by {}", (0.1, 0.2, 0.3), True, _stain),
+    Kind("jpeg", "saved as JPEG", "quality {}", (75, 40, 15), False, _jpeg),
+    Kind("noise", "random noise", "standard deviation {} of the range", (0.02, 0.05, 0.1), True,
          _noise),
-    Kind("scale", "{} times fewer pixels a side, enlarged again", (1.5, 2, 4), False, _scale),
-    Kind("border", "a black border of {} of the side, the picture within", (0.05, 0.1, 0.2), True,
-         _border),
+    Kind("scale", "resolution lost", "{} times fewer pixels a side", (1.5, 2, 4), False, _scale),
+    Kind("border", "a black border around the picture", "of {} of the side", (0.05, 0.1, 0.2),
+         True, _border),
 )  # fmt: skip

@@ -35,17 +35,19 @@ from tfcnn.runs import Run
 SEED = 0
 AT_ONCE = 512  # images in memory, of each disturbance
 PICTURE_PX = 96
+HARMLESS = 0.02  # a fall of accuracy that nobody minds
 EXPECTED = "the stress test of a run"
 HINT = "`tfcnn evaluate RUN --stress`, which measures it anew"
 FIGURE = {"value": (float, type(None)), "low": (float, type(None)), "high": (float, type(None))}
 LEVEL = {
-    "severity": int, "what": str, "accuracy": FIGURE, "difference": FIGURE, "new_errors": int,
+    "severity": int, "how_much": str, "accuracy": FIGURE, "difference": FIGURE, "new_errors": int,
     "flagged_new_errors": FIGURE, "flagged": float,
 }  # fmt: skip
 SHAPE = {
     "sentence": str, "split": str, "images": int, "groups": int, "seed": int, "warnings": [str],
     "undisturbed": {"accuracy": FIGURE, "flagged": float}, "card": str,
-    "kinds": [{"kind": str, "levels": [LEVEL]}], "not_done": [str], "pictures": {"*": [str]},
+    "kinds": [{"kind": str, "what": str, "levels": [LEVEL]}], "not_done": [str],
+    "pictures": {"*": [str]},
 }  # fmt: skip
 
 Progress = Callable[[int, int], None]
@@ -99,8 +101,9 @@ def measure(
     rows = [
         {
             "kind": kind.name,
+            "what": kind.what,
             "levels": [
-                {"severity": severity, "what": kind.describe(severity),
+                {"severity": severity, "how_much": kind.describe(severity),
                  **_level(run, plain, disturbed[kind.name, severity])}
                 for severity in SEVERITIES
             ],
@@ -133,7 +136,7 @@ def _answer(
 ) -> tuple[Table, dict[tuple[str, int], Table]]:
     """Return the table with the answers for the images as they are, and per kind and severity."""
     plain, answers = _Answers(), {(kind.name, s): _Answers() for kind in kinds for s in SEVERITIES}
-    total, done = len(table.labels) * (len(answers) + 1), 0
+    total, done = len(table.labels) * len(answers), 0
     predictor.expect(total)
     with ThreadPoolExecutor(threads.cores()) as pool:
         for start in range(0, len(table.labels), AT_ONCE):
@@ -228,26 +231,37 @@ def _uri(pixels: Pixels) -> str:
 
 
 def _sentence(rows: list[Content], plain: dict[str, Any]) -> str:
-    """Say what breaks the model: the disturbance that is shown to cost most."""
-    costly = [
-        (level["difference"]["value"], row["kind"], level)
-        for row in rows
-        for level in row["levels"]
-        if level["difference"]["high"] is not None and level["difference"]["high"] < 0
-    ]
-    if not costly:
-        return "None of these disturbances is shown to lower the accuracy."
-    value, kind, level = min(costly, key=lambda one: one[0])
-    flagged = level["flagged_new_errors"]["value"]
-    harmless = [row["kind"] for row in rows if row["kind"] not in {k for _, k, _ in costly}]
-    no_harm = f" No harm is shown from {' and '.join(harmless)}." if harmless else ""
-    return (
-        f"What harms it most is {kind} ({level['what']}): accuracy falls from "
-        f"{figures.percent(plain['value'])} to {figures.percent(level['accuracy']['value'])}, "
-        f"by {100 * -value:.1f} points ({100 * -level['difference']['high']:.1f} to "
-        f"{100 * -level['difference']['low']:.1f}), and {figures.percent(flagged)} of the new "
-        f"errors are flagged.{no_harm}"
-    )
+    """Say what harms the model most, whether that may be chance, and what hardly harms it."""
+    pairs = [(row, level) for row in rows for level in row["levels"]]
+    row, level = min(pairs, key=lambda pair: float(pair[1]["difference"]["value"]))
+    value = level["difference"]["value"]
+    if value >= 0:
+        return "None of these disturbances lowers the accuracy."
+    low, high = level["difference"]["low"], level["difference"]["high"]
+    verb = "What harms it most is" if high is not None and high < 0 else "The largest fall is by"
+    before, after = (figures.percent(one["value"]) for one in (plain, level["accuracy"]))
+    text = f"{verb} {row['kind']} ({row['what']}, {level['how_much']}): accuracy falls "
+    text += f"from {before} to {after}"
+    if high is not None:
+        chance = "" if high < 0 else ", which may be chance"
+        text += f", by {-100 * value:.1f} points ({-100 * high:.1f} to {-100 * low:.1f}){chance}"
+    if level["new_errors"]:
+        flagged = figures.percent(level["flagged_new_errors"]["value"])
+        text += f"; {flagged} of the {level['new_errors']:,} new errors are flagged"
+    spared = [row["kind"] for row in rows if all(_is_spared(one) for one in row["levels"])]
+    cost = f"{100 * HARMLESS:.0f} points at any strength"
+    end = f" Less than {cost}, by the intervals, is lost by {_listed(spared)}." if spared else ""
+    return f"{text}.{end}"
+
+
+def _is_spared(level: Content) -> bool:
+    low = level["difference"]["low"]
+    return low is not None and low > -HARMLESS
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def grid(content: Content) -> Grid:
@@ -257,20 +271,26 @@ def grid(content: Content) -> Grid:
     for row in content["kinds"]:
         rules.append(len(rows))
         for level in row["levels"]:
-            accuracy, change = level["accuracy"], level["difference"]
+            own, change = level["accuracy"], level["difference"]
+            flagged = level["flagged_new_errors"]["value"]
             rows.append([
                 f"{row['kind']} {level['severity']}",
-                figures.percent(accuracy["value"]), figures.interval(accuracy, figures.percent),
-                figures.points(change["value"]), figures.interval(change, figures.points),
-                f"{level['new_errors']:,}", figures.percent(level["flagged_new_errors"]["value"]),
+                f"{100 * own['value']:.1f}{_brackets(own, '.1f')}",
+                f"{100 * change['value']:+.1f}{_brackets(change, '.1f')}",
+                f"{level['new_errors']:,}",
+                figures.NONE if flagged is None else f"{100 * flagged:.0f} %",
             ])  # fmt: skip
-    own = content["undisturbed"]["accuracy"]
-    title = (
-        f"{content['split']}, disturbed: {content['images']:,} images, accuracy "
-        f"{figures.percent(own['value'])} undisturbed"
-    )
-    columns = ["", "accuracy", "95 % interval", "change", "95 % interval", "new errors", "flagged"]
-    return Grid(columns, rows, title, rules=rules)
+    accuracy = figures.percent(content["undisturbed"]["accuracy"]["value"])
+    title = f"{content['split']}, disturbed: {content['images']:,} images, {accuracy} undisturbed"
+    columns = ["", "accuracy, %", "change, points", "new", "flagged"]
+    caption = "In brackets 95 % intervals; new errors, and the share of them that is flagged."
+    return Grid(columns, rows, title, rules=rules[1:], caption=caption)
+
+
+def _brackets(row: dict[str, Any], form: str) -> str:
+    if row["low"] is None:
+        return ""
+    return f" ({format(100 * row['low'], form)} to {format(100 * row['high'], form)})"
 
 
 def remarks(content: Content) -> list[str]:

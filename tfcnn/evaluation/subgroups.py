@@ -238,4 +238,5 @@ def remarks(content: Content) -> list[str]:
     columns = content["columns"]
     lines = [f"{one['name']}: not compared, {one['refusal']}" for one in columns if one["refusal"]]
     lines += [f"{one['name']}: {one['note']}" for one in columns if one["note"]]
-    return [content["sentence"], *(f"{line}." for line in [*content["notes"], *lines])]
+    notes = [f"{note[0].upper()}{note[1:]}" for note in content["notes"]]
+    return [content["sentence"], *(f"{line}." for line in [*notes, *lines])]
