@@ -63,38 +63,42 @@ def evaluate(
             `stress` needs them.
         CheckError: if the run was trained on images or groups of that folder.
     """
-    from tfcnn.evaluation import extras, scoring
+    from tfcnn.evaluation import extras, other_data, scoring
 
     opened = as_run(run)
-    csv = None if subgroups is None else str(subgroups)
     with hearing(progress and stress, reporter) as hears:
         update = hears.stage(f"disturbing images for {opened.name}") if stress else None
-        wanted = extras.Wanted(csv, update)
+        wanted = extras.Wanted(_text(subgroups), update)
         if data is None:
-            rules = (
+            _refuse_rules(
                 labels_csv, label_column, group_regex, group_csv, group_from, path_column,
                 group_column, ignore,
             )  # fmt: skip
-            if any(rule is not None for rule in rules):
-                raise InputError(
-                    "labels or groups", "a folder of images beside them", "none", "--data FOLDER"
-                )
             found = extras.of_own_split(scoring.load(opened), opened, wanted)
             return _kept(opened, found) if stress else found
-        from tfcnn.evaluation import other_data
-
         return other_data.evaluate(
             opened,
             Path(data),
             group_regex,
-            None if group_csv is None else str(group_csv),
+            _text(group_csv),
             group_from=group_from,
             columns=(path_column, group_column),
-            labels_csv=None if labels_csv is None else str(labels_csv),
+            labels_csv=_text(labels_csv),
             label_column=label_column,
             ignore=ignore,
             wanted=wanted,
         )
+
+
+def _text(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _refuse_rules(*rules: object) -> None:
+    """Refuse rules for labels or groups of a folder where none is given."""
+    if any(rule is not None for rule in rules):
+        expected = "a folder of images beside them"
+        raise InputError("labels or groups", expected, "none", "--data FOLDER")
 
 
 def _kept(run: "Run", report: "Report") -> "Report":

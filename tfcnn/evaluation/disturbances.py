@@ -94,7 +94,10 @@ def _defocus(picture: Image.Image, radius: float, _: np.random.Generator) -> Ima
 
 
 def disc(radius: float) -> npt.NDArray[np.float64]:
-    """Return what a point becomes out of focus: a disc of this radius in px, which sums to 1."""
+    """Return what a point becomes out of focus: a disc of this radius in px, which sums to 1.
+
+    One of at most half a pixel is the pixel.
+    """
     half = int(np.ceil(radius))
     side = 2 * half + 1
     points = (np.arange(side * FINER) + 0.5) / FINER - side / 2
@@ -150,7 +153,7 @@ def _picture(pixels: npt.NDArray[np.float64]) -> Image.Image:
 
 KINDS = (
     Kind("blur", "Gaussian blur", "sigma {} of the side", (0.01, 0.02, 0.04), True, _blur),
-    Kind("defocus", "out of focus", "a disc of radius {} of the side", (0.02, 0.04, 0.08), True,
+    Kind("defocus", "out of focus", "a disc of radius {} of the side", (0.025, 0.05, 0.1), True,
          _defocus),
     Kind("brightness", "brighter or darker", "by {}", (0.1, 0.2, 0.4), True, _brightness),
     Kind("contrast", "more or less contrast", "by {}", (0.15, 0.3, 0.6), True, _contrast),
