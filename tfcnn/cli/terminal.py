@@ -82,14 +82,10 @@ def show_extras(report: "Report", console: Console) -> None:
     """Print subgroups and stress test, where the report has them."""
     from tfcnn.evaluation import stress, subgroups
 
-    if report.subgroups:
-        for table in subgroups.grids(report.subgroups):
+    for part, content in ((subgroups, report.subgroups), (stress, report.stress)):
+        for table in part.grids(content):
             print_grid(table, console)
-        for line in subgroups.remarks(report.subgroups):
-            console.print(line)
-    if report.stress:
-        print_grid(stress.grid(report.stress), console)
-        for line in stress.remarks(report.stress):
+        for line in part.remarks(content):
             console.print(line)
 
 

@@ -15,7 +15,7 @@ from tfcnn.base.errors import CheckError, InputError
 from tfcnn.display import metric_tables
 from tfcnn.display.frame import frame
 from tfcnn.display.panel import Grid, Panel, Shown
-from tfcnn.evaluation import by_group, calibration, intervals, metrics, rules
+from tfcnn.evaluation import by_group, calibration, intervals, metrics, rules, stress, subgroups
 from tfcnn.evaluation.by_group import Rule
 from tfcnn.evaluation.intervals import undefined
 from tfcnn.evaluation.metrics import percent
@@ -100,7 +100,8 @@ class Report(Shown):
         """Return what a notebook shows."""
         names = sorted(self.splits)  # test before val
         notes = [*self.remarks(names[0]), *self.warnings]
-        return Panel(self.sentence, notes=notes, grids=[self.grid(name) for name in names])
+        more = [*subgroups.grids(self.subgroups), *stress.grids(self.stress)]
+        return Panel(self.sentence, notes=notes, grids=[*map(self.grid, names), *more])
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas row per split and metric: `value`, `low`, `high`, and a `reason` if none.

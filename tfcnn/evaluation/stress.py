@@ -25,7 +25,7 @@ from tfcnn.display.panel import Grid
 from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation import by_group, intervals
 from tfcnn.evaluation.disturbances import KINDS, SEVERITIES, Kind, disturb, kinds_for
-from tfcnn.evaluation.intervals import undefined
+from tfcnn.evaluation.intervals import Distribution, undefined
 from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs.streamed import Streamed
@@ -33,6 +33,7 @@ from tfcnn.prediction import NO_ANSWER, Predictor
 from tfcnn.runs import Run
 
 SEED = 0
+RESAMPLES = 2000
 AT_ONCE = 512  # images in memory, of each disturbance
 PICTURE_PX = 96
 HARMLESS = 0.02  # a fall of accuracy that nobody minds
@@ -52,6 +53,7 @@ SHAPE = {
 
 Progress = Callable[[int, int], None]
 Content = dict[str, Any]
+Resampled = tuple[Sample, dict[str, Distribution]]
 
 
 class _Answers:
@@ -98,20 +100,22 @@ def measure(
     """
     kinds = kinds_for(run.decoder.channels)
     plain, disturbed = _answer(table, images, predictor, kinds, progress)
+    resampled = _resampled(run, plain)
     rows = [
         {
             "kind": kind.name,
             "what": kind.what,
             "levels": [
                 {"severity": severity, "how_much": kind.describe(severity),
-                 **_level(run, plain, disturbed[kind.name, severity])}
+                 **_level(run, plain, resampled, disturbed[kind.name, severity])}
                 for severity in SEVERITIES
             ],
         }
         for kind in kinds
     ]  # fmt: skip
     rows.sort(key=_mean_accuracy)
-    accuracy, groups = _figures(run, plain)["accuracy"], plain.known_groups
+    accuracy = intervals.of_measured(*resampled)["accuracy"].to_dict()
+    groups = plain.known_groups
     return {
         "sentence": _sentence(rows, accuracy),
         "split": str(table.splits[0]),
@@ -160,30 +164,24 @@ def _disturbed(kind: Kind, severity: int, image: Pixels, name: str) -> Pixels:
     return disturb(image, kind, severity, SEED, name)
 
 
-def _sample(run: Run, table: Table) -> Sample:
-    return Sample(
+def _resampled(run: Run, table: Table) -> Resampled:
+    """Return a sample, and its metrics on resampled groups: the same groups for every table."""
+    sample = Sample(
         table.labels, table.probs, table.known_groups,
         positive=run.positive, threshold=run.threshold, class_names=run.class_names,
     )  # fmt: skip
+    names = ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
+    return sample, intervals.measure(sample, num_resamples=RESAMPLES, seed=SEED, names=names)
 
 
-def _names(run: Run) -> tuple[str, ...]:
-    return ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
-
-
-def _figures(run: Run, table: Table) -> dict[str, Any]:
-    found = intervals.bootstrap(_sample(run, table), names=_names(run))
-    return {name: interval.to_dict() for name, interval in found.items()}
-
-
-def _level(run: Run, plain: Table, disturbed: Table) -> Content:
+def _level(run: Run, plain: Table, resampled: Resampled, disturbed: Table) -> Content:
     """Return the figures of one kind at one severity, beside those of the undisturbed images."""
-    differences = intervals.paired(_sample(run, disturbed), _sample(run, plain), names=["accuracy"])
-    right, wrong = _is_right(plain), ~_is_right(disturbed)
-    new = np.flatnonzero(right & wrong)
+    own = _resampled(run, disturbed)
+    difference = intervals.differences_of(own, resampled)["accuracy"]
+    new = np.flatnonzero(_is_right(plain) & ~_is_right(disturbed))
     return {
-        **_figures(run, disturbed),
-        "difference": differences["accuracy"].to_dict(),
+        **{name: interval.to_dict() for name, interval in intervals.of_measured(*own).items()},
+        "difference": difference.to_dict(),
         "new_errors": len(new),
         "flagged_new_errors": _flagged(disturbed.take(new)),
         "flagged": _share_flagged(disturbed),
@@ -264,8 +262,10 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def grid(content: Content) -> Grid:
-    """Return a row per kind and severity, the most harmful kind first."""
+def grids(content: Content) -> list[Grid]:
+    """Return a row per kind and severity, the most harmful kind first; none of no content."""
+    if not content:
+        return []
     rows: list[list[str]] = []
     rules = []
     for row in content["kinds"]:
@@ -284,7 +284,7 @@ def grid(content: Content) -> Grid:
     title = f"{content['split']}, disturbed: {content['images']:,} images, {accuracy} undisturbed"
     columns = ["", "accuracy, %", "change, points", "new", "flagged"]
     caption = "In brackets 95 % intervals; new errors, and the share of them that is flagged."
-    return Grid(columns, rows, title, rules=rules[1:], caption=caption)
+    return [Grid(columns, rows, title, rules=rules[1:], caption=caption)]
 
 
 def _brackets(row: dict[str, Any], form: str) -> str:
@@ -294,7 +294,9 @@ def _brackets(row: dict[str, Any], form: str) -> str:
 
 
 def remarks(content: Content) -> list[str]:
-    """Return sentences on a stress test, the result first."""
+    """Return sentences on a stress test, the result first; none of no content."""
+    if not content:
+        return []
     return [content["sentence"], *(f"{text}." for text in content["not_done"])]
 
 

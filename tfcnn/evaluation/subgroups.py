@@ -206,7 +206,12 @@ def _sentence(tested: list[tuple[Content, Content]], tests: int) -> str:
 
 
 def grids(content: Content) -> list[Grid]:
-    """Return a row per subgroup: first its accuracy beside that of the rest, then by class."""
+    """Return a row per subgroup: first its accuracy beside that of the rest, then by class.
+
+    None where there is no content.
+    """
+    if not content:
+        return []
     first: list[list[str]] = []
     second: list[list[str]] = []
     rules = []
@@ -234,7 +239,9 @@ def p_value(p: float) -> str:
 
 
 def remarks(content: Content) -> list[str]:
-    """Return sentences on the columns and on the table, the result first."""
+    """Return sentences on the columns and on the table, the result first; none of no content."""
+    if not content:
+        return []
     columns = content["columns"]
     lines = [f"{one['name']}: not compared, {one['refusal']}" for one in columns if one["refusal"]]
     lines += [f"{one['name']}: {one['note']}" for one in columns if one["note"]]

@@ -24,9 +24,7 @@ def values(content: Content) -> dict[str, Any]:
         "stress": _with_tints(found),
         "stress_damage": damage,
         "subgroups": content.report.subgroups,
-        "subgroup_remarks": subgroups.remarks(content.report.subgroups)[1:]
-        if content.report.subgroups
-        else [],
+        "subgroup_remarks": subgroups.remarks(content.report.subgroups)[1:],
         "p_value": subgroups.p_value,
     }
 
