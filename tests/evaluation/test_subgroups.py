@@ -1,13 +1,16 @@
 """Subgroups of a user's table: who is compared with whom, what is said, and how often by chance."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
+from conftest import run_tfcnn
 from paper_runs import make_run, random_table
 
+from tfcnn import runs
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation import attributes, subgroups
+from tfcnn.evaluation import attributes, extras, scoring, subgroups
 
 
 @pytest.fixture
@@ -195,3 +198,33 @@ def test_few_numbers_are_values_in_their_order():
 def test_equal_quartiles_are_not_cut():
     found = attributes._attribute("count", ["0"] * 30 + list("123456"), np.full(36, ""))
     assert found.refusal == "its quartiles are one number"
+
+
+def test_a_recipe_that_names_a_table_is_refused_before_training(make_tree, tmp_path, home):
+    root = make_tree(groups=6)
+    path = write(tmp_path, "path,site\nnobody.png,A\n")
+    result = run_tfcnn("train", root, "--set", f"evaluation.subgroups_csv={path}", home=home)
+    assert result.returncode == 2 and "rows for the images that were tested" in result.stderr
+    assert not (home / "models" / "shapes" / "model.keras").exists()
+
+
+def test_a_trained_run_is_compared_and_keeps_nothing(trained, tmp_path):
+    before = (trained / runs.REPORT).read_bytes()
+    rows = [f"P{i},{'AB'[i % 2]}" for i in range(12)]
+    path = write(tmp_path, "\n".join(["group,site", *rows]) + "\n")
+    result = run_tfcnn("evaluate", trained, "--subgroups", path)
+    assert result.returncode == 0 and "No subgroup is shown to differ" in result.stdout
+    content = json.loads(run_tfcnn("evaluate", trained, "--subgroups", path, "--json").stdout)
+    assert content["subgroups"]["split"] == "test" and content["subgroups"]["key"] == "group"
+    assert (trained / runs.REPORT).read_bytes() == before
+    assert "subgroups" not in json.loads(before)
+
+
+def test_a_table_that_is_gone_after_training_becomes_a_warning(run, tmp_path):
+    table = random_table()
+    report = scoring.score(run, table)
+    kept = extras.after_training(report, run, table, str(tmp_path / "gone.csv"))
+    assert not kept.subgroups and kept.warnings[-1].startswith("subgroups: not compared (")
+    path = by_group(tmp_path, table, lambda i: "AB"[i % 2])
+    kept = extras.after_training(report, run, table, str(path))
+    assert kept.to_dict()["subgroups"]["split"] == "test" and kept.panel().grids[-1].rows
