@@ -155,7 +155,9 @@ def _test(
     np.maximum.at(highest, units, places)
     is_mixed, note = lowest != highest, ""
     if 0 < is_mixed.mean() <= FEW_MIXED and len(np.unique(lowest[~is_mixed])) == count:
-        note = f"{is_mixed.sum()} groups with several values are left out of the test"
+        count_mixed = int(is_mixed.sum())
+        noun = "group" if count_mixed == 1 else "groups"
+        note = f"left out of the test: {count_mixed} {noun} with several values"
         kept = ~is_mixed[units]
         right, places = right[kept], places[kept]
         units = np.unique(units[kept], return_inverse=True)[1]
