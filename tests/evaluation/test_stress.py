@@ -178,6 +178,10 @@ def test_the_file_is_read_as_it_was_written_or_not_at_all(run):
     path.write_text(path.read_text().replace('"new_errors": 0', '"new_errors": 1', 1))
     with pytest.raises(CheckError, match="a changed content"):
         stress.read(run)
+    content["pictures"]["blur"] = ["https://example.org/a.png"] * 3
+    stress.write(run, content)
+    with pytest.raises(InputError, match="no 3 pictures of blur"):
+        stress.read(run)
     path.write_text('{"sentence": 3}')
     with pytest.raises(InputError, match="stress test"):
         stress.read(run)

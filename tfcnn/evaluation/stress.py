@@ -40,13 +40,14 @@ HARMLESS = 0.02  # a fall of accuracy that nobody minds
 EXPECTED = "the stress test of a run"
 HINT = "`tfcnn evaluate RUN --stress`, which measures it anew"
 FIGURE = {"value": (float, type(None)), "low": (float, type(None)), "high": (float, type(None))}
+SHARE = {**FIGURE, "value": float}
 LEVEL = {
-    "severity": int, "how_much": str, "accuracy": FIGURE, "difference": FIGURE, "new_errors": int,
+    "severity": int, "how_much": str, "accuracy": SHARE, "difference": SHARE, "new_errors": int,
     "flagged_new_errors": FIGURE, "flagged": float,
 }  # fmt: skip
 SHAPE = {
     "sentence": str, "split": str, "images": int, "groups": int, "seed": int, "warnings": [str],
-    "undisturbed": {"accuracy": FIGURE, "flagged": float}, "card": str,
+    "undisturbed": {"accuracy": SHARE, "flagged": float}, "card": str,
     "kinds": [{"kind": str, "what": str, "levels": [LEVEL]}], "not_done": [str],
     "pictures": {"*": [str]},
 }  # fmt: skip
@@ -322,11 +323,27 @@ def read(run: Run) -> Content:
     records.check_seal(content, path, EXPECTED, HINT)
     try:
         shapes.check(content, SHAPE)
+        _check_pictures(content)
     except ValueError as error:
         raise InputError(path, EXPECTED, str(error), HINT) from error
     if content["card"] != run.card_sha256:
         raise CheckError(path, f"{EXPECTED} as it is now", "one of before it was changed", HINT)
     return content
+
+
+def _check_pictures(content: Content) -> None:
+    """Check that there is a picture for each strength, and that each is in the file itself.
+
+    Raises:
+        ValueError: if not.
+    """
+    for name in ("", *(row["kind"] for row in content["kinds"])):
+        uris = content["pictures"].get(name, [])
+        count = len(SEVERITIES) if name else 1
+        if len(uris) != count or not all(uri.startswith("data:image/") for uri in uris):
+            raise ValueError(f"no {count} pictures of {name or 'an undisturbed image'}")
+    if any(len(row["levels"]) != len(SEVERITIES) for row in content["kinds"]):
+        raise ValueError("not three levels of each kind")
 
 
 def warnings_of(run: Run, table: Table) -> list[str]:
