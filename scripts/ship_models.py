@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tfcnn import runs
 from tfcnn.base import atomic
-from tfcnn.evaluation import other_data, scoring
+from tfcnn.evaluation import other_data, scoring, stress
 from tfcnn.report import model_card
 
 FILES = (runs.MODEL, runs.DOMAIN, runs.RECIPE, runs.HISTORY)
@@ -34,6 +34,6 @@ for name in parser.parse_args().names:
         shipped = run.unrecorded(*LEFT_BEHIND, *([] if is_small else [twin.name]))  # Keras answers
         other_data.pack_trained_on(run, part)
         runs.write_card(replace(shipped, path=part).recorded(runs.SEEN))
-        words = model_card.readme(run, scoring.load(run), crossval)
+        words = model_card.readme(run, scoring.load(run), crossval, stress.read(run))
         (part / "README.md").write_text(words, encoding="utf-8")
     print(f"{target}: {sum(file.stat().st_size for file in target.iterdir()) / 1e6:.1f} MB")

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfcnn.api.arguments import as_run
+from tfcnn.api.arguments import as_run, hearing
 from tfcnn.base.errors import InputError
+from tfcnn.base.progress import Reporter
 
 if TYPE_CHECKING:
     from tfcnn.evaluation.comparison import Comparison
@@ -28,6 +29,10 @@ def evaluate(
     path_column: str | None = None,
     group_column: str | None = None,
     ignore: Sequence[str] | None = None,
+    subgroups: str | Path | None = None,
+    stress: bool = False,
+    progress: bool = True,
+    reporter: Reporter | None = None,
 ) -> "Report":
     """Return a run's metrics with intervals.
 
@@ -46,37 +51,67 @@ def evaluate(
         path_column: what the CSV calls its column `path`.
         group_column: what it calls its column `group`.
         ignore: as `data.ignore`; the run's own if None.
+        subgroups: a CSV with a column `path` or `group`, and others such as site: each value is
+            compared with the rest.
+        stress: disturb the images in nine ways and measure what that costs. Of a run's own test
+            images it is kept in the run folder, as `stress.json`, and shown in its `report.html`.
+        progress: show how far a stress test is: in a notebook below the cell, else on standard
+            error.
+        reporter: hears of it instead, and shows it as it likes.
 
     Raises:
-        InputError: if the folder cannot be used.
+        InputError: if the folder or the table cannot be used, or the run's own images are gone and
+            `stress` needs them.
         CheckError: if the run was trained on images or groups of that folder.
     """
-    from tfcnn.evaluation import scoring
+    from tfcnn.evaluation import extras, other_data, scoring
 
     opened = as_run(run)
-    if data is None:
-        rules = (
-            labels_csv, label_column, group_regex, group_csv, group_from, path_column,
-            group_column, ignore,
-        )  # fmt: skip
-        if any(rule is not None for rule in rules):
-            raise InputError(
-                "labels or groups", "a folder of images beside them", "none", "--data FOLDER"
-            )
-        return scoring.load(opened)
-    from tfcnn.evaluation import other_data
+    with hearing(progress and stress, reporter) as hears:
+        update = hears.stage(f"disturbing images for {opened.name}") if stress else None
+        wanted = extras.Wanted(_text(subgroups), update)
+        if data is None:
+            _refuse_rules(
+                labels_csv, label_column, group_regex, group_csv, group_from, path_column,
+                group_column, ignore,
+            )  # fmt: skip
+            found = extras.of_own_split(scoring.load(opened), opened, wanted)
+            return _kept(opened, found) if stress else found
+        return other_data.evaluate(
+            opened,
+            Path(data),
+            group_regex,
+            _text(group_csv),
+            group_from=group_from,
+            columns=(path_column, group_column),
+            labels_csv=_text(labels_csv),
+            label_column=label_column,
+            ignore=ignore,
+            wanted=wanted,
+        )
 
-    return other_data.evaluate(
-        opened,
-        Path(data),
-        group_regex,
-        None if group_csv is None else str(group_csv),
-        group_from=group_from,
-        columns=(path_column, group_column),
-        labels_csv=None if labels_csv is None else str(labels_csv),
-        label_column=label_column,
-        ignore=ignore,
-    )
+
+def _text(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _refuse_rules(*rules: object) -> None:
+    """Refuse rules for labels or groups of a folder where none is given."""
+    if any(rule is not None for rule in rules):
+        expected = "a folder of images beside them"
+        raise InputError("labels or groups", expected, "none", "--data FOLDER")
+
+
+def _kept(run: "Run", report: "Report") -> "Report":
+    """Keep a stress test in the run folder, and show it in the run's page."""
+    from tfcnn.base.disk import locked
+    from tfcnn.evaluation import stress
+    from tfcnn.report import page
+
+    with locked(run.path):
+        stress.write(run, report.stress)
+        page.write(run.path)
+    return report
 
 
 def report(run: "Run | str | Path", *, figures: str | Path | None = None) -> Path:

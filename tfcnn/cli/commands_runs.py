@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 @app.command(
     epilog="Examples: tfcnn evaluate malaria --data other_hospital/   "
-    "tfcnn evaluate malaria --data images/ --labels-csv labels.csv"
+    "tfcnn evaluate malaria --data images/ --labels-csv labels.csv   "
+    "tfcnn evaluate cells --stress --subgroups microscopes.csv"
 )
 def evaluate(
     run: RunArgument,
@@ -52,10 +53,16 @@ def evaluate(
     ignore: Annotated[
         list[str] | None, typer.Option(help="Files to leave out; the run's by default.")
     ] = None,
+    subgroups: Annotated[
+        str | None, typer.Option(help="CSV: path or group, and columns (site, sex) to compare by.")
+    ] = None,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Disturb the images in nine ways; what does that cost?")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
-    from tfcnn.cli.terminal import conclude, show_confusion, show_groups, show_metrics
+    from tfcnn.cli.terminal import conclude, show_extras, show_split
     from tfcnn.display.console import Console
 
     opened = load_run(run)
@@ -70,6 +77,8 @@ def evaluate(
         path_column=path_column,
         group_column=group_column,
         ignore=ignore,
+        subgroups=subgroups,
+        stress=stress,
     )
     names = [split] if split else list(report.splits)
     for name in names:
@@ -80,16 +89,14 @@ def evaluate(
             )
     if as_json:
         content = report.to_dict()
+        content.get("stress", {}).pop("pictures", None)  # long texts, which the run's file has
         content["splits"] = {name: content["splits"][name] for name in names}
         typer.echo(to_json(content))
         return
     console = Console()
     for name in names:
-        show_metrics(report, name, console)
-        show_confusion(report, name, opened.class_names, console)
-        show_groups(report, name, console)
-        for line in report.remarks(name):
-            console.print(line)
+        show_split(report, name, opened.class_names, console)
+    show_extras(report, console)
     conclude(report, console)
 
 

@@ -69,6 +69,26 @@ def show_groups(report: "Report", split: str, console: Console, limit: int = 10)
     print_grid(Grid(names, cells, title), console)
 
 
+def show_split(report: "Report", split: str, class_names: Sequence[str], console: Console) -> None:
+    """Print all that is known of a split: metrics, confusion, groups, flags."""
+    show_metrics(report, split, console)
+    show_confusion(report, split, class_names, console)
+    show_groups(report, split, console)
+    for line in report.remarks(split):
+        console.print(line)
+
+
+def show_extras(report: "Report", console: Console) -> None:
+    """Print subgroups and stress test, where the report has them."""
+    from tfcnn.evaluation import stress, subgroups
+
+    for part, content in ((subgroups, report.subgroups), (stress, report.stress)):
+        for table in part.grids(content):
+            print_grid(table, console)
+        for line in part.remarks(content):
+            console.print(line)
+
+
 def show_folds(summary: "Summary", console: Console) -> None:
     """Print a row per fold, their mean and sd, and all predictions pooled."""
     print_grid(summary.grid(), console)

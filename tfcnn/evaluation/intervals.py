@@ -182,6 +182,13 @@ def bootstrap(
     """
     _check(num_resamples, confidence)
     distributions = measure(sample, num_resamples=num_resamples, seed=seed, names=names)
+    return of_measured(sample, distributions, confidence)
+
+
+def of_measured(
+    sample: Sample, distributions: dict[str, Distribution], confidence: float = 0.95
+) -> dict[str, Interval]:
+    """Return the intervals of metrics that `measure` resampled; see `bootstrap`."""
     return {name: _interval(sample, name, m, confidence) for name, m in distributions.items()}
 
 
@@ -247,6 +254,16 @@ def paired(
         measure(sample, num_resamples=num_resamples, seed=seed, names=names)
         for sample in (first, second)
     )
+    return differences_of((first, ours), (second, theirs), confidence)
+
+
+def differences_of(
+    first_and_own: tuple[Sample, dict[str, Distribution]],
+    second_and_own: tuple[Sample, dict[str, Distribution]],
+    confidence: float = 0.95,
+) -> dict[str, Interval]:
+    """Return the differences of metrics that `measure` resampled alike; see `paired`."""
+    (first, ours), (second, theirs) = first_and_own, second_and_own
     differences = {}
     for name in ours:
         pairs = (first, ours[name]), (second, theirs[name])

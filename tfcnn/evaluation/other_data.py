@@ -14,7 +14,8 @@ from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import LabelTable, open_any, open_folder
 from tfcnn.decode import UnreadableImageError, open_image
-from tfcnn.evaluation import scoring
+from tfcnn.evaluation import extras, scoring
+from tfcnn.evaluation.extras import Wanted
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs.streamed import Streamed
@@ -26,6 +27,7 @@ from tfcnn.runs import HINT, SEEN, SPLIT, Run
 # Of a sha256's 32. The chance that one of 30,000 new images is taken for one of 30,000 seen images
 # is 3 in a million.
 PREFIX_BYTES = 6
+NOTHING = Wanted()
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def evaluate(
     ignore: Sequence[str] | None = None,
     labels_csv: str | None = None,
     label_column: str | None = None,
+    wanted: Wanted = NOTHING,
 ) -> Report:
     """Score a run on a folder of labelled images, or a source, that it was not trained on.
 
@@ -107,6 +110,7 @@ def evaluate(
         ignore: as `data.ignore`; the run's own if None.
         labels_csv: as `data.labels_csv`; a column `split` is not heeded.
         label_column: as `data.label_column`.
+        wanted: what the report is to hold besides.
 
     Raises:
         InputError: if its classes are not the run's, or no group can be read though the run knows
@@ -137,7 +141,14 @@ def evaluate(
     notes = [*images.messages(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
     table = _without_lost(run, predict(run, images, predictor), notes)
-    return scoring.score(run, table, {"engine": predictor.computed_by}, notes)
+    report = scoring.score(run, table, {"engine": predictor.computed_by}, notes)
+    return extras.of_data(report, run, table, _decoded(run, images, table), predictor, wanted)
+
+
+def _decoded(run: Run, images: Manifest, table: Table) -> Streamed:
+    """Return the images of a table's rows, decoded when they are asked for."""
+    rows = {row.path: row for row in images.rows}
+    return Streamed(images.source, [rows[path] for path in table.paths.tolist()], run.decoder)
 
 
 def _labels(

@@ -17,7 +17,7 @@ import numpy as np
 from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import CheckError, InputError
-from tfcnn.evaluation import intervals, rules, scoring, unseen
+from tfcnn.evaluation import extras, intervals, rules, scoring, unseen
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.rules import DEFAULT_THRESHOLD, OperatingPoint
 from tfcnn.evaluation.sample import Sample
@@ -120,6 +120,7 @@ def change(
     after = Run(run.path, card | {"asked": asked})
     table = replace(table, flags=_flags(after, table))
     report = scoring.score(after, table, scoring.facts(run))
+    report = extras.after_training(report, after, table, run.recipe.evaluation.subgroups_csv)
     before = _before(run, name)
     result = Change(
         after, before, point.threshold, after.card["threshold_reason"],

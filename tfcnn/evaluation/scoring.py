@@ -23,6 +23,8 @@ from tfcnn.evaluation import (
     intervals,
     metrics,
     planning,
+    stress,
+    subgroups,
     wishes,
 )
 from tfcnn.evaluation.by_group import Rule
@@ -63,6 +65,8 @@ class Report(Shown):
         classes: per split a row per class; see `by_class.class_table`.
         curves: of the `split` that stands for the run; see `curves.measure`.
         plan: how many groups an interval of that split would need; see `planning.describe`.
+        subgroups: of the main split, where a table names them; see `subgroups.measure`.
+        stress: what disturbed images cost, where that was asked for; see `stress.measure`.
     """
 
     splits: dict[str, dict[str, dict[str, Any]]]
@@ -81,11 +85,13 @@ class Report(Shown):
     classes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     curves: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
+    subgroups: dict[str, Any] = field(default_factory=dict)
+    stress: dict[str, Any] = field(default_factory=dict)
 
     @property
     def main_split(self) -> str:
         """The split whose figures stand for the run: test, or val where there is none."""
-        return "test" if "test" in self.splits else "val"
+        return next((name for name in ("test", "val") if name in self.splits), "data")
 
     def lines(self, split: str) -> list[str]:
         """Return a line of text per metric of a split, with its interval or why it has none."""
@@ -111,7 +117,8 @@ class Report(Shown):
         """Return what a notebook shows."""
         names = sorted(self.splits)  # test before val
         notes = [*self.remarks(names[0]), *self.warnings]
-        return Panel(self.sentence, notes=notes, grids=[self.grid(name) for name in names])
+        more = [*subgroups.grids(self.subgroups), *stress.grids(self.stress)]
+        return Panel(self.sentence, notes=notes, grids=[*map(self.grid, names), *more])
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas row per split and metric: `value`, `low`, `high`, and a `reason` if none.
@@ -134,6 +141,9 @@ class Report(Shown):
     def to_dict(self) -> dict[str, Any]:
         """Return the content of `report.json`."""
         content = asdict(self)
+        for name in ("subgroups", "stress"):  # that was not asked for
+            if not content[name]:
+                del content[name]
         return {**content.pop("facts"), **content}
 
 

@@ -349,7 +349,10 @@ class Guarantee(_Section):
 
 
 class EvaluationSettings(_Section):
-    """`[evaluation]`: what is chosen on val: the operating point and when to abstain."""
+    """`[evaluation]`: what is chosen on val: the operating point and when to abstain.
+
+    `subgroups_csv` names a table of the parts that are compared once the run is tested.
+    """
 
     sensitivity: Target | None = None
     specificity: Target | None = None
@@ -357,6 +360,12 @@ class EvaluationSettings(_Section):
     calibrate: bool = True
     abstain_fraction: Target | None = None
     answered_accuracy: Target | None = None
+    subgroups_csv: str | None = None
+
+    @field_validator("subgroups_csv", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
 
     @model_validator(mode="after")
     def _one_target(self) -> "EvaluationSettings":

@@ -65,7 +65,12 @@ def limits(run: Run, report: Report, split: str) -> list[str]:
     return texts
 
 
-def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> str:
+def readme(
+    run: Run,
+    report: Report,
+    crossval: dict[str, Any] | None = None,
+    stress: dict[str, Any] | None = None,
+) -> str:
     """Return the model card of a run that is shipped without its report, as Markdown.
 
     Args:
@@ -73,6 +78,7 @@ def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> 
         report: its figures.
         crossval: the `summary.json` of its recipe's cross-validation, where all images were
             trained on and none is left to test.
+        stress: its stress test, where one was measured.
     """
     data, split = run.card["data"], report.main_split
     figures = [report.sentence]
@@ -89,7 +95,9 @@ def readme(run: Run, report: Report, crossval: dict[str, Any] | None = None) -> 
         ]
     record = run.card["record"]
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    bullets = [*limits(run, report, split), *(f"{note}." for note in data["notes"])]
+    disturbed = [f"On disturbed {stress['split']} images: {stress['sentence']}"] if stress else []
+    notes = (f"{note}." for note in data["notes"])
+    bullets = [*limits(run, report, split), *disturbed, *notes]
     parts = [
         f"# {run.name}: {run.card['network']['name']} on {data['source']}",
         intended_use(run),

@@ -22,7 +22,7 @@ from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.evaluation.labels import Suspects
 from tfcnn.recipes import DataSettings
 from tfcnn.report import content as gathering
-from tfcnn.report import exhibits, model_card, siblings
+from tfcnn.report import exhibits, model_card, robustness, siblings
 from tfcnn.report.colours import DAY, NIGHT
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
@@ -177,6 +177,7 @@ def _values(content: Content) -> dict[str, Any]:
         "leak": siblings.leak(content),
         "crossval": siblings.crossval(content),
         "suspects": suspects,
+        **robustness.values(content),
         "reference": shlex.quote(runs.as_typed(run.path)),
         "python_reference": records.to_json(runs.as_typed(run.path)),  # a Python string too
         "intended_use": model_card.intended_use(run),

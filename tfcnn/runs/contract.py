@@ -23,11 +23,21 @@ CARD = {
 }  # fmt: skip
 # of a metric that cannot be computed the value is null
 METRIC = {"value": (float, NONE), "low": (float, NONE), "high": (float, NONE)}
+SUBGROUP = {
+    "value": str, "images": int, "groups": int, "accuracy": METRIC, "sensitivity?": METRIC,
+    "specificity?": METRIC, "difference": float, "p_corrected": float, "differs": bool,
+    "is_few": bool,
+}  # fmt: skip
+SUBGROUPS = {
+    "csv": str, "split": str, "tests": int, "sentence": str, "notes": TEXTS,
+    "columns": [{"name": str, "note": str, "refusal": str, "rows": [SUBGROUP]}],
+}  # fmt: skip
 REPORT = {
     "sentence": str, "warnings": TEXTS, "splits": {"*": {"*": METRIC}},
     "counts": {"*": {"images": int, "groups": int}}, "confusion": {"*": [[int]]},
     "confusion_rule?": str, "operating_point?": dict, "epochs?": int,
     "curves?": dict, "plan?": dict,
+    "subgroups?": SUBGROUPS,
 }  # fmt: skip
 
 
@@ -70,6 +80,9 @@ def check_report(report: dict[str, Any], num_classes: int) -> None:
         rows = report["confusion"].get(split, [])
         if split not in report["counts"] or {len(rows), *map(len, rows)} != {num_classes}:
             raise ValueError(f"no counts or confusion of {split} with {num_classes} classes")
+    split = report.get("subgroups", {}).get("split")
+    if split and split not in report["splits"]:
+        raise ValueError(f"subgroups of {split!r}, which is none of its splits")
     point = report.get("operating_point")
     if point:
         shapes.check(point, {"positive": str, "threshold": float}, "operating_point")

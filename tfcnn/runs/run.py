@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CARD, RECIPE, SPLIT, HISTORY = "model.json", "recipe.toml", "split.csv", "history.csv"
 MODEL, TWIN, DOMAIN, SEEN = "model.keras", "model.tflite", "domain.npz", "seen.npz"
 PREDICTIONS, REPORT, PAGE, LOGS = "predictions.csv", "report.json", "report.html", "logs"
+STRESS = "stress.json"  # of a finished run, once it was measured
 CHECKPOINT, DONE = "checkpoint", "DONE"
 NETWORK, SOURCE = "network", "source"  # folders for copies of a user's own Python files
 

@@ -19,7 +19,7 @@ from tfcnn.base import atomic, threads
 from tfcnn.base.errors import TfcnnError
 from tfcnn.base.progress import Reporter
 from tfcnn.decode import Decoder
-from tfcnn.evaluation import calibration, metrics, rules, scoring
+from tfcnn.evaluation import calibration, extras, metrics, rules, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.table import Table
 from tfcnn.prediction import Model, ModelFiles, domain, flags
@@ -122,7 +122,9 @@ def measure(
         "engine": answers.engine,
         **_set_aside(prepared),
     }
-    scoring.write(scoring.score(run, table, facts), folder)
+    report = scoring.score(run, table, facts)
+    csv = prepared.recipe.evaluation.subgroups_csv
+    scoring.write(extras.after_training(report, run, table, csv), folder)
     names = (*MEASURED, *WRITTEN, *runs.copies(folder))
     there = (name for name in names if (folder / name).exists())
     runs.write_card(run.recorded(*there))

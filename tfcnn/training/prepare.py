@@ -15,6 +15,7 @@ from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
 from tfcnn.datasets.folder import open_any, typical_size
 from tfcnn.decode import Content, Decoder, UprightImage
+from tfcnn.evaluation import subgroups
 from tfcnn.inputs import cache, direction, pipeline
 from tfcnn.inputs.streamed import Streamed
 from tfcnn.manifest import Manifest, Row, build, groups, splits
@@ -228,6 +229,10 @@ def survey(recipe: Recipe, reporter: Reporter, resplit: bool = False) -> Survey:
         on_image=see,
         background=recipe.data.background,
     )
+    if csv := recipe.evaluation.subgroups_csv:
+        paths = [row.path for row in manifest.rows]
+        own_groups = np.array([row.group for row in manifest.rows], dtype=np.str_)
+        subgroups.check(csv, paths, own_groups, source.root)
     _report_data(recipe, allowed, manifest, reporter)
     return Survey(recipe, allowed, manifest, early, left_out)
 

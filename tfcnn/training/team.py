@@ -40,7 +40,9 @@ LOST_EXIT_CODE = 1
 LIBRARIES = ("tfcnn", "tensorflow", "keras", "numpy")
 START = (runs.RECIPE, runs.SPLIT, runs.CHECKPOINT, runs.NETWORK, runs.SOURCE)
 # where the images lie may differ from machine to machine: what they are is compared
-PLACES = ("name", "data.source", "data.labels_csv", "data.group_csv")
+PLACES = (
+    "name", "data.source", "data.labels_csv", "data.group_csv", "evaluation.subgroups_csv",
+)  # fmt: skip
 
 
 class LostError(TfcnnError):
