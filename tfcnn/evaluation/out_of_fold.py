@@ -23,6 +23,7 @@ from tfcnn.evaluation.metrics import (
 )
 from tfcnn.evaluation.sample import Sample
 from tfcnn.manifest import Manifest
+from tfcnn.manifest.corrections import TEST_IS_CORRECTED
 from tfcnn.runs import PREDICTIONS, SUMMARY, Run
 
 # what counts decisions where there is a positive class; each fold has a threshold of its own
@@ -138,7 +139,7 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
         metrics,
         {"images": len(rows), "groups": len({row["group"] for row in rows if row["group"]})},
         folds,
-        _warnings(runs[0], rows, metrics, confusion),
+        _warnings(runs[0], tested, rows, metrics, confusion),
         runs[0].is_leaky,
         "",
         usual,
@@ -219,11 +220,12 @@ def _confusion(rows: list[dict[str, str]], names: tuple[str, ...]) -> NDArray[np
 
 def _warnings(
     run: Run,
+    tested: Manifest,
     rows: list[dict[str, str]],
     metrics: dict[str, dict[str, Any]],
     confusion: NDArray[np.int64],
 ) -> list[str]:
-    warnings = list(run.card["data"]["notes"])
+    warnings = list(tested.notes)
     never = never_answered(confusion.tolist(), run.class_names)
     warnings += [never] if never else []
     groups = [row["group"] for row in rows] if rows[0]["group"] else None
@@ -243,6 +245,8 @@ def _sentence(summary: Summary, tested: Manifest) -> str:
     how = f"by a model of other {groups}" if tested.has_groups else "by a model of the others"
     if summary.leaky:
         how = f"by a model of the same {groups} (a demonstrated leak)"
+    if any(note.startswith(TEST_IS_CORRECTED) for note in summary.warnings):
+        how = f"{how} ({TEST_IS_CORRECTED})"
     figures = [f"accuracy {_spread(metrics['accuracy'], 100, 1)} %"]
     figures += [
         f"{title} {_spread(metrics[name], 1, 3)}"

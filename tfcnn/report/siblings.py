@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tfcnn import recipes, runs
+from tfcnn.base import files, records
 from tfcnn.base.errors import TfcnnError
 from tfcnn.inputs import direction
 from tfcnn.recipes import Recipe
@@ -140,6 +141,9 @@ def _essence(recipe: Recipe) -> dict[str, Any]:
     """Return what two recipes must share to be compared: all but name, split and seed."""
     settings = recipe.model_dump()
     del settings["name"], settings["data"]["split"], settings["train"]["seed"]
+    table = settings["data"].pop("corrections_csv")  # each run has a copy of its own
+    there = table if table and files.what(Path(table)) == "" else None
+    settings["data"]["corrections"] = records.sha256_of(Path(there)) if there else table
     return settings
 
 
