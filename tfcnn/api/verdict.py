@@ -173,7 +173,7 @@ def label_errors(
         name: a cross-validation, by name or path; `malaria` means `malaria-crossval`.
         top: how many suspects the page shows; None for all, up to 500.
         blind: how many images that are not suspected are mixed in, drawn at random, so that the
-            reviewer's own error is measured; None for a tenth of the suspects, at least 10.
+            reviewer's own error is measured; None for a tenth of the suspects, at least 25.
 
     Raises:
         InputError: if there is no such cross-validation, or its images are gone.

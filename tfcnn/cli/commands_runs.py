@@ -247,7 +247,7 @@ def labels(
     ] = None,
     blind: Annotated[
         int | None,
-        typer.Option(min=0, help="Others to mix in at random; a tenth of the suspects, or 10."),
+        typer.Option(min=0, help="Others to mix in at random; a tenth of the suspects, or 25."),
     ] = None,
     review: Annotated[
         Path | None, typer.Option(help="Sum up the corrections.csv that the page saved.")

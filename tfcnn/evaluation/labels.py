@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 NUM_ROWS = 60  # of JSON, where nobody says
 MOST_SHOWN = 500  # suspects in a page, whose pictures are in it
-BLIND_SHARE, LEAST_BLIND = 0.1, 10  # images drawn beside the suspects: so many of a hundred
+BLIND_SHARE, LEAST_BLIND = (
+    0.1,
+    25,
+)  # images drawn beside the suspects: none wrong of 25 is .14 at most
 WEAK_ACCURACY, WEAK_RECALL, FEW_FOLDS = 0.8, 0.7, 5
 COLUMNS = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
 NUM_PARTS = 10

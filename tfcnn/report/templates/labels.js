@@ -8,8 +8,9 @@ const $ = (id) => document.getElementById(id);
 const byPath = new Map(items.map((item) => [item.path, item]));
 const isBinary = names.length === 2;
 
-// judgements by path, the order in which they were made, and those on images that are not here
-const kept = { judgements: {}, past: [], others: [] };
+// judgements by path, the order in which they were made, the paths of which the models' opinion was
+// seen, and judgements on images that are not here
+const kept = { judgements: {}, past: [], seen: {}, others: [] };
 let at = 0;
 let isSaved = true;
 
@@ -30,8 +31,7 @@ function recall() {
   try {
     const text = localStorage.getItem(content.key);
     if (!text) return;
-    const stored = JSON.parse(text);
-    Object.assign(kept, stored);
+    Object.assign(kept, JSON.parse(text));
     for (const path of Object.keys(kept.judgements)) if (!byPath.has(path)) delete kept.judgements[path];
     kept.past = kept.past.filter(([path]) => byPath.has(path));
   } catch {
@@ -48,7 +48,7 @@ function judge(judgement, label = null) {
   const item = items[at];
   if (!item || (judgement === "flip" && (label === null || label === item.label))) return;
   kept.past.push([item.path, of(item) ?? null]);
-  kept.judgements[item.path] = { judgement, label, saw: isOpen(item) };
+  kept.judgements[item.path] = { judgement, label, saw: Boolean(kept.seen[item.path]) };
   isSaved = false;
   remember();
   const words = { keep: "kept", drop: "to be left out", unsure: "unsure", flip: `now ${classes[label] ?? ""}` };
@@ -168,10 +168,11 @@ function showOpinion(item) {
     line.textContent = "What the models say is shown when you have judged.";
     return;
   }
+  kept.seen[item.path] = true;
   const strong = document.createElement("strong");
   strong.textContent = classes[item.suggested];
   const how = item.kind === "suspect" ? `Suspected, rank ${item.rank}` : "Drawn at random, not suspected";
-  line.replaceChildren("The models say ", strong, `, and give its label ${percent(item.prob_label)}. ${how}.`);
+  line.replaceChildren("The models say ", strong, `; they give ${classes[item.label]} ${percent(item.prob_label)}. ${how}.`);
 }
 
 function showNear(item) {
@@ -346,5 +347,6 @@ function storage() {
 }
 
 recall();
+if (matchMedia("(max-width: 46rem)").matches) $("weak")?.removeAttribute("open");
 $("review").hidden = false;
 go(items.findIndex((item) => !of(item)) < 0 ? items.length : items.findIndex((item) => !of(item)));
