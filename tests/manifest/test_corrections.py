@@ -1,4 +1,4 @@
-"""Corrected labels: matched by path and hash, put to use behind the split, never in test unless told."""
+"""Corrected labels: matched by path and hash, used behind the split, not in test unless told."""
 
 from dataclasses import replace
 from pathlib import Path

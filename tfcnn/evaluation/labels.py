@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 NUM_ROWS = 60  # of JSON, where nobody says
 MOST_SHOWN = 500  # suspects in a page, whose pictures are in it
-BLIND_SHARE, LEAST_BLIND = (
-    0.1,
-    25,
-)  # images drawn beside the suspects: none wrong of 25 is .14 at most
+BLIND_SHARE, LEAST_BLIND = 0.1, 25  # others beside suspects: none wrong of 25 is .14 at most
 WEAK_ACCURACY, WEAK_RECALL, FEW_FOLDS = 0.8, 0.7, 5
 COLUMNS = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
 NUM_PARTS = 10
@@ -69,6 +66,7 @@ class Suspects:
         sentence: the result in one sentence.
         models: those that doubt.
         class_names: the classes, sorted by name.
+        judged: paths of images whose labels were judged before.
     """
 
     path: Path
@@ -77,6 +75,7 @@ class Suspects:
     sentence: str
     models: Models
     class_names: tuple[str, ...]
+    judged: frozenset[str] = frozenset()
 
     def suspected(self, top: int | None = None) -> list[dict[str, Any]]:
         """Return the first suspects, at most `MOST_SHOWN`, or `top`."""
@@ -89,7 +88,8 @@ class Suspects:
         Args:
             count: how many; None for a tenth of the suspects, at least `LEAST_BLIND`.
         """
-        others = [row for row in self.rows if not row["is_suspect"]]
+        known = self.judged
+        others = [row for row in self.rows if not row["is_suspect"] and row["path"] not in known]
         if count is None:
             count = max(LEAST_BLIND, round(BLIND_SHARE * self.count)) if self.count else 0
         # of the paths alone, whatever is ranked where
@@ -171,7 +171,7 @@ def find(name: str | Path) -> Suspects:
             f"These models agree with {right:.1%} of the labels and would doubt {doubted:.1%}: "
             "too many to believe any of it. Train for longer, or on more images, first."
         )
-    return Suspects(folder, ranked, count, sentence, models, tuple(names))
+    return Suspects(folder, ranked, count, sentence, models, tuple(names), known)
 
 
 def _judged(folder: Path) -> frozenset[str]:
