@@ -144,6 +144,19 @@ def by_path(
     return {**loose, **certain}, strangers
 
 
+def whole_path(path: str, paths: Collection[str]) -> str:
+    """Return the image that a row means by its whole path; of none, the row's own path.
+
+    Args:
+        path: as it stands in the row.
+        paths: of the images, relative to their folder, with forward slashes.
+    """
+    plain = path.strip().replace("\\", "/").removeprefix("./")
+    # where a person has added a row, the others may still be as `naming.cell` writes them
+    meant = (one for one in (path, plain, naming.from_cell(path)) if one in paths)
+    return next(meant, plain)
+
+
 class _Index:
     """The images by their whole paths, by the ends of these, and without suffix."""
 
