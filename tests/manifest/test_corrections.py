@@ -202,3 +202,14 @@ def test_a_cross_validation_says_once_what_all_its_folds_correct(data, tmp_path,
 def test_test_is_corrected_only_beside_a_table():
     with pytest.raises(ValueError, match="corrections_csv beside corrections_test"):
         DataSettings(source="cells", corrections_test=True)
+
+
+def test_a_path_means_the_whole_path_and_one_image_has_one_judgement(data, tmp_path):
+    row = data.rows[0]
+    path = write(tmp_path / "c.csv", f"elsewhere/{row.path},,,drop,,,", f"./{row.path},,,keep,,,")
+    found = corrections.find(settings_of(path), data)
+    assert found.by_path[row.path].judgement == "keep"
+    assert found.strangers == (f"elsewhere/{row.path}",)
+    write(path, f"{row.path},,,drop,,,", f"{row.path},,,keep,,,")
+    with pytest.raises(InputError, match="one judgement; received drop and keep"):
+        corrections.find(settings_of(path), data)

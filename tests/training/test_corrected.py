@@ -4,15 +4,18 @@ import csv
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from conftest import QUICK, run_tfcnn, write_tree
+from paper_runs import make_run, random_table
 
 import tfcnn
 from tfcnn import recipes
 from tfcnn.base.errors import CheckError, InputError
+from tfcnn.base.records import sha256_of
+from tfcnn.evaluation import scoring
 from tfcnn.manifest.corrections import COLUMNS, TEST_IS_CORRECTED
 from tfcnn.report import page
 from tfcnn.runs import Run
@@ -65,7 +68,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corrected]:
         given = splits_of(root)
         chosen = {name: [row for row in given.values() if row["split"] == name][:2]
                   for name in ("train", "val", "test")}  # fmt: skip
-        pairs = [*zip(sum(chosen.values(), []), ("flip", "drop") * 3, strict=True)]
+        every = [row for rows in chosen.values() for row in rows]
+        pairs = [*zip(every, ("flip", "drop") * 3, strict=True)]
         table = write_table(base / "corrections.csv", pairs)
         run = tfcnn.train(root, settings=[*FAST, f"data.corrections_csv={table}"], progress=False)
         yield Corrected(
@@ -96,8 +100,6 @@ def test_a_run_has_corrected_labels_and_the_test_split_it_would_have_had(made: C
 
 
 def test_card_report_and_page_say_by_which_table(made: Corrected) -> None:
-    from tfcnn.base.records import sha256_of
-
     facts = made.run.card["data"]["corrections"]
     assert facts["sha256"] == sha256_of(made.table) and facts["file"] == "corrections.csv"
     assert (facts["changed"], facts["dropped"], facts["held_back"]) == (2, 2, 2)
@@ -118,6 +120,7 @@ def test_a_run_keeps_the_table_so_that_it_can_be_trained_again(made: Corrected) 
     assert 'corrections_csv = "corrections/corrections.csv"' in text
 
 
+@pytest.mark.slow
 def test_a_reproduced_run_is_equal_though_the_table_is_gone(
     made: Corrected, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +133,7 @@ def test_a_reproduced_run_is_equal_though_the_table_is_gone(
     assert found.again.card["data"]["corrections"] == made.run.card["data"]["corrections"]
 
 
+@pytest.mark.slow
 def test_a_table_that_changed_is_refused_where_a_run_goes_on(
     made: Corrected, tmp_path: Path
 ) -> None:
@@ -158,6 +162,18 @@ def test_a_table_that_changed_is_refused_where_a_run_goes_on(
     assert split == (made.run.path / "split.csv").read_bytes()
 
 
+def test_a_corrected_test_is_said_in_the_sentence(tmp_path: Path) -> None:
+    run, table = make_run(tmp_path), random_table()
+    plain = scoring.score(run, table)
+    facts = {"file": "c.csv", "sha256": "0" * 64, "of_test": 3}
+    stamped = replace(run, card={**run.card, "data": {**run.card["data"], "corrections": facts}})
+    assert TEST_IS_CORRECTED in scoring.score(stamped, table).sentence
+    assert TEST_IS_CORRECTED not in plain.sentence
+    facts["of_test"] = 0
+    assert scoring.score(stamped, table).sentence == plain.sentence
+
+
+@pytest.mark.slow
 def test_a_corrected_test_split_is_stamped_wherever_its_result_is_shown(
     made: Corrected, tmp_path: Path
 ) -> None:
@@ -172,7 +188,7 @@ def test_a_corrected_test_split_is_stamped_wherever_its_result_is_shown(
     home = run.path.parents[1]
     for words in (
         ("evaluate", "told"),
-        ("list",),
+        ("list", "--json"),
         ("compare", "told", made.run.name),
         ("report", "told"),
     ):
@@ -220,7 +236,8 @@ def test_check_matches_the_table(made: Corrected, tmp_path: Path) -> None:
         splits_of(made.root, f"data.corrections_csv={table}")
 
 
-@pytest.mark.parametrize("with_test", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("with_test", [False, True])
 def test_a_cross_validation_tests_each_image_with_the_label_it_says(
     made: Corrected, with_test: bool
 ) -> None:

@@ -75,11 +75,8 @@ def read(file: Path) -> list[Judgement]:
         InputError: if it is no such table, or a judgement is none of `JUDGEMENTS`, or a flip
             names no other class.
     """
-    return [_judgement(file, row) for row in _table(file).rows]
-
-
-def _table(file: Path) -> tables.Table:
-    return tables.read(file, ("path", "judgement"), HINT, optional=COLUMNS)
+    rows = tables.read(file, ("path", "judgement"), HINT, optional=COLUMNS).rows
+    return [_judgement(file, row) for row in rows if row["path"].strip()]
 
 
 def _judgement(file: Path, row: tables.Row) -> Judgement:
@@ -113,14 +110,15 @@ def find(data: DataSettings, manifest: Manifest) -> Corrections | None:
         return None
     file = Path(data.corrections_csv).expanduser()
     rows = {row.path: row for row in manifest.rows}
-    columns = ("judgement", "corrected_label")
-    table = _table(file)
-    missing = dict.fromkeys(COLUMNS, "")
-    table = replace(table, rows=[missing | row for row in table.rows])
-    for row in table.rows:
-        _judgement(file, row)  # also of images that are not here
-    named, strangers = tables.by_path(table, columns, [*rows], manifest.source.root)
-    by_path = {path: _judgement(file, row) for path, row in named.items()}
+    by_path: dict[str, Judgement] = {}
+    for one in read(file):  # by whole paths: a part of one may be that of another image
+        other = by_path.setdefault(tables.whole_path(one.path, rows), one)
+        if (other.judgement, other.corrected_label) != (one.judgement, one.corrected_label):
+            received = f"{other.judgement} and {one.judgement}"
+            raise InputError(f"{file}: {one.path}", "one judgement", received, "one row for it")
+    strangers = [path for path in by_path if path not in rows]
+    for path in strangers:
+        del by_path[path]
     for path, one in by_path.items():
         _check(file, one, rows[path], manifest.class_names)
     gone = {lost.path for lost in manifest.source.left_out}
