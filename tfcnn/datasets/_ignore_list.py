@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tfcnn.base import atomic, files, tables
+from tfcnn.base import atomic, files, naming, tables
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import LeftOut, Source
 
@@ -45,7 +45,7 @@ def apply(source: Source, ignore_csv: str | None) -> Source:
     if ignore_csv == "" or (ignore_csv is None and files.what(file) == files.NOTHING):
         return source
     paths = {item.path for item in source.items}
-    listed = {tables.whole_path(path, paths) for path in read(file)}
+    listed = {_meant(path, paths) for path in read(file)}
     require_classes(source, listed, file)
     kept = tuple(item for item in source.items if item.path not in listed)
     lost = [item for item in source.items if item.path in listed]
@@ -116,3 +116,11 @@ def add(file: Path, reasons: Mapping[str, str]) -> int:
         cells = [[row.get(name, "") for name in header] for row in (*rows, *new)]
         atomic.write_text(file, atomic.csv_text(header, cells))
     return len(new)
+
+
+def _meant(path: str, paths: Collection[str]) -> str:
+    """Return the path of an image that a row means; of none, the row's own."""
+    plain = path.strip().replace("\\", "/").removeprefix("./")
+    # where a person has added a row, the others may still be as `naming.cell` writes them
+    meant = (one for one in (path, plain, naming.from_cell(path)) if one in paths)
+    return next(meant, plain)
