@@ -1,8 +1,8 @@
 """What correcting doubted labels is worth, on drawn cells of which some labels are wrong.
 
-A cross-validation doubts labels. The truth of each doubted image, and of those drawn at random beside
-them, is written as `corrections.csv`, as a person without error would judge. Networks are trained
-with and without it on the same split, and scored on its test images by the true labels.
+A cross-validation doubts labels. The truth of each doubted image, and of those drawn at random
+beside them, is written as `corrections.csv`, as a person without error would judge. Networks are
+trained with and without it on the same split, and scored on its test images by the true labels.
 
     python benchmarks/corrections.py --wrong 0.1 --seeds 0 1 2
 """
@@ -18,6 +18,7 @@ import tfcnn
 from tfcnn.datasets import smears
 from tfcnn.manifest.corrections import COLUMNS
 from tfcnn.recipes import assignment
+from tfcnn.runs import Run
 
 
 def truth_of(folder: Path) -> dict[str, str]:
@@ -40,7 +41,7 @@ def judge(rows: list[dict[str, object]], truth: dict[str, str], target: Path) ->
     return sum(line[3] == "flip" for line in lines)
 
 
-def accuracy(run: tfcnn.Run, truth: dict[str, str]) -> float:
+def accuracy(run: Run, truth: dict[str, str]) -> float:
     """Return the share of test images whose decision is the true label."""
     rows = [row for row in run.predictions if row["split"] == "test"]
     return statistics.mean(row["decision"] == truth[row["path"]] for row in rows)
@@ -81,9 +82,8 @@ def main() -> None:
             differences.append(both[1] - both[0])
             print(f"seed {seed}: {both[0]:.4f} as given, {both[1]:.4f} corrected")
         spread = f", sd {statistics.stdev(differences):.4f}" if len(differences) > 1 else ""
-        print(
-            f"corrected minus given, by the true labels: {statistics.mean(differences):+.4f}{spread}"
-        )
+        mean = statistics.mean(differences)
+        print(f"corrected minus given, by the true labels: {mean:+.4f}{spread}")
 
 
 if __name__ == "__main__":
