@@ -89,8 +89,6 @@ def _images_of(folder: Path, data: DataSettings) -> Source:
 
 def _mixed(suspected: list[Row], drawn: list[Row]) -> list[Row]:
     """Put images drawn at random among the suspects, whose order stays."""
-    if not suspected:
-        return []
     places = np.random.default_rng(1).integers(0, len(suspected) + 1, len(drawn))
     after: dict[int, list[Row]] = defaultdict(list)
     for place, row in zip(places.tolist(), drawn, strict=True):
@@ -142,9 +140,14 @@ class _Gallery:
     def _picture(self, path: str, max_px: int) -> int:
         """Return the place of a picture in `uris`."""
         if (path, max_px) not in self._places:
-            with in_memory(path):
-                image = open_image(self.source.read(path), path).flat(self.background)
-                self.uris.append(data_uri(image, max_px))
+            try:
+                with in_memory(path):
+                    image = open_image(self.source.read(path), path).flat(self.background)
+                    self.uris.append(data_uri(image, max_px))
+            except OSError as error:
+                received = error.strerror or str(error)
+                hint = f"{runs.LABELS} in the cross-validation, without images"
+                raise InputError(path, "an image where it was", received, hint) from error
             self._places[path, max_px] = len(self.uris) - 1
         return self._places[path, max_px]
 

@@ -202,10 +202,10 @@ function showEnd() {
   const open = items.length - judged();
   const seen = suspects.total < content.suspects
     ? `the first ${suspects.total.toLocaleString("en")} of ${content.suspects.toLocaleString("en")} suspects`
-    : `all ${many(content.suspects, "suspect")}`;
+    : content.suspects ? `all ${many(content.suspects, "suspect")}` : "all images";
   $("ended-title").textContent = open ? `${many(open, "image")} are not judged yet` : `You have seen ${seen}`;
   $("rest").textContent = open ? "" : (
-    `${many(random.total, "image")} beside them were drawn at random. Of the labels that are not suspected, the models `
+    `${many(random.total, "image")} here ${random.total === 1 ? "was" : "were"} drawn at random. Of the labels that are not suspected, the models `
     + `give ${percent(content.rest_mean)} on average to be wrong, and none more than ${percent(content.rest_most)}. `
     + "You can stop here."
   );
