@@ -57,8 +57,8 @@ def test_growth_is_measured(tmp_path, verbs):
 
 @pytest.mark.slow
 def test_labels_corrected_by_the_truth_make_a_training_better():
-    words = "corrections.py --wrong 0.1 --seeds 0 1 --settings train.epochs=10".split()
-    command = [sys.executable, BENCHMARKS / words[0], *words[1:]]
+    command = [sys.executable, BENCHMARKS / "corrections.py", "--wrong", "0.1"]
+    command += ["--seeds", "0", "1", "--settings", "train.epochs=10"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=3000)
     assert result.returncode == 0, result.stderr
     doubted, changed = map(int, re.findall(r"(\d+) doubted, (\d+) changed", result.stdout)[0])

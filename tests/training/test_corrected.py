@@ -19,6 +19,7 @@ from tfcnn.evaluation import scoring
 from tfcnn.manifest.corrections import COLUMNS, TEST_IS_CORRECTED
 from tfcnn.report import page
 from tfcnn.runs import Run
+from tfcnn.training import own_parts
 
 IMAGES = ("data.image_size=32", "data.group_regex='^(P[0-9]+)_'")
 FAST = (*QUICK, "train.epochs=2", "model.network=mlp", *IMAGES)
@@ -160,6 +161,19 @@ def test_a_table_that_changed_is_refused_where_a_run_goes_on(
     train(recipe, folder, resume=True, settings=[f"data.corrections_csv={table}"])
     split = (folder / "split.csv").read_bytes()
     assert split == (made.run.path / "split.csv").read_bytes()
+
+
+def test_a_table_that_changed_after_the_images_were_read_is_refused(
+    made: Corrected, tmp_path: Path
+) -> None:
+    table = Path(shutil.copy(made.table, tmp_path / "corrections.csv"))
+    settings = [*IMAGES, f"data.corrections_csv={table}"]
+    prepared = tfcnn.data(made.root, settings=settings, progress=False).prepared
+    table.write_text(made.table.read_text().replace(",drop,", ",keep,", 1))
+    parts = own_parts.read(prepared.recipe)
+    with pytest.raises(InputError, match="the corrections as they were when the images were read"):
+        own_parts.write_start(prepared, parts, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_corrected_test_is_said_in_the_sentence(tmp_path: Path) -> None:
