@@ -203,13 +203,15 @@ def test_a_corrected_test_split_is_stamped_wherever_its_result_is_shown(
     for words in (
         ("evaluate", "told"),
         ("list", "--json"),
-        ("compare", "told", made.run.name),
+        ("compare", "told", "told"),
         ("report", "told"),
     ):
         result = run_tfcnn(*words, home=home)
         assert result.returncode == 0, result.stderr
         if words[0] != "report":
             assert TEST_IS_CORRECTED in " ".join(result.stdout.split()), words
+    result = run_tfcnn("compare", "told", made.run.name, home=home)
+    assert result.returncode == 2 and "expected the same labels in both" in result.stderr
     assert TEST_IS_CORRECTED in repr(run) or TEST_IS_CORRECTED in run._repr_html_()
 
 
