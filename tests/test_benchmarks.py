@@ -57,6 +57,17 @@ def test_growth_is_measured(tmp_path, verbs):
 
 
 @pytest.mark.slow
+def test_labels_corrected_by_the_truth_make_a_training_better():
+    command = [sys.executable, BENCHMARKS / "corrections.py", "--wrong", "0.1"]
+    command += ["--seeds", "0", "1", "--settings", "train.epochs=10"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=3000)
+    assert result.returncode == 0, result.stderr
+    doubted, changed = map(int, re.findall(r"(\d+) doubted, (\d+) changed", result.stdout)[0])
+    assert changed > 0.4 * doubted > 20
+    assert float(re.findall(r"by true labels: ([-+.\d]+)", result.stdout)[0]) >= 0
+
+
+@pytest.mark.slow
 def test_a_million_images_are_split_and_read_in_a_minute():
     command = [sys.executable, BENCHMARKS / "growth.py", "--manifest", "1000000"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)

@@ -2,14 +2,17 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 from conftest import run_tfcnn, write_tree
+from paper_crossval import write_crossval
 
 import tfcnn
-from tfcnn import recipes, runs
+from tfcnn import recipes
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import smears
 from tfcnn.evaluation import labels as labels_module
@@ -20,24 +23,7 @@ WRONG = ("round/P0_1.png", "square/P3_2.png")
 @pytest.fixture
 def crossval(tmp_path: Path, home: Path) -> Path:
     """A cross-validation whose models are fairly sure, and right but for two labels."""
-    root = write_tree(tmp_path / "cells", groups=6)
-    folder = home / "models" / "cells-crossval"
-    rng = np.random.default_rng(0)
-    rows = []
-    for path in sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png")):
-        label = path.split("/")[0]
-        of_label = rng.uniform(0.8, 0.99) if path not in WRONG else 0.04
-        probs = (of_label, 1 - of_label) if label == "round" else (1 - of_label, of_label)
-        group = path.split("/")[1].split("_")[0]
-        rows.append([path, "test", group, label, *probs])
-    (folder / "splits").mkdir(parents=True)
-    (folder / "splits" / "fold-0.csv").write_text("path,split\n")
-    recipes.write(recipes.for_folder(root), folder / "recipe.toml")
-    with (folder / "predictions.csv").open("w", newline="") as file:
-        header = ["path", "split", "group", "label", "prob_round", "prob_square"]
-        csv.writer(file).writerows([header, *rows])
-    runs.stamp(folder)
-    return folder
+    return write_crossval(write_tree(tmp_path / "cells", groups=6), home, WRONG)
 
 
 def test_wrong_labels_come_first_and_all_are_ranked(crossval):
@@ -54,12 +40,125 @@ def test_wrong_labels_come_first_and_all_are_ranked(crossval):
     assert "2 of 48 labels" in found.sentence
 
 
-def test_the_page_shows_the_first_ones(crossval):
-    tfcnn.label_errors(crossval, top=5)
+def content_of(folder: Path) -> dict:
+    """Return what the page's script reads."""
+    page = (folder / "labels.html").read_text(encoding="utf-8")
+    text = page.split('<script type="application/json" id="content">')[1].split("</script>")[0]
+    return json.loads(text)
+
+
+def test_the_page_holds_the_suspects_and_others_drawn_at_random(crossval):
+    tfcnn.label_errors(crossval, blind=3)
+    content = content_of(crossval)
+    kinds = {item["path"]: item["kind"] for item in content["items"]}
+    assert [path for path, kind in kinds.items() if kind == "suspect"] == [
+        row["path"] for row in tfcnn.label_errors(crossval, blind=3).rows[:2]
+    ]
+    assert sorted(kinds.values()) == ["random"] * 3 + ["suspect"] * 2
+    assert content == content_of(crossval), "the same ones each time"
+    for item in content["items"]:
+        group = item["path"].split("/")[1].split("_")[0]
+        assert item["near"] and all(group in one["shown"] for one in item["near"])
+        assert not {one["shown"] for one in item["near"]} & {item["path"], *WRONG}
+    assert all(uri.startswith("data:image/webp;base64,") for uri in content["pictures"])
     page = (crossval / "labels.html").read_text(encoding="utf-8")
-    assert page.count("<img ") == 5 and page.count("data:image/webp;base64,") == 5
-    assert all(path in page for path in WRONG)
-    assert "<script" not in page and 'src="http' not in page and 'href="http' not in page
+    assert 'src="http' not in page and 'href="http' not in page
+
+
+def test_others_are_mixed_in_by_default_and_none_where_nothing_is_doubted(crossval):
+    found = tfcnn.label_errors(crossval)
+    assert len(found.drawn()) == labels_module.LEAST_BLIND
+    assert not {row["path"] for row in found.drawn()} & set(WRONG)
+    many = replace(found, count=400)
+    assert len(many.drawn()) == min(40, len(found.rows) - 2)
+    assert replace(found, count=0).drawn() == []
+    with pytest.raises(InputError, match="blind"):
+        tfcnn.label_errors(crossval, blind=-1)
+
+
+def test_weak_models_are_named_with_their_figures(crossval):
+    found = tfcnn.label_errors(crossval)
+    assert found.models.accuracy == pytest.approx(46 / 48)
+    text = " ".join(found.models.weaknesses)
+    assert "There are 1 folds" in text and "only 6 groups" in text and "agree" not in text
+    page = (crossval / "labels.html").read_text(encoding="utf-8")
+    assert all(weakness in page for weakness in found.models.weaknesses) and "95.8" in page
+
+
+def test_models_that_find_little_are_said_to_be_weak():
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+    probs = np.tile([0.2, 0.8], (10, 1))
+    probs[:2] = [0.9, 0.1]
+    found = labels_module._models(labels, probs, ["a", "b"], np.array([""] * 10), 5)
+    assert found.weaknesses[0].startswith("Of a they find 50.0 %")
+    assert "No groups are known" in found.weaknesses[1] and len(found.weaknesses) == 2
+    less = labels_module._models(1 - labels, probs, ["a", "b"], np.array([""] * 10), 5)
+    assert less.weaknesses[0].startswith("They agree with 20.0 %")
+
+
+HEADER = "path,sha256,label,judgement,corrected_label,shown_as,saw_opinion\n"
+
+
+def test_a_review_says_what_follows_with_intervals(crossval, tmp_path, home):
+    found = tfcnn.label_errors(crossval)
+    drawn = [row["path"] for row in found.drawn(10)]
+    lines = [f"{path},,x,flip,y,suspect,no" for path in WRONG]
+    lines += [f"{drawn[0]},,x,flip,y,random,yes", f"{drawn[1]},,x,drop,,random,no"]
+    lines += [f"{path},,x,keep,,random,no" for path in drawn[2:]] + ["gone.png,,x,keep,,random,no"]
+    table = tmp_path / "corrections.csv"
+    table.write_text(HEADER + "\n".join(lines))
+    review = found.review(table)
+    assert (review.suspects.changed, review.suspects.decided) == (2, 2)
+    assert (review.random.changed, review.random.decided) == (1, 9)
+    assert (review.dropped, review.unsure, review.saw_opinion, review.strangers) == (1, 0, 1, 1)
+    exact = scipy.stats.binomtest(1, 9).proportion_ci(0.95, "exact")
+    assert (review.random.low, review.random.high) == pytest.approx((exact.low, exact.high))
+    assert review.wrong["value"] == pytest.approx((2 + 46 / 9) / 48)
+    assert review.wrong["low"] == pytest.approx((2 + 46 * exact.low) / 48)
+    assert review.wrong["high"] == pytest.approx((2 + 46 * exact.high) / 48)
+    assert review.suspects_if_slips == pytest.approx((1 - 1 / 9) / (1 - 1 / 9))
+    text = run_tfcnn("labels", "cells", "--review", table, home=home).stdout
+    assert (
+        "Suspects changed: 2 of 2, 100.0 %" in text and "1 of 9, 11.1 % (0.3 % to 48.2 %)" in text
+    )
+    content = json.loads(
+        run_tfcnn("labels", "cells", "--review", table, "--json", home=home).stdout
+    )
+    assert content["review"] == json.loads(json.dumps(review.to_dict()))
+
+
+def test_what_is_not_decided_widens_the_interval(crossval, tmp_path):
+    found = tfcnn.label_errors(crossval)
+    drawn = [row["path"] for row in found.drawn(5)]
+    table = tmp_path / "corrections.csv"
+    rows = [f"{WRONG[0]},,x,flip,y,,", f"{WRONG[1]},,x,unsure,,,"]
+    table.write_text(HEADER + "\n".join([*rows, *(f"{path},,x,keep,,," for path in drawn)]))
+    review = found.review(table)
+    assert review.random.decided == 5, "told apart by the ranking where the table does not say"
+    high = scipy.stats.binomtest(0, 5).proportion_ci(0.95, "exact").high
+    assert review.wrong["low"] == pytest.approx(1 / 48)
+    assert review.wrong["value"] == pytest.approx(2 / 48)
+    assert review.wrong["high"] == pytest.approx((2 + 46 * high) / 48)
+    assert any("1 of the 2 suspects are not decided" in one for one in review.lines())
+    table.write_text(HEADER + rows[0])
+    assert found.review(table).wrong is None
+    table.write_text(HEADER + "elsewhere.png,,x,keep,,,")
+    with pytest.raises(InputError, match="judgements on these images; received 1 on others"):
+        found.review(table)
+
+
+def test_what_was_judged_before_is_not_asked_again(crossval, tmp_path):
+    table = tmp_path / "corrections.csv"
+    lines = [f"{WRONG[0]},,,keep,,,", f"{WRONG[1]},,,unsure,,,"]
+    table.write_text(HEADER + "\n".join(lines))
+    recipe = recipes.load(str(crossval / "recipe.toml"))
+    data = recipe.data.model_copy(update={"corrections_csv": str(table)})
+    recipes.write(recipe.model_copy(update={"data": data}), crossval / "recipe.toml")
+    found = tfcnn.label_errors(crossval)
+    assert [row["path"] for row in found.suspected()] == [WRONG[1]] and found.count == 1
+    assert "1 more were judged before" in found.sentence
+    drawn = {row["path"] for row in found.drawn(100)}
+    assert WRONG[0] not in drawn, "nor among those that are drawn"
 
 
 def test_the_command_line(crossval, home):

@@ -228,8 +228,8 @@ def test_folds_and_doubted_labels_of_a_table(tmp_path: Path, home: Path) -> None
     with (summary.path / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 48 and {row["group"] for row in rows} == {f"P{i}" for i in range(6)}
-    suspects = tfcnn.label_errors(summary.path, top=4)
-    assert suspects.path.joinpath("labels.html").read_text().count("data:image") == 4
+    suspects = tfcnn.label_errors(summary.path, top=2, blind=4)  # so early, hardly one is doubted
+    assert suspects.path.joinpath("labels.html").read_text().count("data:image") >= 4
 
 
 def test_folds_refuse_another_table(tmp_path: Path, home: Path) -> None:

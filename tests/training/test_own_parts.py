@@ -259,7 +259,7 @@ def test_a_cross_validation_keeps_copies_and_finds_labels(files, home):
         (folder / name).write_text(TRAP)
         (folder / "fold-0" / name).write_text(TRAP)
     reseal(folder / "fold-0")
-    result = run_tfcnn("labels", "shapes")
+    result = run_tfcnn("labels", "shapes", "--blind", 4)
     assert result.returncode == 0, result.stderr
     assert "data:image/webp" in (folder / runs.LABELS_PAGE).read_text()
 

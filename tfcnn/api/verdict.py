@@ -233,21 +233,30 @@ def plan(run: "Run | str | Path", *, width: float = 0.02, metric: str = "accurac
     return planning.plan(as_run(run), width, metric)
 
 
-def label_errors(name: str | Path, *, top: int = 60) -> "Suspects":
+def label_errors(
+    name: str | Path, *, top: int | None = None, blind: int | None = None
+) -> "Suspects":
     """Rank the labels of a cross-validation by how little they are believed.
 
-    Writes `labels.csv`, all of them, and `labels.html`, the first ones with their images.
+    Writes `labels.csv`, all of them, and `labels.html`, a page in which a person judges the
+    suspects. What that saves as `corrections.csv` is for `data.corrections_csv` of a training,
+    and `review` of the result sums it up.
 
     Args:
         name: a cross-validation, by name or path; `malaria` means `malaria-crossval`.
-        top: how many images the page shows.
+        top: how many suspects the page shows; None for all, up to 500.
+        blind: how many images that are not suspected are mixed in, drawn at random, so that the
+            reviewer's own error is measured; None for a tenth of the suspects, at least 25.
 
     Raises:
         InputError: if there is no such cross-validation, or its images are gone.
     """
     from tfcnn.evaluation import labels
-    from tfcnn.report import page
+    from tfcnn.report import label_page
 
+    for key, count in (("top", top), ("blind", blind)):
+        if count is not None and count < (1 if key == "top" else 0):
+            raise InputError(key, "a number of images", str(count), f"{key}=10")
     suspects = labels.find(name)
-    page.write_labels(suspects, top)
+    label_page.write(suspects, top, blind)
     return suspects

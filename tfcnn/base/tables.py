@@ -5,7 +5,7 @@ import csv
 import io
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -142,6 +142,19 @@ def by_path(
                     f"{one or 'none'} and {another or 'none'}", "one row for each image",
                 )  # fmt: skip
     return {**loose, **certain}, strangers
+
+
+def whole_path(path: str, paths: Collection[str]) -> str:
+    """Return the image that a row means by its whole path; of none, the row's own path.
+
+    Args:
+        path: as it stands in the row.
+        paths: of the images, relative to their folder, with forward slashes.
+    """
+    plain = path.strip().replace("\\", "/").removeprefix("./")
+    # where a person has added a row, the others may still be as `naming.cell` writes them
+    meant = (one for one in (path, plain, naming.from_cell(path)) if one in paths)
+    return next(meant, plain)
 
 
 class _Index:

@@ -281,22 +281,42 @@ def plan(
         say(found.sentence)
 
 
-@app.command(epilog="Example: tfcnn crossval malaria, then tfcnn labels malaria")
+@app.command(
+    epilog="Examples: tfcnn crossval malaria, then tfcnn labels malaria   "
+    "tfcnn labels malaria --review corrections.csv"
+)
 def labels(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A cross-validation, or its recipe.")],
-    top: Annotated[int, typer.Option(min=1, help="How many images to show.")] = 60,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="How many suspects to show; all, up to 500.")
+    ] = None,
+    blind: Annotated[
+        int | None,
+        typer.Option(min=0, help="Others to mix in at random; a tenth of the suspects, or 25."),
+    ] = None,
+    review: Annotated[
+        Path | None, typer.Option(help="Sum up the corrections.csv that the page saved.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Rank suspected label errors by what models of other groups say; needs `crossval`."""
     from tfcnn.cli.terminal import show_suspects
     from tfcnn.display.console import Console
 
-    suspects = api.label_errors(run, top=top)
+    suspects = api.label_errors(run, top=top, blind=blind)
+    reviewed = suspects.review(review) if review else None
     if as_json:
-        typer.echo(to_json(suspects.to_dict(top)))
+        more = {"review": reviewed.to_dict()} if reviewed else {}
+        typer.echo(to_json({**suspects.to_dict(top), **more}))
         return
-    show_suspects(suspects, Console(), limit=min(top, 10))
-    say(f"All: {suspects.path / 'labels.csv'}   To look at: {suspects.path / 'labels.html'}")
+    if reviewed:
+        for line in reviewed.lines():
+            say(line)
+        return
+    show_suspects(suspects, Console(), limit=min(top or 10, 10))
+    for weakness in suspects.models.weaknesses:
+        say(f"note: {weakness}")
+    say(f"All: {suspects.path / 'labels.csv'}   To judge: {suspects.path / 'labels.html'}")
     say(suspects.sentence)
 
 

@@ -203,11 +203,17 @@ def _per_group(sample: Sample) -> _Groups:
 
 def _share(right: NDArray[np.bool_], kind: str) -> dict[str, Any]:
     """Return a share of groups with its exact 95 % interval."""
-    from scipy.special import betaincinv  # scipy.stats takes half a second to import
-
     total, hits = len(right), int(right.sum())
     if not total:
         return {**undefined(f"no {kind} group"), "groups": 0}
+    low, high = exact_bounds(hits, total)
+    return {"value": hits / total, "low": low, "high": high, "groups": total}
+
+
+def exact_bounds(hits: int, total: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a share (Clopper and Pearson 1934); `total` is not 0."""
+    from scipy.special import betaincinv  # scipy.stats takes half a second to import
+
     low = betaincinv(hits, total - hits + 1, 0.025) if hits else 0.0
     high = betaincinv(hits + 1, total - hits, 0.975) if hits < total else 1.0
-    return {"value": hits / total, "low": float(low), "high": float(high), "groups": total}
+    return float(low), float(high)

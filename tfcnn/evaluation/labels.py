@@ -5,22 +5,50 @@ on its own label. A model may lean to one class on all images of a group, such a
 stain it has not seen. What the labels of that group's other images say of this is taken out first.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcnn import runs
+from tfcnn import recipes, runs
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError
+from tfcnn.display.figures import percent
+from tfcnn.evaluation.by_group import FEW_GROUPS
+from tfcnn.manifest import corrections
 
+if TYPE_CHECKING:
+    from tfcnn.evaluation.label_review import Review
+
+NUM_ROWS = 60  # of JSON, where nobody says
+MOST_SHOWN = 500  # suspects in a page, whose pictures are in it
+BLIND_SHARE, LEAST_BLIND = 0.1, 25  # others beside suspects: none wrong of 25 is .14 at most
+WEAK_ACCURACY, WEAK_RECALL, FEW_FOLDS = 0.8, 0.7, 5
 COLUMNS = ("rank", "path", "group", "label", "suggested", "prob_label", "is_suspect")
 NUM_PARTS = 10
 MOST_DOUBTED = 0.25  # beyond, it is the models that are wrong
 LEAST_PROB = 1e-4  # a model is not believed to be surer than that
 LEAST_BELIEVED = 0.05  # what the models give a label that says something of its group
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models that doubt, by what is known of them.
+
+    Attributes:
+        accuracy: the share of the labels that they agree with, each model on groups it has not
+            seen.
+        folds: how many there are.
+        groups: how many groups the images belong to; 0 where none are known.
+        weaknesses: what speaks against believing them, in words.
+    """
+
+    accuracy: float
+    folds: int
+    groups: int
+    weaknesses: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,21 +64,61 @@ class Suspects:
             probability that images of that class have on average (confident learning, Northcutt
             et al. 2021, J Artif Intell Res 70:1373).
         sentence: the result in one sentence.
+        models: those that doubt.
+        class_names: the classes, sorted by name.
+        judged: paths of images whose labels were judged before.
     """
 
     path: Path
     rows: list[dict[str, Any]]
     count: int
     sentence: str
+    models: Models
+    class_names: tuple[str, ...]
+    judged: frozenset[str] = frozenset()
 
-    def to_dict(self, top: int) -> dict[str, Any]:
-        """Return the first rows and the counts as plain values."""
+    def suspected(self, top: int | None = None) -> list[dict[str, Any]]:
+        """Return the first suspects, at most `MOST_SHOWN`, or `top`."""
+        found = [row for row in self.rows if row["is_suspect"]]
+        return found[: MOST_SHOWN if top is None else top]
+
+    def drawn(self, count: int | None = None) -> list[dict[str, Any]]:
+        """Draw images that are not suspected, the same ones each time.
+
+        Args:
+            count: how many; None for a tenth of the suspects, at least `LEAST_BLIND`.
+        """
+        known = self.judged
+        others = [row for row in self.rows if not row["is_suspect"] and row["path"] not in known]
+        if count is None:
+            count = max(LEAST_BLIND, round(BLIND_SHARE * self.count)) if self.count else 0
+        # of the paths alone, whatever is ranked where
+        others.sort(key=lambda row: str(row["path"]))
+        chosen = np.random.default_rng(0).permutation(len(others))[:count]
+        return [others[i] for i in chosen]
+
+    def review(self, corrections_csv: str | Path) -> "Review":
+        """Return what the judgements that the page saved say of all labels, with intervals.
+
+        Args:
+            corrections_csv: the table that the page saved.
+
+        Raises:
+            InputError: if it is no such table, or judges none of these images.
+        """
+        from tfcnn.evaluation import label_review  # late: it reads suspects
+
+        return label_review.review(self, Path(corrections_csv))
+
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """Return the counts and the first rows, 60 where `top` is None, as plain values."""
         return {
             "path": str(self.path),
             "images": len(self.rows),
             "suspects": self.count,
             "sentence": self.sentence,
-            "rows": self.rows[:top],
+            "models": asdict(self.models),
+            "rows": self.rows[: NUM_ROWS if top is None else top],
         }
 
 
@@ -70,10 +138,15 @@ def find(name: str | Path) -> Suspects:
     groups = np.array([row["group"] for row in rows])
     if (groups != "").all():
         probs = per_group(labels, probs, groups)
+    models = _models(labels, probs, names, groups, runs.count_folds(folder))
     is_suspect, quality = _judge(labels, probs)
-    doubted, right = float(is_suspect.mean()), float((probs.argmax(axis=1) == labels).mean())
+    doubted, right = float(is_suspect.mean()), models.accuracy
     if doubted > MOST_DOUBTED:
         is_suspect = np.zeros_like(is_suspect)
+    known = _judged(folder)
+    judged = np.array([row["path"] in known for row in rows])
+    num_judged = int((is_suspect & judged).sum())
+    is_suspect &= ~judged
     ranked = [
         {
             "rank": rank,
@@ -91,12 +164,54 @@ def find(name: str | Path) -> Suspects:
     count = int(is_suspect.sum())
     share = f"{100 * count / len(rows):.1f} %"
     sentence = f"{count:,} of {len(rows):,} labels ({share}) are doubted: look at them first."
+    if num_judged:
+        sentence += f" {num_judged:,} more were judged before, and are not shown again."
     if doubted > MOST_DOUBTED:
         sentence = (
             f"These models agree with {right:.1%} of the labels and would doubt {doubted:.1%}: "
             "too many to believe any of it. Train for longer, or on more images, first."
         )
-    return Suspects(folder, ranked, count, sentence)
+    return Suspects(folder, ranked, count, sentence, models, tuple(names), known)
+
+
+def _judged(folder: Path) -> frozenset[str]:
+    """Return the images on whose labels the corrections of a cross-validation decide."""
+    table = recipes.load(str(folder / runs.RECIPE), is_record=True).data.corrections_csv
+    read = corrections.read(Path(table)) if table else []
+    return frozenset(one.path for one in read if one.judgement != corrections.UNSURE)
+
+
+def _models(
+    labels: npt.NDArray[np.int64],
+    probs: npt.NDArray[np.float64],
+    names: list[str],
+    groups: npt.NDArray[np.str_],
+    num_folds: int,
+) -> Models:
+    """Return what is known of the models; see `find` for the arguments."""
+    right = probs.argmax(axis=1) == labels
+    accuracy, num_groups = float(right.mean()), len(set(groups.tolist()) - {""})
+    weak = []
+    if accuracy < WEAK_ACCURACY:
+        weak.append(
+            f"They agree with {percent(accuracy)} of the labels only: much of what they doubt is "
+            "an image that is hard for them."
+        )
+    for index, name in enumerate(names):
+        recall = float(right[labels == index].mean()) if (labels == index).any() else 1.0
+        if recall < WEAK_RECALL:
+            weak.append(f"Of {name} they find {percent(recall)} only: they doubt it too often.")
+    if num_folds < FEW_FOLDS:
+        most = percent(1 - 1 / max(num_folds, 2))
+        weak.append(f"There are {num_folds} folds: a model has learnt from at most {most} of all.")
+    if not num_groups:
+        weak.append(
+            "No groups are known: a model may have seen the same patient, slide or video, and "
+            "believe a label that is wrong for all of it."
+        )
+    elif num_groups < FEW_GROUPS:
+        weak.append(f"There are only {num_groups} groups: what is rare, a model may not know.")
+    return Models(accuracy, num_folds, num_groups, tuple(weak))
 
 
 def answers(

@@ -23,6 +23,7 @@ from tfcnn.evaluation.metrics import (
 )
 from tfcnn.evaluation.sample import Sample
 from tfcnn.manifest import Manifest
+from tfcnn.manifest.corrections import TEST_IS_CORRECTED
 from tfcnn.recipes import Guarantee
 from tfcnn.runs import PREDICTIONS, SUMMARY, Run
 
@@ -147,7 +148,7 @@ def summarise(
         metrics,
         {"images": len(rows), "groups": len({row["group"] for row in rows if row["group"]})},
         folds,
-        _warnings(runs[0], rows, metrics, confusion) + refused,
+        _warnings(runs[0], tested, rows, metrics, confusion) + refused,
         runs[0].is_leaky,
         "",
         usual,
@@ -252,11 +253,12 @@ def _confusion(rows: list[dict[str, str]], names: tuple[str, ...]) -> NDArray[np
 
 def _warnings(
     run: Run,
+    tested: Manifest,
     rows: list[dict[str, str]],
     metrics: dict[str, dict[str, Any]],
     confusion: NDArray[np.int64],
 ) -> list[str]:
-    warnings = list(run.card["data"]["notes"])
+    warnings = list(tested.notes)
     never = never_answered(confusion.tolist(), run.class_names)
     warnings += [never] if never else []
     groups = [row["group"] for row in rows] if rows[0]["group"] else None
@@ -276,6 +278,8 @@ def _sentence(summary: Summary, tested: Manifest) -> str:
     how = f"by a model of other {groups}" if tested.has_groups else "by a model of the others"
     if summary.leaky:
         how = f"by a model of the same {groups} (a demonstrated leak)"
+    if any(note.startswith(TEST_IS_CORRECTED) for note in summary.warnings):
+        how = f"{how} ({TEST_IS_CORRECTED})"
     figures = [f"accuracy {_spread(metrics['accuracy'], 100, 1)} %"]
     figures += [
         f"{title} {_spread(metrics[name], 1, 3)}"

@@ -115,7 +115,7 @@ def _recipe(run: Run, again: Run) -> Comparison:
     differing = [
         f"{key} is {now.get(key)!r}, was {then.get(key)!r}"
         for key in {**then, **now}
-        if key != "name" and not key.endswith((".network", ".source"))
+        if key != "name" and not key.endswith((".network", ".source", ".corrections_csv"))
         and then.get(key) != now.get(key)
     ]  # fmt: skip
     for name in runs.copies(run.path):  # a user's own files are compared, not their paths

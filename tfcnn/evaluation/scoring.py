@@ -33,6 +33,7 @@ from tfcnn.evaluation.metrics import percent
 from tfcnn.evaluation.rules import DEFAULT_THRESHOLD
 from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.table import Table
+from tfcnn.manifest.corrections import TEST_IS_CORRECTED
 from tfcnn.prediction import ABSTAIN, OUT_OF_DOMAIN
 from tfcnn.runs import Run
 
@@ -367,6 +368,8 @@ def _sentence(
         on = f"{on.replace(' unseen', '')} that the model may have learnt from"
     if run.is_leaky:
         on = f"{count['images']:,} {images} of {groups} also trained on (a demonstrated leak)"
+    if run.is_test_corrected and split == "test":
+        on = f"{on} ({TEST_IS_CORRECTED})"
     if row["value"] is None:
         return f"On {on}: no accuracy, {row['reason']}."
     value = percent(row)

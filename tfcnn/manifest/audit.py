@@ -13,7 +13,7 @@ from tfcnn.base.progress import Reporter
 from tfcnn.datasets import LayoutError, Source
 from tfcnn.datasets.folder import add_to_ignore_list, ignore_list, open_any
 from tfcnn.display.panel import Grid, Panel, Shown
-from tfcnn.manifest import copies, groups, odd_files, splits, unfit
+from tfcnn.manifest import copies, corrections, groups, odd_files, splits, unfit
 from tfcnn.manifest.findings import Finding, Gravity, by_gravity, counted
 from tfcnn.manifest.looks import Looks
 from tfcnn.manifest.near import MOST_IMAGES
@@ -156,7 +156,7 @@ def audit(data: DataSettings, reporter: Reporter) -> Audit:
     findings += _notes(manifest, findings)
     if is_new_list:
         findings.append(Finding("left-out", f"{listing} is not there yet: --fix writes it"))
-    findings += _split(manifest, data)
+    findings += [*_split(manifest, data), *_corrections(manifest, data)]
     labels = f", labels from {source.labels_csv}" if source.labels_csv else ""
     return Audit(
         manifest.summary() + labels, dict(sorted(counts.items())), by_gravity(findings),
@@ -227,6 +227,18 @@ def _groups(manifest: Manifest, data: DataSettings) -> list[Finding]:
     is_split = any(row.official for row in manifest.rows)
     what = "no groups known" if is_split else "no groups known: a split is by image"
     return [Finding("groups", "; ".join([what, *hints]), advice=GROUPED)]
+
+
+def _corrections(manifest: Manifest, data: DataSettings) -> list[Finding]:
+    """Match the corrected labels with the images; what else is found is of the labels as given."""
+    try:
+        found = corrections.find(data, manifest)
+        everywhere = ["train"] * len(manifest.rows)
+        corrected, _ = corrections.apply(found, manifest, everywhere, with_test=False)
+    except TfcnnError as error:
+        return [Finding("corrections", str(error), "blocking")]
+    new = [note for note in corrected.notes if note not in manifest.notes]
+    return [Finding("corrections", note) for note in new]
 
 
 def _split(manifest: Manifest, data: DataSettings) -> list[Finding]:

@@ -5,7 +5,7 @@ import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,8 @@ class Manifest:
         group_rule: how the groups were read, in words; "" where none are known.
         rehash_note: why the remembered hashes were not used, "" where they were; it changes no
             result.
+        corrections: by which table labels were corrected, and how many (`corrections.apply`);
+            empty where none were.
     """
 
     source: Source
@@ -115,6 +117,7 @@ class Manifest:
     notes: tuple[str, ...]
     group_rule: str = ""
     rehash_note: str = ""
+    corrections: dict[str, Any] = field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -351,7 +354,7 @@ def read(path: Path) -> tuple[dict[str, Row], str]:
     try:
         with memory.adding():
             lines = naming.iterate_csv(text.decode("utf-8"))
-            names = [field.name for field in fields(Row)]
+            names = [one.name for one in fields(Row)]
             if next(lines, []) != names:
                 raise ValueError
             size, time = names.index("size_bytes"), names.index("mtime_ns")
@@ -375,7 +378,7 @@ def _checksum(text: bytes) -> bytes:
 
 def write(rows: Iterable[Row], path: Path) -> None:
     """Write the rows of a manifest, if they are not those of the file."""
-    header = (field.name for field in fields(Row))
+    header = (one.name for one in fields(Row))
     text = atomic.csv_text(header, (vars(row).values() for row in rows)).encode()
     data = text + _checksum(text)
     if not path.exists() or path.read_bytes() != data:

@@ -10,13 +10,15 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from tfcnn.base import atomic, files, naming, own_files
+from tfcnn.base import atomic, files, naming, own_files, records
 from tfcnn.base.errors import InputError, UnfitValueError
 from tfcnn.recipes.schema import OWNED, Recipe
 
 MAX_RECIPE_BYTES = 1 << 20  # of a recipe
 FOLDER = Path(__file__).parent
-PARTS = (("model", "network"), ("data", "source"))  # that may be Python files of a user's own
+# files of a user's own of which a run keeps a copy; the first two are Python, if they are files
+CORRECTIONS = ("data", "corrections_csv")
+PARTS = (("model", "network"), ("data", "source"), CORRECTIONS)
 EXPECTED = {  # in words, by pydantic's type of error
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
@@ -64,8 +66,16 @@ def load(name: str, *, is_record: bool = False) -> Recipe:
     for section, key in PARTS:
         part = settings.get(section)
         if isinstance(part, dict) and key in part:
-            settings[section] = {**part, key: own_files.resolved(part[key], path.parent)}
+            settings[section] = {**part, key: _resolved((section, key), part[key], path.parent)}
     return parse(settings, subject=str(path))
+
+
+def _resolved(part: tuple[str, str], value: Any, folder: Path) -> Any:
+    """Return the whole path of a file that a recipe names; any other value as it is."""
+    if part != CORRECTIONS:
+        return own_files.resolved(value, folder)
+    is_path = isinstance(value, str) and value != ""
+    return str((folder / Path(value).expanduser()).resolve()) if is_path else value
 
 
 def for_folder(folder: Path) -> Recipe:
@@ -100,8 +110,8 @@ def override(recipe: Recipe, assignments: list[str]) -> Recipe:
     """
     settings = recipe.model_dump()
     pairs = [read_assignment(text) for text in assignments]
-    files_of = [".".join(part) for part in PARTS]
-    pairs = [(k, own_files.resolved(v, Path.cwd()) if k in files_of else v) for k, v in pairs]
+    parts = {".".join(part): part for part in PARTS}
+    pairs = [(k, _resolved(parts[k], v, Path.cwd()) if k in parts else v) for k, v in pairs]
     if any(key == "model.network" for key, _ in pairs):
         settings["model"]["start"] = None
     if any(key == "model.network" and value != recipe.model.network for key, value in pairs):
@@ -228,8 +238,9 @@ def to_toml(recipe: Recipe, folder: Path | None = None, without: Collection[str]
     """
     settings = recipe.model_dump(exclude_none=True, mode="json", exclude=set(without))
     for section, key in PARTS:
-        value = settings[section][key]
-        if folder and own_files.is_own(value) and Path(value).is_relative_to(folder.resolve()):
+        value = settings[section].get(key)
+        is_file = value and ((section, key) == CORRECTIONS or own_files.is_own(value))
+        if folder and is_file and Path(value).is_relative_to(folder.resolve()):
             settings[section][key] = Path(value).relative_to(folder.resolve()).as_posix()
     return tomli_w.dumps(settings)
 
@@ -243,6 +254,9 @@ def essence(recipe: Recipe) -> dict[str, Any]:
     """Return what two recipes must share to be compared: all but name, split and seed."""
     settings = recipe.model_dump()
     del settings["name"], settings["data"]["split"], settings["train"]["seed"]
+    table = settings["data"].pop("corrections_csv")  # each run has a copy of its own
+    there = table if table and files.what(Path(table)) == "" else None
+    settings["data"]["corrections"] = records.sha256_of(Path(there)) if there else table
     return settings
 
 

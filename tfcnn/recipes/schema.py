@@ -63,6 +63,8 @@ class DataSettings(_Section):
     source: str
     ignore: tuple[str, ...] = ()
     ignore_csv: str | None = None
+    corrections_csv: str | None = None
+    corrections_test: bool = False
     labels_csv: str | None = None
     label_column: str | None = None
     group_regex: str | None = None
@@ -102,6 +104,13 @@ class DataSettings(_Section):
             raise UnfitValueError(expected, "both", hint)
         return self
 
+    @model_validator(mode="after")
+    def _corrected_by_a_table(self) -> "DataSettings":
+        if self.corrections_test and not self.corrections_csv:
+            expected = "corrections_csv beside corrections_test, which lets it reach the test split"
+            raise UnfitValueError(expected, "none", "data.corrections_csv=corrections.csv")
+        return self
+
     @field_validator("ignore", mode="before")
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
@@ -109,8 +118,9 @@ class DataSettings(_Section):
         return tuple(filter(None, patterns)) if isinstance(patterns, list | tuple) else patterns
 
     @field_validator(
-        "labels_csv", "label_column", "group_csv", "path_column", "group_column", mode="before"
-    )
+        "corrections_csv", "labels_csv", "label_column", "group_csv", "path_column",
+        "group_column", mode="before",
+    )  # fmt: skip
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -5,6 +5,7 @@ from typing import Any
 from tfcnn import datasets
 from tfcnn.evaluation.metrics import percent
 from tfcnn.evaluation.scoring import Report
+from tfcnn.manifest.corrections import TEST_IS_CORRECTED
 from tfcnn.runs import Run
 
 
@@ -34,6 +35,8 @@ def limits(run: Run, report: Report, split: str) -> list[str]:
     texts = []
     if run.is_leaky:
         texts.append("A demonstration of a leak: its figures flatter, and it is not to be used.")
+    if run.is_test_corrected:
+        texts.append(f"{TEST_IS_CORRECTED.capitalize()}: its figures are not of labels as given.")
     if run.positive is not None:
         texts.append("Not a medical device: no diagnosis may rest on it.")
     if on_positive := datasets.part(data["source"], "positive_limit", run.card["positive"]):

@@ -1,4 +1,4 @@
-"""Write `report.html` and `labels.html`: each one file that opens without a network."""
+"""Write `report.html`: one file that opens without a network."""
 
 import functools
 import re
@@ -10,17 +10,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tfcnn import recipes, runs
-from tfcnn.base import atomic, own_files, records
+from tfcnn import runs
+from tfcnn.base import atomic, records
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import Source
-from tfcnn.datasets.folder import open_images
-from tfcnn.decode import open_image
 from tfcnn.display import html_pages
-from tfcnn.display.thumbnail import data_uri
 from tfcnn.evaluation.by_group import FEW_GROUPS
-from tfcnn.evaluation.labels import Suspects
-from tfcnn.recipes import DataSettings
 from tfcnn.report import content as gathering
 from tfcnn.report import exhibits, model_card, robustness, siblings
 from tfcnn.report.colours import DAY, NIGHT
@@ -31,7 +25,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 NO_BREAK = "\u00a0"
 MAX_QUARANTINED = 20
 MAX_STEPS = 3
-LABEL_PX = 160
 
 
 def write(folder: Path) -> Path:
@@ -61,54 +54,6 @@ def render(run: Run) -> str:
             raise
         subject = f"{run.path}: report.json or model.json"
         raise InputError(subject, "all that a report says", str(error), runs.HINT) from error
-
-
-def write_labels(suspects: Suspects, top: int) -> Path:
-    """Write the images whose labels are least believed, into their cross-validation's folder.
-
-    Args:
-        suspects: the ranking.
-        top: how many images to show, the least believable labels first.
-
-    Returns:
-        The path of `labels.html`.
-
-    Raises:
-        InputError: if the images are no longer where they were.
-    """
-    data = recipes.load(str(suspects.path / runs.RECIPE), is_record=True).data
-    source = _images_of(suspects.path, data)
-    rows = []
-    for row in suspects.rows[:top]:
-        opened = open_image(source.read(row["path"]), row["path"], (LABEL_PX, LABEL_PX))
-        image = opened.flat(data.background)
-        rows.append({**row, "uri": data_uri(image, LABEL_PX)})
-    template = environment().get_template("labels.html")
-    target = suspects.path / runs.LABELS_PAGE
-    atomic.write_text(
-        target,
-        template.render(
-            name=suspects.path.name, suspects=suspects, rows=rows, groups=source.nouns[1]
-        ),
-    )
-    return target
-
-
-def _images_of(folder: Path, data: DataSettings) -> Source:
-    """Open the images of a cross-validation.
-
-    Raises:
-        InputError: if they are no longer there, or no files.
-    """
-    if not own_files.is_own(data.source):
-        return open_images(data)
-    fold = runs.open_run(folder / runs.fold_name(0))
-    if (source := exhibits.own_images(fold)) is None:
-        received = "images that only the Python file of this source can read, which is not run"
-        raise InputError(
-            folder, "images in files", received, f"{folder / runs.LABELS}, without them"
-        )
-    return source
 
 
 @functools.cache  # its templates are compiled once

@@ -17,7 +17,8 @@ CARD = {
     "group_rule?": ({"least_share": (float, NONE), "reason": str}, NONE),
     "unmet?": TEXTS, "domain?": (dict, NONE), "domain_reason?": TEXT_OR_NONE, "leaky": bool,
     "data": {"source?": str, "summary?": str, "notes": TEXTS, "nouns": TEXTS,
-             "group_regex": TEXT_OR_NONE, "group_from?": str, "ignore?": TEXTS},
+             "group_regex": TEXT_OR_NONE, "group_from?": str, "ignore?": TEXTS,
+             "corrections?": {"file?": str, "sha256?": str, "of_test?": int}},
     "network?": {"name?": str, "options?": dict}, "sha256": {"*": str},
     "record?": {"versions?": {"*": str}, "precision?": str, "devices?": TEXTS},
 }  # fmt: skip

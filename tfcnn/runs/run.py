@@ -24,7 +24,8 @@ MODEL, TWIN, DOMAIN, SEEN = "model.keras", "model.tflite", "domain.npz", "seen.n
 PREDICTIONS, REPORT, PAGE, LOGS = "predictions.csv", "report.json", "report.html", "logs"
 STRESS = "stress.json"  # of a finished run, once it was measured
 CHECKPOINT, DONE = "checkpoint", "DONE"
-NETWORK, SOURCE = "network", "source"  # folders for copies of a user's own Python files
+# folders for copies of a user's own files: Python, and a table of corrected labels
+NETWORK, SOURCE, CORRECTIONS = "network", "source", "corrections"
 
 ADOPTED = "adopted"  # the network of a run that somebody else's code trained
 UNKNOWN = "unknown"  # what such a network learnt from, unless it was train
@@ -93,6 +94,11 @@ class Run(Shown):
     def is_leaky(self) -> bool:
         """Whether the split was a stamped demonstration of a leak."""
         return bool(self.card["leaky"])
+
+    @property
+    def is_test_corrected(self) -> bool:
+        """Whether labels of its test split were corrected, so that test is no longer as given."""
+        return bool(self.card["data"].get("corrections", {}).get("of_test"))
 
     def refuse_leaky(self) -> None:
         """Refuse to hand a demonstration of a leak to anybody.
@@ -248,11 +254,12 @@ class Run(Shown):
 
 
 def copies(folder: Path) -> list[str]:
-    """Return the copies of a user's own Python files in a run folder, such as `network/mine.py`.
+    """Return the copies of a user's own files in a run folder, such as `network/mine.py`.
 
-    A training runs them; nothing that uses the run does.
+    A training reads and runs them; nothing that uses the run does.
     """
-    paths = (path for kind in (NETWORK, SOURCE) for path in folder.glob(f"{kind}/*.py"))
+    kinds = {NETWORK: "*.py", SOURCE: "*.py", CORRECTIONS: "*"}
+    paths = (path for kind, name in kinds.items() for path in folder.glob(f"{kind}/{name}"))
     return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 

@@ -14,7 +14,8 @@ from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import out_of_fold
 from tfcnn.evaluation.out_of_fold import Summary
-from tfcnn.manifest import Manifest, folds, splits
+from tfcnn.manifest import Manifest, corrections, folds, splits
+from tfcnn.manifest.corrections import Corrections
 from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
 from tfcnn.training import cluster, own_parts, strategy
@@ -93,20 +94,37 @@ def crossval(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the folds are trained on: the recipe, all images, and per fold a split per image."""
+    """What the folds are trained on: the recipe, all images, and per fold a split per image.
+
+    The labels are as they were given, and so are the splits: each fold corrects its own.
+    """
 
     recipe: Recipe
     manifest: Manifest
     folds: list[list[str]]
+    corrections: Corrections | None
 
-    @property
-    def tested_rows(self) -> list[int]:
-        """The rows that are tested, each in one fold."""
-        return folds.tested_rows(self.manifest, self.recipe.data.split)
+    def corrected(self, number: int) -> tuple[Manifest, list[str]]:
+        """Return images and split of a fold as it is trained and tested."""
+        with_test = self.recipe.data.corrections_test
+        split = self.folds[number]
+        return corrections.apply(self.corrections, self.manifest, split, with_test=with_test)
 
-    def part(self, rows: list[int]) -> Manifest:
-        """Return the manifest of some rows."""
-        return replace(self.manifest, rows=tuple(self.manifest.rows[row] for row in rows))
+    def tested(self) -> Manifest:
+        """Return the images that are tested, each in one fold, with the labels they have there."""
+        parts = [self.corrected(number) for number in range(len(self.folds))]
+        rows = {
+            row.path: row
+            for manifest, split in parts
+            for row, name in zip(manifest.rows, split, strict=True)
+            if name == "test"
+        }
+        ordered = tuple(rows[row.path] for row in self.manifest.rows if row.path in rows)
+        data = self.recipe.data
+        pool = folds.tested_rows(self.manifest, data.split)
+        return corrections.over_folds(
+            self.corrections, self.manifest, pool, with_test=data.corrections_test, tested=ordered
+        )
 
 
 class _PerFold(Reporter):
@@ -131,14 +149,16 @@ class _PerFold(Reporter):
 
 def _prepare(recipe: Recipe, num_folds: int, reporter: Reporter) -> _Plan:
     """Read the images and deal them; refuse here, before anything is written."""
-    recipe, allowed, manifest, *_ = survey(recipe, reporter)
-    plan = _Plan(recipe, manifest, folds.assign(manifest, recipe.data.split, num_folds))
+    recipe, allowed, manifest, _, _, found = survey(recipe, reporter)
+    plan = _Plan(recipe, manifest, folds.assign(manifest, recipe.data.split, num_folds), found)
+    for number in range(num_folds if found else 0):
+        splits.gate(*plan.corrected(number), unit=recipe.data.split.unit)
     quiet.load_tensorflow(reporter)
     from tfcnn.training import form
 
     for way in allowed:
         form.training_form(way.model, decoder_of(way).shape, len(manifest.class_names), "float32")
-    untested = len(manifest.rows) - len(plan.tested_rows)
+    untested = len(manifest.rows) - len(folds.tested_rows(manifest, recipe.data.split))
     if untested:
         noun = manifest.source.nouns[0]
         reporter.note(f"the folds are drawn from the training {noun}; "
@@ -175,13 +195,14 @@ def _train(
     """Train the folds that are not done and sum up all of them."""
     for i, split in enumerate(plan.folds):
         listener.prefix = f"{runs.fold_name(i)}: "
-        part = plan.part([row for row, name in enumerate(split) if name == "test"])
+        rows = zip(plan.manifest.rows, split, strict=True)
+        part = replace(plan.manifest, rows=tuple(row for row, name in rows if name == "test"))
         title = f"{runs.fold_name(i)}, {i + 1} of {len(plan.folds)}"
         listener.note(f"{title}: {part.summary()} to test")
         _train_fold(plan, folder, i, finish, callbacks, listener)
     trained = [runs.open_run(folder / runs.fold_name(i)) for i in range(len(plan.folds))]
     wish = plan.recipe.evaluation.guarantee
-    summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested_rows), wish)
+    summary = out_of_fold.summarise(folder, trained, plan.tested(), wish)
     runs.stamp(folder)
     return summary
 
@@ -200,7 +221,7 @@ def _train_fold(
     is_cut = state == "unfinished" and own_split.exists()
     if is_cut or state == "finished":
         refuse_other_recipe(plan.recipe, run)
-        if splits.read(own_split, plan.manifest) != plan.folds[number]:
+        if splits.read(own_split, plan.manifest) != plan.corrected(number)[1]:
             raise CheckError(own_split, "the split of this fold", "another", "--fresh")
     if state == "finished":
         reporter.note(f"{runs.fold_name(number)} is done, and kept")

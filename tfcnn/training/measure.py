@@ -345,6 +345,7 @@ def _data(prepared: Prepared) -> dict[str, Any]:
         "groups": prepared.manifest.group_rule,
         "labels": source.labels_csv,
         "ignore": list(settings.ignore),
+        **({"corrections": corrected} if (corrected := prepared.manifest.corrections) else {}),
         **own_parts.source_facts(prepared.manifest, settings.source),
     }
 
@@ -358,6 +359,7 @@ def _set_aside(prepared: Prepared) -> dict[str, Any]:
         ],
         "ignored_files": manifest.source.ignored,
         "left_out": manifest.source.left_out_lines(),
+        **({"corrections": manifest.corrections} if manifest.corrections else {}),
     }
 
 

@@ -1,9 +1,11 @@
-"""A user's own network and source of images in a run: copied into it, so that it stands alone.
+"""A user's own network, source of images and corrections in a run: copied into it.
 
-The copies keep their names, in the folders `network` and `source` of the run, and its `recipe.toml`
-names the copies. What is trained is the copy, so that an edit in the meantime changes nothing.
+So it stands alone. The copies keep their names, in the folders `network`, `source` and
+`corrections` of the run, and its `recipe.toml` names the copies. What is trained is the copy, so
+that an edit in the meantime changes nothing.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from tfcnn.base import atomic, files, own_files, records
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.datasets import Source
-from tfcnn.manifest import Manifest, splits
+from tfcnn.manifest import Manifest, corrections, splits
 from tfcnn.recipes import Recipe
 from tfcnn.training.prepare import Prepared
 
@@ -56,7 +58,10 @@ def read(recipe: Recipe) -> OwnParts:
     """
     paths = dict(_named(recipe))
     for kind, path in paths.items():
-        own_files.tree(path, own_files.NETWORK if kind == runs.NETWORK else own_files.SOURCE)
+        if kind == runs.CORRECTIONS:
+            corrections.read(path)
+        else:
+            own_files.tree(path, own_files.NETWORK if kind == runs.NETWORK else own_files.SOURCE)
     return OwnParts(paths, {path: files.read(path) for path in paths.values()})
 
 
@@ -71,6 +76,11 @@ def write_start(prepared: Prepared, parts: OwnParts, folder: Path) -> Prepared:
     Returns:
         The same images, with recipes that name the copies.
     """
+    if (table := parts.paths.get(runs.CORRECTIONS)) is not None:
+        read_then = prepared.manifest.corrections["sha256"]
+        if hashlib.sha256(parts.contents[table]).hexdigest() != read_then:
+            expected = "the corrections as they were when the images were read"
+            raise InputError(table, expected, "another content", "reading the images again")
     prepared = prepared.changed(lambda recipe: at_copies(recipe, folder))
     is_adopted = prepared.asked.model.network == runs.ADOPTED  # by a training of its author's
     recipes.write(prepared.asked, folder / runs.RECIPE, without=["train"] if is_adopted else [])
@@ -119,7 +129,8 @@ def as_in(recipe: Recipe, settings: Sequence[str]) -> list[str]:
            for section, key in recipes.PARTS}  # fmt: skip
     keys = (recipes.read_assignment(text)[0] for text in settings)
     pairs = zip(keys, settings, strict=True)
-    return [recipes.assignment(key, own[key]) if key in own else text for key, text in pairs]
+    return [text if own.get(key) is None else recipes.assignment(key, own[key])
+            for key, text in pairs]  # fmt: skip
 
 
 def pinned(recipe: Recipe, recorded: Recipe, reporter: Reporter | None = None) -> Recipe:
@@ -151,11 +162,13 @@ def pinned(recipe: Recipe, recorded: Recipe, reporter: Reporter | None = None) -
 
 
 def _named(recipe: Recipe) -> Iterator[tuple[str, Path]]:
-    """Yield the Python files that a recipe names, each with the folder for its copy."""
+    """Yield the files of a user's own that a recipe names, each with the folder for its copy."""
     values = {runs.NETWORK: recipe.model.network, runs.SOURCE: recipe.data.source}
     for kind, value in values.items():
         if own_files.is_own(value):
             yield kind, Path(value).resolve()
+    if recipe.data.corrections_csv:
+        yield runs.CORRECTIONS, Path(recipe.data.corrections_csv).expanduser().resolve()
 
 
 def _copy(folder: Path, kind: str, path: Path) -> Path:
@@ -169,4 +182,6 @@ def _with(recipe: Recipe, places: dict[str, Path]) -> Recipe:
         model = model.model_copy(update={"network": str(places[runs.NETWORK])})
     if runs.SOURCE in places:
         data = data.model_copy(update={"source": str(places[runs.SOURCE])})
+    if runs.CORRECTIONS in places:
+        data = data.model_copy(update={"corrections_csv": str(places[runs.CORRECTIONS])})
     return recipe.model_copy(update={"model": model, "data": data})

@@ -18,7 +18,8 @@ from tfcnn.decode import Content, Decoder, UprightImage
 from tfcnn.evaluation import subgroups
 from tfcnn.inputs import cache, direction, pipeline
 from tfcnn.inputs.streamed import Streamed
-from tfcnn.manifest import Manifest, Row, build, groups, splits
+from tfcnn.manifest import Manifest, Row, build, corrections, groups, splits
+from tfcnn.manifest.corrections import Corrections
 from tfcnn.recipes import InputSettings, Recipe
 from tfcnn.training import ways
 from tfcnn.training.team import Team
@@ -111,6 +112,7 @@ class Survey(NamedTuple):
         manifest: all readable images.
         early: what was decoded on the way.
         left_out: why other ways to begin are not tried.
+        corrections: of its labels, which are as they were given; None where there are none.
     """
 
     recipe: Recipe
@@ -118,6 +120,7 @@ class Survey(NamedTuple):
     manifest: Manifest
     early: tuple[cache.Early, ...]
     left_out: tuple[str, ...]
+    corrections: Corrections | None
 
 
 def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Reporter) -> Prepared:
@@ -133,21 +136,27 @@ def prepare(recipe: Recipe, split_csv: Path | None, resplit: bool, reporter: Rep
         InputError: if the data cannot be used.
         CheckError: if the split leaks.
     """
-    recipe, allowed, manifest, early, left_out = survey(recipe, reporter, resplit)
+    recipe, allowed, manifest, early, left_out, found = survey(recipe, reporter, resplit)
     split = recipe.data.split
     reporter.stage("splitting")
     row_splits = splits.read(split_csv, manifest) if split_csv else splits.assign(manifest, split)
-    splits.gate(manifest, row_splits, unit=split.unit)
+    with_test = recipe.data.corrections_test
+    corrected, row_splits = corrections.apply(found, manifest, row_splits, with_test=with_test)
+    splits.gate(corrected, row_splits, unit=split.unit)
+    for note in corrected.notes:
+        if note not in manifest.notes:
+            reporter.note(note)
+    manifest = corrected
     decoded = _decode(manifest, allowed[0], early, reporter)
     classes = {name: i for i, name in enumerate(manifest.class_names)}
     labels = np.array([classes[row.label] for row in manifest.rows], dtype=np.int32)
     rows = {name: splits.select(row_splits, name) for name in splits.NAMES}
     groups = [row.group for row in manifest.rows]
-    found = direction.by_images(recipe.inputs, decoded.images, labels, groups, rows["train"])
-    allowed = tuple(_with_inputs(way, found) for way in allowed)
-    _report_inputs(found, reporter)
+    mirrored = direction.by_images(recipe.inputs, decoded.images, labels, groups, rows["train"])
+    allowed = tuple(_with_inputs(way, mirrored) for way in allowed)
+    _report_inputs(mirrored, reporter)
     return Prepared(
-        _with_inputs(recipe, found),
+        _with_inputs(recipe, mirrored),
         allowed,
         allowed[0],
         manifest,
@@ -234,7 +243,8 @@ def survey(recipe: Recipe, reporter: Reporter, resplit: bool = False) -> Survey:
         own_groups = np.array([row.group for row in manifest.rows], dtype=np.str_)
         subgroups.check(csv, paths, own_groups, source.root)
     _report_data(recipe, allowed, manifest, reporter)
-    return Survey(recipe, allowed, manifest, early, left_out)
+    found_corrections = corrections.find(recipe.data, manifest)
+    return Survey(recipe, allowed, manifest, early, left_out, found_corrections)
 
 
 def _sized(

@@ -38,10 +38,11 @@ DEFAULT_WAIT_SECONDS = 600.0
 NEWS_SECONDS = VANISHED_SECONDS + 10  # TensorFlow may miss a process before its line breaks
 LOST_EXIT_CODE = 1
 LIBRARIES = ("tfcnn", "tensorflow", "keras", "numpy")
-START = (runs.RECIPE, runs.SPLIT, runs.CHECKPOINT, runs.NETWORK, runs.SOURCE)
+START = (runs.RECIPE, runs.SPLIT, runs.CHECKPOINT, runs.NETWORK, runs.SOURCE, runs.CORRECTIONS)
 # where the images lie may differ from machine to machine: what they are is compared
 PLACES = (
-    "name", "data.source", "data.labels_csv", "data.group_csv", "evaluation.subgroups_csv",
+    "name", "data.source", "data.labels_csv", "data.group_csv", "data.corrections_csv",
+    "evaluation.subgroups_csv",
 )  # fmt: skip
 
 

@@ -142,7 +142,8 @@ def _check_folders(
         raise InputError("train.minutes", "no such limit for several processes", received, hint)
     own = own_parts.read(recipe)
     files = {
-        f"{kind}.py": sha256(own.contents[path]).hexdigest() for kind, path in own.paths.items()
+        f"{kind}{path.suffix}": sha256(own.contents[path]).hexdigest()
+        for kind, path in own.paths.items()
     }
     team.refuse_other_setup(recipe, options | files)
     if team.cluster.is_chief:  # it alone knows the run; the others begin with what it sends
