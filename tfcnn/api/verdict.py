@@ -27,6 +27,7 @@ def evaluate(
     path_column: str | None = None,
     group_column: str | None = None,
     ignore: Sequence[str] | None = None,
+    output: str | Path | None = None,
 ) -> "Report":
     """Return a run's metrics with intervals.
 
@@ -45,6 +46,8 @@ def evaluate(
         path_column: what the CSV calls its column `path`.
         group_column: what it calls its column `group`.
         ignore: as `data.ignore`; the run's own if None.
+        output: a folder for `predictions.csv`, `report.json` and `report.html` of `data`; it takes
+            the place of an earlier one. None writes nothing.
 
     Raises:
         InputError: if the folder cannot be used.
@@ -53,6 +56,9 @@ def evaluate(
     from tfcnn.evaluation import scoring
 
     opened = as_run(run)
+    if data is None and output is not None:
+        raise InputError("--output", "other images, that a report is written of", "none",
+                         "--data FOLDER, or `tfcnn report` for the run's own")  # fmt: skip
     if data is None:
         rules = (
             labels_csv, label_column, group_regex, group_csv, group_from, path_column,
@@ -65,7 +71,12 @@ def evaluate(
         return scoring.load(opened)
     from tfcnn.evaluation import other_data
 
-    return other_data.evaluate(
+    place = None if output is None else Path(output)
+    if place is not None:
+        from tfcnn.report import on_other_data
+
+        on_other_data.check(place, Path(data))
+    measured = other_data.evaluate(
         opened,
         Path(data),
         group_regex,
@@ -76,6 +87,9 @@ def evaluate(
         label_column=label_column,
         ignore=ignore,
     )
+    if place is not None:
+        on_other_data.write(opened, measured, Path(data), place)
+    return measured.report
 
 
 def report(run: "Run | str | Path") -> Path:

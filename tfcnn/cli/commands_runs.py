@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @app.command(
-    epilog="Examples: tfcnn evaluate malaria --data other_hospital/   "
+    epilog="Examples: tfcnn evaluate malaria --data other_hospital/ --output there/   "
     "tfcnn evaluate malaria --data images/ --labels-csv labels.csv"
 )
 def evaluate(
@@ -52,6 +52,10 @@ def evaluate(
     ignore: Annotated[
         list[str] | None, typer.Option(help="Files to leave out; the run's by default.")
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A folder for predictions and report of --data."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
@@ -70,6 +74,7 @@ def evaluate(
         path_column=path_column,
         group_column=group_column,
         ignore=ignore,
+        output=output,
     )
     names = [split] if split else list(report.splits)
     for name in names:
@@ -90,7 +95,7 @@ def evaluate(
         show_groups(report, name, console)
         for line in report.remarks(name):
             console.print(line)
-    conclude(report, console)
+    conclude(report, console, *([("Report", output / "report.html")] if output else []))
 
 
 @app.command(epilog="Example: tfcnn threshold malaria --sensitivity 0.97")

@@ -14,7 +14,6 @@ from tfcnn.display.metric_tables import as_words
 from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.evaluation import by_group, intervals
 from tfcnn.evaluation.metrics import (
-    WITH_POSITIVE,
     against_baseline,
     commonest_class,
     never_answered,
@@ -24,9 +23,6 @@ from tfcnn.evaluation.metrics import (
 from tfcnn.evaluation.sample import Sample
 from tfcnn.manifest import Manifest
 from tfcnn.runs import PREDICTIONS, SUMMARY, Run
-
-# what counts decisions where there is a positive class; each fold has a threshold of its own
-BY_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,6 +42,7 @@ class Summary(Shown):
         baseline: the commonest `class` of all images, and its `share`.
         left_out: how many files are no images of these, by class and kind, and which are
             unreadable.
+        no_mean: why the mean of the folds cannot be used as a run; "" where it can.
     """
 
     path: Path
@@ -57,6 +54,7 @@ class Summary(Shown):
     sentence: str
     baseline: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    no_mean: str = ""
 
     @property
     def by_class(self) -> tuple[str, ...]:
@@ -109,13 +107,14 @@ class Summary(Shown):
         return content
 
 
-def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
+def summarise(folder: Path, runs: list[Run], tested: Manifest, no_mean: str = "") -> Summary:
     """Write `predictions.csv` and `summary.json` from the runs of all folds.
 
     Args:
         folder: where they go.
         runs: one per fold, finished.
         tested: the images that the folds tested.
+        no_mean: see `Summary`.
 
     Raises:
         TfcnnError: if an image was not tested, or twice.
@@ -143,6 +142,7 @@ def summarise(folder: Path, runs: list[Run], tested: Manifest) -> Summary:
         "",
         usual,
         tested.left_out_lines(),
+        no_mean,
     )
     summary = replace(summary, sentence=_sentence(summary, tested))
     vouched = {"sha256": {PREDICTIONS: records.sha256_of(folder / PREDICTIONS)}}
@@ -193,20 +193,12 @@ def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     index = {name: i for i, name in enumerate(names)}
     labels = np.array([index[row["label"]] for row in rows])
     probs = np.array([[float(row[f"prob_{name}"]) for name in names] for row in rows])
-    decisions = np.eye(len(names))[[index[row["decision"]] for row in rows]]
+    decisions = np.array([index[row["decision"]] for row in rows])  # each fold has a threshold
     groups = [row["group"] for row in rows] if all(row["group"] for row in rows) else None
-    of_probs, of_decisions = (
-        Sample(labels, columns, groups, positive=run.positive, class_names=names)
-        for columns in (probs, decisions)
+    sample = Sample(
+        labels, probs, groups, positive=run.positive, decisions=decisions, class_names=names
     )
-    if run.positive is None:
-        pooled = intervals.bootstrap(of_probs)
-    else:
-        others = [name for name in WITH_POSITIVE if name not in BY_THRESHOLD]
-        both = intervals.bootstrap(of_decisions, names=BY_THRESHOLD)
-        both |= intervals.bootstrap(of_probs, names=others)
-        pooled = {name: both[name] for name in WITH_POSITIVE}
-    return {name: interval.to_dict() for name, interval in pooled.items()}
+    return {name: interval.to_dict() for name, interval in intervals.bootstrap(sample).items()}
 
 
 def _confusion(rows: list[dict[str, str]], names: tuple[str, ...]) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.evaluation.labels import Suspects
 from tfcnn.recipes import DataSettings
 from tfcnn.report import content as gathering
-from tfcnn.report import exhibits, model_card, siblings
+from tfcnn.report import exhibits, folds, model_card, siblings
 from tfcnn.report.colours import DAY, NIGHT
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
@@ -32,6 +32,7 @@ NO_BREAK = "\u00a0"
 MAX_QUARANTINED = 20
 MAX_STEPS = 3
 LABEL_PX = 160
+NO_SUSPECTS: dict[str, Any] = {"ranks": {}, "folder": None}  # of other images than the run's
 
 
 def write(folder: Path) -> Path:
@@ -55,12 +56,17 @@ def write(folder: Path) -> Path:
 def render(run: Run) -> str:
     """Return the report of a run as HTML, the same text for the same files."""
     try:
-        return environment().get_template("page.html").render(_values(gathering.read(run)))
+        return render_content(gathering.read(run))
     except (jinja2.UndefinedError, KeyError) as error:
         if not run.caution:  # nothing is damaged: a fault of ours
             raise
         subject = f"{run.path}: report.json or model.json"
         raise InputError(subject, "all that a report says", str(error), runs.HINT) from error
+
+
+def render_content(content: Content, **values: Any) -> str:
+    """Return a report as HTML; `values` are for the template, besides those of every report."""
+    return environment().get_template("page.html").render({**_values(content), **values})
 
 
 def write_labels(suspects: Suspects, top: int) -> Path:
@@ -141,7 +147,7 @@ def _values(content: Content) -> dict[str, Any]:
     """Return all that the template names."""
     run, report = content.run, content.report
     images, groups = run.card["data"]["nouns"]
-    suspects = siblings.suspects(content)
+    suspects = siblings.suspects(content) if content.source is None else NO_SUSPECTS
     pictures = exhibits.collect(content, suspects["ranks"])
     return {
         "result": _result(report.sentence),
@@ -171,7 +177,10 @@ def _values(content: Content) -> dict[str, Any]:
         "wish": report.operating_point if "asked" in report.operating_point else {},
         "leak": siblings.leak(content),
         "crossval": siblings.crossval(content),
+        "folds": folds.gather(content),
+        "other": {},
         "suspects": suspects,
+        "reference_recipe": siblings.recipe_path(content),
         "reference": shlex.quote(runs.as_typed(run.path)),
         "python_reference": records.to_json(runs.as_typed(run.path)),  # a Python string too
         "intended_use": model_card.intended_use(run),
@@ -227,8 +236,11 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
     num_groups = content.report.counts[content.split]["groups"]
     steps = []
     crossval = siblings.crossval(content)
-    if (crossval["folder"] or crossval.get("command")) and (
-        content.split != "test" or 0 < num_groups < FEW_GROUPS
+    is_own = not run.num_folds and content.source is None
+    if (
+        is_own
+        and (crossval["folder"] or crossval.get("command"))
+        and (content.split != "test" or 0 < num_groups < FEW_GROUPS)
     ):
         verb = "See the test" if crossval["folder"] else "Test"
         text = f"{verb} on all {nouns if num_groups else images}, each by a model of the others."

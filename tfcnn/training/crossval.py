@@ -69,7 +69,8 @@ def crossval(
     if callbacks is not None and not callable(callbacks):  # a list would be of all folds at once
         hint = "callbacks=lambda fold: [...]"
         raise InputError("callbacks", "a function of a fold's name", repr(callbacks)[:80], hint)
-    check_folder(folder, resume=resume, fresh=fresh)
+    if not (resume and _lacks_mean(folder)):
+        check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, listener)
     recorded = runs.count_folds(folder) if resume else 0
@@ -89,6 +90,12 @@ def crossval(
             plan = replace(plan, recipe=own_parts.at_copies(plan.recipe, folder))
             _write(plan, parts, folder)
         return _train(plan, folder, finish, callbacks or (lambda _: ()), listener)
+
+
+def _lacks_mean(folder: Path) -> bool:
+    """Say whether a finished cross-validation, of an earlier tfcnn, has no mean of its folds."""
+    is_finished = runs.is_crossval(folder) and runs.is_done(folder)
+    return is_finished and not (folder / runs.CARD).exists()
 
 
 @dataclass(frozen=True)
@@ -180,8 +187,17 @@ def _train(
         listener.note(f"{title}: {part.summary()} to test")
         _train_fold(plan, folder, i, finish, callbacks, listener)
     trained = [runs.open_run(folder / runs.fold_name(i)) for i in range(len(plan.folds))]
-    summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested_rows))
-    runs.stamp(folder)
+    listener.prefix = ""
+    from tfcnn.training import fold_mean
+
+    why = fold_mean.why_none(trained)
+    summary = out_of_fold.summarise(folder, trained, plan.part(plan.tested_rows), no_mean=why)
+    if why:
+        listener.note(f"note: the folds have no mean to be used as a run: {why}")
+        runs.stamp(folder)
+        return summary
+    fold_mean.write(folder, trained, plan.manifest, summary, plan.recipe, listener)
+    finish(folder)
     return summary
 
 

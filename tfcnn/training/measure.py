@@ -120,7 +120,7 @@ def measure(
         "decode_seconds": prepared.decode_seconds,
         "agreement": agreement,
         "engine": answers.engine,
-        **_set_aside(prepared),
+        **prepared.manifest.set_aside(),
     }
     scoring.write(scoring.score(run, table, facts), folder)
     names = (*MEASURED, *WRITTEN, *runs.copies(folder))
@@ -343,18 +343,6 @@ def _data(prepared: Prepared) -> dict[str, Any]:
         "labels": source.labels_csv,
         "ignore": list(settings.ignore),
         **own_parts.source_facts(prepared.manifest, settings.source),
-    }
-
-
-def _set_aside(prepared: Prepared) -> dict[str, Any]:
-    """Return what `report.json` says of the files that are not among the images."""
-    manifest = prepared.manifest
-    return {
-        "quarantined": [
-            {"path": row.path, "reason": row.unreadable} for row in manifest.quarantined
-        ],
-        "ignored_files": manifest.source.ignored,
-        "left_out": manifest.source.left_out_lines(),
     }
 
 
