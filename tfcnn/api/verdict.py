@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.labels import Suspects
     from tfcnn.evaluation.rethreshold import Change
     from tfcnn.evaluation.scoring import Report
+    from tfcnn.report.checklist import Checklist
     from tfcnn.runs import Run
 
 
@@ -113,6 +114,31 @@ def report(run: "Run | str | Path") -> Path:
     scoring.load(opened)  # a shipped model has none, and lies where nothing may be written
     with locked(opened.path):  # else a page of figures that change meanwhile would stay
         return page.write(opened.path)
+
+
+def checklist(run: "Run | str | Path") -> "Checklist":
+    """Fill the reporting checklists CLAIM 2024 and TRIPOD+AI from the files of a run.
+
+    Writes `checklist.html`, which links to `report.html`, and `checklist.csv` into its folder.
+
+    Args:
+        run: a run, or its name or path.
+
+    Returns:
+        Every item with what the run says to it, and what is left for the author to write.
+
+    Raises:
+        InputError: if a file that it is filled from is missing, or another process changes the run.
+        CheckError: if one is not as it was written.
+    """
+    from tfcnn.base.disk import locked
+    from tfcnn.evaluation import scoring
+    from tfcnn.report import checklist as lists
+
+    opened = as_run(run)
+    scoring.load(opened)  # a shipped model has none, and lies where nothing may be written
+    with locked(opened.path):
+        return lists.write(opened)[0]
 
 
 def set_threshold(

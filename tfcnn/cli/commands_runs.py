@@ -231,14 +231,35 @@ def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
     say(f"{count:,} pictures in {folder}", err=True)
 
 
-@app.command()
-def report(run: RunArgument, as_json: Json = False) -> None:
-    """Write a run's report.html anew."""
+@app.command(epilog="Examples: tfcnn report malaria   tfcnn report malaria --checklist")
+def report(
+    run: RunArgument,
+    checklist: Annotated[
+        bool,
+        typer.Option("--checklist", help="Fill CLAIM 2024 and TRIPOD+AI as far as it can."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a run's report.html anew, or fill reporting checklists from it."""
+    if checklist:
+        _fill_checklist(run, as_json)
+        return
     path = api.report(load_run(run))
     if as_json:
         typer.echo(to_json({"report": str(path)}))
     else:
         say(str(path))
+
+
+def _fill_checklist(run: str, as_json: bool) -> None:
+    opened = load_run(run)
+    filled = api.checklist(opened)
+    if as_json:
+        typer.echo(to_json(filled.to_dict()))
+        return
+    say(f"Page: {opened.path / 'checklist.html'}   Table: {opened.path / 'checklist.csv'}")
+    for line in filled.sentences:
+        say(line)
 
 
 @app.command(epilog="Example: tfcnn crossval malaria, then tfcnn labels malaria")

@@ -282,8 +282,8 @@ def _illustrate(content: Content, errors: list[dict[str, Any]], album: Album) ->
     for row, image in pairs:
         row["uri"] = data_uri(image, ENLARGED_PX)
     for run, places in _answered_by(content, [row["path"] for row, _ in pairs]):
-        images = [pairs[place][1] for place in places]
-        maps = overlays(run, images, [classes[place] for place in places], reasons.append)
+        own = [pairs[place][1] for place in places]
+        maps = overlays(run, own, [classes[place] for place in places], reasons.append)
         for place, cam in zip(places, maps or (), strict=False):
             pairs[place][0]["map"] = data_uri(cam, ENLARGED_PX)
     return "; ".join(dict.fromkeys(reasons))

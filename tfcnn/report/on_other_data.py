@@ -10,6 +10,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.base.replacing import replacing
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.other_data import Measured
+from tfcnn.manifest import Manifest
 from tfcnn.report import page
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
@@ -54,7 +55,7 @@ def write(run: Run, measured: Measured, images: Path, target: Path) -> None:
     other = {
         "folder": str(images),
         "name": images.resolve().name,
-        "summary": manifest.summary(),
+        "summary": _summary(run, manifest),
         "labels": manifest.source.labels_csv,
         "no_answer": measured.no_answer,
     }
@@ -71,6 +72,13 @@ def write(run: Run, measured: Measured, images: Path, target: Path) -> None:
         predictions.write(run, measured.table, part)
         atomic.write_text(part / runs.REPORT, records.to_json(figures, indent=2) + "\n")
         atomic.write_text(part / runs.PAGE, text)
+
+
+def _summary(run: Run, manifest: Manifest) -> str:
+    """Say how much there is, in the words of the run: a folder does not know what it holds."""
+    images, groups = run.card["data"]["nouns"]
+    count = len({row.group for row in manifest.rows if row.group})
+    return f"{len(manifest.rows):,} {images}" + (f" of {count:,} {groups}" if count else "")
 
 
 def _row(row: Any, split: str) -> dict[str, str]:

@@ -197,6 +197,7 @@ def _of_folds(reason: str) -> str:
     """Return a reason of `rules.choose`, which speaks of val, in words for out-of-fold answers."""
     reason = re.sub(r"\b(\d+) val images", r"\1 out-of-fold images", reason)
     reason = re.sub(r"\bval's\b", "the out-of-fold", reason)
+    reason = re.sub(r"\bval has\b", "the out-of-fold images have", reason)
     return re.sub(r"\bval\b", "the out-of-fold images", reason)
 
 
