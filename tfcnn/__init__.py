@@ -40,8 +40,8 @@ train = _verb(_api.train)
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
     "adopt", "check", "checklist", "compare", "crossval", "data", "download", "evaluate",
-    "explain_images", "export", "label_errors", "list", "load", "open_lab", "predict", "report", "reproduce",
-    "set_threshold", "train",
+    "explain_images", "export", "label_errors", "list", "load", "open_lab", "predict", "report",
+    "reproduce", "set_threshold", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"
 

@@ -50,8 +50,8 @@ def test_folds_that_take_other_pixels_have_no_mean(tmp_path):
     [
         ("sensitivity at least 0.9 on 40 val images (there: sensitivity 0.95)",
          "sensitivity at least 0.9 on 40 out-of-fold images (there: sensitivity 0.95)"),
-        ("default, as sensitivity 0.9 cannot be had: val has no positive image",
-         "default, as sensitivity 0.9 cannot be had: the out-of-fold images have no positive image"),
+        ("default, as it cannot be had: val has no positive image",
+         "default, as it cannot be had: the out-of-fold images have no positive image"),
         ("best sum over val's 3 positive and 4 negative groups",
          "best sum over the out-of-fold 3 positive and 4 negative groups"),
         ("default", "default"),

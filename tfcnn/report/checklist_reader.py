@@ -6,7 +6,7 @@ from typing import Any
 
 from tfcnn.display import figures
 from tfcnn.evaluation.metrics import percent
-from tfcnn.report.content import Content
+from tfcnn.report.content import Content, flags
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,16 @@ class Reader:
         self._origins.append(f"{file}: {'.'.join(keys)}")
         return value
 
+    def peek(self, *keys: str) -> Any:
+        """Return what `report.json` holds, None for nothing, to decide what is said, not to say it.
+
+        It does not count as read.
+        """
+        value: Any = self._files["report.json"]
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
     def report(self, *keys: str, default: Any = None) -> Any:
         """Return what `report.json` holds."""
         return self.read("report.json", *keys, default=default)
@@ -97,6 +107,8 @@ class Reader:
             return "calibration"
         if place == "groups" and not self.content.report.groups.get(self.split):
             return "metrics"
+        if place == "flags" and not flags(self.content):
+            return "calibration"
         return place
 
 

@@ -21,8 +21,8 @@ fills = registering(FILLERS)
 def _metrics(r: Reader) -> Iterator[Fact]:
     names = [METRIC_LABELS.get(name, name.replace("_", " ")) for name in _names_of_metrics(r)]
     yield r.fact(f"{', '.join(names)}; each is defined where it stands.", "metrics")
-    usual = r.report("baseline", r.split, default={})
-    if usual and is_imbalanced(usual):
+    if (usual := r.peek("baseline", r.split)) and is_imbalanced(usual):
+        r.report("baseline", r.split)
         yield r.fact(
             f"{100 * usual['share']:.1f} % of the {r.images} are {usual['class']}: accuracy "
             "misleads under such imbalance, so balanced accuracy and the figures of each class "
@@ -95,7 +95,7 @@ def _diagnosis(r: Reader) -> Iterator[Fact]:
     else:
         average = r.metric("splits", r.split, "balanced_accuracy")
         yield r.fact(f"Balanced accuracy {average}; the matrix shows each class.", "confusion")
-    if r.report("patients", "splits", r.split, default=None):
+    if r.peek("patients", "splits", r.split):
         own = [f"{name} {r.metric('patients', 'splits', r.split, name)}"
                for name in ("sensitivity", "specificity")]  # fmt: skip
         yield r.fact(f"Of whole {r.groups}: {', '.join(own)}.", "groups")
@@ -127,7 +127,7 @@ def _threshold(r: Reader) -> Iterator[Fact]:
 
 @fills
 def _unanswered(r: Reader) -> Iterator[Fact]:
-    if r.report("flags", r.split, "out-of-domain", default=None):
+    if r.peek("flags", r.split, "out-of-domain"):
         share = r.metric("flags", r.split, "out-of-domain")
         yield r.fact(f"Images unlike the training images are flagged: {share}.", "flags")
     band, why = r.card("abstention", default=None), r.card("abstention_reason", default="off")
@@ -142,8 +142,9 @@ def _failures(r: Reader) -> Iterator[Fact]:
         f"{total - right:,} of {total:,} {r.images} are decided wrongly; the surest are shown.",
         "errors",
     )
-    rows = [row for row in r.report("groups", r.split, default=[]) if row["errors"]]
+    rows = [row for row in r.peek("groups", r.split) or [] if row["errors"]]
     if rows:
+        r.report("groups", r.split)
         worst = ", ".join(
             f"{row['group']} ({row['errors']:,} of {row['images']:,})" for row in rows[:MOST_NAMED]
         )
@@ -152,8 +153,8 @@ def _failures(r: Reader) -> Iterator[Fact]:
 
 @fills
 def _clusters(r: Reader) -> Iterator[Fact]:
-    rows = r.report("groups", r.split, default=[])
-    if rows:
+    if r.peek("groups", r.split):
+        rows = r.report("groups", r.split)
         shares = sorted(row["accuracy"] for row in rows)
         yield r.fact(
             f"Accuracy of the {len(rows):,} {r.groups}: {100 * shares[0]:.1f} to "
