@@ -81,9 +81,9 @@ class Reader:
 
     def metric(self, *keys: str) -> str:
         """Return a metric of `report.json` with its interval: 95.8 % (93.6 to 97.2)."""
-        row = {
-            name: self.report(*keys, name) for name in ("value", "low", "high")
-        } | {"reason": self.report(*keys, "reason", default="")}  # fmt: skip
+        row = {name: self.report(*keys, name) for name in ("value", "low", "high")}
+        if row["low"] is None:
+            row["reason"] = self.report(*keys, "reason", default="")
         if keys[-1] in figures.SHARES or keys[0] in ("patients", "flags"):
             return percent(row)
         if row["value"] is None:
