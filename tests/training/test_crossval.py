@@ -224,7 +224,8 @@ def test_it_is_listed_as_what_it_is(whole):
 
 
 def probs_of(run: runs.Run | Path, paths: list[Path]) -> np.ndarray:
-    return np.stack([one.probs for one in tfcnn.predict(run, paths, progress=False)])
+    answers = tfcnn.predict(run, paths, progress=False)
+    return np.array([[*one.probs.values()] for one in answers])
 
 
 def test_as_a_run_it_answers_by_the_mean_of_the_logits(finished):
@@ -241,7 +242,10 @@ def test_its_figures_are_those_of_the_folds_each_by_its_own_threshold(whole):
     summary, run = json.loads((whole / "summary.json").read_text()), tfcnn.load(whole)
     report = tfcnn.evaluate(run)
     pooled = {name: row["pooled"] for name, row in summary["metrics"].items()}
-    assert report.splits == {"test": pooled}
+    assert set(report.splits) == {"test"} and set(report.splits["test"]) == set(pooled)
+    for name, row in report.splits["test"].items():
+        for key in ("value", "low", "high"):
+            assert row[key] == pytest.approx(pooled[name][key], rel=1e-5), name
     assert report.sentence.startswith("On 9 groups, each tested by a model that saw none of its")
     assert any("is not measured here" in text for text in report.warnings)
     rows = rows_of(whole / "predictions.csv")
