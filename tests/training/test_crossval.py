@@ -236,6 +236,9 @@ def test_as_a_run_it_answers_by_the_mean_of_the_logits(finished):
     found = probs_of(folder, paths)
     np.testing.assert_allclose(found, mean, atol=1e-5)
     assert np.abs(found - np.mean(folds, axis=0)).max() > 1e-4  # the mean of probabilities is not
+    labels = [["round", "square"].index(path.parent.name) for path in paths]
+    losses = [-np.log(probs[range(len(labels)), labels]).mean() for probs in (found, *folds)]
+    assert losses[0] <= np.mean(losses[1:])  # Jensen
 
 
 def test_its_figures_are_those_of_the_folds_each_by_its_own_threshold(whole):

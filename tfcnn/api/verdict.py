@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfcnn.api.arguments import as_run
 from tfcnn.base.errors import InputError
@@ -70,26 +70,31 @@ def evaluate(
                 "labels or groups", "a folder of images beside them", "none", "--data FOLDER"
             )
         return scoring.load(opened)
-    from tfcnn.evaluation import other_data
-
-    place = None if output is None else Path(output)
-    if place is not None:
-        from tfcnn.report import on_other_data
-
-        on_other_data.check(place, Path(data))
-    measured = other_data.evaluate(
+    return _on_other_data(
         opened,
         Path(data),
-        group_regex,
-        None if group_csv is None else str(group_csv),
+        None if output is None else Path(output),
+        group_regex=group_regex,
+        group_csv=None if group_csv is None else str(group_csv),
         group_from=group_from,
         columns=(path_column, group_column),
         labels_csv=None if labels_csv is None else str(labels_csv),
         label_column=label_column,
         ignore=ignore,
     )
-    if place is not None:
-        on_other_data.write(opened, measured, Path(data), place)
+
+
+def _on_other_data(run: "Run", data: Path, output: Path | None, **how: Any) -> "Report":
+    """Measure other images, and write predictions and a report of them where that is asked for."""
+    from tfcnn.evaluation import other_data
+
+    if output is None:
+        return other_data.evaluate(run, data, **how).report
+    from tfcnn.report import on_other_data
+
+    on_other_data.check(output, data)
+    measured = other_data.evaluate(run, data, **how)
+    on_other_data.write(run, measured, data, output)
     return measured.report
 
 

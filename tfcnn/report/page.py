@@ -22,7 +22,7 @@ from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.evaluation.labels import Suspects
 from tfcnn.recipes import DataSettings
 from tfcnn.report import content as gathering
-from tfcnn.report import exhibits, folds, model_card, siblings
+from tfcnn.report import exhibits, fold_table, model_card, siblings
 from tfcnn.report.colours import DAY, NIGHT
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
@@ -177,7 +177,7 @@ def _values(content: Content) -> dict[str, Any]:
         "wish": report.operating_point if "asked" in report.operating_point else {},
         "leak": siblings.leak(content),
         "crossval": siblings.crossval(content),
-        "folds": folds.gather(content),
+        "folds": fold_table.gather(content),
         "other": {},
         "suspects": suspects,
         "reference_recipe": siblings.recipe_path(content),
