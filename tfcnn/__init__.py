@@ -19,6 +19,7 @@ from tfcnn.base.errors import CheckError, InputError, TfcnnError  # noqa: E402
 
 adopt = _verb(_api.adopt)
 check = _verb(_api.check)
+checklist = _verb(_api.checklist)
 compare = _verb(_api.compare)
 crossval = _verb(_api.crossval)
 data = _verb(_api.data)
@@ -39,9 +40,9 @@ train = _verb(_api.train)
 
 __all__ = [
     "CheckError", "InputError", "TfcnnError",
-    "adopt", "check", "compare", "crossval", "data", "download", "evaluate", "explain_images",
-    "export", "label_errors", "list", "load", "open_lab", "plan", "predict", "report", "reproduce",
-    "set_threshold", "train",
+    "adopt", "check", "checklist", "compare", "crossval", "data", "download", "evaluate",
+    "explain_images", "export", "label_errors", "list", "load", "open_lab", "plan", "predict",
+    "report", "reproduce", "set_threshold", "train",
 ]  # fmt: skip
 __version__ = "0.1.0"
 

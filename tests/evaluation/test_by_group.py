@@ -8,6 +8,7 @@ from tfcnn.evaluation.by_group import (
     choose,
     group_table,
     measure,
+    pooled,
     sentences,
     warning,
 )
@@ -123,3 +124,19 @@ def test_few_groups_are_warned_of(groups, expected):
 
 def test_enough_groups_need_no_word():
     assert warning([str(i) for i in range(FEW_GROUPS)]) == ""
+
+
+def test_calls_of_parts_by_rules_of_their_own_are_pooled():
+    rows = [
+        {"group": "a", "images": 4, "called_share": 0.2, "is_positive": True, "is_called": True},
+        {"group": "b", "images": 4, "called_share": 0.3, "is_positive": True, "is_called": False},
+        {"group": "c", "images": 4, "called_share": 0.1, "is_positive": False, "is_called": False},
+    ]
+    parts = [{"groups": rows[:1], "sensitivity": {}}, {"groups": rows[1:], "sensitivity": {}}]
+    found = pooled(parts)
+    assert [row["group"] for row in found["groups"]] == ["b", "a", "c"]
+    assert (found["sensitivity"]["value"], found["sensitivity"]["groups"]) == (0.5, 2)
+    assert (found["specificity"]["value"], found["specificity"]["groups"]) == (1.0, 1)
+    without = [{**rows[0], "is_called": None}]
+    parts.append({"groups": without, "sensitivity": {"reason": "no rule: few"}})
+    assert pooled(parts)["sensitivity"]["reason"] == "no rule: few"

@@ -9,6 +9,7 @@ import pytest
 
 from tfcnn.base import atomic
 from tfcnn.base.errors import InputError
+from tfcnn.base.replacing import replacing
 from tfcnn.export import _place, find, names
 
 
@@ -21,7 +22,7 @@ def write_export(folder, file="model.tflite"):
 
 def replace(target):
     """Put a new export to a place, as `_write` does."""
-    with _place.replacing(target) as part:
+    with replacing(target) as part:
         write_export(part)
         (part / "settings.json").write_text("new")
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Heard, run_tfcnn, write_card, write_tree
+from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 import tfcnn
 from tfcnn import api, manifest, runs
-from tfcnn.base.errors import InputError, TfcnnError
+from tfcnn.base.errors import CheckError, InputError, TfcnnError
 from tfcnn.cli import app
 from tfcnn.datasets.folder import open_folder
 from tfcnn.evaluation import out_of_fold
@@ -72,7 +73,8 @@ def whole(finished) -> Path:
 def test_the_folder_holds_a_complete_run_per_fold(whole):
     assert {path.name for path in whole.iterdir()} == {
         "recipe.toml", "splits", "fold-0", "fold-1", "fold-2", "predictions.csv", "summary.json",
-        "DONE",
+        "DONE", "model.json", "model.keras", "model.tflite", "split.csv", "report.json",
+        "report.html",
     }  # fmt: skip
     for i in range(3):
         run = tfcnn.load(whole / f"fold-{i}")
@@ -204,7 +206,7 @@ def test_a_killed_one_resumes_to_the_same_predictions(finished, home):
     ):
         with pytest.raises(InputError, match=said):
             tfcnn.crossval(root, settings=[*SETTINGS, *settings], **{"folds": 3, **options})
-    with pytest.raises(InputError, match="a cross-validation"):
+    with pytest.raises(InputError, match="an unfinished cross-validation"):
         tfcnn.load("cells-crossval")
     heard = Heard()
     tfcnn.crossval(root, settings=SETTINGS, folds=3, resume=True, reporter=heard)
@@ -213,15 +215,103 @@ def test_a_killed_one_resumes_to_the_same_predictions(finished, home):
     assert (folder / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
-def test_commands_that_want_a_run_say_what_it_is(whole):
+def test_it_is_listed_as_what_it_is(whole):
     home = whole.parents[1]
-    result = run_tfcnn("evaluate", "cells-crossval", home=home)
-    assert result.returncode == 2 and "a cross-validation" in result.stderr
-    assert result.stderr.count("\n") == 1 and "fold-0" in result.stderr
     listed = json.loads(run_tfcnn("list", "--json", home=home).stdout)
     assert [row["name"] for row in listed["cross-validations"]] == ["cells-crossval"]
     assert listed["runs"] == []
     assert "cells-crossval" in run_tfcnn("list", home=home).stdout
+
+
+def probs_of(run: runs.Run | Path, paths: list[Path]) -> np.ndarray:
+    answers = tfcnn.predict(run, paths, progress=False)
+    return np.array([[*one.probs.values()] for one in answers])
+
+
+def test_as_a_run_it_answers_by_the_mean_of_the_logits(finished):
+    root, folder, _ = finished
+    paths = sorted((root / "test").rglob("*.png"))
+    folds = [probs_of(folder / f"fold-{i}", paths) for i in range(3)]
+    mean = softmax(np.mean([np.log(probs) for probs in folds], axis=0), axis=1)
+    found = probs_of(folder, paths)
+    np.testing.assert_allclose(found, mean, atol=1e-5)
+    assert np.abs(found - np.mean(folds, axis=0)).max() > 1e-4  # the mean of probabilities is not
+    labels = [["round", "square"].index(path.parent.name) for path in paths]
+    losses = [-np.log(probs[range(len(labels)), labels]).mean() for probs in (found, *folds)]
+    assert losses[0] <= np.mean(losses[1:])  # Jensen
+
+
+def test_its_figures_are_those_of_the_folds_each_by_its_own_threshold(whole):
+    summary, run = json.loads((whole / "summary.json").read_text()), tfcnn.load(whole)
+    report = tfcnn.evaluate(run)
+    pooled = {name: row["pooled"] for name, row in summary["metrics"].items()}
+    assert set(report.splits) == {"test"} and set(report.splits["test"]) == set(pooled)
+    for name, row in report.splits["test"].items():
+        for key in ("value", "low", "high"):
+            assert row[key] == pytest.approx(pooled[name][key], rel=1e-5), name
+    assert report.sentence.startswith("On 9 groups, each tested by a model that saw none of its")
+    assert any("is not measured here" in text for text in report.warnings)
+    rows = rows_of(whole / "predictions.csv")
+    called = [row["decision"] == "round" for row in rows if row["label"] == "round"]
+    assert sum(called) == report.confusion["test"][0][0]
+    by_one = [float(row["prob_round"]) >= run.threshold for row in rows if row["label"] == "round"]
+    assert np.mean(by_one) >= 0.9  # asked of the out-of-fold answers, which chose it
+    assert "out-of-fold images" in run.card["threshold_reason"]
+    assert run.threshold not in {fold["threshold"] for fold in summary["folds"]}
+    calls = [tfcnn.load(whole / f"fold-{i}").report["patients"]["splits"]["test"] for i in range(3)]
+    right = [row["is_called"] for part in calls for row in part["groups"] if row["is_positive"]]
+    assert report.patients["splits"]["test"]["sensitivity"]["value"] == np.mean(right)
+
+
+def test_what_a_fold_was_trained_on_is_no_new_image(finished, tmp_path):
+    root, folder, _ = finished
+    with pytest.raises(CheckError, match="an image the run has not seen"):
+        tfcnn.evaluate(folder, data=root / "train")
+    report = tfcnn.evaluate(folder, data=root / "test", output=tmp_path / "other")
+    assert report.counts["data"] == {"images": 24, "groups": 3}  # in no fold's train or val
+    assert report.sentence.startswith("On 3 unseen groups: ")
+    assert "is not measured here" not in " ".join(report.warnings)
+    page = (tmp_path / "other" / "report.html").read_text()
+    assert "cells-crossval on test" in page and "The folds side by side" not in page
+
+
+def test_verbs_that_need_one_network_say_so(whole, tmp_path):
+    for words in (
+        ("explain", whole, whole / "report.html"),
+        ("reproduce", whole),
+        ("threshold", whole, "--sensitivity", "0.9"),
+        ("train", whole, "--more", "1"),
+        ("export", whole, "--format", "litert-int8", "--output", tmp_path / "small"),
+    ):
+        result = run_tfcnn(*words)
+        assert result.returncode == 2 and "mean of" in result.stderr, words
+        assert result.stderr.count("\n") == 1
+
+
+def test_its_page_shows_the_folds(whole):
+    page = (whole / "report.html").read_text()
+    for text in ("The folds side by side", "Counted as each fold decides", 'id="folds"', "sd"):
+        assert text in page
+    assert 'id="training"' not in page and "How the training went" not in page
+    assert 'href="#folds"' in page and 'href="#training"' not in page
+    summary = json.loads((whole / "summary.json").read_text())
+    for fold in summary["folds"]:
+        assert f"{100 * fold['metrics']['accuracy']:.1f}\u00a0%" in page
+
+
+def test_one_of_an_earlier_tfcnn_gets_its_mean_without_training(finished, home):
+    root, whole, _ = finished
+    folder = shutil.copytree(whole, home / "models" / "cells-crossval")
+    for name in ("model.json", "model.keras", "model.tflite", "split.csv", "report.json"):
+        (folder / name).unlink()
+    (folder / "report.html").unlink()
+    with pytest.raises(InputError, match="which trains nothing again"):
+        tfcnn.load(folder)
+    stamps = [(folder / f"fold-{i}" / "DONE").stat().st_mtime_ns for i in range(3)]
+    tfcnn.crossval(root, settings=SETTINGS, folds=3, resume=True, progress=False)
+    assert [(folder / f"fold-{i}" / "DONE").stat().st_mtime_ns for i in range(3)] == stamps
+    assert tfcnn.load(folder).num_folds == 3 and (folder / "report.html").exists()
+    assert (folder / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
 def test_mistakes_leave_nothing_behind(make_tree, home):

@@ -9,10 +9,18 @@ from tfcnn.api.new_runs import crossval, reproduce, train
 from tfcnn.api.own_model import adopt, data
 from tfcnn.api.sources import check, data_for, download, list_all, recipe_for
 from tfcnn.api.use import explain_images, export, load, predict, stream
-from tfcnn.api.verdict import compare, evaluate, label_errors, plan, report, set_threshold
+from tfcnn.api.verdict import (
+    checklist,
+    compare,
+    evaluate,
+    label_errors,
+    plan,
+    report,
+    set_threshold,
+)
 
 __all__ = [
-    "adopt", "check", "compare", "crossval", "data", "data_for", "download", "evaluate",
-    "explain_images", "export", "label_errors", "list_all", "load", "open_lab", "plan", "predict",
-    "recipe_for", "report", "reproduce", "set_threshold", "stream", "train",
+    "adopt", "check", "checklist", "compare", "crossval", "data", "data_for", "download",
+    "evaluate", "explain_images", "export", "label_errors", "list_all", "load", "open_lab", "plan",
+    "predict", "recipe_for", "report", "reproduce", "set_threshold", "stream", "train",
 ]  # fmt: skip

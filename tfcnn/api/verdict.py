@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfcnn.api.arguments import as_run, hearing
 from tfcnn.base.errors import InputError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tfcnn.evaluation.planning import Plan
     from tfcnn.evaluation.rethreshold import Change
     from tfcnn.evaluation.scoring import Report
+    from tfcnn.report.checklist import Checklist
     from tfcnn.runs import Run
 
 
@@ -33,6 +34,7 @@ def evaluate(
     stress: bool = False,
     progress: bool = True,
     reporter: Reporter | None = None,
+    output: str | Path | None = None,
 ) -> "Report":
     """Return a run's metrics with intervals.
 
@@ -58,30 +60,37 @@ def evaluate(
         progress: show how far a stress test is: in a notebook below the cell, else on standard
             error.
         reporter: hears of it instead, and shows it as it likes.
+        output: a folder for `predictions.csv`, `report.json` and `report.html` of `data`; it takes
+            the place of an earlier one. None writes nothing.
 
     Raises:
         InputError: if the folder or the table cannot be used, or the run's own images are gone and
             `stress` needs them.
         CheckError: if the run was trained on images or groups of that folder.
     """
-    from tfcnn.evaluation import extras, other_data, scoring
+    from tfcnn.evaluation import extras, scoring
 
     opened = as_run(run)
+    if data is None and output is not None:
+        raise InputError("--output", "other images, that a report is written of", "none",
+                         "--data FOLDER, or `tfcnn report` for the run's own")  # fmt: skip
+    rules = (
+        labels_csv, label_column, group_regex, group_csv, group_from, path_column, group_column,
+        ignore,
+    )  # fmt: skip
     with hearing(progress and stress, reporter) as hears:
         update = hears.stage(f"disturbing images for {opened.name}") if stress else None
         wanted = extras.Wanted(_text(subgroups), update)
         if data is None:
-            _refuse_rules(
-                labels_csv, label_column, group_regex, group_csv, group_from, path_column,
-                group_column, ignore,
-            )  # fmt: skip
+            _refuse_rules(*rules)
             found = extras.of_own_split(scoring.load(opened), opened, wanted)
             return _kept(opened, found) if stress else found
-        return other_data.evaluate(
+        return _on_other_data(
             opened,
             Path(data),
-            group_regex,
-            _text(group_csv),
+            None if output is None else Path(output),
+            group_regex=group_regex,
+            group_csv=_text(group_csv),
             group_from=group_from,
             columns=(path_column, group_column),
             labels_csv=_text(labels_csv),
@@ -114,6 +123,20 @@ def _kept(run: "Run", report: "Report") -> "Report":
     return report
 
 
+def _on_other_data(run: "Run", data: Path, output: Path | None, **how: Any) -> "Report":
+    """Measure other images, and write predictions and a report of them where that is asked for."""
+    from tfcnn.evaluation import other_data
+
+    if output is None:
+        return other_data.evaluate(run, data, **how).report
+    from tfcnn.report import on_other_data
+
+    on_other_data.check(output, data)
+    measured = other_data.evaluate(run, data, **how)
+    on_other_data.write(run, measured, data, output)
+    return measured.report
+
+
 def report(run: "Run | str | Path", *, figures: str | Path | None = None) -> Path:
     """Write a run's `report.html` anew, from its folder and from its images where they still are.
 
@@ -142,6 +165,31 @@ def report(run: "Run | str | Path", *, figures: str | Path | None = None) -> Pat
 
         figure_files.write(as_run(opened.path), Path(figures))
     return path
+
+
+def checklist(run: "Run | str | Path") -> "Checklist":
+    """Fill the reporting checklists CLAIM 2024 and TRIPOD+AI from the files of a run.
+
+    Writes `checklist.html`, which links to `report.html`, and `checklist.csv` into its folder.
+
+    Args:
+        run: a run, or its name or path.
+
+    Returns:
+        Every item with what the run says to it, and what is left for the author to write.
+
+    Raises:
+        InputError: if a file that it is filled from is missing, or another process changes the run.
+        CheckError: if one is not as it was written.
+    """
+    from tfcnn.base.disk import locked
+    from tfcnn.evaluation import scoring
+    from tfcnn.report import checklist as lists
+
+    opened = as_run(run)
+    scoring.load(opened)  # a shipped model has none, and lies where nothing may be written
+    with locked(opened.path):
+        return lists.write(opened)[0]
 
 
 def set_threshold(

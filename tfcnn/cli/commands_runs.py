@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @app.command(
-    epilog="Examples: tfcnn evaluate malaria --data other_hospital/   "
+    epilog="Examples: tfcnn evaluate malaria --data other_hospital/ --output there/   "
     "tfcnn evaluate malaria --data images/ --labels-csv labels.csv   "
     "tfcnn evaluate cells --stress --subgroups microscopes.csv"
 )
@@ -59,6 +59,10 @@ def evaluate(
     stress: Annotated[
         bool, typer.Option("--stress", help="Disturb the images in nine ways; what does that cost?")
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A folder for predictions and report of --data."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show every metric with its interval, and the groups with the most errors."""
@@ -79,6 +83,7 @@ def evaluate(
         ignore=ignore,
         subgroups=subgroups,
         stress=stress,
+        output=output,
     )
     names = [split] if split else list(report.splits)
     for name in names:
@@ -97,7 +102,7 @@ def evaluate(
     for name in names:
         show_split(report, name, opened.class_names, console)
     show_extras(report, console)
-    conclude(report, console)
+    conclude(report, console, *([("Report", output / "report.html")] if output else []))
 
 
 @app.command(
@@ -245,15 +250,24 @@ def _draw(explainer: "Explainer", paths: list[Path], folder: Path) -> None:
     say(f"{count:,} pictures in {folder}", err=True)
 
 
-@app.command(epilog="Example: tfcnn report malaria --figures figures/")
+@app.command(
+    epilog="Examples: tfcnn report malaria --figures figures/   tfcnn report malaria --checklist"
+)
 def report(
     run: RunArgument,
     figures: Annotated[
         Path | None, typer.Option(help="A folder for every plot as SVG, PNG and CSV.")
     ] = None,
+    checklist: Annotated[
+        bool,
+        typer.Option("--checklist", help="Fill CLAIM 2024 and TRIPOD+AI as far as it can."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a run's report.html anew, and its plots for a paper where a folder is named."""
+    """Write a run's report.html anew, its plots for a paper, or checklists filled from it."""
+    if checklist:
+        _fill_checklist(run, figures, as_json)
+        return
     path = api.report(load_run(run), figures=figures)
     names = {} if figures is None else {"figures": str(figures)}
     if as_json:
@@ -279,6 +293,19 @@ def plan(
         typer.echo(to_json(found.to_dict()))
     else:
         say(found.sentence)
+
+
+def _fill_checklist(run: str, figures: Path | None, as_json: bool) -> None:
+    if figures is not None:
+        raise InputError("report", "--checklist or --figures", "both", "one after the other")
+    opened = load_run(run)
+    filled = api.checklist(opened)
+    if as_json:
+        typer.echo(to_json(filled.to_dict()))
+        return
+    say(f"Page: {opened.path / 'checklist.html'}   Table: {opened.path / 'checklist.csv'}")
+    for line in filled.sentences:
+        say(line)
 
 
 @app.command(

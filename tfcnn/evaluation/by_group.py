@@ -154,17 +154,35 @@ def measure(sample: Sample, rule: Rule) -> dict[str, Any]:
         }
         for i, name in enumerate(units.names)
     ]
-    rows.sort(key=lambda row: (-float(str(row["called_share"])), str(row["group"])))
-    if called is None:
-        return {
-            "groups": rows,
-            "sensitivity": {**undefined(rule.reason), "groups": 0},
-            "specificity": {**undefined(rule.reason), "groups": 0},
-        }
+    return _measured(_sorted(rows), rule.reason)
+
+
+def pooled(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return in one what `measure` returned of several parts, each by a rule of its own.
+
+    Args:
+        parts: of different groups, such as the test splits of the folds of a cross-validation.
+    """
+    rows = [row for part in parts for row in part["groups"]]
+    reasons = [part["sensitivity"].get("reason", "") for part in parts]
+    return _measured(_sorted(rows), next(filter(None, reasons), ""))
+
+
+def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: (-float(row["called_share"]), str(row["group"])))
+
+
+def _measured(rows: list[dict[str, Any]], reason: str) -> dict[str, Any]:
+    """Return the rows of groups, and how often a call is right; `reason` where some have none."""
+    if any(row["is_called"] is None for row in rows):
+        missing = {**undefined(reason), "groups": 0}
+        return {"groups": rows, "sensitivity": missing, "specificity": dict(missing)}
+    positive = [row["is_called"] for row in rows if row["is_positive"]]
+    negative = [not row["is_called"] for row in rows if not row["is_positive"]]
     return {
         "groups": rows,
-        "sensitivity": _share(called[units.is_positive], "positive"),
-        "specificity": _share(~called[~units.is_positive], "negative"),
+        "sensitivity": _share(positive, "positive"),
+        "specificity": _share(negative, "negative"),
     }
 
 
@@ -201,9 +219,9 @@ def _per_group(sample: Sample) -> _Groups:
     )
 
 
-def _share(right: NDArray[np.bool_], kind: str) -> dict[str, Any]:
+def _share(right: Sequence[bool], kind: str) -> dict[str, Any]:
     """Return a share of groups with its exact 95 % interval."""
-    total, hits = len(right), int(right.sum())
+    total, hits = len(right), sum(right)
     if not total:
         return {**undefined(f"no {kind} group"), "groups": 0}
     low, high = exact_bounds(hits, total)

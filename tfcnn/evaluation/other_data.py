@@ -47,6 +47,23 @@ class TrainedOn:
         return pixels_sha256[: 2 * PREFIX_BYTES] in self.pixels
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a run says of other images than its own.
+
+    Attributes:
+        report: their figures.
+        table: the predictions, all of split "data".
+        images: those that could be read.
+        no_answer: the paths of those for which the network gives no number.
+    """
+
+    report: Report
+    table: Table
+    images: Manifest
+    no_answer: list[str]
+
+
 def read_trained_on(run: Run) -> TrainedOn:
     """Read what a run was trained or tuned on, from its split or from what is shipped instead.
 
@@ -55,7 +72,9 @@ def read_trained_on(run: Run) -> TrainedOn:
         CheckError: if the split is not the one that was written.
     """
     if (run.path / SPLIT).exists():
-        rows = [row for row in run.split if row["split"] in ("train", "val")]
+        # each fold of a cross-validation was trained on what others tested
+        own = ("train", "val", "test") if run.num_folds else ("train", "val")
+        rows = [row for row in run.split if row["split"] in own]
         return TrainedOn(
             frozenset(row["pixels_sha256"][: 2 * PREFIX_BYTES] for row in rows),
             frozenset(row["group"] for row in rows if row["group"]),
@@ -94,7 +113,7 @@ def evaluate(
     labels_csv: str | None = None,
     label_column: str | None = None,
     wanted: Wanted = NOTHING,
-) -> Report:
+) -> Measured:
     """Score a run on a folder of labelled images, or a source, that it was not trained on.
 
     The warnings are those of that folder. Those of the training data are named as such.
@@ -140,9 +159,12 @@ def evaluate(
     images = _read_images(run, source, group_regex, group_csv, columns)
     notes = [*images.messages(), *(f"of the training data: {note}" for note in own["notes"])]
     predictor = Predictor(run, note=notes.append)
-    table = _without_lost(run, predict(run, images, predictor), notes)
+    whole = predict(run, images, predictor)
+    table = _without_lost(run, whole, notes)
     report = scoring.score(run, table, {"engine": predictor.computed_by}, notes)
-    return extras.of_data(report, run, table, _decoded(run, images, table), predictor, wanted)
+    decoded = _decoded(run, images, table)
+    report = extras.of_data(report, run, table, decoded, predictor, wanted)
+    return Measured(report, table, images, whole.paths[whole.flags == NO_ANSWER].tolist())
 
 
 def _decoded(run: Run, images: Manifest, table: Table) -> Streamed:

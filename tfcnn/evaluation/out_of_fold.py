@@ -14,7 +14,6 @@ from tfcnn.display.metric_tables import as_words
 from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.evaluation import by_group, intervals, rules
 from tfcnn.evaluation.metrics import (
-    WITH_POSITIVE,
     against_baseline,
     commonest_class,
     never_answered,
@@ -26,9 +25,6 @@ from tfcnn.manifest import Manifest
 from tfcnn.manifest.corrections import TEST_IS_CORRECTED
 from tfcnn.recipes import Guarantee
 from tfcnn.runs import PREDICTIONS, SUMMARY, Run
-
-# what counts decisions where there is a positive class; each fold has a threshold of its own
-BY_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "f1", "mcc")
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +46,7 @@ class Summary(Shown):
             unreadable.
         guarantee: what the recipe wants promised, as `Promise.to_dict` has it, with the `threshold`
             of all out-of-fold predictions that does, None without one, and the `reason` in words.
+        no_mean: why the mean of the folds cannot be used as a run; "" where it can.
     """
 
     path: Path
@@ -62,6 +59,7 @@ class Summary(Shown):
     baseline: dict[str, Any] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     guarantee: dict[str, Any] = field(default_factory=dict)
+    no_mean: str = ""
 
     @property
     def by_class(self) -> tuple[str, ...]:
@@ -115,7 +113,11 @@ class Summary(Shown):
 
 
 def summarise(
-    folder: Path, runs: list[Run], tested: Manifest, wish: Guarantee | None = None
+    folder: Path,
+    runs: list[Run],
+    tested: Manifest,
+    wish: Guarantee | None = None,
+    no_mean: str = "",
 ) -> Summary:
     """Write `predictions.csv` and `summary.json` from the runs of all folds.
 
@@ -124,6 +126,7 @@ def summarise(
         runs: one per fold, finished.
         tested: the images that the folds tested.
         wish: what all out-of-fold predictions are to promise.
+        no_mean: see `Summary`.
 
     Raises:
         TfcnnError: if an image was not tested, or twice.
@@ -154,6 +157,7 @@ def summarise(
         usual,
         tested.left_out_lines(),
         promise,
+        no_mean,
     )
     summary = replace(summary, sentence=_sentence(summary, tested))
     vouched = {"sha256": {PREDICTIONS: records.sha256_of(folder / PREDICTIONS)}}
@@ -202,19 +206,11 @@ def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     """Return every metric of all predictions together, with intervals from resampled groups."""
     names = run.class_names
     labels, probs, groups = _arrays(run, rows)
-    decisions = np.eye(len(names))[[names.index(row["decision"]) for row in rows]]
-    of_probs, of_decisions = (
-        Sample(labels, columns, groups, positive=run.positive, class_names=names)
-        for columns in (probs, decisions)
+    decisions = np.array([names.index(row["decision"]) for row in rows])  # each fold has its own
+    sample = Sample(
+        labels, probs, groups, positive=run.positive, decisions=decisions, class_names=names
     )
-    if run.positive is None:
-        pooled = intervals.bootstrap(of_probs)
-    else:
-        others = [name for name in WITH_POSITIVE if name not in BY_THRESHOLD]
-        both = intervals.bootstrap(of_decisions, names=BY_THRESHOLD)
-        both |= intervals.bootstrap(of_probs, names=others)
-        pooled = {name: both[name] for name in WITH_POSITIVE}
-    return {name: interval.to_dict() for name, interval in pooled.items()}
+    return {name: interval.to_dict() for name, interval in intervals.bootstrap(sample).items()}
 
 
 def _arrays(

@@ -195,6 +195,9 @@ def _check_val(run: Run) -> None:
     if runs.is_crossval(run.path.parent):
         hint = "`tfcnn crossval` with --set evaluation.sensitivity"
         raise InputError(run.path, "a run of its own", "a fold of a cross-validation", hint)
+    if run.num_folds:
+        hint = "`tfcnn crossval` with --set evaluation.sensitivity"
+        raise InputError(run.path, "a run with a val split", "the mean of a cross-validation", hint)
     path = run.path / runs.PREDICTIONS
     if not path.exists():
         hint = "training it here, or another limit for prob_... in what `predict` writes"

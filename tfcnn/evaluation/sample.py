@@ -148,6 +148,8 @@ class Sample:
         groups: strings, shape `(n,)`: the patient, slide or video of each image; or None.
         positive: index of the positive class of two, or None.
         threshold: in [0, 1]; with a positive, the decision is positive from it upwards.
+        decisions: int array, shape `(n,)`: where there is a positive, the decision of each image
+            if not one threshold made all; or None.
         class_names: names for messages, in the order of the columns; their indices if None.
 
     Attributes:
@@ -167,6 +169,7 @@ class Sample:
         *,
         positive: int | None = None,
         threshold: float = 0.5,
+        decisions: Ints | None = None,
         class_names: Sequence[str] | None = None,
     ) -> None:
         self.probs = _checked_probs(probs)
@@ -174,6 +177,7 @@ class Sample:
         self.num_classes = self.probs.shape[1]
         self.positive = _checked_positive(positive, self.num_classes)
         self.threshold = _checked_threshold(threshold)
+        self._decisions = decisions
         self.class_names = list(class_names or map(str, range(self.num_classes)))
         self.is_grouped = groups is not None
         self.unit_names, self.units = _units(groups, len(self.labels))
@@ -186,6 +190,8 @@ class Sample:
         """Int array, shape `(n,)`: the threshold rule with a positive, else `predicted`."""
         if self.positive is None:
             return self.predicted
+        if self._decisions is not None:
+            return self._decisions
         called = self.probs[:, self.positive] >= self.threshold
         return np.where(called, self.positive, 1 - self.positive)
 

@@ -91,8 +91,11 @@ class Report(Shown):
 
     @property
     def main_split(self) -> str:
-        """The split whose figures stand for the run: test, or val where there is none."""
-        return next((name for name in ("test", "val") if name in self.splits), "data")
+        """The split whose figures stand for the run: test, or val where there is none.
+
+        Of other images than the run's it is `data`.
+        """
+        return next(name for name in ("test", "data", "val") if name in self.splits)
 
     def lines(self, split: str) -> list[str]:
         """Return a line of text per metric of a split, with its interval or why it has none."""
@@ -271,6 +274,7 @@ def _sample(run: Run, part: Table) -> Sample:
         part.known_groups,
         positive=run.positive,
         threshold=run.threshold,
+        decisions=part.decisions,
         class_names=run.class_names,
     )
 

@@ -1,6 +1,7 @@
 """`predictions.csv`: what the saved model said of each val and test image, made once."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ class Table:
         labels: int32 `(images,)`, the true class.
         probs: float32 `(images, classes)`, each row sums to 1.
         flags: str `(images,)`, as `Prediction.flag`; None where they were not found out.
+        decisions: int `(images,)`, where not one threshold made all: each fold of a
+            cross-validation has its own; else None.
     """
 
     paths: npt.NDArray[np.str_]
@@ -33,6 +36,7 @@ class Table:
     labels: npt.NDArray[np.int32]
     probs: npt.NDArray[np.float32]
     flags: npt.NDArray[np.str_] | None = None
+    decisions: npt.NDArray[np.int32] | None = None
 
     @property
     def known_groups(self) -> npt.NDArray[np.str_] | None:
@@ -49,8 +53,8 @@ class Table:
         return Table(**columns)
 
 
-def write(run: Run, table: Table) -> None:
-    """Write `predictions.csv` of a run."""
+def write(run: Run, table: Table, folder: Path | None = None) -> None:
+    """Write `predictions.csv` of a run, into its own folder if None is given."""
     names = run.class_names
     header = ["path", "split", "group", "label", "predicted"]
     header += [*(f"prob_{name}" for name in names), "decision"]
@@ -70,7 +74,8 @@ def write(run: Run, table: Table) -> None:
                 *([] if table.flags is None else [table.flags[i]]),
             ]
         )
-    atomic.write_text(run.path / runs.PREDICTIONS, atomic.csv_text(header, rows))
+    target = (folder or run.path) / runs.PREDICTIONS
+    atomic.write_text(target, atomic.csv_text(header, rows))
 
 
 def read(run: Run) -> Table:
@@ -90,6 +95,7 @@ def read(run: Run) -> Table:
     try:
         labels = np.array([index[row["label"]] for row in rows], dtype=np.int32)
         probs = np.array([[row[f"prob_{name}"] for name in names] for row in rows], np.float32)
+        decided = [index[row["decision"]] for row in rows] if run.num_folds else []
         if not np.isfinite(probs).all():
             raise ValueError("a probability that is no number")
         _check_whole(run, rows)
@@ -104,6 +110,7 @@ def read(run: Run) -> Table:
         flags=np.array([row["flag"] for row in rows], dtype=np.str_)
         if rows and "flag" in rows[0]
         else None,
+        decisions=np.array(decided, dtype=np.int32) if run.num_folds else None,
     )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tfcnn.base.errors import InputError
 from tfcnn.explain import feature_layers
 from tfcnn.explain.gradients import find_views, layer_outputs, logit_gradients
-from tfcnn.runs import MODEL, Run, keras_file
+from tfcnn.runs import MODEL, Run, fold_name, keras_file
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -213,6 +213,11 @@ class Explainer(ModelExplainer):
     """
 
     def __init__(self, run: Run, method: Method = "layer-cam", layer: str | None = None) -> None:
+        if run.num_folds:
+            raise InputError(
+                run.path, "a run of one network", f"the mean of {run.num_folds} networks",
+                f"one of its runs, such as {run.path / fold_name(0)}",
+            )  # fmt: skip
         if not run.is_recorded(MODEL):
             raise InputError(
                 run.path, "a model.keras, whose gradients explain it", "none", "training it again"

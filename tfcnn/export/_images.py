@@ -71,6 +71,8 @@ def open_source(run: Run) -> Source | None:
 
 def _val_rows(run: Run, source: Source | None) -> tuple[Sequence[dict[str, str]], str]:
     """Return rows of images with `path`, `label` and `sha256`, and what they are."""
+    if (run.path / SPLIT).exists() and run.num_folds:
+        return rows_of(run, "test"), "images"
     if (run.path / SPLIT).exists():
         return rows_of(run, "val"), "val images"
     items = () if source is None else source.items

@@ -1,12 +1,8 @@
 """Where an export goes: it takes the place of an earlier one, and of nothing else."""
 
-import contextlib
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-from tfcnn.base import atomic, disk, files
+from tfcnn.base import files
 from tfcnn.base.errors import InputError
 from tfcnn.export import find, names
 from tfcnn.export._format import Format
@@ -47,35 +43,3 @@ def _is_free(folder: Path) -> bool:
     found = {path.name for path in folder.iterdir()}
     beside = {SETTINGS, SNIPPET}
     return not found or (beside <= found <= beside | {find(name).FILE for name in names()})
-
-
-@contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Give a temporary path; on success it takes the place of an earlier export.
-
-    What a killed export left beside it over an hour ago is removed. A link to a folder stays.
-
-    Raises:
-        InputError: if another process writes the same export.
-    """
-    if target.is_dir():
-        target = target.resolve()
-    with disk.locked(target):
-        yield from _replacing(target)
-
-
-def _replacing(target: Path) -> Iterator[Path]:
-    atomic.remove_old_parts(target)
-    old = atomic.part_path(target)
-    try:
-        with atomic.writing(target) as part:
-            yield part
-            if target.is_dir():  # a folder cannot be renamed over another
-                os.sync()  # now, so that next to no time passes between the two names
-                target.rename(old)
-    except BaseException:
-        if old.is_dir():
-            old.rename(target)
-        raise
-    if old.is_dir():
-        shutil.rmtree(old)

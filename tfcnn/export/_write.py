@@ -10,6 +10,7 @@ from typing import Any
 from tfcnn.base import quiet, records
 from tfcnn.base.errors import CheckError, InputError, TfcnnError
 from tfcnn.base.progress import Reporter
+from tfcnn.base.replacing import replacing
 from tfcnn.display.panel import Grid, Panel, Shown
 from tfcnn.export import _place, _settings, _snippet, _verify, find
 from tfcnn.export._format import Format
@@ -105,7 +106,7 @@ def export_run(run: Run, name: str, output: Path | None, reporter: Reporter) -> 
     _place.check(target, format_module)
     quiet.load_tensorflow(reporter)
     job = Job(run, reporter)
-    with _place.replacing(target) as part:
+    with replacing(target) as part:
         is_alone = format_module.SNIPPET is None
         if not is_alone:
             part.mkdir()

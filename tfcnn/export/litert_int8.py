@@ -63,6 +63,10 @@ def _source(job: Job) -> Source:
         InputError: if it is gone, or the run does not say which of them it was trained on.
     """
     run, name = job.run, job.run.card["data"]["source"]
+    if run.num_folds:
+        expected = "a run with a val split: the loss by 8 bits is measured on it"
+        hint = "--format litert, or one of its folds"
+        raise InputError(run.path, expected, "the mean of a cross-validation", hint)
     for needed in (SPLIT, PREDICTIONS):
         if not (run.path / needed).exists():
             expected = f"a run with its {needed}: 8 bits are calibrated and judged on its images"

@@ -140,6 +140,17 @@ class Manifest:
         """Return what a person must know: the notes, the files left out, the unreadable images."""
         return [*self.notes, *self.left_out_lines(), *filter(None, [self.rehash_note])]
 
+    def set_aside(self) -> dict[str, Any]:
+        """Return what `report.json` says of the files that are not among the images."""
+        return {
+            "quarantined": [
+                {"path": row.path, "reason": row.unreadable} for row in self.quarantined
+            ],
+            "ignored_files": self.source.ignored,
+            "left_out": self.left_out_lines(),
+            **({"corrections": self.corrections} if self.corrections else {}),
+        }
+
     def left_out_lines(self) -> list[str]:
         """Return which files were left out, by class and kind, and which are unreadable."""
         unreadable = (f"{row.path} ({row.unreadable})" for row in self.quarantined)

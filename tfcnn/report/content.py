@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from tfcnn.base import naming
+from tfcnn.datasets import Source
 from tfcnn.display.figures import SHARES
 from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
@@ -35,7 +36,7 @@ FLAG_LABELS = {
     "sensitivity": "sensitivity among the answered",
     "specificity": "specificity among the answered",
 }
-SPLITS = ("train", "val", "test", "")
+SPLITS = ("train", "val", "test", "data", "")
 MAX_GROUP_ROWS = 10
 MAX_CLASS_ROWS = 10
 MAX_CLASS_COLUMNS = 3  # in the table of groups, which has to fit a phone
@@ -55,6 +56,7 @@ class Content:
             to features, in no epochs.
         recipe: `recipe.toml`.
         split: the split whose figures stand for the run: test, or val where there is none.
+        source: the images, where they are not those of the run; else None.
     """
 
     run: Run
@@ -64,6 +66,7 @@ class Content:
     epochs: dict[str, list[float]]
     recipe: Recipe
     split: str
+    source: Source | None = None
 
     @property
     def predictions(self) -> Table:
@@ -84,7 +87,7 @@ def read(run: Run) -> Content:
         report,
         predictions.read(run),
         run.split,
-        run.history if report.facts.get("epochs", 1) else {},
+        run.history if report.facts.get("epochs", 1) and not run.num_folds else {},
         run.recipe,
         report.main_split,
     )
@@ -96,7 +99,8 @@ def split_rows(content: Content) -> list[dict[str, Any]]:
     The split "" holds the images that were left out. It has a column only where it is not empty.
     """
     rows = content.rows
-    names = [name for name in SPLITS if name in ("train", "val", "test") or _in(rows, name)]
+    usual = () if content.run.num_folds or content.source else ("train", "val", "test")
+    names = [name for name in SPLITS if name in usual or _in(rows, name)]
     counts = Counter((row["split"], row["label"]) for row in rows)
     images, groups = content.run.card["data"]["nouns"]
     table = [{"name": images, "counts": [len(_in(rows, name)) for name in names], "is_sum": True}]
@@ -136,7 +140,7 @@ def audit(content: Content) -> dict[str, int]:
 def metric_rows(content: Content) -> list[dict[str, Any]]:
     """Return a row per metric: its label, its meaning, and its figures, test before val."""
     splits = content.report.splits
-    order = [name for name in ("test", "val") if name in splits]
+    order = [name for name in ("test", "data", "val") if name in splits]
     return [
         {
             "name": name,
@@ -195,7 +199,7 @@ def group_rule(content: Content) -> dict[str, Any]:
         `least_share`, `reason`, `sensitivity`, `specificity` and the `caveat` in words, if any;
         empty where there are no groups or no positive class.
     """
-    patients = content.run.report.get("patients", {})
+    patients = content.report.patients
     part = patients.get("splits", {}).get(content.split)
     if not part:
         return {}
@@ -214,10 +218,10 @@ def flags(content: Content) -> dict[str, Any]:
         `splits`, test before val; `rows`, each a `label` and a cell per split; and whether the
         run `abstains`. Empty for a run whose report has no flags.
     """
-    by_split = content.run.report.get("flags", {})
+    by_split = content.report.flags
     parts = {
         split: {**by_split[split], **by_split[split].get("of_answered", {})}
-        for split in ("test", "val")
+        for split in ("test", "data", "val")
         if split in by_split
     }
     rows = [

@@ -1,6 +1,6 @@
 """The images of a report: those behind each cell of the confusion matrix, and the worst errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tfcnn import datasets
+from tfcnn import datasets, runs
 from tfcnn.base import own_files
 from tfcnn.base.errors import InputError, TfcnnError
 from tfcnn.datasets import Source
@@ -192,7 +192,10 @@ def decide(content: Content) -> tuple[NDArray[np.integer], NDArray[np.floating]]
     """
     part, run = content.predictions, content.run
     positive = run.positive if content.report.confusion_rule == "decision" else None
-    sample = Sample(part.labels, part.probs, positive=positive, threshold=run.threshold)
+    sample = Sample(
+        part.labels, part.probs, positive=positive, threshold=run.threshold,
+        decisions=part.decisions,
+    )  # fmt: skip
     return sample.decision, part.probs[np.arange(len(part.probs)), sample.decision]
 
 
@@ -244,7 +247,10 @@ def collect(content: Content, ranks: dict[str, int]) -> Exhibits:
         ranks: per path of a doubted label its rank among them.
     """
     hashes = {row["path"]: row["sha256"] for row in content.rows}
-    album = open_album(content.recipe.data, hashes, own_images(content.run))
+    if content.source is None:
+        album = open_album(content.recipe.data, hashes, own_images(content.run))
+    else:
+        album = Album(content.source, hashes, content.run.decoder.background)
     behind, worst = images_behind(content), surest_errors(content)
     paths, (decisions, _) = content.predictions.paths, decide(content)
     uris = thumbnails(album, [[str(paths[i]) for i in row] for row in behind.values()])
@@ -270,18 +276,37 @@ def collect(content: Content, ranks: dict[str, int]) -> Exhibits:
 def _illustrate(content: Content, errors: list[dict[str, Any]], album: Album) -> str:
     """Add to each error its image and its map; return why there are no maps, if so."""
     images = [_reduced(album, row["path"]) for row in errors]
+    pairs: list[tuple[dict[str, Any], Image.Image]]
     pairs = [(row, image) for row, image in zip(errors, images, strict=True) if image is not None]
     names, positive = content.run.class_names, content.run.positive
     # where one class is looked for, what speaks for it: the absence of something has no place
     classes = [names.index(row["answer"]) if positive is None else positive for row, _ in pairs]
     reasons: list[str] = []
-    maps = overlays(content.run, [image for _, image in pairs], classes, reasons.append)
     for row in errors:
         row["uri"] = row["map"] = None
-    for number, (row, image) in enumerate(pairs):
+    for row, image in pairs:
         row["uri"] = data_uri(image, ENLARGED_PX)
-        row["map"] = data_uri(maps[number], ENLARGED_PX) if maps else None
-    return "; ".join(reasons)
+    for run, places in _answered_by(content, [row["path"] for row, _ in pairs]):
+        own = [pairs[place][1] for place in places]
+        maps = overlays(run, own, [classes[place] for place in places], reasons.append)
+        for place, cam in zip(places, maps or (), strict=False):
+            pairs[place][0]["map"] = data_uri(cam, ENLARGED_PX)
+    return "; ".join(dict.fromkeys(reasons))
+
+
+def _answered_by(content: Content, paths: Sequence[str]) -> Iterator[tuple[Run, list[int]]]:
+    """Yield each run that answered for some of the paths, with their places.
+
+    In a cross-validation that is the fold which tested the image.
+    """
+    if not content.run.num_folds or content.source is not None:
+        yield content.run, [*range(len(paths))]
+        return
+    fold_of = {row["path"]: int(row["fold"]) for row in runs.read_out_of_fold(content.run.path)}
+    folds = [fold_of[path] for path in paths]
+    for number in sorted(set(folds)):
+        run = runs.open_run(content.run.path / runs.fold_name(number))
+        yield run, [place for place, fold in enumerate(folds) if fold == number]
 
 
 def _reduced(album: Album, path: str) -> Image.Image | None:

@@ -16,7 +16,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.display import html_pages
 from tfcnn.evaluation.by_group import FEW_GROUPS
 from tfcnn.report import content as gathering
-from tfcnn.report import exhibits, model_card, robustness, siblings
+from tfcnn.report import exhibits, fold_table, model_card, robustness, siblings
 from tfcnn.report.colours import DAY, NIGHT
 from tfcnn.report.content import Content
 from tfcnn.runs import Run
@@ -25,6 +25,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 NO_BREAK = "\u00a0"
 MAX_QUARANTINED = 20
 MAX_STEPS = 3
+NO_SUSPECTS: dict[str, Any] = {"ranks": {}, "folder": None}  # of other images than the run's
 
 
 def write(folder: Path) -> Path:
@@ -48,12 +49,17 @@ def write(folder: Path) -> Path:
 def render(run: Run) -> str:
     """Return the report of a run as HTML, the same text for the same files."""
     try:
-        return environment().get_template("page.html").render(_values(gathering.read(run)))
+        return render_content(gathering.read(run))
     except (jinja2.UndefinedError, KeyError) as error:
         if not run.caution:  # nothing is damaged: a fault of ours
             raise
         subject = f"{run.path}: report.json or model.json"
         raise InputError(subject, "all that a report says", str(error), runs.HINT) from error
+
+
+def render_content(content: Content, **values: Any) -> str:
+    """Return a report as HTML; `values` are for the template, besides those of every report."""
+    return environment().get_template("page.html").render({**_values(content), **values})
 
 
 @functools.cache  # its templates are compiled once
@@ -87,7 +93,7 @@ def _values(content: Content) -> dict[str, Any]:
     """Return all that the template names."""
     run, report = content.run, content.report
     images, groups = run.card["data"]["nouns"]
-    suspects = siblings.suspects(content)
+    suspects = siblings.suspects(content) if content.source is None else NO_SUSPECTS
     pictures = exhibits.collect(content, suspects["ranks"])
     return {
         "result": _result(report.sentence),
@@ -121,8 +127,11 @@ def _values(content: Content) -> dict[str, Any]:
         "wish": report.operating_point if "asked" in report.operating_point else {},
         "leak": siblings.leak(content),
         "crossval": siblings.crossval(content),
+        "folds": fold_table.gather(content),
+        "other": {},
         "suspects": suspects,
         **robustness.values(content),
+        "reference_recipe": siblings.recipe_path(content),
         "reference": shlex.quote(runs.as_typed(run.path)),
         "python_reference": records.to_json(runs.as_typed(run.path)),  # a Python string too
         "intended_use": model_card.intended_use(run),
@@ -178,8 +187,11 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
     num_groups = content.report.counts[content.split]["groups"]
     steps = []
     crossval = siblings.crossval(content)
-    if (crossval["folder"] or crossval.get("command")) and (
-        content.split != "test" or 0 < num_groups < FEW_GROUPS
+    is_own = not run.num_folds and content.source is None
+    if (
+        is_own
+        and (crossval["folder"] or crossval.get("command"))
+        and (content.split != "test" or 0 < num_groups < FEW_GROUPS)
     ):
         verb = "See the test" if crossval["folder"] else "Test"
         text = f"{verb} on all {nouns if num_groups else images}, each by a model of the others."

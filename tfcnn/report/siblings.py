@@ -45,7 +45,7 @@ def leak(content: Content) -> dict[str, Any]:
         runs could not be read. Empty where there are no groups.
     """
     run, report = content.run, content.report
-    if content.split != "test" or not any(row["group"] for row in content.rows):
+    if run.num_folds or content.split != "test" or not any(row["group"] for row in content.rows):
         return {}
     if is_adopted(content):
         return {}
@@ -66,6 +66,8 @@ def crossval(content: Content) -> dict[str, Any]:
     For a fold, `part_of` names its cross-validation, which is seldom finished when a fold is. Of an
     adopted model `command` is "". `damage` says in a sentence what could not be read, if anything.
     """
+    if content.run.num_folds:
+        return {"folder": content.run.name, "part_of": ""}
     part_of = _part_of(content)
     if part_of:
         return {"folder": None, "part_of": part_of}
@@ -144,6 +146,8 @@ def _part_of(content: Content) -> str:
 
 def _crossval_folder(content: Content) -> tuple[Path | None, str]:
     """Return the finished cross-validation of this recipe and unit, if any, and what is damaged."""
+    if content.run.num_folds:
+        return content.run.path, ""
     damage = []
     for name in dict.fromkeys((content.run.name, content.recipe.name)):
         folder = content.run.path.parent / f"{name}-crossval"

@@ -16,6 +16,7 @@ CARD = {
     "abstention?": ({"low": float, "high": float}, NONE), "abstention_reason?": TEXT_OR_NONE,
     "group_rule?": ({"least_share": (float, NONE), "reason": str}, NONE),
     "unmet?": TEXTS, "domain?": (dict, NONE), "domain_reason?": TEXT_OR_NONE, "leaky": bool,
+    "folds?": int,
     "data": {"source?": str, "summary?": str, "notes": TEXTS, "nouns": TEXTS,
              "group_regex": TEXT_OR_NONE, "group_from?": str, "ignore?": TEXTS,
              "corrections?": {"file?": str, "sha256?": str, "of_test?": int}},

@@ -2,6 +2,9 @@
 
 models/<name>-crossval/ recipe.toml  splits/fold-<i>.csv  fold-<i>/  predictions.csv
 summary.json  labels.csv  labels.html  DONE
+
+It is a run, too: model.json, model.keras, model.tflite, domain.npz, split.csv, report.json and
+report.html are those of the mean of its folds.
 """
 
 from pathlib import Path

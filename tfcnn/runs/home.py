@@ -9,7 +9,7 @@ from pathlib import Path
 from tfcnn import datasets
 from tfcnn.base import atomic, interrupts, naming, own_files
 from tfcnn.base.errors import InputError, did_you_mean
-from tfcnn.runs.cross_validation import fold_name, is_crossval
+from tfcnn.runs.cross_validation import fold_name, is_crossval, read_summary
 from tfcnn.runs.run import CARD, CHECKPOINT, DONE, RECIPE, SPLIT, Run, read
 
 ZOO = Path(__file__).parents[1] / "zoo"
@@ -123,10 +123,8 @@ def find(name_or_path: str | Path) -> Path:
     """
     name = str(name_or_path)
     for folder in _candidates(name):
-        if is_crossval(folder):
-            fold = f"one of its runs, such as {folder / fold_name(0)}"
-            hint = fold if is_done(folder) else "`tfcnn crossval ... --resume` first"
-            raise InputError(folder, "a run", "a cross-validation, which is several", hint)
+        if is_crossval(folder) and not (is_done(folder) and (folder / CARD).exists()):
+            _refuse_crossval(folder)
         if is_done(folder) or (folder.parent == ZOO and (folder / CARD).exists()):
             return folder
         if state(folder) == "unfinished":  # not the shipped one of its name instead
@@ -143,6 +141,21 @@ def find(name_or_path: str | Path) -> Path:
     choices = [*names(), *(f"{model} (shipped)" for model in shipped)]
     received = f"no such run{did_you_mean(Path(name).name, [*names(), *shipped])}"
     raise InputError(name, "a run's name or path", received, f"one of: {', '.join(choices)}")
+
+
+def _refuse_crossval(folder: Path) -> None:
+    """Refuse a cross-validation that is not finished, or has no model of all its folds."""
+    command = f"tfcnn crossval {shlex.quote(str(folder / RECIPE))}"
+    command += f" --run {shlex.quote(as_typed(folder))} --resume"
+    if not is_done(folder):
+        received, hint = "an unfinished cross-validation", f"`{command}` first"
+    elif why := read_summary(folder).get("no_mean"):
+        received = f"a cross-validation without a mean of its folds: {why}"
+        hint = f"one of its runs, such as {folder / fold_name(0)}"
+    else:
+        received = "a cross-validation of an earlier tfcnn, without the mean of its folds"
+        hint = f"`{command}`, which trains nothing again, or a run, such as {folder / fold_name(0)}"
+    raise InputError(folder, "a run", received, hint)
 
 
 def _candidates(name: str) -> list[Path]:

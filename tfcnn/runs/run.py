@@ -91,6 +91,11 @@ class Run(Shown):
         return Decoder.from_dict(self.card["decoder"])
 
     @property
+    def num_folds(self) -> int:
+        """How many folds of a cross-validation its model is the mean of; 0 for any other run."""
+        return int(self.card.get("folds", 0))
+
+    @property
     def is_leaky(self) -> bool:
         """Whether the split was a stamped demonstration of a leak."""
         return bool(self.card["leaky"])

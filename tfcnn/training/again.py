@@ -21,6 +21,9 @@ def recipe_of(run: Run) -> Recipe:
     if run.card.get("network", {}).get("start") == runs.ADOPTED:
         hint = "the code that trained the model, and adopting it again"
         raise InputError(run.path, EXPECTED, "an adopted model, which other code trained", hint)
+    if run.num_folds:
+        hint = f"one of its runs, such as {run.path / runs.fold_name(0)}"
+        raise InputError(run.path, EXPECTED, "the mean of a cross-validation", hint)
     for name in NEEDED:
         if not (run.path / name).exists():
             received = f"one without {name}, as a shipped model is"

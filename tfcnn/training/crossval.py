@@ -70,7 +70,8 @@ def crossval(
     if callbacks is not None and not callable(callbacks):  # a list would be of all folds at once
         hint = "callbacks=lambda fold: [...]"
         raise InputError("callbacks", "a function of a fold's name", repr(callbacks)[:80], hint)
-    check_folder(folder, resume=resume, fresh=fresh)
+    if not (resume and _lacks_mean(folder)):
+        check_folder(folder, resume=resume, fresh=fresh)
     if resume:
         recipe = resumed_recipe(recipe, settings, folder, listener)
     recorded = runs.count_folds(folder) if resume else 0
@@ -92,6 +93,12 @@ def crossval(
         return _train(plan, folder, finish, callbacks or (lambda _: ()), listener)
 
 
+def _lacks_mean(folder: Path) -> bool:
+    """Say whether a finished cross-validation, of an earlier tfcnn, has no mean of its folds."""
+    is_finished = runs.is_crossval(folder) and runs.is_done(folder)
+    return is_finished and not (folder / runs.CARD).exists()
+
+
 @dataclass(frozen=True)
 class _Plan:
     """What the folds are trained on: the recipe, all images, and per fold a split per image.
@@ -109,6 +116,16 @@ class _Plan:
         with_test = self.recipe.data.corrections_test
         split = self.folds[number]
         return corrections.apply(self.corrections, self.manifest, split, with_test=with_test)
+
+    def whole(self, tested: Manifest) -> Manifest:
+        """Return all images, those of `tested` as they are there."""
+        rows = {row.path: row for row in tested.rows}
+        return replace(
+            self.manifest,
+            rows=tuple(rows.get(row.path, row) for row in self.manifest.rows),
+            notes=tested.notes,
+            corrections=tested.corrections,
+        )
 
     def tested(self) -> Manifest:
         """Return the images that are tested, each in one fold, with the labels they have there."""
@@ -201,9 +218,19 @@ def _train(
         listener.note(f"{title}: {part.summary()} to test")
         _train_fold(plan, folder, i, finish, callbacks, listener)
     trained = [runs.open_run(folder / runs.fold_name(i)) for i in range(len(plan.folds))]
-    wish = plan.recipe.evaluation.guarantee
-    summary = out_of_fold.summarise(folder, trained, plan.tested(), wish)
-    runs.stamp(folder)
+    listener.prefix = ""
+    from tfcnn.training import fold_mean
+
+    why, tested = fold_mean.why_none(trained), plan.tested()
+    summary = out_of_fold.summarise(
+        folder, trained, tested, plan.recipe.evaluation.guarantee, no_mean=why
+    )
+    if why:
+        listener.note(f"note: the folds have no mean to be used as a run: {why}")
+        runs.stamp(folder)
+        return summary
+    fold_mean.write(folder, trained, plan.whole(tested), summary, plan.recipe, listener)
+    finish(folder)
     return summary
 
 

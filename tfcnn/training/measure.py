@@ -120,7 +120,7 @@ def measure(
         "decode_seconds": prepared.decode_seconds,
         "agreement": agreement,
         "engine": answers.engine,
-        **_set_aside(prepared),
+        **prepared.manifest.set_aside(),
     }
     report = scoring.score(run, table, facts)
     csv = prepared.recipe.evaluation.subgroups_csv
@@ -347,19 +347,6 @@ def _data(prepared: Prepared) -> dict[str, Any]:
         "ignore": list(settings.ignore),
         **({"corrections": corrected} if (corrected := prepared.manifest.corrections) else {}),
         **own_parts.source_facts(prepared.manifest, settings.source),
-    }
-
-
-def _set_aside(prepared: Prepared) -> dict[str, Any]:
-    """Return what `report.json` says of the files that are not among the images."""
-    manifest = prepared.manifest
-    return {
-        "quarantined": [
-            {"path": row.path, "reason": row.unreadable} for row in manifest.quarantined
-        ],
-        "ignored_files": manifest.source.ignored,
-        "left_out": manifest.source.left_out_lines(),
-        **({"corrections": manifest.corrections} if manifest.corrections else {}),
     }
 
 

@@ -69,6 +69,9 @@ def _refuse(run: Run) -> None:
         received = "a linear model of features (frozen), which has no epochs"
         hint = "a new run with --set model.start=finetune"
         raise InputError(run.path, "a run that was trained in epochs", received, hint)
+    if run.num_folds:
+        received, hint = "the mean of a cross-validation", f"a fold: {run.path / runs.fold_name(0)}"
+        raise InputError(run.path, "a run of one network", received, hint)
     if start == runs.ADOPTED:
         received, hint = "an adopted model", "adopting it again after its own code has trained it"
         raise InputError(run.path, "a run that tfcnn trained", received, hint)
