@@ -36,7 +36,6 @@ from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.intervals import Distribution, logistic_ends, measure
 from tfcnn.evaluation.labels import answers
 from tfcnn.evaluation.metrics import bounds, metric_names, why_undefined
-from tfcnn.evaluation.out_of_fold import BY_THRESHOLD
 from tfcnn.evaluation.sample import Sample
 from tfcnn.runs import Run
 
@@ -169,11 +168,7 @@ def plan(run: Run, width: float, metric: str = "accuracy") -> Plan:
     """
     table = predictions.read(run)
     split = "test" if (table.splits == "test").any() else "val"
-    part = table.part(split)
-    sample = Sample(
-        part.labels, part.probs, part.known_groups, positive=run.positive,
-        threshold=run.threshold, class_names=run.class_names,
-    )  # fmt: skip
+    sample = predictions.sample_of(run, table.part(split))
     return _plan(run.path, split, sample, width, metric, run.card["data"]["nouns"])
 
 
@@ -191,11 +186,15 @@ def plan_of_crossval(folder: Path, width: float, metric: str = "accuracy") -> Pl
     """
     rows, first = runs.read_out_of_fold(folder), runs.open_run(folder / runs.fold_name(0))
     names, labels, probs = answers(rows, folder / runs.PREDICTIONS)
-    if metric in BY_THRESHOLD:
-        probs = np.eye(len(names))[[names.index(row["decision"]) for row in rows]]
+    decisions = np.array([names.index(row["decision"]) for row in rows])
     groups = [row["group"] for row in rows]
     sample = Sample(
-        labels, probs, groups if all(groups) else None, positive=first.positive, class_names=names
+        labels,
+        probs,
+        groups if all(groups) else None,
+        positive=first.positive,
+        decisions=decisions,
+        class_names=names,
     )
     return _plan(folder, "out-of-fold", sample, width, metric, first.card["data"]["nouns"])
 

@@ -1,13 +1,12 @@
 """Score a run: every metric with its interval, per group, from predictions of the saved model."""
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tfcnn import datasets, runs
 from tfcnn.base import atomic, records
@@ -20,6 +19,7 @@ from tfcnn.evaluation import (
     by_group,
     calibration,
     curves,
+    flags,
     intervals,
     metrics,
     planning,
@@ -28,13 +28,11 @@ from tfcnn.evaluation import (
     wishes,
 )
 from tfcnn.evaluation.by_group import Rule
-from tfcnn.evaluation.intervals import undefined
 from tfcnn.evaluation.metrics import percent
 from tfcnn.evaluation.rules import DEFAULT_THRESHOLD
 from tfcnn.evaluation.sample import Sample
-from tfcnn.evaluation.table import Table
+from tfcnn.evaluation.table import Table, sample_of
 from tfcnn.manifest.corrections import TEST_IS_CORRECTED
-from tfcnn.prediction import ABSTAIN, OUT_OF_DOMAIN
 from tfcnn.runs import Run
 
 if TYPE_CHECKING:
@@ -55,7 +53,7 @@ class Report(Shown):
         facts: about the training (seconds, agreement between model files); empty for other data.
         sentence: the result in one sentence.
         flags: per split how many images were flagged, and what is right of the others; see
-            `_flags`.
+            `flags.measure`.
         patients: the `rule` that calls a group, and per split what it says; see
             `by_group.measure`.
         calibration: per split what the temperature did, with the bins of the reliability diagram.
@@ -139,7 +137,7 @@ class Report(Shown):
 
     def remarks(self, split: str) -> list[str]:
         """Return sentences on what a split's images were flagged, and on its groups."""
-        return [*_flag_sentences(self.flags.get(split, {})),
+        return [*flags.sentences(self.flags.get(split, {})),
                 *by_group.sentences(self.patients, split)]  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
@@ -172,7 +170,7 @@ def score(
         raise InputError(run.path, "predictions to score", "none", "a split that has images")
     warnings = [*(run.card["data"]["notes"] if notes is None else notes), *_of_run(run)]
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
-    samples = {split: _sample(run, part) for split, part in parts.items()}
+    samples = {split: sample_of(run, part) for split, part in parts.items()}
     splits = {split: _metrics(sample) for split, sample in samples.items()}
     confusion = {split: _confusion(sample) for split, sample in samples.items()}
     warnings += [text for split in parts for text in _warnings(split, parts[split], run, confusion)]
@@ -192,7 +190,7 @@ def score(
         warnings + wishes.wish_warnings(point, parts, run),
         _sentence(run, splits, counts, commonest, point),
         facts or {},
-        flags={split: _flags(run, part, part.known_groups) for split, part in parts.items()},
+        flags={split: flags.measure(run, part) for split, part in parts.items()},
         patients=_patients(run, samples, splits),
         calibration={
             split: calibration.describe(part.labels, part.probs, temperature, positive=run.positive)
@@ -267,20 +265,8 @@ def _look_through(report: Report, run: Run) -> None:
             raise ValueError(f"a confusion matrix of {split} for other classes")
 
 
-def _sample(run: Run, part: Table) -> Sample:
-    return Sample(
-        part.labels,
-        part.probs,
-        part.known_groups,
-        positive=run.positive,
-        threshold=run.threshold,
-        decisions=part.decisions,
-        class_names=run.class_names,
-    )
-
-
-def _metrics(sample: Sample, names: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-    results = intervals.bootstrap(sample, names=names)
+def _metrics(sample: Sample) -> dict[str, dict[str, Any]]:
+    results = intervals.bootstrap(sample)
     return {name: interval.to_dict() for name, interval in results.items()}
 
 
@@ -402,75 +388,3 @@ def _by_class(
     if parts and is_moved:
         parts[0] = f"at the threshold of {point['threshold']:.3g}: {parts[0]}"
     return parts
-
-
-def _flags(run: Run, part: Table, groups: NDArray[np.str_] | None) -> dict[str, Any]:
-    """Return the share of each flag in a split, and what is right of the answered.
-
-    Args:
-        run: whose flags they are.
-        part: one split, with its flags.
-        groups: str `(images,)`, or None where none are known.
-
-    Returns:
-        `out-of-domain`, `abstain` and `answered` (no flag), each `{"count", "value", "low",
-        "high"}`; with an abstention band, `of_answered`: the share decided right (`accuracy`)
-        and, with a positive, sensitivity and specificity of the answered images.
-    """
-    flags = part.flags
-    if flags is None:
-        return {OUT_OF_DOMAIN: undefined("measured before flags were")}
-    outside, abstained = flags == OUT_OF_DOMAIN, flags == ABSTAIN
-    content: dict[str, Any] = {OUT_OF_DOMAIN: _share(outside, groups)}
-    if not run.card.get("domain"):
-        reason = run.card.get("domain_reason", "trained before this was fitted")
-        content[OUT_OF_DOMAIN] = undefined(reason)
-    if run.abstention is None:
-        return content
-    answered = ~(outside | abstained)
-    content[ABSTAIN], content["answered"] = _share(abstained, groups), _share(answered, groups)
-    content["of_answered"] = _answered(run, part, groups, answered)
-    return content
-
-
-def _share(hits: NDArray[np.bool_], groups: NDArray[np.str_] | None) -> dict[str, Any]:
-    """Return a share of images with its interval from resampled groups, and the count.
-
-    Args:
-        hits: bool `(images,)`.
-        groups: str `(images,)`, or None where none are known.
-    """
-    certain = np.tile([0.0, 1.0], (len(hits), 1))
-    rows = _metrics(Sample(hits.astype(np.int64), certain, groups), ["accuracy"])
-    return {"count": int(hits.sum()), **rows["accuracy"]}
-
-
-def _flag_sentences(content: dict[str, Any]) -> list[str]:
-    """Return in words what `_flags` returned; nothing for a run without flags."""
-    lines = []
-    outside = content.get(OUT_OF_DOMAIN)
-    if outside and outside["value"] is None:
-        lines.append(f"Out of domain: {outside['reason']}.")
-    elif outside:
-        lines.append(f"Flagged as out of domain: {outside['count']:,}, {percent(outside)}.")
-    if ABSTAIN in content:
-        lines.append(
-            f"Left unanswered: {percent(content[ABSTAIN])}; "
-            f"of the answered {percent(content['of_answered']['accuracy'])} are right."
-        )
-    return lines
-
-
-def _answered(
-    run: Run, part: Table, groups: NDArray[np.str_] | None, answered: NDArray[np.bool_]
-) -> dict[str, Any]:
-    names = ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
-    if not answered.any():
-        return {name: undefined("no image is answered") for name in names}
-    sample = _sample(run, part.take(np.flatnonzero(answered)))
-    decided = np.eye(sample.num_classes)[sample.decision]  # certain: the decision, not the odds
-    own = None if groups is None else groups[answered]
-    certain = Sample(
-        sample.labels, decided, own, positive=run.positive, class_names=run.class_names
-    )
-    return _metrics(certain, names)

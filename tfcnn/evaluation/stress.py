@@ -27,7 +27,7 @@ from tfcnn.evaluation import by_group, intervals
 from tfcnn.evaluation.disturbances import KINDS, SEVERITIES, Kind, disturb, kinds_for
 from tfcnn.evaluation.intervals import Distribution, undefined
 from tfcnn.evaluation.sample import Sample
-from tfcnn.evaluation.table import Table
+from tfcnn.evaluation.table import Table, sample_of
 from tfcnn.inputs.streamed import Streamed
 from tfcnn.prediction import NO_ANSWER, Predictor
 from tfcnn.runs import Run
@@ -167,10 +167,7 @@ def _disturbed(kind: Kind, severity: int, image: Pixels, name: str) -> Pixels:
 
 def _resampled(run: Run, table: Table) -> Resampled:
     """Return a sample, and its metrics on resampled groups: the same groups for every table."""
-    sample = Sample(
-        table.labels, table.probs, table.known_groups,
-        positive=run.positive, threshold=run.threshold, class_names=run.class_names,
-    )  # fmt: skip
+    sample = sample_of(run, table)
     names = ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
     return sample, intervals.measure(sample, num_resamples=RESAMPLES, seed=SEED, names=names)
 

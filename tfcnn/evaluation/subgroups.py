@@ -19,8 +19,7 @@ from tfcnn.evaluation import intervals, permutation
 from tfcnn.evaluation.attributes import Attribute, Attributes
 from tfcnn.evaluation.attributes import read as read_attributes
 from tfcnn.evaluation.metrics import percent
-from tfcnn.evaluation.sample import Sample
-from tfcnn.evaluation.table import Table
+from tfcnn.evaluation.table import Table, sample_of
 from tfcnn.runs import SPLIT, Run
 
 LEVEL = 0.05  # of the chance that any subgroup is called different where none is
@@ -131,11 +130,7 @@ def _column(run: Run, part: Table, attribute: Attribute) -> Content:
 
 def _figures(run: Run, part: Table) -> Content:
     names = ["accuracy", *(["sensitivity", "specificity"] if run.positive is not None else [])]
-    sample = Sample(
-        part.labels, part.probs, part.known_groups,
-        positive=run.positive, threshold=run.threshold, class_names=run.class_names,
-    )  # fmt: skip
-    found = intervals.bootstrap(sample, names=names)
+    found = intervals.bootstrap(sample_of(run, part), names=names)
     return {name: interval.to_dict() for name, interval in found.items()}
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from tfcnn import runs
 from tfcnn.base import atomic
 from tfcnn.base.errors import InputError
+from tfcnn.evaluation.sample import Sample
 from tfcnn.prediction import decide
 from tfcnn.runs import Run
 
@@ -51,6 +52,19 @@ class Table:
         """Return some rows, in the order of their numbers `(rows,)`."""
         columns = {name: column[rows] for name, column in vars(self).items() if column is not None}
         return Table(**columns)
+
+
+def sample_of(run: Run, part: Table) -> Sample:
+    """Return predictions of a run, ready to be measured, by its positive class and threshold."""
+    return Sample(
+        part.labels,
+        part.probs,
+        part.known_groups,
+        positive=run.positive,
+        threshold=run.threshold,
+        decisions=part.decisions,
+        class_names=run.class_names,
+    )
 
 
 def write(run: Run, table: Table, folder: Path | None = None) -> None:

@@ -14,7 +14,6 @@ from tfcnn.evaluation import calibration, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.curves import measure
 from tfcnn.evaluation.metrics import BOUNDS, DESCRIPTIONS
-from tfcnn.evaluation.sample import Sample
 from tfcnn.evaluation.scoring import Report
 from tfcnn.evaluation.table import Table
 from tfcnn.inputs import pipeline
@@ -355,12 +354,7 @@ def curves(content: Content) -> dict[str, Any]:
     if content.report.curves:
         found = content.report.curves
     else:
-        part, run = content.predictions, content.run
-        sample = Sample(
-            part.labels, part.probs, part.known_groups, positive=run.positive,
-            threshold=run.threshold,
-        )  # fmt: skip
-        found = measure(sample)
+        found = measure(predictions.sample_of(content.run, content.predictions))
     return found if "roc" in found else {}
 
 
