@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import run_tfcnn
 from paper_runs import make_run, random_table
-from test_rethreshold import run  # noqa: F401
+from evaluation.test_rethreshold import run  # noqa: F401
 
 import tfcnn
 from tfcnn import recipes, runs
