@@ -55,8 +55,8 @@ def main() -> None:
             low, high = np.quantile(planned, [0.1, 0.9]).astype(int)
             print(
                 f"{metric} {width:g} wide: {count:,} patients planned by the median of "
-                f"{len(planned)} pilots of {patients} (8 of 10 plan {low:,} to {high:,}); there the "
-                f"width is {np.mean(found) / width:.2f} of what was asked in the mean, "
+                f"{len(planned)} pilots of {patients} (8 of 10 plan {low:,} to {high:,}); there "
+                f"the width is {np.mean(found) / width:.2f} of what was asked in the mean, "
                 f"{np.median(found) / width:.2f} in the median",
                 flush=True,
             )
