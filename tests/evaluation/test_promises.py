@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from conftest import run_tfcnn
 from paper_runs import make_run, random_table
+<<<<<<< HEAD
 from evaluation.test_rethreshold import run  # noqa: F401
+=======
+>>>>>>> work-cu
 
 import tfcnn
 from tfcnn import recipes, runs
@@ -57,7 +60,7 @@ def test_a_training_keeps_it_or_says_how_many_are_needed(tmp_path):
     promise = report.operating_point["guarantee"]
     assert promise["splits"]["val"]["value"] is not None and promise["patients"] == 13
     assert "mean sensitivity per patient promised 60 % (50 % confidence), test" in report.sentence
-    texts = limits(make_run(tmp_path, **entries), report, "test")
+    texts = limits(make_run(tmp_path, network={}, **entries), report, "test")
     assert any("promised with 50 % confidence" in text for text in texts)
     wishes = recipe_with("evaluation.guarantee={sensitivity = 0.95}").evaluation
     entries = rules.choose(*arguments, wishes, unit="patients")
@@ -65,7 +68,7 @@ def test_a_training_keeps_it_or_says_how_many_are_needed(tmp_path):
     assert "at least 48 are needed" in entries["unmet"][0]
 
 
-def test_the_command_promises_and_another_threshold_takes_it_back(run):  # noqa: F811
+def test_the_command_promises_and_another_threshold_takes_it_back(run):
     found = tfcnn.set_threshold(run, **EASY)
     card = tfcnn.load(run).card
     assert card["guarantee"]["is_kept"] and card["guarantee"]["source"] == "val"
@@ -85,7 +88,7 @@ def test_the_command_promises_and_another_threshold_takes_it_back(run):  # noqa:
         (["--sensitivity", 0.6, "--confidence", 0.5, "--crossval", "none"], "cross-validation"),
     ],
 )
-def test_what_cannot_be_promised_changes_nothing(run, words, said):  # noqa: F811
+def test_what_cannot_be_promised_changes_nothing(run, words, said):
     before = (run / "model.json").read_bytes()
     result = run_tfcnn("threshold", run, *words)
     assert result.returncode == 2 and said in result.stderr
@@ -108,7 +111,7 @@ def write_crossval(run_folder, scores_of):
     return folder
 
 
-def test_patients_of_a_cross_validation_promise_without_those_of_test(run):  # noqa: F811
+def test_patients_of_a_cross_validation_promise_without_those_of_test(run):
     rng = np.random.default_rng(0)
 
     def scores(row):  # those of test would spoil it, if they were asked
@@ -126,7 +129,7 @@ def test_patients_of_a_cross_validation_promise_without_those_of_test(run):  # n
     assert "by other models of the same recipe" in card["threshold_reason"]
 
 
-def test_a_cross_validation_of_another_recipe_promises_nothing(run):  # noqa: F811
+def test_a_cross_validation_of_another_recipe_promises_nothing(run):
     folder = write_crossval(run, lambda row: 0.5)
     recipe = recipes.load(str(folder / "recipe.toml"), is_record=True)
     recipes.write(recipes.override(recipe, ["train.batch_size=7"]), folder / "recipe.toml")
