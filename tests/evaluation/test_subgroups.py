@@ -208,7 +208,9 @@ def test_a_recipe_that_names_a_table_is_refused_before_training(make_tree, tmp_p
 
 def test_a_trained_run_is_compared_and_keeps_nothing(trained, tmp_path):
     before = (trained / runs.REPORT).read_bytes()
-    rows = [f"P{i},{'AB'[i % 2]}" for i in range(12)]
+    split = runs.open_run(trained).split
+    names = sorted({row["group"] for row in split if row["split"] == "test"})
+    rows = [f"{name},{'AB'[i % 2]}" for i, name in enumerate(names)]
     path = write(tmp_path, "\n".join(["group,site", *rows]) + "\n")
     result = run_tfcnn("evaluate", trained, "--subgroups", path)
     assert result.returncode == 0 and "No subgroup is shown to differ" in result.stdout
