@@ -44,6 +44,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
         many = tuple(f"kind {i:02}" for i in range(12))
         dozen = write_tree(base / "dozen", classes=many, groups=2, per_group=4, side=16)
         folders["dozen"] = write_crossval(dozen, base, ["kind 03/P0_1.png"])
+        digits = write_tree(base / "digits", classes=("1", "2", "3"), groups=4, side=16)
+        folders["digits"] = write_crossval(digits, base, ["1/P0_1.png"])
         found = {kind: labels.find(folder) for kind, folder in folders.items()}
         yield {kind: label_page.write(one, None, 4) for kind, one in found.items()}
 
@@ -212,6 +214,16 @@ def test_a_class_of_many_is_chosen_from_a_list(open_page: Open, tmp_path: Path) 
     assert (one.path, one.judgement, one.corrected_label) == ("kind 03/P0_1.png", "flip", "kind 04")
     press(opened, "1")
     assert "1 judged" in opened.locator("#count").inner_text(), "twelve classes have no digits"
+
+
+def test_a_class_that_is_called_by_a_digit_has_that_key(open_page: Open, tmp_path: Path) -> None:
+    opened = open_page("digits")
+    at = [item["kind"] for item in items(opened)].index("suspect")
+    press(opened, *["ArrowRight"] * at, "1")
+    assert "0 judged" in opened.locator("#count").inner_text(), "the label that it has"
+    press(opened, "3")
+    (one,) = save(opened, tmp_path / "c.csv")
+    assert (one.label, one.judgement, one.corrected_label) == ("1", "flip", "3")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,6 +7,8 @@ const FEW_CLASSES = 10; // that have a button and a digit each; more are in a li
 const $ = (id) => document.getElementById(id);
 const byPath = new Map(items.map((item) => [item.path, item]));
 const isBinary = names.length === 2;
+// classes that are called by a digit have that as their key
+const digits = names.every((name) => /^[0-9]$/.test(name)) ? names : names.map((_, i) => String((i + 1) % FEW_CLASSES));
 
 // judgements by path, the order in which they were made, the paths of which the models' opinion was
 // seen, and judgements on images that are not here
@@ -139,7 +141,7 @@ function classChoice(item, judgement) {
   box.append(legend);
   if (names.length <= FEW_CLASSES) {
     classes.forEach((name, i) => {
-      const made = button(digitOf(i), name, () => judge("flip", i), judgement?.label === i);
+      const made = button(digits[i], name, () => judge("flip", i), judgement?.label === i);
       made.disabled = i === item.label;
       box.append(made);
     });
@@ -156,10 +158,6 @@ function classChoice(item, judgement) {
   const set = button("", "Flip", () => list.value && judge("flip", Number(list.value)), judgement?.judgement === "flip");
   box.append(list, set);
   return box;
-}
-
-function digitOf(index) {
-  return String((index + 1) % FEW_CLASSES);
 }
 
 function showOpinion(item) {
@@ -301,7 +299,7 @@ function press(event) {
   const isTyping = ["SELECT", "TEXTAREA"].includes(event.target.tagName);
   if (event.ctrlKey || event.metaKey || event.altKey || (isTyping && event.key !== "Escape")) return;
   const item = items[at];
-  const index = /^[0-9]$/.test(event.key) ? (Number(event.key) + FEW_CLASSES - 1) % FEW_CLASSES : -1;
+  const index = digits.indexOf(event.key);
   const acts = {
     k: () => judge("keep"),
     f: () => (isBinary ? item && judge("flip", 1 - item.label) : $("class")?.focus()),
@@ -313,7 +311,7 @@ function press(event) {
     arrowleft: () => go(at - 1),
     arrowright: () => go(at + 1),
   };
-  const isClass = !isBinary && names.length <= FEW_CLASSES && index >= 0 && index < names.length;
+  const isClass = !isBinary && names.length <= FEW_CLASSES && index >= 0;
   const act = isClass ? () => judge("flip", index) : acts[event.key.toLowerCase()];
   if (!act) return;
   event.preventDefault();
