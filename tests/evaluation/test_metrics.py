@@ -252,3 +252,14 @@ def test_float32_weights_lose_no_more_than_their_last_digits():
     weights = rng.integers(0, 3, (2, 20_000)).astype(np.float64)
     for area in (ranked.roc_auc, ranked.average_precision):
         np.testing.assert_allclose(area(weights.astype(np.float32)), area(weights), rtol=2e-6)
+
+
+def test_decisions_of_several_thresholds_count_where_decisions_do():
+    probs = np.array([[0.4, 0.6], [0.6, 0.4], [0.3, 0.7], [0.8, 0.2]])
+    labels, decisions = np.array([1, 1, 0, 0]), np.array([1, 1, 0, 0])  # no threshold gives these
+    own = compute(Sample(labels, probs, positive=1, threshold=0.5, decisions=decisions))
+    by_one = compute(Sample(labels, probs, positive=1, threshold=0.5))
+    assert (own["sensitivity"].value, own["specificity"].value) == (1.0, 1.0)
+    assert (by_one["sensitivity"].value, by_one["specificity"].value) == (0.5, 0.5)
+    for name in ("accuracy", "balanced_accuracy", "roc_auc", "brier", "ece"):
+        assert own[name] == by_one[name]

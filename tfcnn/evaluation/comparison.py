@@ -96,7 +96,14 @@ def compare(first: Run, second: Run) -> Comparison:
     positive = first.positive if first.positive == second.positive else None
     groups = _groups((first, second), ours, theirs)
     samples = [
-        Sample(t.labels, t.probs, groups, positive=positive, threshold=run.threshold)
+        Sample(
+            t.labels,
+            t.probs,
+            groups,
+            positive=positive,
+            threshold=run.threshold,
+            decisions=t.decisions,
+        )
         for run, t in ((first, ours), (second, theirs))
     ]
     own = [compute(sample) for sample in samples]  # no intervals: hard groups are hard for both
