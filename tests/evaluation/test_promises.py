@@ -7,10 +7,6 @@ import numpy as np
 import pytest
 from conftest import run_tfcnn
 from paper_runs import make_run, random_table
-<<<<<<< HEAD
-from evaluation.test_rethreshold import run  # noqa: F401
-=======
->>>>>>> work-cu
 
 import tfcnn
 from tfcnn import recipes, runs

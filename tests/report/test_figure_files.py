@@ -42,11 +42,7 @@ def test_a_picture_is_a_column_wide_and_needs_no_font(folder, name):
     text = (folder / f"{name}.svg").read_text("utf-8")
     root = ElementTree.fromstring(text)
     assert root.get("width") == "85.00mm" and re.fullmatch(r"[\d.]+mm", root.get("height"))
-<<<<<<< HEAD
-    _, _, width, height = map(float, root.get("viewBox").split())
-=======
     *_, width, height = map(float, root.get("viewBox").split())
->>>>>>> work-cu
     assert float(root.get("height")[:-2]) / 85 == pytest.approx(height / width, abs=1e-3)
     assert "<text" not in text and "var(--" not in text and "<script" not in text
 
