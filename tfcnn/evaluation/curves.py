@@ -162,14 +162,15 @@ def _bands(sample: Sample) -> dict[str, Curve]:
 
 
 def _without_cliff(lows: Floats, is_whole: NDArray[np.bool_], name: str) -> Floats:
-    """Bound a curve where it is 1 by the nearest point below 1, if that bounds it more closely.
+    """Lift the lower end of a band to what other points of the curve tell.
 
-    A higher false positive rate has at least the sensitivity of a lower one. The images that score
-    highest are taken to be right at least as often as those that follow.
+    Sensitivity rises with the false positive rate, so what it is at least at a lower rate it is at
+    a higher one. Where PPV is 1, the images that score highest are taken to be right at least as
+    often as those that follow.
     """
-    rising = lows if name == "sensitivity" else lows[::-1]
-    held = np.fmax.accumulate(rising)
-    return np.where(is_whole, held if name == "sensitivity" else held[::-1], lows)
+    if name == "sensitivity":
+        return np.asarray(np.fmax.accumulate(lows))
+    return np.where(is_whole, np.fmax.accumulate(lows[::-1])[::-1], lows)
 
 
 def _statistic(sample: Sample) -> resampling.Statistic:
