@@ -51,20 +51,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wrong", type=float, default=0.1, help="share of wrong labels")
     parser.add_argument("--patients", type=int, default=60)
+    parser.add_argument("--cells", type=int, default=34, help="of a patient, about")
+    parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--settings", nargs="*", default=[], help="of the recipe smears")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
         os.environ["TFCNN_HOME"] = base
         folder = Path(base) / "cells"
-        smears.generate(folder, num_patients=asked.patients, wrong_label_fraction=asked.wrong)
+        smears.generate(
+            folder,
+            num_patients=asked.patients,
+            cells_per_patient=asked.cells,
+            wrong_label_fraction=asked.wrong,
+        )
         truth = truth_of(folder)
         settings = [
             assignment("data.source", str(folder / smears.IMAGES)),
             "data.group_regex=^(C[0-9]+)",
             *asked.settings,
         ]
-        tfcnn.crossval("smears", settings=settings, progress=False)
+        tfcnn.crossval("smears", folds=asked.folds, settings=settings, progress=False)
         found = tfcnn.label_errors("smears")
         table = Path(base) / "corrections.csv"
         changed = judge([*found.suspected(), *found.drawn()], truth, table)

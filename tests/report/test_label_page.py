@@ -97,7 +97,7 @@ def test_all_is_judged_by_keyboard_saved_and_reviewed(
             {"round": "square", "square": "round"}[one.label] if one.judgement == "flip" else ""
         )
     monkeypatch.setenv("TFCNN_HOME", str(pages["cells"].parents[2]))
-    review = label_review.review(labels.find("cells"), tmp_path / "c.csv")
+    review = labels.find("cells").review(tmp_path / "c.csv")
     assert (review.suspects.changed, review.suspects.decided) == (2, 3)
     assert (review.random.changed, review.random.decided) == (1, 2)
     # the page counts as Python does

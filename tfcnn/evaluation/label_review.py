@@ -6,7 +6,7 @@ gets wrong.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 from tfcnn.base.errors import InputError
 from tfcnn.display.figures import interval, percent
 from tfcnn.evaluation.by_group import exact_bounds
-from tfcnn.evaluation.labels import Suspects
 from tfcnn.manifest import corrections
 from tfcnn.manifest.corrections import DROP, FLIP, KEEP, UNSURE, Judgement
 
@@ -122,28 +121,33 @@ class Review:
         return f"Wrong labels among all {self.images:,}: {percent(self.wrong['value'])} ({ends})."
 
 
-def review(suspects: Suspects, file: Path) -> Review:
-    """Sum up the judgements in a table on the suspects of a cross-validation.
+def review(rows: Sequence[Mapping[str, Any]], file: Path, page: Path) -> Review:
+    """Sum up the judgements in a table on the labels of a cross-validation.
+
+    Args:
+        rows: of `Suspects`, all of them.
+        file: the table.
+        page: that saves such a table.
 
     Raises:
         InputError: if the file is no such table, or judges no image of the cross-validation.
     """
     judgements = {one.path: one for one in corrections.read(file)}
-    rows = {row["path"]: row for row in suspects.rows}
-    here = [one for path, one in judgements.items() if path in rows]
+    is_suspect = {row["path"]: row["is_suspect"] for row in rows}
+    here = [one for path, one in judgements.items() if path in is_suspect]
     if not here:
-        hint = f"the file that {suspects.path / 'labels.html'} saves"
-        raise InputError(file, "judgements on these images", f"{len(judgements)} on others", hint)
+        received, hint = f"{len(judgements)} on others", f"the file that {page} saves"
+        raise InputError(file, "judgements on these images", received, hint)
     kinds: dict[str, list[Judgement]] = {SUSPECT: [], RANDOM: []}
     for one in here:
-        usual = SUSPECT if rows[one.path]["is_suspect"] else RANDOM
+        usual = SUSPECT if is_suspect[one.path] else RANDOM
         kinds[one.shown_as if one.shown_as in kinds else usual].append(one)
     of_suspects, of_random = (_share(kinds[kind]) for kind in (SUSPECT, RANDOM))
-    counts = Counter(one.judgement for one in here)
+    counts, suspected = Counter(one.judgement for one in here), sum(is_suspect.values())
     return Review(
-        of_suspects, of_random, suspects.count, len(suspects.rows), counts[DROP], counts[UNSURE],
+        of_suspects, of_random, suspected, len(rows), counts[DROP], counts[UNSURE],
         sum(one.saw_opinion for one in here), len(judgements) - len(here),
-        _wrong(of_suspects, of_random, suspects.count, len(suspects.rows)),
+        _wrong(of_suspects, of_random, suspected, len(rows)),
         _if_slips(of_suspects, of_random),
     )  # fmt: skip
 

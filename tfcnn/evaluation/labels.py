@@ -7,7 +7,7 @@ stain it has not seen. What the labels of that group's other images say of this 
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,10 @@ from tfcnn import recipes, runs
 from tfcnn.base import atomic, naming
 from tfcnn.base.errors import InputError
 from tfcnn.display.figures import percent
+from tfcnn.evaluation import label_review
 from tfcnn.evaluation.by_group import FEW_GROUPS
+from tfcnn.evaluation.label_review import Review
 from tfcnn.manifest import corrections
-
-if TYPE_CHECKING:
-    from tfcnn.evaluation.label_review import Review
 
 NUM_ROWS = 60  # of JSON, where nobody says
 MOST_SHOWN = 500  # suspects in a page, whose pictures are in it
@@ -97,7 +96,7 @@ class Suspects:
         chosen = np.random.default_rng(0).permutation(len(others))[:count]
         return [others[i] for i in chosen]
 
-    def review(self, corrections_csv: str | Path) -> "Review":
+    def review(self, corrections_csv: str | Path) -> Review:
         """Return what the judgements that the page saved say of all labels, with intervals.
 
         Args:
@@ -106,9 +105,8 @@ class Suspects:
         Raises:
             InputError: if it is no such table, or judges none of these images.
         """
-        from tfcnn.evaluation import label_review  # late: it reads suspects
-
-        return label_review.review(self, Path(corrections_csv))
+        page = self.path / runs.LABELS_PAGE
+        return label_review.review(self.rows, Path(corrections_csv), page)
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """Return the counts and the first rows, 60 where `top` is None, as plain values."""
