@@ -1,8 +1,16 @@
 """The command line. Each command parses, calls one verb, and prints what came back."""
 
-from tfcnn.cli import commands_data, commands_training, commands_runs, commands_serve, commands_lab  # noqa: I001, order of --help
+from tfcnn.cli import (
+    commands_data,
+    commands_training,
+    commands_runs,
+    commands_evidence,
+    commands_serve,
+    commands_lab,
+)  # noqa: I001, order of --help
 from tfcnn.cli.options import app
 
 __all__ = [
-    "app", "commands_data", "commands_lab", "commands_runs", "commands_serve", "commands_training",
+    "app", "commands_data", "commands_evidence", "commands_lab", "commands_runs", "commands_serve",
+    "commands_training",
 ]  # fmt: skip
