@@ -82,10 +82,10 @@ def of_adopt(base: Path, home: Path, cells: Path) -> Command:
 
 COMMANDS: dict[str, tuple[Callable[[Path, Path, Path], Command], dict[str, int]]] = {
     "train": (of_train, {KILL: 34, TORN: 4, INTERRUPT: 5, FULL: 5}),
-    "train, in place of a run": (of_another, {KILL: 5, INTERRUPT: 1}),
+    "train, in place of a run": (of_another, {KILL: 6, INTERRUPT: 1, FULL: 2}),
     "train --more": (of_more, {KILL: 5}),
     "train --resume": (of_resume, {KILL: 7, INTERRUPT: 2}),
-    "crossval": (of_crossval, {KILL: 7, INTERRUPT: 1}),
+    "crossval": (of_crossval, {KILL: 8, INTERRUPT: 1, FULL: 1}),
     "labels": (of_labels, {KILL: 8, TORN: 2, FULL: 2}),
     "adopt": (of_adopt, {KILL: 7, FULL: 3}),
 }

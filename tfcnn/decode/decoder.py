@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfcnn.base import files, threads
 from tfcnn.base.errors import InputError
-from tfcnn.decode import formats, kinds, limits, opening
+from tfcnn.decode import apart, formats, kinds, limits, opening
 from tfcnn.decode.kinds import HEAD_BYTES, Kind
 from tfcnn.decode.opening import UprightImage
 from tfcnn.decode.remarks import Background
@@ -185,7 +185,7 @@ def open_image(content: Content, name: object = "image") -> UprightImage:
     kind = kinds.kind_of(content[:HEAD_BYTES])
     with _named_errors(name, kind):
         try:
-            return opening.from_file(content, kind)
+            return apart.from_file(content, kind)
         except (InputError, MemoryError, NotReadError, Image.DecompressionBombError):
             raise
         except Exception as error:  # of broken metadata Pillow's plug-ins raise nearly every type
@@ -195,7 +195,7 @@ def open_image(content: Content, name: object = "image") -> UprightImage:
             sound = formats.without_metadata(content, kind)
             if not sound:
                 raise
-            return opening.from_file(sound, kind)
+            return apart.from_file(sound, kind)
 
 
 def read_size(path: Path) -> tuple[int, int] | None:

@@ -2,8 +2,8 @@
 
 A small file can ask for hours of work: a JPEG is drawn again with each of its scans, and a file of
 millions of empty parts costs a step, and memory, for each. Pillow reads through `Watched`, which
-ends such work between two reads. What a library reads at once (WebP, AVIF, TIFF) is bounded by its
-pixels.
+ends such work between two reads. What a library reads at once is decoded by `apart`, or is a TIFF,
+which its pixels bound.
 """
 
 import re
@@ -48,9 +48,9 @@ class Watched:
         """
         self._left -= 1
         if self._left < 0:
-            raise _too_much(f"over {MOST_READS:,} reads")
+            raise too_much(f"over {MOST_READS:,} reads")
         if not 0 <= size < PIECE_BYTES and time.thread_time() > self._end:
-            raise _too_much(f"over {MOST_SECONDS:g} s to decode")
+            raise too_much(f"over {MOST_SECONDS:g} s to decode")
         return self._file.read(size)
 
 
@@ -68,7 +68,7 @@ class Parts:
         """
         self._left -= 1
         if self._left < 0:
-            raise _too_much(f"over {MOST_PARTS:,} parts")
+            raise too_much(f"over {MOST_PARTS:,} parts")
 
 
 def refuse_many_scans(content: bytes) -> None:
@@ -89,8 +89,9 @@ def refuse_many_scans(content: bytes) -> None:
             at += int.from_bytes(content[at : at + 2], "big")
         scans += code == SCAN[1]
         if scans > MOST_SCANS:
-            raise _too_much(f"over {MOST_SCANS} scans")
+            raise too_much(f"over {MOST_SCANS} scans")
 
 
-def _too_much(what: str) -> NotReadError:
+def too_much(what: str) -> NotReadError:
+    """Return the error of a file that makes too much work."""
     return NotReadError(f"an image that is made to take long: {what}", HINT)
