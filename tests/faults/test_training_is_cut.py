@@ -12,19 +12,12 @@ import pytest
 from fault_forks import Forks
 from fault_hooks import FULL, INTERRUPT, KILL, TORN, Fault
 from fault_walks import Command, Walker, finished_runs
+from test_starved import GROUPED, TINY
 
 from tfcnn import runs
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
-TINY = [
-    word for setting in (
-        "model.network=mlp", "model.options.units=[8]", "model.start=scratch", "train.epochs=2",
-        "train.batch_size=512", "train.precision=float32", "train.deterministic=true",
-        "data.image_size=8",
-    ) for word in ("--set", setting)
-]  # fmt: skip
-GROUPED = ["--set", "data.group_regex='^(P[0-9]+)_'", "--set", "data.positive=round"]
 TRAIN = ("train", "digits", *TINY)
 
 

@@ -44,8 +44,8 @@ Message = tuple[dict[str, Any], bytes]
 _idle: list["_Helper"] = []
 
 
-class _EndedError(Exception):
-    """A helper has ended before it answered."""
+class _EndedError(NotReadError):
+    """A helper has ended before it answered, or has to be ended."""
 
 
 def from_file(content: bytes, kind: Kind | None) -> UprightImage:
@@ -62,16 +62,21 @@ def from_file(content: bytes, kind: Kind | None) -> UprightImage:
     helper = _idle.pop() if _idle else _Helper()
     try:
         image = helper.open(content)
-    except BaseException as error:
-        if not isinstance(error, Exception) or isinstance(error, _EndedError):
-            helper.end()
-        else:
-            helper.rest()
-        if isinstance(error, _EndedError):
-            raise effort.too_much(str(error)) from error
+    except _HeardError as heard:
+        helper.rest()
+        raise heard.error from None
+    except BaseException:  # Ctrl-C too: it may be in the middle of a message
+        helper.end()
         raise
     helper.rest()
     return replace(image, kind=kind)
+
+
+class _HeardError(Exception):
+    """A helper has answered with an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class _Helper:
@@ -79,17 +84,20 @@ class _Helper:
 
     def __init__(self) -> None:
         path = os.pathsep.join(filter(None, sys.path))
-        self._process = subprocess.Popen(
-            # not what lies in the working folder: images of strangers may lie there
-            [sys.executable, "-P", "-c", COMMAND],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,  # this process hears Ctrl-C
-        )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
+        try:
+            self._process = subprocess.Popen(
+                # not what lies in the working folder: images of strangers may lie there
+                [sys.executable, "-P", "-c", COMMAND],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,  # this process hears Ctrl-C
+            )
+        except OSError as error:
+            raise MemoryError(error.strerror) from error
+        streams: Any = (self._process.stdin, self._process.stdout)
+        self._to, self._from = (stream.fileno() for stream in streams)
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
         self._claimed_bytes = 0
@@ -98,13 +106,13 @@ class _Helper:
         """Open a file.
 
         Raises:
-            _EndedError: if the helper ended before it answered, or had to be ended.
-            Exception: that the helper met.
+            _EndedError: if the helper ended before it answered, or has to be ended.
+            _HeardError: if it met an error.
         """
         seconds = effort.MOST_SECONDS
-        head = {"seconds": seconds, limits.VARIABLE: os.environ.get(limits.VARIABLE, "")}
         self._deadline = time.monotonic() + WAIT_FACTOR * seconds
-        self._send(head, content)
+        bound = os.environ.get(limits.VARIABLE, "")
+        self._send({"seconds": seconds, limits.VARIABLE: bound}, content)
         while True:
             head, body = self._receive()
             if "claim" not in head:
@@ -114,7 +122,7 @@ class _Helper:
             self._deadline = time.monotonic() + WAIT_FACTOR * seconds
             self._send({}, b"")
         if "error" in head:
-            raise _error_of(head)
+            raise _HeardError(_error_of(head))
         return _image_of(head, body)
 
     def rest(self) -> None:
@@ -165,13 +173,15 @@ class _Helper:
         poll.register(descriptor, event)
         rest = self._deadline - time.monotonic()
         if rest <= 0 or not poll.poll(1000 * rest):
-            raise _EndedError(f"no answer within {WAIT_FACTOR * effort.MOST_SECONDS:g} s")
+            seconds = WAIT_FACTOR * effort.MOST_SECONDS
+            raise _EndedError(f"{effort.LONG}: no answer within {seconds:g} s", effort.HINT)
 
     def _ended(self) -> _EndedError:
         code = self._process.wait()
         if code == -signal.SIGPROF:
-            return _EndedError(f"over {effort.MOST_SECONDS:g} s to decode")
-        return _EndedError(f"what decodes it ended with {code}")
+            what = f"{effort.LONG}: over {effort.MOST_SECONDS:g} s to decode"
+            return _EndedError(what, effort.HINT)
+        return _EndedError(f"an image that brings its decoder down ({code})", effort.HINT)
 
 
 def _parts(head: dict[str, Any], body: bytes) -> tuple[bytes, bytes]:

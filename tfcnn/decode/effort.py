@@ -21,7 +21,7 @@ PIECE_BYTES = 4096  # smaller reads are of headers
 SCAN = b"\xff\xda"
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 END, WITHOUT_LENGTH = 0xD9, (0x01, 0xD8)
-HINT = "saving it anew"
+LONG, HINT = "an image that is made to take long", "saving it anew"
 
 
 class Watched:
@@ -48,9 +48,9 @@ class Watched:
         """
         self._left -= 1
         if self._left < 0:
-            raise too_much(f"over {MOST_READS:,} reads")
+            raise _too_much(f"over {MOST_READS:,} reads")
         if not 0 <= size < PIECE_BYTES and time.thread_time() > self._end:
-            raise too_much(f"over {MOST_SECONDS:g} s to decode")
+            raise _too_much(f"over {MOST_SECONDS:g} s to decode")
         return self._file.read(size)
 
 
@@ -68,7 +68,7 @@ class Parts:
         """
         self._left -= 1
         if self._left < 0:
-            raise too_much(f"over {MOST_PARTS:,} parts")
+            raise _too_much(f"over {MOST_PARTS:,} parts")
 
 
 def refuse_many_scans(content: bytes) -> None:
@@ -89,9 +89,8 @@ def refuse_many_scans(content: bytes) -> None:
             at += int.from_bytes(content[at : at + 2], "big")
         scans += code == SCAN[1]
         if scans > MOST_SCANS:
-            raise too_much(f"over {MOST_SCANS} scans")
+            raise _too_much(f"over {MOST_SCANS} scans")
 
 
-def too_much(what: str) -> NotReadError:
-    """Return the error of a file that makes too much work."""
-    return NotReadError(f"an image that is made to take long: {what}", HINT)
+def _too_much(what: str) -> NotReadError:
+    return NotReadError(f"{LONG}: {what}", HINT)
