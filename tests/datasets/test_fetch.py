@@ -379,6 +379,23 @@ def test_lock_refuses_others_and_leaves_no_file(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lock_leaves_no_folder_that_it_made_and_nobody_used(tmp_path):
+    target = tmp_path / "models" / "new" / "run"
+    with disk.locked(target):
+        assert disk.is_locked(target)
+    assert list(tmp_path.iterdir()) == [] and not disk.is_locked(target)
+    with disk.locked(target):
+        (tmp_path / "models" / "another").mkdir()
+    assert [path.name for path in tmp_path.rglob("*")] == ["models", "another"]
+    with disk.locked(target):
+        target.mkdir()
+    assert target.is_dir()
+    (tmp_path / "empty").mkdir()
+    with disk.locked(tmp_path / "empty" / "run"):
+        pass
+    assert (tmp_path / "empty").is_dir(), "somebody else's"
+
+
 def test_lock_on_a_file_removed_meanwhile_is_taken_again(tmp_path, monkeypatch):
     """Between our open and our lock its owner removes the name: ours would bind nobody."""
     target, lock = tmp_path / "cells.zip", tmp_path / ".cells.zip.lock"
