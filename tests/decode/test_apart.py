@@ -42,6 +42,11 @@ def saved(image: Image.Image, name: str, **options: object) -> bytes:
     return file.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def _small_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(apart.READERS, "WEBP", 0)
+
+
 @pytest.fixture
 def dear() -> bytes:
     """A JPEG 2000 of one piece that takes a second or more of a processor."""
@@ -73,13 +78,25 @@ def test_a_helper_gives_what_the_library_gives_here(name, mode):
 def test_an_error_of_a_helper_is_that_of_the_library(monkeypatch):
     content = saved(noise(64), "WEBP")
     told = []
-    for readers in (apart.READERS, ()):
+    for readers in (apart.READERS, {}):
         monkeypatch.setattr(apart, "READERS", readers)
         with pytest.raises(UnreadableImageError) as info:
             open_image(content[:80], "cut.webp")
         told.append(str(info.value))
     assert told[0] == told[1]
     assert len(apart._idle) >= 1, "the helper waits for the next file"
+
+
+def test_small_webps_and_what_is_read_in_pieces_start_no_helper(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(apart, "_Helper", None)
+    monkeypatch.setattr(apart, "_idle", [])
+    for name in ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP"):
+        assert open_image(saved(noise(64), name)).image.size == (64, 64)
+    large = saved(noise(400), "WEBP", lossless=True)
+    assert len(large) > apart.READERS["WEBP"]
+    with pytest.raises(UnreadableImageError, match="NoneType"):
+        open_image(large)
 
 
 def test_a_bound_holds_in_a_helper_too(monkeypatch):
