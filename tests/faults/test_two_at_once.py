@@ -25,7 +25,7 @@ REPORT = ("report", "cells")
 DIGITS = ("download", "digits")
 MALARIA = ("download", "malaria", "--from", "{mirror}")
 LAB = ("lab", "--run", "cells", "--export", "site", "--no-lessons")
-OTHER = "another process that makes the same"
+OTHER, CHANGES = "another process that makes the same", "one that gets a threshold"
 # the first command, the event it is held at, the second command, what that says where it refuses
 PAIRS = {
     "download, download": (MALARIA, "rename /data/malaria", MALARIA, OTHER),
@@ -33,11 +33,9 @@ PAIRS = {
     "check, check": (("check", "{cells}"), "rename /data/folders", ("check", "{cells}"), ""),
     "predict, predict": (ANSWERS, "rename /answers.csv", ANSWERS, ""),
     "threshold, threshold": (LOWER, "open /models/cells/.report", HIGHER, OTHER),
-    "threshold, report": (LOWER, "open /models/cells/.report", REPORT, OTHER),
-    "threshold, evaluate": (
-        LOWER, "open /models/cells/.report", ("evaluate", "cells"), "one that gets a threshold",
-    ),
-    "threshold, lab": (LOWER, "open /models/cells/.report", LAB, "one that gets a threshold"),
+    "threshold, report": (LOWER, "open /models/cells/.report", REPORT, CHANGES),
+    "threshold, evaluate": (LOWER, "open /models/cells/.report", ("evaluate", "cells"), CHANGES),
+    "threshold, lab": (LOWER, "open /models/cells/.report", LAB, CHANGES),
     "report, lab": (REPORT, "open /models/cells/.report", LAB, ""),
     "lab, threshold": (LAB, "rename /site", LOWER, ""),
     "report, threshold": (REPORT, "open /models/cells/.report", LOWER, OTHER),
