@@ -3,6 +3,7 @@
 import functools
 import html
 import json
+import os
 import re
 import shlex
 import shutil
@@ -182,6 +183,52 @@ def test_a_list_that_fits_no_longer_is_said(copy, home):
     (copy / LIST).write_text("path\n" + "\n".join([*every, f"{SICK}/0.png", f"{SICK}/1.png"]))
     with pytest.raises(InputError, match="received none of Parasitized"):
         open_any(recipe_of(copy).data, Reporter())
+
+
+def test_a_list_may_hold_whole_paths_and_says_what_differs_in_case(copy, home):
+    other = f"{SICK}/1.png".swapcase()
+    (copy / LIST).write_text(f"path,reason\n{copy.resolve()}/{SICK}/0.png,\n{other},\n/gone.png,\n")
+    source = open_any(recipe_of(copy).data, Reporter())
+    assert {one.path for one in source.left_out} == {f"{SICK}/0.png"}
+    first = min("/gone.png", other)
+    assert source.notes[0].startswith(
+        f"{LIST} names 2 paths that are no image here, such as {first}"
+    )
+    (copy / LIST).write_text(f"path,reason\n{other},\n")
+    (note,) = open_any(recipe_of(copy).data, Reporter()).notes
+    assert note.endswith(f"such as {other} (did you mean {SICK}/1.png?)")
+
+
+def test_what_a_reader_must_know_of_a_list_is_said(copy, home):
+    (copy / LIST).write_bytes(f"path,reason\n{SICK}/0.png,unscharf f\xfcr uns\n".encode("latin-1"))
+    source = open_any(recipe_of(copy).data, Reporter())
+    assert {one.path for one in source.left_out} == {f"{SICK}/0.png"}
+    assert len(source.notes) == 1 and "read as Windows-1252" in source.notes[0]
+
+
+def test_fix_keeps_a_link_and_removes_what_a_killed_one_left(copy, tmp_path, home):
+    """The list may be kept elsewhere, such as under version control."""
+    elsewhere = tmp_path / "elsewhere" / "list.csv"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("path,reason\n")
+    (copy / LIST).symlink_to(elsewhere)
+    old = elsewhere.with_name(".list-01234567.part.csv")
+    old.write_text("half")
+    os.utime(old, (1, 1))
+    result = run_tfcnn("check", copy, "--fix")
+    assert result.returncode == 3, result.stderr
+    assert (copy / LIST).is_symlink() and elsewhere.read_text().count("\n") > 1
+    assert not old.exists()
+    old.write_text("half")
+    os.utime(old, (1, 1))
+    before = elsewhere.read_bytes()
+    assert "nothing new" in run_tfcnn("check", copy, "--fix").stdout
+    assert elsewhere.read_bytes() == before and not old.exists(), "also where nothing is new"
+    (copy / LIST).unlink()
+    (copy / LIST).symlink_to(tmp_path / "gone.csv")
+    result = run_tfcnn("check", copy, "--fix")
+    assert result.returncode == 2 and "a link to nothing" in result.stderr
+    assert (copy / LIST).is_symlink()
 
 
 def test_a_list_leaves_every_class_of_a_given_split(copy, home):

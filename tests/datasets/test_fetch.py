@@ -41,6 +41,7 @@ class Mirror:
         self.cuts = []  # for each request to come, the bytes after which it is cut
         self.statuses = []  # for each request to come, an error to answer with
         self.pause_seconds = 0.0  # after every 64 KiB
+        self.stalls_at_once = False  # for that long, before the head
         self.is_chunked = False
         self.is_endless = False
         self.redirect = ""  # where the first request is sent to
@@ -70,6 +71,7 @@ class Mirror:
         record |= {"path": handler.path, "encoding": handler.headers["Accept-Encoding"]}
         record |= {"status": 200, "sent": 0}
         self.requests.append(record)
+        time.sleep(self.pause_seconds * self.stalls_at_once)
         start, size = 0, len(self.content)
         is_same = handler.headers["If-Range"] in (None, *self.headers.values())
         if self.statuses:
@@ -145,7 +147,7 @@ def refusal(mirror, target, **options):
 
 
 def names(target):
-    return sorted(path.name for path in target.parent.iterdir())
+    return sorted(path.name for path in target.parent.glob("*"))  # which may be missing
 
 
 def part(target):
@@ -377,6 +379,23 @@ def test_lock_refuses_others_and_leaves_no_file(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lock_leaves_no_folder_that_it_made_and_nobody_used(tmp_path):
+    target = tmp_path / "models" / "new" / "run"
+    with disk.locked(target):
+        assert disk.is_locked(target)
+    assert list(tmp_path.iterdir()) == [] and not disk.is_locked(target)
+    with disk.locked(target):
+        (tmp_path / "models" / "another").mkdir()
+    assert [path.name for path in tmp_path.rglob("*")] == ["models", "another"]
+    with disk.locked(target):
+        target.mkdir()
+    assert target.is_dir()
+    (tmp_path / "empty").mkdir()
+    with disk.locked(tmp_path / "empty" / "run"):
+        pass
+    assert (tmp_path / "empty").is_dir(), "somebody else's"
+
+
 def test_lock_on_a_file_removed_meanwhile_is_taken_again(tmp_path, monkeypatch):
     """Between our open and our lock its owner removes the name: ours would bind nobody."""
     target, lock = tmp_path / "cells.zip", tmp_path / ".cells.zip.lock"
@@ -419,6 +438,7 @@ def test_wrong_sha256_names_both_and_leaves_an_earlier_file(mirror, target):
     message = refusal(mirror, target, sha256="0" * 64)
     assert mirror.address in message and "0" * 64 in message and SHA256 in message
     assert names(target) == []
+    target.parent.mkdir(exist_ok=True)
     target.write_bytes(b"earlier")
     refusal(mirror, target, sha256="0" * 64)
     assert target.read_bytes() == b"earlier"
@@ -480,6 +500,34 @@ def test_server_that_stalls_is_asked_again(mirror, target, monkeypatch):
         mirror.pause_seconds = 0
 
     assert get(mirror, target, progress=recover) == CONTENT
+
+
+@pytest.mark.parametrize("sends", [0, 65536])
+def test_a_server_that_stalls_for_ever_ends_with_the_limit_and_goes_on_later(
+    mirror, target, monkeypatch, sends
+):
+    monkeypatch.setattr(_fetch, "TIMEOUT_SECONDS", (1, 0.2))
+    mirror.pause_seconds, mirror.stalls_at_once = 2, not sends
+    message = refusal(mirror, target)
+    assert "received none (no byte within 0.2 s)" in message
+    assert len(mirror.requests) == 1 + len(_fetch.BACKOFF_SECONDS)
+    has_begun = part(target).exists() and part(target).stat().st_size > 0
+    assert has_begun == bool(sends) == ("goes on after" in message)
+    mirror.pause_seconds, mirror.stalls_at_once = 0, False
+    assert get(mirror, target) == CONTENT
+    assert bool(mirror.requests[-1]["range"]) == bool(sends)
+
+
+def test_a_host_that_does_not_answer_ends_with_the_limit(mirror, target, monkeypatch):
+    import requests
+
+    monkeypatch.setattr(_fetch, "TIMEOUT_SECONDS", (0.5, 1))
+
+    def get_nothing(*args, **options):
+        raise requests.ConnectTimeout
+
+    monkeypatch.setattr(requests, "get", get_nothing)
+    assert "received none (no connection within 0.5 s)" in refusal(mirror, target)
 
 
 def test_folder_in_place_of_the_target_is_one_line(mirror, target):

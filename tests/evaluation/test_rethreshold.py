@@ -113,6 +113,24 @@ def test_a_change_that_is_cut_is_known_and_can_be_finished(
     assert tfcnn.evaluate(run) == found.report and found.before == 0.5
 
 
+def test_who_asks_while_it_changes_hears_of_the_other_process(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, asked = atomic.write_bytes, []
+
+    def asking(path: Path, content: bytes) -> None:
+        if path.name == "report.json":
+            asked.append(run_tfcnn("evaluate", run))
+        write(path, content)
+
+    monkeypatch.setattr(atomic, "write_bytes", asking)
+    tfcnn.set_threshold(run, sensitivity=1.0)
+    (result,) = asked
+    assert result.returncode == 2 and "received one that gets a threshold" in result.stderr
+    assert "a change of it that was cut" not in result.stderr
+    assert tfcnn.evaluate(run).operating_point
+
+
 def test_what_follows_from_the_threshold_is_made_anew(run: Path) -> None:
     recipe = run / "recipe.toml"
     recipe.write_text(

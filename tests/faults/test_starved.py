@@ -19,7 +19,7 @@ import pytest
 from conftest import write_tree
 from dataset_fakes import write_cells, write_zip
 from fault_hooks import HOLD, Fault
-from fault_walks import STARVED, Command, Walker
+from fault_walks import STARVED, Command, Walker, finished_runs
 from test_use_is_cut import WITH_KERAS, prepare
 
 WRITERS = (
@@ -100,6 +100,14 @@ def test_the_disk_is_read_only(walker):
     assert walker.walk.faults == {STARVED: 1}
 
 
+TINY = [
+    word for setting in (
+        "model.network=mlp", "model.options.units=[8]", "model.start=scratch", "train.epochs=2",
+        "train.batch_size=512", "train.precision=float32", "train.deterministic=true",
+        "data.image_size=8",
+    ) for word in ("--set", setting)
+]  # fmt: skip
+GROUPED = ["--set", "data.group_regex='^(P[0-9]+)_'", "--set", "data.positive=round"]
 READERS = {
     "check": lambda cells: ("check", cells),
     "predict": lambda cells: ("predict", "cells", cells, "--output", "answers.csv"),
@@ -139,6 +147,53 @@ def test_a_file_changes_while_it_is_read(name, change, forks, used_home, tmp_pat
     shutil.copy2(kept, victim)
     walker.starve("as it was: ")
     fault_tally.add(name, f"a file {change} meanwhile", 1, len(walker.walk.losses))
+    ends_right(walker)
+
+
+# when an image of a training changes: settings, and the number of images read before
+WHILE_IT_TRAINS = {
+    "it is hashed": ((), 5),
+    "it is decoded": ((), 5),  # after `check`, which hashed it
+    "it is learnt": (("--set", "inputs.cache=none"), 24 + 10),
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("change", ["gone", "cut", "another"])
+@pytest.mark.parametrize("when", WHILE_IT_TRAINS)
+def test_a_file_changes_while_a_training_reads_it(when, change, keras_forks, tmp_path):
+    """It is named, and set aside or refused; with the file as it was the run is as it would be."""
+    settings, reads = WHILE_IT_TRAINS[when]
+    cells = write_tree(tmp_path / "cells", groups=4, per_group=3, side=16)
+    victim, other = sorted(cells.rglob("*.png"))[-1], sorted(cells.rglob("*.png"))[0]
+    kept = shutil.copy2(victim, tmp_path / "kept.png")
+    words = ("train", cells, *TINY, *GROUPED, *settings)
+    before = tmp_path / "before" if when == "it is decoded" else None
+    if before:
+        assert keras_forks.run("check", cells, home=before).code == 0
+    walker = Walker(keras_forks, tmp_path, Command(words, before, trusted=finished_runs))
+    walker.fresh()
+    log = tmp_path / "held"
+    fault = Fault(str(cells), HOLD, reads, str(log), reads=True)
+    keras_forks.start(*words, home=walker.home, fault=fault)
+    process = held(log)
+    if change == "gone":
+        victim.unlink()
+    else:
+        content = other.read_bytes()
+        victim.write_bytes(content if change == "another" else content[: len(content) // 2])
+    os.kill(process, signal.SIGCONT)
+    ended = keras_forks.wait()
+    assert "Traceback" not in ended.err and ended.err.count("error:") <= 1, str(ended)
+    if when == "it is hashed":
+        assert ended.code == 0, str(ended)
+        assert change == "another" or victim.name in ended.out + ended.err, str(ended)
+        walker.fresh()
+    else:
+        assert ended.code == 2 and victim.name in ended.err, str(ended)
+    shutil.copy2(kept, victim)
+    walker.starve("as it was: ")
+    fault_tally.add(f"train, while {when}", f"a file {change}", 1, len(walker.walk.losses))
     ends_right(walker)
 
 

@@ -12,19 +12,12 @@ import pytest
 from fault_forks import Forks
 from fault_hooks import FULL, INTERRUPT, KILL, TORN, Fault
 from fault_walks import Command, Walker, finished_runs
+from test_starved import GROUPED, TINY
 
 from tfcnn import runs
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
-TINY = [
-    word for setting in (
-        "model.network=mlp", "model.options.units=[8]", "model.start=scratch", "train.epochs=2",
-        "train.batch_size=512", "train.precision=float32", "train.deterministic=true",
-        "data.image_size=8",
-    ) for word in ("--set", setting)
-]  # fmt: skip
-GROUPED = ["--set", "data.group_regex='^(P[0-9]+)_'", "--set", "data.positive=round"]
 TRAIN = ("train", "digits", *TINY)
 
 
@@ -82,10 +75,10 @@ def of_adopt(base: Path, home: Path, cells: Path) -> Command:
 
 COMMANDS: dict[str, tuple[Callable[[Path, Path, Path], Command], dict[str, int]]] = {
     "train": (of_train, {KILL: 34, TORN: 4, INTERRUPT: 5, FULL: 5}),
-    "train, in place of a run": (of_another, {KILL: 5, INTERRUPT: 1}),
+    "train, in place of a run": (of_another, {KILL: 6, INTERRUPT: 1, FULL: 2}),
     "train --more": (of_more, {KILL: 5}),
     "train --resume": (of_resume, {KILL: 7, INTERRUPT: 2}),
-    "crossval": (of_crossval, {KILL: 7, INTERRUPT: 1}),
+    "crossval": (of_crossval, {KILL: 8, INTERRUPT: 1, FULL: 1}),
     "labels": (of_labels, {KILL: 8, TORN: 2, FULL: 2}),
     "adopt": (of_adopt, {KILL: 7, FULL: 3}),
 }

@@ -16,6 +16,7 @@ from fault_walks import Command, Walker, age, finished_runs
 
 from tfcnn.base import atomic
 
+IGNORED = "tfcnn-ignore.csv"
 Commands = dict[str, Callable[[Path, Path, Path], Command]]
 MOST = {KILL: 16, TORN: 3, INTERRUPT: 4, FULL: 4, BROKEN: 3}
 MANIFEST = r"manifest\.csv$"  # of `check`, which is asked right after the fault
@@ -134,6 +135,34 @@ def of_lab(base: Path, home: Path, cells: Path) -> Command:
     )
 
 
+def of_fix(base: Path, home: Path, cells: Path) -> Command:
+    """Two copies are listed, behind a row that a person has added to the list."""
+    images = shutil.copytree(cells, base / "before" / "cells")
+    for number in (0, 1):
+        shutil.copy(images / "round" / f"P{number}_0.png", images / "round" / f"P{number}_9.png")
+    (images / IGNORED).write_text("path,reason\nround/P2_0.png,blurred\n")
+    words = ("check", "cells", "--fix")
+    return Command(words, base / "before", trusted=lambda _: [f"cells/{IGNORED}"], ignored=MANIFEST)
+
+
+def with_list(folder: Path) -> Path:
+    """Return a folder with a list of one image that is left out."""
+    first = sorted(folder.rglob("*.png"))[0].relative_to(folder).as_posix()
+    (folder / IGNORED).write_text(f"path,reason\n{first},blurred\n")
+    return folder
+
+
+def of_listed_evaluation(base: Path, home: Path, cells: Path) -> Command:
+    command = of_evaluation(base, home, cells)
+    with_list(base / "unseen")
+    return command
+
+
+def of_listed_predict(base: Path, home: Path, cells: Path) -> Command:
+    """It answers for all of them, and not for the list."""
+    return _predict(base, home, with_list(Path(shutil.copytree(cells, base / "cells"))), "csv")
+
+
 def of_clean(base: Path, home: Path, cells: Path) -> Command:
     before = base / "before"
     shutil.copytree(home, before)
@@ -154,9 +183,12 @@ COMMANDS: Commands = {
     "download mnist --from FOLDER": of_npz,
     "download cifar10 --from FOLDER": of_tar,
     "check FOLDER": of_check,
+    "check --fix": of_fix,
     "predict --output CSV": of_predict,
     "predict --output JSONL": of_predict_jsonl,
+    "predict, with an ignore list": of_listed_predict,
     "evaluate --data FOLDER": of_evaluation,
+    "evaluate --data, with an ignore list": of_listed_evaluation,
     "threshold": of_threshold,
     "report": of_report,
     "export --format litert": of_export,

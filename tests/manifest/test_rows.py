@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import run_tfcnn
 from PIL import Image
 
 from tfcnn import manifest
@@ -165,11 +166,18 @@ def test_a_blank_makes_no_other_patient(make_tree, tmp_path):
 
 @pytest.mark.parametrize(
     ("regex", "message"),
-    [("^(X)", "matches"), ("(", "regular expression")],
+    [("^(X)", "matches; received none for 48 images, this one first"), ("(", "regular expression")],
 )
 def test_a_regex_that_does_not_fit_is_named(make_tree, regex, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as info:
         manifest.build(open_folder(make_tree()), group_regex=regex)
+    assert str(info.value).count(".png") <= 1, "the image is named once"
+
+
+def test_a_training_that_is_refused_leaves_no_folder(make_tree, home):
+    result = run_tfcnn("train", make_tree(), "--set", "data.group_regex='^(X)'")
+    assert result.returncode == 2 and "this one first" in result.stderr
+    assert not (home / "models").exists()
 
 
 def test_an_image_that_could_not_be_read_is_tried_again(make_tree, monkeypatch):

@@ -102,6 +102,32 @@ def test_another_file_of_the_name_is_no_fault(trained, cells, tmp_path, monkeypa
         assert result.returncode == 2 and message in result.stderr
 
 
+@pytest.mark.parametrize(
+    "content", [b"a table of mine\n1,2\n", b"a table of mine", b"{}}\n", b"[1]\n", b"\0\0x"]
+)
+@pytest.mark.parametrize("words", [(), ("--resume",)])
+def test_what_is_not_of_predict_is_not_overwritten(
+    trained, cells, tmp_path, monkeypatch, words, content
+):
+    monkeypatch.setattr(many, "KEPT_FROM", 10)
+    kept = tmp_path / "a.csv.unfinished"
+    kept.write_bytes(content)
+    result = run_tfcnn("predict", trained, cells, "-o", tmp_path / "a.csv", *words)
+    assert result.returncode == 2 and "received something else; try --fresh" in result.stderr
+    assert kept.read_bytes() == content and not (tmp_path / "a.csv").exists()
+    predict(trained, cells, "-o", tmp_path / "a.csv", "--fresh")
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 300, b'{"tfcnn": "1.', b'{"tfcnn": "1.0"}'])
+def test_half_a_first_line_is_nothing_yet(trained, cells, tmp_path, monkeypatch, content):
+    """A kill leaves the beginning of it, and a power cut zeros."""
+    monkeypatch.setattr(many, "KEPT_FROM", 10)
+    (tmp_path / "a.csv.unfinished").write_bytes(content)
+    predict(trained, cells, "-o", tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").exists() and not (tmp_path / "a.csv.unfinished").exists()
+
+
 def begun(run, cells, output, monkeypatch, batches=5):
     """Leave what a command leaves that was stopped after some batches; return that file."""
 

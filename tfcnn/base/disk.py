@@ -38,7 +38,8 @@ def disk_errors(path: Path) -> Iterator[None]:
 def locked(target: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes from making the same file or folder; missing parents are made.
 
-    The system drops the lock when its process ends, however it ends, so none is ever stale.
+    The system drops the lock when its process ends, however it ends, so none is ever stale. Of the
+    parents that it made, those in which nothing was made are removed again.
 
     Args:
         target: what is to be made.
@@ -48,11 +49,18 @@ def locked(target: Path, *, wait: bool = False) -> Iterator[None]:
         InputError: if another process holds it, and `wait` is false.
         OSError: if the file system cannot lock or write.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    path = target.with_name(f".{target.name}.lock")
+    made = [folder for folder in target.parents if not folder.exists()]
+    path = lock_of(target)
     while True:
-        # never through a link: in a shared folder anyone may have laid one under this name
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w") as file:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # never through a link: in a shared folder anyone may have laid one under this name
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        except FileNotFoundError:
+            if made:  # another process has just removed the folder
+                continue
+            raise
+        with os.fdopen(descriptor, "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:
@@ -64,7 +72,21 @@ def locked(target: Path, *, wait: bool = False) -> Iterator[None]:
                 yield
             finally:
                 path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # the first that is not empty
+                    for folder in made:
+                        folder.rmdir()
             return
+
+
+def lock_of(target: Path) -> Path:
+    """Return the file by which a process says that it makes a file or folder."""
+    return target.with_name(f".{target.name}.lock")
+
+
+def is_locked(target: Path) -> bool:
+    """Say whether a process makes a file or folder just now."""
+    path = lock_of(target)
+    return path.exists() and not _is_free(path)
 
 
 def left_locks(folder: Path) -> list[Path]:

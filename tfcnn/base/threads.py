@@ -20,6 +20,7 @@ _most_cores = 0  # 0 for all
 _taken = threading.Condition()
 _taken_bytes = 0
 _own = threading.local()
+_elsewhere: Callable[[int], None] | None = None
 
 
 def cores() -> int:
@@ -87,6 +88,12 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def claim_from(elsewhere: Callable[[int], None]) -> None:
+    """Let `claim` ask this function from now on: another process counts the memory of this one."""
+    global _elsewhere
+    _elsewhere = elsewhere
+
+
 def claim(needed_bytes: int) -> None:
     """Wait until other threads leave enough of the shared memory, and count it as taken.
 
@@ -94,7 +101,11 @@ def claim(needed_bytes: int) -> None:
     hold memory and wait for more would wait for ever. Outside `sharing_memory` nothing is counted.
     """
     global _taken_bytes
-    if needed_bytes <= SMALL_BYTES or getattr(_own, "claimed", True):
+    if needed_bytes <= SMALL_BYTES:
+        return
+    if _elsewhere:
+        return _elsewhere(needed_bytes)
+    if getattr(_own, "claimed", True):
         return
     share = min(needed_bytes, SHARED_BYTES)
     with _taken:

@@ -1,13 +1,13 @@
 """The command line. Each command parses, calls one verb, and prints what came back."""
 
-from tfcnn.cli import (
+from tfcnn.cli import (  # noqa: I001, order of --help
     commands_data,
     commands_training,
     commands_runs,
     commands_evidence,
     commands_serve,
     commands_lab,
-)  # noqa: I001, order of --help
+)
 from tfcnn.cli.options import app
 
 __all__ = [

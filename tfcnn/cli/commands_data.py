@@ -91,7 +91,8 @@ def _fix(audit: "Audit") -> None:
     """Show what training should leave out, and then list it."""
     from tfcnn.manifest.findings import counted
 
-    if not audit.unfit or audit.ignore_csv is None:
+    if not audit.unfit:
+        audit.fix()  # removes what a killed one left
         say("to leave out: nothing new")
         return
     say(f"to leave out: {counted(len(audit.unfit))}; none is deleted")

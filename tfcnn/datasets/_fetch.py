@@ -371,9 +371,17 @@ def _length(response: Any) -> int | None:
 
 def _reason(error: BaseException) -> str:
     """Return the short cause at the bottom of a chain of wrapped errors."""
+    import requests
+    import urllib3
+
     response = getattr(error, "response", None)
     if response is not None:
         return f"HTTP status {response.status_code} {response.reason}"
+    to_connect, between_bytes = TIMEOUT_SECONDS
+    if isinstance(error, requests.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
+        return f"none (no byte within {between_bytes:g} s)"
+    if isinstance(error, requests.ConnectTimeout):
+        return f"none (no connection within {to_connect:g} s)"
     if isinstance(error, ValueError):
         return str(error)
     cause: BaseException | None = error

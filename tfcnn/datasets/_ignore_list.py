@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tfcnn.base import atomic, files, naming, tables
+from tfcnn.base import atomic, files, tables
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import LeftOut, Source
 
@@ -45,15 +45,18 @@ def apply(source: Source, ignore_csv: str | None) -> Source:
     if ignore_csv == "" or (ignore_csv is None and files.what(file) == files.NOTHING):
         return source
     paths = {item.path for item in source.items}
-    listed = {_meant(path, paths) for path in read(file)}
+    table = _table(file)
+    names = [path.removeprefix(f"{source.root.as_posix()}/") for path in _paths(table)]
+    listed = {tables.whole_path(path, paths) for path in names}
     require_classes(source, listed, file)
     kept = tuple(item for item in source.items if item.path not in listed)
     lost = [item for item in source.items if item.path in listed]
     strangers = sorted(listed - paths)
-    notes = source.notes
+    notes = (*source.notes, *table.notes)
     if strangers:
         count = "a path that is" if len(strangers) == 1 else f"{len(strangers):,} paths that are"
-        notes = (*notes, f"{file.name} names {count} no image here, such as {strangers[0]}")
+        such_as = strangers[0] + _other_case(strangers[0], paths)
+        notes = (*notes, f"{file.name} names {count} no image here, such as {such_as}")
     left_out = [LeftOut(item.path, f"by {file.name}", item.label) for item in lost]
     both = sorted((*source.left_out, *left_out), key=lambda one: one.path)
     return replace(source, items=kept, left_out=tuple(both), notes=notes)
@@ -81,24 +84,26 @@ def require_classes(source: Source, listed: Collection[str], file: Path) -> None
                          "looking at these images: is their class right?")  # fmt: skip
 
 
-def read(file: Path) -> list[str]:
-    """Return the paths in a list, each once.
+def _table(file: Path) -> tables.Table:
+    """Return a list with the rows that name a path.
 
     Raises:
         InputError: if it is no such table.
     """
-    return list(dict.fromkeys(row["path"] for row in _rows(file)))
+    table = tables.read(file, COLUMNS[:1], HINT, optional=COLUMNS[1:])
+    return replace(table, rows=[row for row in table.rows if row["path"].strip()])
 
 
-def _rows(file: Path) -> list[tables.Row]:
-    rows = tables.read(file, COLUMNS[:1], HINT, optional=COLUMNS[1:]).rows
-    return [row for row in rows if row["path"].strip()]
+def _paths(table: tables.Table) -> list[str]:
+    """Return the paths in a list, each once."""
+    return list(dict.fromkeys(row["path"] for row in table.rows))
 
 
 def add(file: Path, reasons: Mapping[str, str]) -> int:
     """Add paths to a list, sorted behind those that it has, and return how many are new.
 
-    A list that has them all is not written again.
+    A list that has them all is not written again. One behind a link stays there. What killed
+    processes left of it over an hour ago is removed.
 
     Args:
         file: made if it is missing.
@@ -107,8 +112,10 @@ def add(file: Path, reasons: Mapping[str, str]) -> int:
     Raises:
         InputError: if the file is no list.
     """
-    rows = [] if files.what(file) == files.NOTHING else _rows(file)
+    rows = [] if files.what(file) == files.NOTHING else _table(file).rows
     listed = {row["path"] for row in rows}
+    file = file.resolve()
+    atomic.remove_old_parts(file)
     new = [{"path": one, "reason": reasons[one]} for one in sorted(reasons) if one not in listed]
     if new:
         # a person may have added columns
@@ -118,9 +125,7 @@ def add(file: Path, reasons: Mapping[str, str]) -> int:
     return len(new)
 
 
-def _meant(path: str, paths: Collection[str]) -> str:
-    """Return the path of an image that a row means; of none, the row's own."""
-    plain = path.strip().replace("\\", "/").removeprefix("./")
-    # where a person has added a row, the others may still be as `naming.cell` writes them
-    meant = (one for one in (path, plain, naming.from_cell(path)) if one in paths)
-    return next(meant, plain)
+def _other_case(path: str, paths: Collection[str]) -> str:
+    """Return the image whose path differs in the case of its letters only, in brackets, or ""."""
+    near = min((one for one in paths if one.casefold() == path.casefold()), default="")
+    return f" (did you mean {near}?)" if near else ""

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfcnn.base import files, threads
 from tfcnn.base.errors import InputError
-from tfcnn.decode import dct, formats, kinds, limits, opening
+from tfcnn.decode import apart, dct, formats, kinds, limits, opening
 from tfcnn.decode.dct import Reduced, Size
 from tfcnn.decode.kinds import HEAD_BYTES, Kind
 from tfcnn.decode.opening import UprightImage
@@ -216,7 +216,7 @@ def open_image(content: Content, name: object = "image", least: Size | None = No
     kind = kinds.kind_of(content[:HEAD_BYTES])
     with _named_errors(name, kind):
         try:
-            return opening.from_file(content, kind, least)
+            return apart.from_file(content, kind, least)
         except (InputError, MemoryError, NotReadError, Image.DecompressionBombError):
             raise
         except Exception as error:  # of broken metadata Pillow's plug-ins raise nearly every type
@@ -226,7 +226,7 @@ def open_image(content: Content, name: object = "image", least: Size | None = No
             sound = formats.without_metadata(content, kind)
             if not sound:
                 raise
-            return opening.from_file(sound, kind, least)
+            return apart.from_file(sound, kind, least)
 
 
 def read_size(path: Path) -> tuple[int, int] | None:

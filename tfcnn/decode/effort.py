@@ -2,8 +2,8 @@
 
 A small file can ask for hours of work: a JPEG is drawn again with each of its scans, and a file of
 millions of empty parts costs a step, and memory, for each. Pillow reads through `Watched`, which
-ends such work between two reads. What a library reads at once (WebP, AVIF, TIFF) is bounded by its
-pixels.
+ends such work between two reads. What a library reads at once is decoded by `apart`, or is a TIFF,
+which its pixels bound.
 """
 
 import re
@@ -21,7 +21,7 @@ PIECE_BYTES = 4096  # smaller reads are of headers
 SCAN = b"\xff\xda"
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 END, WITHOUT_LENGTH = 0xD9, (0x01, 0xD8)
-HINT = "saving it anew"
+LONG, HINT = "an image that is made to take long", "saving it anew"
 
 
 class Watched:
@@ -93,4 +93,4 @@ def refuse_many_scans(content: bytes) -> None:
 
 
 def _too_much(what: str) -> NotReadError:
-    return NotReadError(f"an image that is made to take long: {what}", HINT)
+    return NotReadError(f"{LONG}: {what}", HINT)

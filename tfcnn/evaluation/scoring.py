@@ -10,6 +10,7 @@ import numpy as np
 
 from tfcnn import datasets, runs
 from tfcnn.base import atomic, records
+from tfcnn.base.disk import is_locked
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.display import metric_tables
 from tfcnn.display.frame import frame
@@ -214,10 +215,13 @@ def load(run: Run) -> Report:
     """Return the report of a run.
 
     Raises:
-        InputError: if the run was shipped without one.
+        InputError: if the run was shipped without one, or another process changes its threshold.
         CheckError: if a change of its threshold was cut before all figures followed.
     """
     if "changing" in run.card:
+        if is_locked(run.path):
+            expected, received = "a run that no other process changes", "one that gets a threshold"
+            raise InputError(run.path, expected, received, "again when that has ended")
         command = f"tfcnn threshold {shlex.quote(runs.as_typed(run.path))} {run.card['changing']}"
         hint = f"`{command}`, which finishes it"
         received = "a change of it that was cut"

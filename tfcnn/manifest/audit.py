@@ -71,7 +71,7 @@ class Audit(Shown):
             InputError: if the file is there and is no list, or cannot be written, or if no image of
                 a class would be left.
         """
-        if self.source is None or self.ignore_csv is None or not self.unfit:
+        if self.source is None or self.ignore_csv is None:
             return 0
         with disk_errors(self.ignore_csv):
             return add_to_ignore_list(self.source, self.ignore_csv, self.unfit)

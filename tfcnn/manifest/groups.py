@@ -43,7 +43,8 @@ class Groups:
         missing = [path for path in paths if not self.by_path.get(path)]
         if missing:
             expected, hint = self.refusal
-            received = f"none for {len(missing):,} images, first {missing[0]}"
+            received = f"none for {len(missing):,} images"
+            received += f", first {missing[0]}" if self.subject else ", this one first"
             received += "".join(f" ({note})" for note in self.notes)
             raise InputError(self.subject or missing[0], expected, received, hint)
 

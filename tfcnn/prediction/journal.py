@@ -5,6 +5,7 @@ predicted by what, and every further line is a prediction. What a cut left at th
 dropped: half a line, or the zeros of a power cut.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -21,6 +22,7 @@ from tfcnn.prediction.paths import Image
 SUFFIX = ".unfinished"
 BEGIN_AGAIN = "--fresh to begin again, or another --output"
 LINE_BYTES = 16 << 20  # a longer line is none of this file
+HEAD = b"{"  # begins the first line
 Head = dict[str, Any]
 
 
@@ -98,14 +100,25 @@ class Journal:
         self.done, self._start = 0, 0
 
     def head(self) -> Head:
-        """Return what was being predicted by what; empty where nothing was."""
+        """Return what was being predicted by what; empty where nothing was.
+
+        Raises:
+            InputError: if the file holds something else.
+        """
         try:
             with self._open("rb") as file:
-                head = json.loads(file.readline(LINE_BYTES))
-        # killed before the first line was whole
-        except (FileNotFoundError, ValueError, RecursionError):
+                line = file.readline(LINE_BYTES)
+        except FileNotFoundError:
             return {}
-        return head if isinstance(head, dict) else {}
+        with contextlib.suppress(ValueError, RecursionError):
+            if isinstance(head := json.loads(line), dict) and line.endswith(b"\n"):
+                return head
+        begun = line.rstrip(b"\0")  # zeros are what a power cut leaves
+        is_whole = begun.endswith(b"\n") or len(line) == LINE_BYTES
+        if not begun or (begun.startswith(HEAD) and not is_whole):
+            return {}  # killed before the first line was whole
+        expected, received = "what was being predicted, in its first line", "something else"
+        raise InputError(self.path, expected, received, BEGIN_AGAIN)
 
     def begin(self, head: Head) -> None:
         """Begin a new one."""

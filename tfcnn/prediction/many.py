@@ -141,14 +141,14 @@ def _head(work: Work, engine: str) -> Head:
 
 def _begin(journal: Journal, head: Head, work: Work, how: How, note: Note | None) -> None:
     """Begin anew, or go on, as the user says."""
-    old = journal.head()
-    if old and not how.resume and not how.fresh:
+    old = {} if how.fresh else journal.head()
+    if old and not how.resume:
         count = old.get("images")  # of any kind, in a file that something else has written
         images = f"{count:,}" if isinstance(count, int) else count
         received = f"{images} images, of which some are predicted"
         hint = "--resume to go on with them"
         raise InputError(journal.path, "--resume or --fresh", received, hint)
-    if not old or how.fresh:
+    if not old:
         journal.begin(head)
         return
     journal.go_on(head, work.images, work.batch_size)

@@ -12,6 +12,7 @@ from typing import Any
 from faults.fuzz.readers import READERS, Reader, one_line
 
 from tfcnn.base.errors import TfcnnError
+from tfcnn.decode import apart
 
 MOST_SECONDS = 10.0  # of a processor, for one input
 MOST_MB = 1000.0  # of memory, more than before
@@ -46,6 +47,8 @@ class Watch:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.folder is None:
             return
+        if event == "subprocess.Popen" and arguments[1][-1] == apart.COMMAND:
+            return  # a helper, which opens images
         if event.startswith(FORBIDDEN):
             self.heard.append(f"{event} {arguments!r:.200}")
         elif event == "open":
