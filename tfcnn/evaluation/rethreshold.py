@@ -93,11 +93,7 @@ def change(
         CheckError: if the run is a demonstrated leak.
     """
     options = {"--sensitivity": sensitivity, "--specificity": specificity, "--value": value}
-    words = [f"{option} {number:g}" for option, number in options.items() if number is not None]
-    _check_promise(confidence, crossval, value)
-    if len(words) != 1:
-        one_of = "one of --sensitivity, --specificity and --value"
-        raise InputError("threshold", one_of, " ".join(words) or "none", "--sensitivity 0.95")
+    words = _words(options, confidence, crossval)
     refuse(run, positive)
     name = run.card["positive"] if positive is None else positive
     table = predictions.read(run)
@@ -105,18 +101,17 @@ def change(
     if confidence is not None:
         wish = Guarantee(sensitivity=sensitivity, specificity=specificity, confidence=confidence)
         point = _promised(run, part, index, wish, crossval)
-        words += [f"--confidence {confidence:g}"]
-        words += [] if crossval is None else [f"--crossval {shlex.quote(str(crossval))}"]
     elif value is not None:
         point = rules.threshold_at(part.labels, part.probs, index, value)
     else:
-        wishes = {"sensitivity": sensitivity, "specificity": specificity}
-        point = rules.choose_threshold(part.labels, part.probs, index, **wishes)
+        point = rules.choose_threshold(
+            part.labels, part.probs, index, sensitivity=sensitivity, specificity=specificity
+        )
         if not point.is_reached:
             raise InputError(run.path, "a threshold that val can give", point.reason, "--value")
     card = {key: value for key, value in run.card.items() if key != "changing"}
     card |= {"positive": name, **_rules(run, table, index, point)}
-    asked = {} if confidence is not None else rules.wish_of(sensitivity, specificity)
+    asked = rules.wish_of(sensitivity, specificity) if confidence is None else {}
     after = Run(run.path, card | {"asked": asked})
     table = replace(table, flags=_flags(after, table))
     report = scoring.score(after, table, scoring.facts(run))
@@ -141,19 +136,23 @@ def refuse(run: Run, positive: str | None = None) -> None:
     _check_val(run)
 
 
-def _check_promise(
-    confidence: float | None, crossval: str | Path | None, value: float | None
-) -> None:
-    """Refuse what no promise can be made of."""
-    if confidence is None:
-        if crossval is not None:
-            raise InputError("--crossval", "--confidence beside it", "none", "--confidence 0.9")
-        return
-    if not 0 < confidence < 1:
+def _words(
+    options: dict[str, float | None], confidence: float | None, crossval: str | Path | None
+) -> list[str]:
+    """Return the options as they are typed; refuse those that do not go together."""
+    words = [f"{option} {number:g}" for option, number in options.items() if number is not None]
+    if confidence is None and crossval is not None:
+        raise InputError("--crossval", "--confidence beside it", "none", "--confidence 0.9")
+    if confidence is not None and not 0 < confidence < 1:
         raise InputError("--confidence", "a share in (0, 1)", f"{confidence:g}", "0.9")
-    if value is not None:
+    if confidence is not None and options["--value"] is not None:
         expected = "--sensitivity or --specificity to promise"
-        raise InputError("--confidence", expected, f"--value {value:g}", "--sensitivity 0.95")
+        raise InputError("--confidence", expected, words[-1], "--sensitivity 0.95")
+    if len(words) != 1:
+        one_of = "one of --sensitivity, --specificity and --value"
+        raise InputError("threshold", one_of, " ".join(words) or "none", "--sensitivity 0.95")
+    words += [] if confidence is None else [f"--confidence {confidence:g}"]
+    return words + ([] if crossval is None else [f"--crossval {shlex.quote(str(crossval))}"])
 
 
 def _promised(
