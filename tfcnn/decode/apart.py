@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tfcnn.base import threads
-from tfcnn.decode import effort, kinds, limits, opening
+from tfcnn.decode import effort, kinds, limits, opening, pillow
 from tfcnn.decode.kinds import Kind
 from tfcnn.decode.opening import UprightImage
 from tfcnn.decode.samples import NotReadError
@@ -59,7 +59,8 @@ def from_file(content: bytes, kind: Kind | None) -> UprightImage:
     """
     if kind is None or len(content) < READERS.get(kind.pillow, math.inf):
         return opening.from_file(content, kind)
-    limits.megapixels()  # a wrong setting is an error here
+    limits.megapixels()  # a wrong setting, and a format without a reader, are errors here
+    pillow.readers(kind)
     helper = _idle.pop() if _idle else _Helper()
     try:
         image = helper.open(content)
