@@ -21,6 +21,7 @@ from dataset_fakes import (
 )
 
 from tfcnn import datasets, manifest
+from tfcnn.base import atomic
 from tfcnn.base.errors import InputError
 from tfcnn.contracts.of_sources import stamps
 from tfcnn.datasets import ArraySource, Source, _fetch, _install, cifar10, fashion_mnist, mnist
@@ -352,3 +353,15 @@ def test_two_processes_do_not_make_the_same_at_once(tmp_path: Path, folder: Path
     assert "another process" in refused[0]
     mnist.download(folder, mirror=mirror)
     assert len(mnist.open_source(folder).items) == 90
+
+
+def test_what_a_killed_process_left_of_digits_is_made_anew(home):
+    """The folder is there, and the file is half-written under another name."""
+    path = datasets.data_home() / "digits" / "digits.npz"
+    path.parent.mkdir(parents=True)
+    atomic.part_path(path).write_bytes(b"half")
+    assert len(datasets.open_named("digits").items) == 1797
+    path.unlink()
+    (path.parent / "manifest.csv").write_text("somebody's\n")
+    with pytest.raises(InputError, match="received no digits"):
+        datasets.open_named("digits")

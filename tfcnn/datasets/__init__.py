@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from tfcnn.base import files, own_files
+from tfcnn.base import atomic, files, own_files
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Progress
 from tfcnn.decode import Content, Pixels, read_file, read_size
@@ -341,7 +341,7 @@ def open_named(name: str, *, progress: Progress | None = None) -> Source:
     """
     folder = folder_of(name)
     module = find(name)
-    is_there = folder.is_dir() or not hasattr(module, "download")
+    is_there = _is_begun(folder) or not hasattr(module, "download")
     if not is_there and is_local(name):
         download(name, progress=progress)
     elif not is_there:
@@ -358,6 +358,16 @@ def open_named(name: str, *, progress: Progress | None = None) -> Source:
         hint = f"`tfcnn check {name}`, and docs/extend.md"
         raise InputError(name, "an open_source that lists labelled images", fault, hint)
     return replace(source, name=folder.name, store=folder)
+
+
+def _is_begun(folder: Path) -> bool:
+    """Say whether a folder holds more than what a killed process left half-written."""
+    if not folder.is_dir():
+        return False
+    try:
+        return not all(map(atomic.is_part, folder.iterdir()))
+    except OSError:  # whoever reads it says why it cannot
+        return True
 
 
 def _guard(name: str, function: str) -> AbstractContextManager[None]:

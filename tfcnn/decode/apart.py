@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tfcnn.base import threads
-from tfcnn.decode import effort, kinds, limits, opening
+from tfcnn.decode import effort, kinds, limits, opening, pillow
 from tfcnn.decode.dct import Size
 from tfcnn.decode.kinds import Kind
 from tfcnn.decode.opening import UprightImage
@@ -65,7 +65,8 @@ def from_file(content: bytes, kind: Kind | None, least: Size | None = None) -> U
     """
     if kind is None or len(content) < READERS.get(kind.pillow, math.inf):
         return opening.from_file(content, kind, least)
-    limits.megapixels()  # a wrong setting is an error here
+    limits.megapixels()  # a wrong setting, and a format without a reader, are errors here
+    pillow.readers(kind)
     helper = _idle.pop() if _idle else _Helper()
     try:
         image = helper.open(content)

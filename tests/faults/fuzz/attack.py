@@ -1,5 +1,6 @@
 """One input after another is made and read; what is neither a result nor a refusal is a fault."""
 
+import os
 import random
 import resource
 import sys
@@ -63,6 +64,8 @@ class Watch:
     def _write(self, event: str, path: Any) -> None:
         text = path.decode(errors="replace") if isinstance(path, bytes) else str(path)
         # a path that counts from an open folder is one of shutil's below a path that was heard
+        if text == os.devnull:  # the standard error of a helper, which opens images
+            return
         if self.folder and not text.startswith(self.folder) and "/" in text:
             self.heard.append(f"{event} outside of its folder: {text:.200}")
 
