@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from tfcnn import runs
@@ -199,7 +200,9 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
     if num_errors:
         noun = "error" if num_errors == 1 else f"{num_errors:,} errors"
         steps.append(Step(f"Look at the {noun}, the surest first.", "errors"))
-    if run.positive is not None and run.card["threshold_reason"] == "default":
+    has_both = len(np.unique(content.predictions.labels)) == 2  # else there is no such section
+    if run.positive is not None and has_both and run.card["threshold_reason"] == "default":
         steps.append(Step("Choose a threshold: it is still the default.", "threshold"))
     command = f"tfcnn predict {shlex.quote(runs.as_typed(run.path))} new_images/"
-    return [*steps[: MAX_STEPS - 1], Step("Use it on images of your own.", "use", command)]
+    section = "use" if content.source is None else ""
+    return [*steps[: MAX_STEPS - 1], Step("Use it on images of your own.", section, command)]
