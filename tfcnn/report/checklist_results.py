@@ -71,8 +71,11 @@ def _robustness(r: Reader) -> Iterator[Fact]:
 
 @fills
 def _explainability(r: Reader) -> Iterator[Fact]:
-    yield r.fact("LayerCAM maps of the surest errors (Jiang et al. 2021), a finer Grad-CAM.",
-                 "errors")  # fmt: skip
+    yield r.fact(
+        "LayerCAM maps of the surest errors (Jiang et al. 2021), a finer Grad-CAM, where the "
+        "network has a convolution and the images are still there.",
+        "errors",
+    )
 
 
 @fills
