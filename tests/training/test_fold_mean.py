@@ -95,6 +95,13 @@ def test_the_card_has_the_corrections_of_all_folds(tmp_path):
     first = replace(run, card={**run.card, "data": {"corrections": {"of_test": 0}, "notes": ["a"]}})
     whole = SimpleNamespace(notes=("b",), corrections={"of_test": 4})
     assert fold_mean._data(first, whole) == {"corrections": {"of_test": 4}, "notes": ["b"]}
+    run = make_run(tmp_path, folds=2, data={**run.card["data"], "corrections": {"of_test": 4}})
+    report = scoring.score(run, random_table(splits=("test",)))
+    summary = SimpleNamespace(
+        metrics={"accuracy": {"mean": 0.8, "sd": None}}, folds=[{}, {}], by_class=()
+    )
+    said = fold_mean._sentence(run, report, summary)
+    assert said.startswith("On 20 patients (labels of the test split were corrected), each tested")
     assert "corrections" not in fold_mean._data(first, SimpleNamespace(notes=(), corrections={}))
 
 

@@ -276,7 +276,8 @@ def plan(run: "Run | str | Path", *, width: float = 0.02, metric: str = "accurac
     from tfcnn import runs
     from tfcnn.evaluation import planning
 
-    if isinstance(run, str | Path) and runs.is_crossval(folder := runs.folder_of(str(run))):
+    folder = runs.folder_of(str(run)) if isinstance(run, str | Path) else run.path
+    if runs.is_crossval(folder):
         return planning.plan_of_crossval(folder, width, metric)
     return planning.plan(as_run(run), width, metric)
 

@@ -256,7 +256,7 @@ def _selection(r: Reader) -> Iterator[Fact]:
         return
     best, tries = r.recipe("train", "best_weights"), r.card("network", "tries", default=[])
     epoch = "the epoch with the least loss on val" if best else "the last epoch"
-    if not r.report("epochs", default=0):
+    if not r.peek("epochs"):
         epoch = "the linear model, fitted once,"
     ways = ", ".join(str(one["start"]) for one in tries)
     chose = f" Val also chose the way to begin, of {ways}." if ways else ""

@@ -27,6 +27,7 @@ from tfcnn.evaluation.out_of_fold import Summary
 from tfcnn.evaluation.scoring import Report
 from tfcnn.inputs.streamed import Streamed
 from tfcnn.manifest import Manifest, splits
+from tfcnn.manifest.corrections import TEST_IS_CORRECTED
 from tfcnn.prediction import two_columns
 from tfcnn.prediction.domain import DomainFit
 from tfcnn.recipes import Recipe
@@ -261,6 +262,8 @@ def _sentence(run: Run, report: Report, summary: Summary) -> str:
             f"{counts['images']:,} {images}",
             f"saw others of its {groups} (a demonstrated leak)",
         )
+    if run.is_test_corrected:
+        on = f"{on} ({TEST_IS_CORRECTED})"
     accuracy = summary.metrics["accuracy"]
     spread = f"{100 * accuracy['mean']:.1f} % over {len(summary.folds)} folds"
     if accuracy["sd"] is not None:
