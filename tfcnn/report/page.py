@@ -120,12 +120,7 @@ def _values(content: Content) -> dict[str, Any]:
         "flags": gathering.flags(content),
         "beginning": gathering.beginning(content),
         "history": gathering.history(content),
-        "calibration": gathering.reliability(content),
-        "point": gathering.operating_point(content),
-        "curves": gathering.curve_figures(content),
-        "plan": report.plan,
-        "promise": report.operating_point.get("guarantee", {}),
-        "wish": report.operating_point if "asked" in report.operating_point else {},
+        **_at_thresholds(content),
         "leak": siblings.leak(content),
         "crossval": siblings.crossval(content),
         "folds": fold_table.gather(content),
@@ -139,6 +134,19 @@ def _values(content: Content) -> dict[str, Any]:
         "limits": model_card.limits(run, report, content.split),
         "recipe": run.file(runs.RECIPE).read_text(encoding="utf-8"),
         **_script(),
+    }
+
+
+def _at_thresholds(content: Content) -> dict[str, Any]:
+    """Return what the template names of the stored threshold and of all others."""
+    report = content.report
+    return {
+        "point": gathering.operating_point(content),
+        "calibration": gathering.reliability(content),
+        "curves": gathering.curve_figures(content),
+        "plan": report.plan,
+        "promise": report.operating_point.get("guarantee", {}),
+        "wish": report.operating_point if "asked" in report.operating_point else {},
     }
 
 
