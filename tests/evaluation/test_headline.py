@@ -193,3 +193,9 @@ def test_a_report_from_before_is_read(tmp_path):
 )  # fmt: skip
 def test_what_can_be_had_by_luck(right, images, share, is_luck):
     assert metrics.may_be_luck(right, images, {"class": "a", "share": share}) is is_luck
+
+
+@pytest.mark.parametrize(("split", "said"), [("test", "also trained on"), ("data", "unseen")])
+def test_a_leak_is_of_the_runs_own_test_not_of_images_that_it_has_not_seen(tmp_path, split, said):
+    table = random_table(count=40, splits=(split,))
+    assert said in scoring.score(make_run(tmp_path, leaky=True), table).sentence

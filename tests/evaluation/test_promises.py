@@ -64,6 +64,14 @@ def test_a_training_keeps_it_or_says_how_many_are_needed(tmp_path):
     assert "at least 48 are needed" in entries["unmet"][0]
 
 
+def test_a_leak_promises_nothing():
+    rows = random_table(splits=("val",))
+    wishes = recipe_with("evaluation.guarantee={sensitivity = 0.6, confidence = 0.5}").evaluation
+    entries = rules.choose(rows.labels, rows.probs, rows.groups, 1, wishes, is_leaky=True)
+    assert entries["guarantee"] == {} and entries["threshold"] == 0.5
+    assert entries["unmet"] == [rules.LEAK_PROMISES_NOTHING]
+
+
 def test_the_command_promises_and_another_threshold_takes_it_back(run):
     found = tfcnn.set_threshold(run, **EASY)
     card = tfcnn.load(run).card

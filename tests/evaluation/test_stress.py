@@ -164,6 +164,8 @@ def test_leaky_and_val_are_said(run):
     val = dataclasses.replace(table, splits=np.full(COUNT, "val"))
     found = stress.warnings_of(leaky, val)
     assert found[0].startswith("LEAKY") and "val images" in found[1]
+    others = dataclasses.replace(table, splits=np.full(COUNT, "data"))  # none of them was seen
+    assert not any(text.startswith("LEAKY") for text in stress.warnings_of(leaky, others))
 
 
 def test_the_file_is_read_as_it_was_written_or_not_at_all(run):

@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from report_runs import write_run
 
 import tfcnn
 from tfcnn import runs
-from tfcnn.report import checklist
+from tfcnn.evaluation import stress
+from tfcnn.report import checklist, siblings
 from tfcnn.report.checklist import FILLERS, Checklist, Entry
 from tfcnn.report.page import TEMPLATES
 from tfcnn.runs import Run
@@ -139,12 +141,54 @@ def test_accuracy_is_warned_of_where_one_class_prevails(folder):
 def test_a_stress_test_is_named_where_it_is_of_this_run(folder, tmp_path):
     run = runs.read(folder)
     path = folder / "stress.json"
+    share = {"value": 0.5, "low": None, "high": None}
+    content = {
+        "sentence": "Blur costs 9 points.", "split": "test", "images": 1, "groups": 0, "seed": 0,
+        "warnings": [], "undisturbed": {"accuracy": share, "flagged": 0.0}, "kinds": [],
+        "not_done": [], "pictures": {"": ["data:image/png;base64,"]},
+    }  # fmt: skip
     for card, count in ((run.card_sha256, 1), ("other", 0)):
-        path.write_text(json.dumps({"sentence": "Blur costs 9 points.", "card": card}))
+        stress.write(run, {**content, "card": card})
         found = entry(checklist.fill(run), "30")
-        path.unlink()
         assert len(found.facts) == count
     assert not found.facts and found.yours
+    path.write_text(json.dumps([{"card": run.card_sha256}]))  # a stranger's
+    assert not entry(checklist.fill(run), "30").facts
+    path.unlink()
+
+
+def changed(folder, **card):
+    run = read(folder)
+    return replace(run, card={**run.card, **card}).recorded(runs.PREDICTIONS)
+
+
+def test_what_holds_for_one_kind_of_run_only(folder, monkeypatch):
+    mean = checklist.fill(changed(folder, folds=2))
+    assert "splits repeat each fold" in texts(entry(mean, "42"))[0]
+    assert texts(entry(mean, "19"))[0].startswith("2 folds of whole patients")
+    leaky = checklist.fill(changed(folder, folds=2, leaky=True))
+    assert texts(entry(leaky, "19"))[0].startswith("2 folds of whole cells")
+    facts = {"file": "c.csv", "sha256": "ab", "changed": 3, "dropped": 1}
+    data = {**read(folder).card["data"], "corrections": facts}
+    said = texts(entry(checklist.fill(changed(folder, data=data)), "14"))[-1]
+    assert "changed 3 labels and left out 1 cells" in said and "left as given" in said
+    late = checklist.fill(changed(folder, threshold_set_after_test=True))
+    assert "set after test was scored" in texts(entry(late, "26"))[0]
+    monkeypatch.setattr(siblings, "is_adopted", lambda content: True)
+    filled = checklist.fill(read(folder))
+    said = " ".join(text for n in ("24", "25", "26", "42") for text in texts(entry(filled, n)))
+    assert "author" in said
+    assert not any(word in said for word in ("Random weights", "Trained in", "were kept", "repeat"))
+
+
+def test_tests_of_subgroups_are_named_as_tests(folder):
+    assert "No hypothesis" in texts(entry(checklist.fill(read(folder)), "29"))[0]
+    report = {**read(folder).report, "subgroups": {"tests": 3, "sentence": "None differs."}}
+    said = texts(entry(checklist.fill(read(folder, report)), "29"))[0]
+    assert "permutation tests, 3 in all" in said and "No hypothesis" not in said
+    old = {key: value for key, value in report.items() if key != "operating_point"}
+    said = texts(entry(checklist.fill(read(folder, old)), "28"))
+    assert any("0.37 upwards" in text for text in said)
 
 
 def test_page_and_table_hold_every_item(folder):

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import run_tfcnn, write_tree
@@ -10,6 +11,7 @@ from report_html import Page
 
 import tfcnn
 from tfcnn.base.errors import CheckError, InputError
+from tfcnn.report import robustness
 
 WRITTEN = {"predictions.csv", "report.json", "report.html"}
 
@@ -90,3 +92,15 @@ def test_where_it_fails_nothing_is_written(trained, others, tmp_path):
     with pytest.raises(InputError, match="--data FOLDER"):
         tfcnn.evaluate(trained, output=target)
     assert not target.exists() and not list(tmp_path.glob("**/*.part*"))
+
+
+def test_a_stress_test_on_the_page_is_that_of_these_images(tmp_path, monkeypatch):
+    of_run, of_others = ({"sentence": name, "kinds": []} for name in ("own", "others"))
+    monkeypatch.setattr(robustness.stress, "read", lambda run: of_run)
+    for source, measured, shown in (
+        (None, {}, of_run), (None, of_others, of_run), ("clinic", {}, {}),
+        ("clinic", of_others, of_others),
+    ):  # fmt: skip
+        report = SimpleNamespace(stress=measured, subgroups={})
+        content = SimpleNamespace(source=source, run=tmp_path, report=report)
+        assert robustness.values(content)["stress"] == shown

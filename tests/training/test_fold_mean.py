@@ -1,13 +1,17 @@
 """The mean of the folds of a cross-validation: its arithmetic, and when there is none."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-from paper_runs import make_run
+from paper_runs import make_run, random_table
 from scipy.special import expit, softmax
 
+from tfcnn import recipes
+from tfcnn.base.errors import InputError
+from tfcnn.evaluation import extras, scoring
 from tfcnn.training import fold_mean
 
 
@@ -59,3 +63,49 @@ def test_folds_that_take_other_pixels_have_no_mean(tmp_path):
 )  # fmt: skip
 def test_reasons_do_not_speak_of_val(reason, expected):
     assert fold_mean._of_folds(reason) == expected
+
+
+def test_the_threshold_of_the_mean_is_promised_by_its_folds(tmp_path):
+    recipe = recipes.override(
+        recipes.load("folder"),
+        ["data.source=cells", "evaluation.guarantee={sensitivity = 0.6, confidence = 0.5}"],
+    )
+    table = replace(random_table(splits=("test",)), decisions=np.zeros(600, dtype=np.int32))
+    run = make_run(tmp_path / "val", folds=2)  # a folder may have that name
+    entries = fold_mean._rules(run, table, [], recipe)
+    promise = entries["guarantee"]
+    assert promise["is_kept"] and (promise["source"], promise["unit"]) == ("val", "patients")
+    run = make_run(tmp_path / "cells-crossval", folds=2)
+    entries = fold_mean._rules(run, table, [], recipe)
+    promise = entries["guarantee"]
+    assert promise["is_kept"] and promise["source"] == "cells-crossval"
+    assert "13 patients that cells-crossval predicted unseen" in entries["threshold_reason"]
+    run = replace(run, card={**run.card, **entries})
+    point = scoring.score(run, table).operating_point
+    assert point["guarantee"]["splits"] == {}  # each fold decided by a threshold of its own
+    few = fold_mean._rules(run, table.take(np.arange(2)), [], recipe)
+    assert not few["guarantee"]["is_kept"] and "cells-crossval has" in few["unmet"][0]
+    leaky = fold_mean._rules(replace(run, card={**run.card, "leaky": True}), table, [], recipe)
+    assert leaky["guarantee"] == {} and leaky["threshold"] == 0.5
+    assert "leak promises nothing" in leaky["unmet"][0]
+
+
+def test_the_card_has_the_corrections_of_all_folds(tmp_path):
+    run = make_run(tmp_path)
+    first = replace(run, card={**run.card, "data": {"corrections": {"of_test": 0}, "notes": ["a"]}})
+    whole = SimpleNamespace(notes=("b",), corrections={"of_test": 4})
+    assert fold_mean._data(first, whole) == {"corrections": {"of_test": 4}, "notes": ["b"]}
+    run = make_run(tmp_path, folds=2, data={**run.card["data"], "corrections": {"of_test": 4}})
+    report = scoring.score(run, random_table(splits=("test",)))
+    summary = SimpleNamespace(
+        metrics={"accuracy": {"mean": 0.8, "sd": None}}, folds=[{}, {}], by_class=()
+    )
+    said = fold_mean._sentence(run, report, summary)
+    assert said.startswith("On 20 patients (labels of the test split were corrected), each tested")
+    assert "corrections" not in fold_mean._data(first, SimpleNamespace(notes=(), corrections={}))
+
+
+def test_no_stress_test_of_a_mean_on_what_its_folds_learnt_from(tmp_path):
+    run, wanted = make_run(tmp_path, folds=2), extras.Wanted(progress=lambda done, of: None)
+    with pytest.raises(InputError, match="learnt from all of them; try --stress of a fold"):
+        extras.of_own_split(SimpleNamespace(main_split="test"), run, wanted)

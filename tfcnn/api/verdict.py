@@ -74,39 +74,29 @@ def evaluate(
     if data is None and output is not None:
         raise InputError("--output", "other images, that a report is written of", "none",
                          "--data FOLDER, or `tfcnn report` for the run's own")  # fmt: skip
-    rules = (
-        labels_csv, label_column, group_regex, group_csv, group_from, path_column, group_column,
-        ignore,
-    )  # fmt: skip
+    rules: dict[str, Any] = {
+        "labels_csv": _text(labels_csv), "label_column": label_column,
+        "group_regex": group_regex, "group_csv": _text(group_csv), "group_from": group_from,
+        "columns": (path_column, group_column), "ignore": ignore,
+    }  # fmt: skip
     with hearing(progress and stress, reporter) as hears:
         update = hears.stage(f"disturbing images for {opened.name}") if stress else None
         wanted = extras.Wanted(_text(subgroups), update)
         if data is None:
-            _refuse_rules(*rules)
+            _refuse_rules(rules)
             found = extras.of_own_split(scoring.load(opened), opened, wanted)
             return _kept(opened, found) if stress else found
-        return _on_other_data(
-            opened,
-            Path(data),
-            None if output is None else Path(output),
-            group_regex=group_regex,
-            group_csv=_text(group_csv),
-            group_from=group_from,
-            columns=(path_column, group_column),
-            labels_csv=_text(labels_csv),
-            label_column=label_column,
-            ignore=ignore,
-            wanted=wanted,
-        )
+        target = None if output is None else Path(output)
+        return _on_other_data(opened, Path(data), target, wanted=wanted, **rules)
 
 
 def _text(path: str | Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _refuse_rules(*rules: object) -> None:
+def _refuse_rules(rules: dict[str, Any]) -> None:
     """Refuse rules for labels or groups of a folder where none is given."""
-    if any(rule is not None for rule in rules):
+    if any(rule not in (None, (None, None)) for rule in rules.values()):
         expected = "a folder of images beside them"
         raise InputError("labels or groups", expected, "none", "--data FOLDER")
 
@@ -276,7 +266,8 @@ def plan(run: "Run | str | Path", *, width: float = 0.02, metric: str = "accurac
     from tfcnn import runs
     from tfcnn.evaluation import planning
 
-    if isinstance(run, str | Path) and runs.is_crossval(folder := runs.folder_of(str(run))):
+    folder = runs.folder_of(str(run)) if isinstance(run, str | Path) else run.path
+    if runs.is_crossval(folder):
         return planning.plan_of_crossval(folder, width, metric)
     return planning.plan(as_run(run), width, metric)
 

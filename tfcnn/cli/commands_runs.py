@@ -1,6 +1,7 @@
 """Commands that use a finished run, from `evaluate` to `export`."""
 
 import functools
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -85,13 +86,7 @@ def evaluate(
         stress=stress,
         output=output,
     )
-    names = [split] if split else list(report.splits)
-    for name in names:
-        if name not in report.splits:
-            has = ", ".join(report.splits)
-            raise InputError(
-                "--split", f"one of {has}", name, f"--split {next(iter(report.splits))}"
-            )
+    names = _splits_to_show(report.splits, split)
     if as_json:
         content = report.to_dict()
         content.get("stress", {}).pop("pictures", None)  # long texts, which the run's file has
@@ -103,6 +98,13 @@ def evaluate(
         show_split(report, name, opened.class_names, console)
     show_extras(report, console)
     conclude(report, console, *([("Report", output / "report.html")] if output else []))
+
+
+def _splits_to_show(there: Collection[str], wanted: str | None) -> list[str]:
+    if wanted and wanted not in there:
+        hint = f"--split {next(iter(there))}"
+        raise InputError("--split", f"one of {', '.join(there)}", wanted, hint)
+    return [wanted] if wanted else list(there)
 
 
 @app.command(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tfcnn import runs
 from tfcnn.base.errors import InputError
 from tfcnn.evaluation import run_images, stress, subgroups
 from tfcnn.evaluation import table as predictions
@@ -35,11 +36,18 @@ def of_own_split(report: Report, run: Run, wanted: Wanted) -> Report:
 
     Raises:
         InputError: if the run has no predictions, the table cannot be used, or, for a stress test,
-            the images are gone.
+            the images are gone, or the run is the mean of folds that learnt from them.
         CheckError: if a file is not the one that was written.
     """
     if not wanted:
         return report
+    if wanted.progress is not None and run.num_folds:
+        expected = "images that its model was not trained on"
+        received = "the mean of a cross-validation, whose folds learnt from all of them"
+        hint = (
+            f"--stress of a fold: {runs.as_typed(run.path / runs.fold_name(0))}; or --data FOLDER"
+        )
+        raise InputError(run.path, expected, received, hint)
     part = predictions.read(run).part(report.main_split)
     report = _with_subgroups(report, run, part, wanted.subgroups_csv)
     if wanted.progress is None:

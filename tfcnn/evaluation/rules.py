@@ -31,6 +31,7 @@ Floats = NDArray[np.floating]
 
 DEFAULT_THRESHOLD = 0.5
 LEAST_ANSWERED = 0.5  # a run that answers less than half of val's images answers nothing of use
+LEAK_PROMISES_NOTHING = "a demonstrated leak promises nothing of new images: the threshold is .5"
 SMALLEST = 1e-7  # probabilities of 0 and 1 have no logit
 
 
@@ -88,6 +89,7 @@ def choose(
     point: OperatingPoint | None = None,
     *,
     unit: str = "groups",
+    is_leaky: bool = False,
 ) -> dict[str, Any]:
     """Return what `model.json` says of the threshold and of all that follows from it.
 
@@ -99,11 +101,12 @@ def choose(
         wishes: `[evaluation]` of the recipe.
         point: the threshold where it is chosen already; the recipe's wish decides if None.
         unit: what a group is, in the plural, for words.
+        is_leaky: whether a demonstrated leak predicted them, which promises nothing.
 
     Raises:
         InputError: if the predictions are not what the arguments say.
     """
-    if point is None and wishes.guarantee is not None:
+    if point is None and wishes.guarantee is not None and not is_leaky:
         point = promise_threshold(labels, probs, groups, positive, wishes.guarantee, unit=unit)
     if point is None:
         point = choose_threshold(
@@ -122,7 +125,10 @@ def choose(
         "abstention": band.band,
         "abstention_reason": band.reason,
         "group_rule": by_group.choose(sample).to_dict(),
-        "unmet": [choice.reason for choice in (point, band) if not choice.is_reached],
+        "unmet": [
+            *([LEAK_PROMISES_NOTHING] if wishes.guarantee is not None and is_leaky else []),
+            *(choice.reason for choice in (point, band) if not choice.is_reached),
+        ],
     }
 
 

@@ -360,7 +360,7 @@ def _sentence(
         on = f"{count['groups']} unseen {_counted(groups, count['groups'])}"
     if run.doubt:
         on = f"{on.replace(' unseen', '')} that the model may have learnt from"
-    if run.is_leaky:
+    if run.is_leaky and split == "test":  # groups of other data were refused if trained on
         on = f"{count['images']:,} {images} of {groups} also trained on (a demonstrated leak)"
     if run.is_test_corrected and split == "test":
         on = f"{on} ({TEST_IS_CORRECTED})"

@@ -347,7 +347,7 @@ def warnings_of(run: Run, table: Table) -> list[str]:
     """Return what a reader must know of a stress test on these images."""
     images, groups = run.card["data"]["nouns"]
     found = []
-    if run.is_leaky:
+    if run.is_leaky and str(table.splits[0]) != "data":
         found.append(f"LEAKY: {groups} of these {images} were also trained on")
     if str(table.splits[0]) == "val":
         found.append("these are val images, which training looked at: there is no test split")

@@ -38,9 +38,10 @@ def describe_wish(
         content |= {"metric": metric, "asked": share}
         content["splits"] = {split: rows[metric] for split, rows in splits.items()}
     if promise := run.card.get("guarantee"):
-        means = {
+        means = {  # in a cross-validation each fold decided by its own threshold, not by this
             split: guarantee.mean_per_unit(sample, promise["metric"]).to_dict()
             for split, sample in samples.items()
+            if split == "data" or not run.num_folds
         }
         content["guarantee"] = {**promise, "splits": means}
     return content

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tfcnn import runs
 from tfcnn.inputs import pipeline
-from tfcnn.report import model_card
+from tfcnn.report import model_card, siblings
 from tfcnn.report.checklist_reader import Fact, Filler, Reader, registering
 from tfcnn.report.content import audit
 
@@ -19,7 +19,7 @@ fills = registering(FILLERS)
 @fills
 def _kind(r: Reader) -> Iterator[Fact]:
     network, version = r.card("network", "name"), r.card("record", "versions", "tfcnn")
-    yield r.fact(f"Deep learning: the convolutional network {network}, by tfcnn {version}.", "card")
+    yield r.fact(f"Deep learning: the network {network}, by tfcnn {version}.", "card")
 
 
 @fills
@@ -99,6 +99,14 @@ def _reference(r: Reader) -> Iterator[Fact]:
     table, names = r.card("data", "labels", default=""), ", ".join(r.content.run.class_names)
     where = f"the table {table}" if table else "the folder that an image lies in"
     yield r.fact(f"The label of an image ({names}) is what {where} says.", "data")
+    if corrected := r.card("data", "corrections", default={}):
+        of_test = "corrected too" if r.content.run.is_test_corrected else "left as given"
+        yield r.fact(
+            f"{corrected['file']} (sha256 {corrected['sha256']}) then changed "
+            f"{corrected['changed']:,} labels and left out {corrected['dropped']:,} {r.images}, "
+            f"as a person judged them; labels that are tested were {of_test}.",
+            "data",
+        )
 
 
 @fills
@@ -106,7 +114,8 @@ def _partition(r: Reader) -> Iterator[Fact]:
     seed, unit = r.recipe("data", "split", "seed"), r.recipe("data", "split", "unit")
     how = r.card("data", "groups", default="") or "no groups are known"
     if r.content.run.num_folds:
-        text = f"{r.card('folds')} folds by whole {r.groups}, stratified by class, seed {seed}"
+        by = r.groups if _has_groups(r) and not r.content.run.is_leaky else r.images
+        text = f"{r.card('folds')} folds of whole {by}, stratified by class, seed {seed}"
     else:
         text = f"Drawn at random by {unit}, stratified by class, seed {seed}"
     yield r.fact(f"{text}; a split that the data set or a table brings is kept. Groups: {how}.",
@@ -117,9 +126,13 @@ def _partition(r: Reader) -> Iterator[Fact]:
 def _level(r: Reader) -> Iterator[Fact]:
     is_leaky = r.card("leaky")
     at = "image: a demonstrated leak" if is_leaky else r.groups.removesuffix("s")
-    if not is_leaky and not any(row["group"] for row in r.content.rows):
+    if not is_leaky and not _has_groups(r):
         at = "picture (all copies of one are together), as no groups are known"
     yield r.fact(f"Partitions are disjoint at the level of the {at}; a gate checked it.", "data")
+
+
+def _has_groups(r: Reader) -> bool:
+    return any(row["group"] for row in r.content.rows)
 
 
 @fills
@@ -180,6 +193,11 @@ def _software(r: Reader) -> Iterator[Fact]:
 
 @fills
 def _machine(r: Reader) -> Iterator[Fact]:
+    if siblings.is_adopted(r.content):
+        yield r.fact(
+            f"Measured on {r.card('record', 'machine')}; trained by code of its author.", "card"
+        )
+        return
     seconds, about = r.report("train_seconds"), r.card("record", "machine")
     yield r.fact(f"Trained in {seconds:.1f} s on {about}, in {r.card('record', 'precision')}.",
                  "card")  # fmt: skip
@@ -187,6 +205,9 @@ def _machine(r: Reader) -> Iterator[Fact]:
 
 @fills
 def _initialization(r: Reader) -> Iterator[Fact]:
+    if siblings.is_adopted(r.content):
+        yield r.fact("Chosen by the author of the model, whom tfcnn did not see train it.", "card")
+        return
     origin, seed = r.card("network", "origin", default=None), r.recipe("train", "seed")
     what = f"Weights learnt from {origin}" if origin else "Random weights, by Keras’ initializers"
     yield r.fact(f"{what}; seed {seed}.", "training")
@@ -194,6 +215,9 @@ def _initialization(r: Reader) -> Iterator[Fact]:
 
 @fills
 def _training(r: Reader) -> Iterator[Fact]:
+    if siblings.is_adopted(r.content):
+        yield r.fact("By code of the author of the model, which no recipe describes.", "card")
+        return
     epochs, start = r.report("epochs", default=0), r.card("network", "start", default="scratch")
     if not epochs:
         yield r.fact(f"No epochs ({start}): see the section for what was fitted.", "training")
@@ -227,12 +251,21 @@ def _imbalance(r: Reader) -> Iterator[Fact]:
 
 @fills
 def _selection(r: Reader) -> Iterator[Fact]:
+    if siblings.is_adopted(r.content):
+        yield r.fact("By the author of the model. tfcnn chose nothing on test.", "card")
+        return
     best, tries = r.recipe("train", "best_weights"), r.card("network", "tries", default=[])
     epoch = "the epoch with the least loss on val" if best else "the last epoch"
+    if not r.peek("epochs"):
+        epoch = "the linear model, fitted once,"
     ways = ", ".join(str(one["start"]) for one in tries)
     chose = f" Val also chose the way to begin, of {ways}." if ways else ""
-    yield r.fact(f"The weights of {epoch} were kept.{chose} Test had no part in any choice.",
-                 "training")  # fmt: skip
+    test = "Test had no part in any choice."
+    if r.content.run.num_folds:
+        test = "What a fold tested had no part in its choices."
+    elif r.card("threshold_set_after_test", default=False):
+        test = "The threshold was set after test was scored; test had no other part in a choice."
+    yield r.fact(f"The weights of {epoch} were kept.{chose} {test}", "training")
 
 
 @fills
@@ -257,10 +290,12 @@ def _availability(r: Reader) -> Iterator[Fact]:
 @fills
 def _protocol(r: Reader) -> Iterator[Fact]:
     sha256 = r.card("sha256", runs.RECIPE, default="not on record")
-    yield r.fact(
-        f"recipe.toml (sha256 {sha256}) and split.csv repeat the training: `tfcnn reproduce`.",
-        "card",
-    )
+    text = "and split.csv repeat the training: `tfcnn reproduce`"
+    if r.content.run.num_folds:
+        text = "and splits repeat each fold: `tfcnn reproduce` of one"
+    elif siblings.is_adopted(r.content):
+        text = "and split.csv say what it was measured on; the training is its author’s"
+    yield r.fact(f"recipe.toml (sha256 {sha256}) {text}.", "card")
 
 
 @fills

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tfcnn.display import figures
 from tfcnn.evaluation.metrics import percent
 from tfcnn.report.content import Content, flags
@@ -103,13 +105,18 @@ class Reader:
         run = self.content.run
         if place == "training" and run.num_folds:
             return "folds"
-        if place == "threshold" and run.positive is None:
+        if place == "threshold" and not _has_threshold(self.content):
             return "calibration"
         if place == "groups" and not self.content.report.groups.get(self.split):
             return "metrics"
         if place == "flags" and not flags(self.content):
             return "calibration"
         return place
+
+
+def _has_threshold(content: Content) -> bool:
+    """Say whether the page has a section on the threshold: a split of one class has none."""
+    return content.run.positive is not None and len(np.unique(content.predictions.labels)) == 2
 
 
 Filler = Callable[[Reader], Iterator[Fact]]

@@ -5,12 +5,13 @@ A filler is named as `fills` of an item in `templates/checklists.toml` names it.
 
 from collections.abc import Iterator
 
-from tfcnn.base import records
+from tfcnn import runs
+from tfcnn.base.errors import TfcnnError
+from tfcnn.evaluation import stress
 from tfcnn.evaluation.metrics import is_imbalanced
 from tfcnn.report.checklist_reader import Fact, Filler, Reader, registering
 from tfcnn.report.content import METRIC_LABELS
 
-STRESS = "stress.json"
 MOST_NAMED = 5
 METRICS_RELOADED = "Maier-Hein et al., Metrics reloaded, Nature Methods 21 (2024) 195-212"
 FILLERS: dict[str, Filler] = {}
@@ -46,27 +47,35 @@ def _names_of_metrics(r: Reader) -> list[str]:
 def _intervals(r: Reader) -> Iterator[Fact]:
     groups = r.report("counts", r.split, "groups")
     unit = f"whole {r.groups} ({groups:,})" if groups else r.images
+    tests = r.peek("subgroups", "tests")
+    tested = "No hypothesis was tested."
+    if tests:
+        r.report("subgroups", "tests")
+        tested = f"Subgroups: permutation tests, {tests:,} in all, corrected together by Holm."
     yield r.fact(
         f"95 % intervals from 2,000 resamples of {unit}, on the logit scale, with Satterthwaite’s "
-        "degrees of freedom; calls per group have exact intervals (Clopper and Pearson). No "
-        "hypothesis was tested.",
+        f"degrees of freedom; calls per group have exact intervals (Clopper and Pearson). {tested}",
         "metrics",
     )
 
 
 @fills
 def _robustness(r: Reader) -> Iterator[Fact]:
-    path = r.content.run.path / STRESS
-    if path.exists():
-        content = records.read_json(path, "the stress test of a run", "`tfcnn evaluate --stress`")
-        if content.get("card") == r.content.run.card_sha256:
-            yield Fact(str(content["sentence"]), "stress", (f"{STRESS}: sentence",))
+    try:
+        content = stress.read(r.content.run)
+    except TfcnnError:  # the page says why it is not shown
+        return
+    if content:
+        yield Fact(str(content["sentence"]), "stress", (f"{runs.STRESS}: sentence",))
 
 
 @fills
 def _explainability(r: Reader) -> Iterator[Fact]:
-    yield r.fact("LayerCAM maps of the surest errors (Jiang et al. 2021), a finer Grad-CAM.",
-                 "errors")  # fmt: skip
+    yield r.fact(
+        "LayerCAM maps of the surest errors (Jiang et al. 2021), a finer Grad-CAM, where the "
+        "network has a convolution and the images are still there.",
+        "errors",
+    )
 
 
 @fills
@@ -105,7 +114,7 @@ def _diagnosis(r: Reader) -> Iterator[Fact]:
 def _calibration(r: Reader) -> Iterator[Fact]:
     temperature, calibrate = r.card("temperature", default=1.0), r.recipe("evaluation", "calibrate")
     how = f"temperature {temperature:.2f}, fitted on val" if calibrate else "not calibrated"
-    if r.content.run.num_folds:
+    if calibrate and r.content.run.num_folds:
         how = "each fold has a temperature that its val gave"
     error = r.metric("splits", r.split, "ece")
     yield r.fact(f"Expected calibration error {error}; {how}.", "calibration")
@@ -116,7 +125,11 @@ def _threshold(r: Reader) -> Iterator[Fact]:
     if r.content.run.positive is None:
         yield r.fact("The answer is the most probable class.", "calibration")
         return
-    point = {key: r.report("operating_point", key) for key in ("positive", "threshold", "reason")}
+    keys = {"positive": "positive", "threshold": "threshold", "reason": "threshold_reason"}
+    if r.peek("operating_point"):
+        point = {key: r.report("operating_point", key) for key in keys}
+    else:  # a run from before it was written
+        point = {key: r.card(name) for key, name in keys.items()}
     why = "the default" if point["reason"] == "default" else point["reason"]
     yield r.fact(
         f"An image is called {point['positive']} from a probability of {point['threshold']:.3g} "

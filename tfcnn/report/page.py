@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from tfcnn import runs
@@ -119,12 +120,7 @@ def _values(content: Content) -> dict[str, Any]:
         "flags": gathering.flags(content),
         "beginning": gathering.beginning(content),
         "history": gathering.history(content),
-        "calibration": gathering.reliability(content),
-        "point": gathering.operating_point(content),
-        "curves": gathering.curve_figures(content),
-        "plan": report.plan,
-        "promise": report.operating_point.get("guarantee", {}),
-        "wish": report.operating_point if "asked" in report.operating_point else {},
+        **_at_thresholds(content),
         "leak": siblings.leak(content),
         "crossval": siblings.crossval(content),
         "folds": fold_table.gather(content),
@@ -138,6 +134,19 @@ def _values(content: Content) -> dict[str, Any]:
         "limits": model_card.limits(run, report, content.split),
         "recipe": run.file(runs.RECIPE).read_text(encoding="utf-8"),
         **_script(),
+    }
+
+
+def _at_thresholds(content: Content) -> dict[str, Any]:
+    """Return what the template names of the stored threshold and of all others."""
+    report = content.report
+    return {
+        "point": gathering.operating_point(content),
+        "calibration": gathering.reliability(content),
+        "curves": gathering.curve_figures(content),
+        "plan": report.plan,
+        "promise": report.operating_point.get("guarantee", {}),
+        "wish": report.operating_point if "asked" in report.operating_point else {},
     }
 
 
@@ -199,7 +208,9 @@ def next_steps(content: Content, num_errors: int) -> list[Step]:
     if num_errors:
         noun = "error" if num_errors == 1 else f"{num_errors:,} errors"
         steps.append(Step(f"Look at the {noun}, the surest first.", "errors"))
-    if run.positive is not None and run.card["threshold_reason"] == "default":
+    has_both = len(np.unique(content.predictions.labels)) == 2  # else there is no such section
+    if run.positive is not None and has_both and run.card["threshold_reason"] == "default":
         steps.append(Step("Choose a threshold: it is still the default.", "threshold"))
     command = f"tfcnn predict {shlex.quote(runs.as_typed(run.path))} new_images/"
-    return [*steps[: MAX_STEPS - 1], Step("Use it on images of your own.", "use", command)]
+    section = "use" if content.source is None else ""
+    return [*steps[: MAX_STEPS - 1], Step("Use it on images of your own.", section, command)]

@@ -20,13 +20,14 @@ from tfcnn import runs
 from tfcnn.base import atomic, quiet, sampling
 from tfcnn.base.errors import TfcnnError
 from tfcnn.base.progress import Reporter
-from tfcnn.evaluation import by_group, rules, scoring
+from tfcnn.evaluation import by_group, extras, rules, scoring
 from tfcnn.evaluation import table as predictions
 from tfcnn.evaluation.metrics import percent, percents
 from tfcnn.evaluation.out_of_fold import Summary
 from tfcnn.evaluation.scoring import Report
 from tfcnn.inputs.streamed import Streamed
 from tfcnn.manifest import Manifest, splits
+from tfcnn.manifest.corrections import TEST_IS_CORRECTED
 from tfcnn.prediction import two_columns
 from tfcnn.prediction.domain import DomainFit
 from tfcnn.recipes import Recipe
@@ -108,7 +109,7 @@ def write(
     splits.write(whole, ["test" if row.path in tested else "" for row in whole.rows],
                  folder / runs.SPLIT)  # fmt: skip
     model, agreement = _write_model(folder, trained, whole, tested, reporter)
-    run = Run(folder, _card(trained, model, recipe))
+    run = Run(folder, _card(trained, model, recipe, whole))
     table = predictions.read(run)
     run = Run(folder, run.card | _rules(run, table, trained, recipe))
     scoring.write(_report(run, table, trained, summary, whole, agreement), folder)
@@ -148,7 +149,7 @@ def _probs(model: Any, images: Any) -> Floats:
     return two_columns(model.predict(np.asarray(images, np.float32), verbose=0))
 
 
-def _card(trained: Sequence[Run], model: Any, recipe: Recipe) -> dict[str, Any]:
+def _card(trained: Sequence[Run], model: Any, recipe: Recipe, whole: Manifest) -> dict[str, Any]:
     """Return the card without the rules."""
     first = trained[0]
     names = [run.card["network"].get("name", recipe.model.network) for run in trained]
@@ -168,27 +169,40 @@ def _card(trained: Sequence[Run], model: Any, recipe: Recipe) -> dict[str, Any]:
         decoder=first.decoder,
         rule_set=empty,
         is_leaky=first.is_leaky,
-        data=first.card["data"],
+        data=_data(first, whole),
         network=network,
         record=first.card["record"],
     )
     return content | {"folds": len(trained)}
 
 
+def _data(first: Run, whole: Manifest) -> dict[str, Any]:
+    """Return what a fold says of the images, with the corrections of all folds in place of its."""
+    content = {key: value for key, value in first.card["data"].items() if key != "corrections"}
+    corrected = {"corrections": whole.corrections} if whole.corrections else {}
+    return {**content, "notes": list(whole.notes), **corrected}
+
+
 def _rules(
     run: Run, table: predictions.Table, trained: Sequence[Run], recipe: Recipe
 ) -> dict[str, Any]:
     """Choose the rules from the out-of-fold answers, as a run's are from those on val."""
-    wishes = recipe.evaluation
-    entries = rules.choose(table.labels, table.probs, table.known_groups, run.positive, wishes)
-    unmet = [_of_folds(text) for text in entries.pop("unmet")]
+    wishes, unit = recipe.evaluation, run.card["data"]["nouns"][1]
+    answers = (table.labels, table.probs, table.known_groups, run.positive)
+    point = None
+    if wishes.guarantee is not None and not run.is_leaky:
+        point = rules.promise_threshold(*answers, wishes.guarantee, unit=unit, source=run.name)
+    entries = rules.choose(*answers, wishes, point, unit=unit, is_leaky=run.is_leaky)
+    promised = [] if point is None else [point.reason]  # it names its source
+    unmet = [text if text in promised else _of_folds(text) for text in entries.pop("unmet")]
     of_folds: dict[str, list[str]] = {}
     for one in trained:
         for text in one.card.get("unmet", []):
             of_folds.setdefault(text, []).append(one.name)
     unmet += [f"{', '.join(names)}: {text}" for text, names in of_folds.items()]
     for key in ("threshold_reason", "abstention_reason"):
-        entries[key] = _of_folds(entries[key])
+        if entries[key] not in promised:
+            entries[key] = _of_folds(entries[key])
     entries["group_rule"]["reason"] = _of_folds(entries["group_rule"]["reason"])
     return entries | {"unmet": unmet}
 
@@ -220,6 +234,7 @@ def _report(
         **whole.set_aside(),
     }
     report = scoring.score(run, table, facts, [*run.card["data"]["notes"], UNMEASURED])
+    report = extras.after_training(report, run, table, run.recipe.evaluation.subgroups_csv)
     return replace(
         report, sentence=_sentence(run, report, summary), patients=_patients(report, trained)
     )
@@ -247,6 +262,8 @@ def _sentence(run: Run, report: Report, summary: Summary) -> str:
             f"{counts['images']:,} {images}",
             f"saw others of its {groups} (a demonstrated leak)",
         )
+    if run.is_test_corrected:
+        on = f"{on} ({TEST_IS_CORRECTED})"
     accuracy = summary.metrics["accuracy"]
     spread = f"{100 * accuracy['mean']:.1f} % over {len(summary.folds)} folds"
     if accuracy["sd"] is not None:

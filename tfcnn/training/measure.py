@@ -255,7 +255,10 @@ def _choose(
     wishes, positive, val = prepared.recipe.evaluation, prepared.positive, table.part("val")
     groups = None if table.known_groups is None else val.groups
     unit = prepared.manifest.source.nouns[1]
-    entries = rules.choose(val.labels, val.probs, groups, positive, wishes, unit=unit)
+    is_leaky = prepared.recipe.data.split.unit == "image"
+    entries = rules.choose(
+        val.labels, val.probs, groups, positive, wishes, unit=unit, is_leaky=is_leaky
+    )
     unmet = [*making.remarks, *entries.pop("unmet")]
     if wishes.calibrate:
         unmet += _calibration_warnings(val.labels, temperature)
