@@ -125,6 +125,17 @@ def test_without_groups_accuracy_has_the_textbook_logit_interval():
     assert [found["accuracy"].low, found["accuracy"].high] == pytest.approx(ends, abs=2e-3)
 
 
+def test_without_groups_log_loss_has_the_textbook_interval_on_the_log_scale():
+    rng = np.random.default_rng(0)
+    labels, own = rng.integers(0, 2, 400), rng.uniform(0.5, 1, 400)
+    probs = np.where(np.eye(2)[labels] > 0, own[:, np.newaxis], 1 - own[:, np.newaxis])
+    found = bootstrap(labels, probs, None, positive=None, num_resamples=4000, names=["log_loss"])
+    losses = -np.log(own)
+    margin = stats.t.ppf(0.975, 399) * losses.std(ddof=1) / 20
+    ends = losses.mean() * np.exp(np.array([-margin, margin]) / losses.mean())
+    assert [found["log_loss"].low, found["log_loss"].high] == pytest.approx(ends, abs=2e-3)
+
+
 def test_groups_of_one_image_are_images():
     labels, probs, _ = patients()
     names = np.arange(len(labels)).astype(str)

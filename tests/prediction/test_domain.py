@@ -128,6 +128,16 @@ def test_the_threshold_flags_at_most_what_is_aimed_for_on_val(fitted, cells):
     assert f"{len(set(groups))} groups" in fitted.reason
 
 
+def test_the_statistics_of_training_images_are_whitened_down_to_a_floor(fitted, cells):
+    arrays, values = fitted.domain.arrays, domain.statistics(cells["train"][0])
+    scaled = (values - values.mean(axis=0)) / (values.std(axis=0) + 0.01)
+    variances = np.linalg.eigvalsh(np.cov(scaled.T))
+    whitened = (values - arrays["pixel_mean"]) / arrays["pixel_scale"] @ arrays["pixel_whiten"]
+    assert variances.min() < 0.03 / 2  # the floor, of an axis that a small set finds too flat
+    expected = np.minimum(variances / 0.03, 1)
+    np.testing.assert_allclose(whitened.var(axis=0, ddof=1), expected, rtol=0.02, atol=1e-3)
+
+
 def test_it_is_stored_whole_and_small(fitted, cells, tmp_path):
     path = tmp_path / "domain.npz"
     content = domain.to_bytes(fitted.domain)
