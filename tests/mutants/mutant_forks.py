@@ -18,11 +18,12 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mutants.mutant_bodies import changed_functions, put_in_place
 
 LIBRARIES = (
     "numpy", "scipy.stats", "scipy.special", "scipy.ndimage", "scipy.optimize", "PIL.Image",
@@ -33,9 +34,10 @@ LIBRARIES = (
 MEMORY_BYTES = 24 * 2**30  # of addresses; TensorFlow alone asks for half
 WAITS = 10  # seconds in which a busy machine gives one of a processor
 OPTIONS = (
-    "-x", "-q", "-p", "no:cacheprovider", "-W", "ignore:Module already imported",
+    "-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore:Module already imported",
     "-p", "pytest_timeout", "-p", "xdist.plugin", "-p", "_hypothesis_pytestplugin",
 )  # fmt: skip
+NOT_FOUND = "?"  # says a child that does not find what to change
 KEEP = "def test_keep(trained):\n    assert trained.is_dir()\n"
 
 
@@ -56,12 +58,30 @@ class Outcome:
     cpu_seconds: float
 
 
-class FirstFailure:
-    """A plugin of pytest: notes the first failure, and gives each test the one trained run."""
+class Plugin:
+    """A plugin of pytest: notes the first failure, and gives each test the one trained run.
 
-    def __init__(self, trained: Path | None) -> None:
-        self.trained = trained
-        self.failure = ""
+    With `fork`, tests are collected once, and a child of this process runs them for each change.
+    """
+
+    def __init__(self, trained: Path | None, answers: int) -> None:
+        self.trained, self.answers, self.failure = trained, answers, ""
+        self.forks: Iterator[tuple[int, Sequence[str]]] = iter(())
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        if session.testsfailed:
+            return None
+        has_forked = False
+        for answers, paths in self.forks:
+            has_forked = True
+            if answers:  # this is the child: pytest runs the tests
+                self.answers = answers
+                session.items = [
+                    item for path in paths for item in session.items
+                    if path in (item.nodeid.partition("::")[0], item.nodeid.partition("[")[0])
+                ]  # fmt: skip
+                return None
+        return has_forked or None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self.failure:
@@ -93,7 +113,7 @@ class Copy:
         self.repository = folder / "repository"
         self.trained: Path | None = None
         self._written: dict[str, tuple[int, int]] = {}
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.repository, ignore_errors=True)
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=root, capture_output=True, text=True, check=True,
@@ -105,17 +125,22 @@ class Copy:
         compileall.compile_dir(self.repository / "tfcnn", quiet=1)
 
     def train(self) -> None:
-        """Train the run that tests share, once, with the unchanged code."""
+        """Train the run that tests share, with the unchanged code, where the folder has none."""
+        base, spare = self.folder / "kept", self.folder / "spare"
+        if not spare.exists():
+            self._train(base)
+            shutil.copytree(base, spare)
+        self.trained = base / "trained" / "home" / "models" / "cells"
+        self._written = _state(spare)
+        self._restore()
+
+    def _train(self, base: Path) -> None:
         test = self.repository / "tests" / "test_keep.py"
         test.write_text(KEEP)
-        base = self.folder / "kept"
         outcome = self._test(["tests/test_keep.py"], 900, base=base)
         if outcome.result != "survived":
             raise SystemExit(f"error: the shared run: {outcome.test}; see {self.folder}/output.txt")
         test.unlink()
-        self.trained = base / "trained" / "home" / "models" / "cells"
-        shutil.copytree(base, self.folder / "spare")
-        self._written = _state(base)
 
     def test(self, paths: Sequence[str], limit: int) -> Outcome:
         """Run tests on the code as it is in the copy.
@@ -125,10 +150,78 @@ class Copy:
             limit: seconds of a processor; what takes more counts as a hang.
         """
         outcome = self._test(paths, limit)
-        if self.trained and _state(self.folder / "kept") != self._written:
-            shutil.rmtree(self.folder / "kept")
-            shutil.copytree(self.folder / "spare", self.folder / "kept")
+        self._restore()
         return outcome
+
+    def test_each(
+        self, changes: Sequence[tuple[str, str, Sequence[str]]], limit: int
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Run tests on each change that only changes bodies of functions.
+
+        The tests are imported once. A child of that process gets the changed bodies.
+
+        Args:
+            changes: of each the module, its changed text, and the tests.
+            limit: seconds of a processor for each.
+
+        Yields:
+            The number of a change, and its outcome; nothing for a change of something else.
+        """
+        scratch = self._scratch()
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reading)
+            plugin = Plugin(self.trained, os.open(os.devnull, os.O_WRONLY))
+            plugin.forks = self._forks(changes, limit, writing)
+            paths = dict.fromkeys(path for _, _, own in changes for path in own)
+            self._run(list(paths), scratch, scratch / "tests", plugin)
+        os.close(writing)
+        with open(reading) as answers:  # noqa: PTH123
+            for line in answers:
+                number, outcome = json.loads(line)
+                yield number, Outcome(**outcome)
+        os.waitpid(child, 0)
+
+    def _forks(
+        self, changes: Sequence[tuple[str, str, Sequence[str]]], limit: int, answers: int
+    ) -> Iterator[tuple[int, Sequence[str]]]:
+        """Fork a child for each change; in the child, yield the pipe of its answer, and end."""
+        for number, (module, source, paths) in enumerate(changes):
+            path = self.repository / module
+            functions = changed_functions(path.read_text(encoding="utf-8"), source, str(path))
+            if functions is None:
+                continue
+            with self.changed(module, source):
+                start, (reading, writing) = time.monotonic(), os.pipe()
+                child = os.fork()
+                if not child:
+                    os.setpgid(0, 0)
+                    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+                    if not put_in_place(functions, module):
+                        os.write(writing, NOT_FOUND.encode())
+                        os._exit(1)
+                    yield writing, paths
+                    return
+                os.close(writing)
+                outcome = _outcome(child, reading, start, limit)
+            self._restore()
+            if outcome.test == NOT_FOUND:
+                continue
+            os.write(answers, (json.dumps([number, asdict(outcome)]) + "\n").encode())
+            yield 0, ()
+
+    def _restore(self) -> None:
+        """Bring the trained run back where a change has damaged it."""
+        if self.trained and _state(self.folder / "kept") != self._written:
+            shutil.rmtree(self.folder / "kept", ignore_errors=True)
+            shutil.copytree(self.folder / "spare", self.folder / "kept")
+
+    def _scratch(self) -> Path:
+        scratch = self.folder / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        return scratch
 
     @contextlib.contextmanager
     def changed(self, module: str, source: str) -> Iterator[None]:
@@ -145,30 +238,22 @@ class Copy:
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def _test(self, paths: Sequence[str], limit: int, base: Path | None = None) -> Outcome:
-        scratch = self.folder / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        start = time.monotonic()
-        reading, writing = os.pipe()
+        scratch = self._scratch()
+        start, (reading, writing) = time.monotonic(), os.pipe()
         child = os.fork()
         if not child:
             os.close(reading)
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-            self._run(paths, scratch, base or scratch / "tests", writing)
+            plugin = Plugin(self.trained, writing)
+            self._run(paths, scratch, base or scratch / "tests", plugin)
         os.close(writing)
-        code, cpu_seconds = _end_of(child, start + WAITS * limit)
-        with open(reading) as answers:  # noqa: PTH123
-            failure = answers.read() if code is not None else ""
-        hangs = code is None or code == -signal.SIGXCPU or code == -signal.SIGKILL
-        result = "timeout" if hangs else "survived" if code == 0 else "killed"
-        if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
+        outcome = _outcome(child, reading, start, limit)
+        if outcome.test in ("exit 4", "exit 5"):  # a wrong path, or nothing collected
             text = (self.folder / "output.txt").read_text(errors="replace")
             raise SystemExit(f"error: {' '.join(paths)}: expected tests; received: {text[-2000:]}")
-        return Outcome(
-            result, failure or f"exit {code}", round(time.monotonic() - start, 2), cpu_seconds
-        )
+        return outcome
 
-    def _run(self, paths: Sequence[str], scratch: Path, base: Path, answers: int) -> None:
+    def _run(self, paths: Sequence[str], scratch: Path, base: Path, plugin: Plugin) -> None:
         """Be pytest in the copy; never returns."""
         code = 3
         try:
@@ -189,10 +274,9 @@ class Copy:
                 "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
                 "TMPDIR": str(scratch),
             }
-            plugin = FirstFailure(self.trained)
             options = [*OPTIONS, f"--basetemp={base}"]
             code = int(pytest.main([*options, *paths], plugins=[plugin]))
-            os.write(answers, plugin.failure.encode())
+            os.write(plugin.answers, plugin.failure.encode())
         except BaseException:
             traceback.print_exc()
         finally:
@@ -210,8 +294,25 @@ def import_libraries(root: Path) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "tfcnn"]:
         del sys.modules[name]
     sys.path.remove(str(root))
+    import hypothesis
+
+    # to make a failing case small takes longer than to find it
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    hypothesis.settings.register_profile("mutants", phases=phases, deadline=None, database=None)
+    hypothesis.settings.load_profile("mutants")
     gc.collect()
     gc.freeze()  # a child's collector leaves these objects alone, and so their memory shared
+
+
+def _outcome(child: int, reading: int, start: float, limit: int) -> Outcome:
+    """Wait for the tests of a child, and for the first failure in its pipe."""
+    code, cpu_seconds = _end_of(child, start + WAITS * limit)
+    with open(reading) as answers:  # noqa: PTH123
+        failure = answers.read() if code is not None else ""
+    hangs = code is None or code == -signal.SIGXCPU or code == -signal.SIGKILL
+    result = "timeout" if hangs else "survived" if code == 0 else "killed"
+    seconds = round(time.monotonic() - start, 2)
+    return Outcome(result, failure or f"exit {code}", seconds, cpu_seconds)
 
 
 def _end_of(child: int, deadline: float) -> tuple[int | None, float]:
@@ -243,7 +344,3 @@ def _state(folder: Path) -> dict[str, tuple[int, int]]:
         for path in folder.rglob("*") if path.is_file() and not path.is_symlink()
     }  # fmt: skip
 
-
-def as_line(record: dict[str, Any]) -> str:
-    """Return a record as one line of JSON."""
-    return json.dumps(record, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
 """The lists of `make mutants` name what is there: modules, their tests, and lines of code."""
 
 import pytest
-from mutants import mutant_lists
+from mutants import mutant_bodies, mutant_lists
 from mutants.mutant_lists import ROOT
 
 ROOMS = ("decode", "manifest", "inputs", "evaluation", "prediction")
@@ -44,3 +44,11 @@ def test_a_change_that_changes_nothing_is_one_of_the_code_as_it_is(one):
     assert gone and gone <= lines_of(one.module)
     assert not new <= lines_of(one.module) or len(gone) > len(new)
     assert one.why
+
+
+def test_bodies_of_functions_are_told_from_what_is_done_once():
+    before = "N = 1\nclass A:\n    def f(self, x=2):\n        return [x + N for _ in 'a']\n"
+    changed = mutant_bodies.changed_functions(before, before.replace("x + N", "x - N"), "a.py")
+    assert changed is not None and list(changed) == ["A.f"]
+    for old, new in (("N = 1", "N = 2"), ("x=2", "x=3")):
+        assert mutant_bodies.changed_functions(before, before.replace(old, new), "a.py") is None

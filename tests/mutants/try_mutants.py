@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from mutants.mutant_places import Mutant, changed, draw, read_sources
 
 NEEDED = 0.9  # of the changes that are not equivalent
 NOT_ENOUGH = 3
+LIMIT = 90  # seconds of a processor for the tests of one change
 COLUMNS = ("drawn", "killed", "survived", "equivalent")
 
 
@@ -31,7 +33,8 @@ def main() -> None:
     sources = read_sources(ROOT, list(guards))
     mutants = [*_named(), *draw(sources, options.count, options.seed, options.only)]
     mutants = list({_key(one.module, one.diff): one for one in reversed(mutants)}.values())[::-1]
-    mutants = [one for part in options.only for one in mutants if part in one.module]
+    chosen = {one: None for part in options.only for one in mutants if part in one.module}
+    mutants = list(chosen)
     nothing = {_key(one.module, one.diff) for one in mutant_lists.equivalents()}
     known = _results(options.results)
     wanted = [one for one in mutants if _is_wanted(one, known, nothing, options.again)]
@@ -53,6 +56,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the changes; try none")
     parser.add_argument("--part", type=int, default=0, help="of --parts, from 0")
     parser.add_argument("--parts", type=int, default=1, help="processes that share the work")
+    parser.add_argument("--work", type=Path, help="a folder for the copy; its trained run is kept")
     parser.add_argument("--unchecked", action="store_true", help="take it that all tests pass now")
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "mutants.jsonl")
     return parser.parse_args()
@@ -93,23 +97,33 @@ def _try(mutants: list[Mutant], guards: dict[str, list[str]], options: argparse.
     import_libraries(ROOT)
     options.results.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copy = Copy(ROOT, Path(folder) / "copy")
+        copy = Copy(ROOT, options.work or Path(folder) / "copy")
         if any(_needs_run(test) for mutant in mutants for test in guards[mutant.module]):
             copy.train()
-        seconds: dict[str, float] = {}
-        for number, mutant in enumerate(mutants, 1):
-            tests = guards[mutant.module]
-            limit = 60
-            if not options.unchecked:
-                limit += int(4 * sum(_seconds(copy, test, seconds) for test in tests))
-            with copy.changed(mutant.module, mutant.source):
-                outcome = copy.test(tests, limit)
+        if not options.unchecked:
+            _check(copy, {test: None for mutant in mutants for test in guards[mutant.module]})
+        for done, (mutant, outcome) in enumerate(_outcomes(copy, mutants, guards), 1):
             _write(options.results, mutant, outcome)
             print(
-                f"{number}/{len(mutants)} {outcome.result} {mutant.module}:{mutant.line} "
+                f"{done}/{len(mutants)} {outcome.result} {mutant.module}:{mutant.line} "
                 f"{mutant.operator}, {outcome.cpu_seconds} s of a processor, {outcome.test}",
                 flush=True,
             )
+
+
+def _outcomes(
+    copy: Copy, mutants: list[Mutant], guards: dict[str, list[str]]
+) -> Iterator[tuple[Mutant, Outcome]]:
+    """Yield the outcome of each change, room by room: first of those in bodies of functions."""
+    for room in dict.fromkeys(_room(mutant.module) for mutant in mutants):
+        left = dict(enumerate(mutant for mutant in mutants if _room(mutant.module) == room))
+        changes = [(one.module, one.source, guards[one.module]) for one in left.values()]
+        for number, outcome in copy.test_each(changes, LIMIT):
+            yield left.pop(number), outcome
+        for mutant in left.values():
+            with copy.changed(mutant.module, mutant.source):
+                outcome = copy.test(guards[mutant.module], LIMIT)
+            yield mutant, outcome
 
 
 def _needs_run(test: str) -> bool:
@@ -117,16 +131,12 @@ def _needs_run(test: str) -> bool:
     return "trained" in text or "run_copy" in text
 
 
-def _seconds(copy: Copy, test: str, known: dict[str, float]) -> float:
-    """Return the processor's time of a test file on the unchanged code, where it must pass."""
-    if test not in known:
-        outcome = copy.test([test], 300)
-        if outcome.result != "survived":
-            output = (copy.folder / "output.txt").read_text(errors="replace")[-3000:]
-            sys.exit(f"error: {test}: expected to pass unchanged; received {outcome}:\n{output}")
-        known[test] = outcome.cpu_seconds
-        print(f"unchanged: {test}, {outcome.cpu_seconds} s of a processor", flush=True)
-    return known[test]
+def _check(copy: Copy, tests: Iterable[str]) -> None:
+    """See that the tests pass on the unchanged code: else they would notice everything."""
+    outcome = copy.test(list(tests), 20 * LIMIT)
+    if outcome.result != "survived":
+        output = (copy.folder / "output.txt").read_text(errors="replace")[-3000:]
+        sys.exit(f"error: tests: expected to pass unchanged; received {outcome}:\n{output}")
 
 
 def _write(path: Path, mutant: Mutant, outcome: Outcome) -> None:
