@@ -53,7 +53,8 @@ def _codes(code: CodeType) -> list[CodeType]:
 def _own(code: CodeType) -> tuple[object, ...]:
     """Return what code does, without its functions and classes, and without line numbers."""
     consts = tuple(repr(one) for one in code.co_consts if not isinstance(one, CodeType))
-    return code.co_code, code.co_names, code.co_varnames, code.co_freevars, consts, len(_codes(code))
+    names = code.co_names, code.co_varnames, code.co_freevars
+    return code.co_code, names, consts, len(_codes(code))
 
 
 def _deep(code: CodeType) -> tuple[object, ...]:

@@ -1,7 +1,8 @@
-"""Tests of a changed module, in a process forked from one that has imported all libraries.
+"""Tests of changed modules, in processes forked from one that has imported all libraries.
 
-The parent has imported nothing of tfcnn, so each child imports it anew, with the change. All happens
-in a copy of the repository: what a change breaks is broken there.
+The parent has imported nothing of tfcnn. All happens in a copy of the repository: what a change
+breaks is broken there. Where only the body of a function changes, the tests and tfcnn are imported
+once, and each child gets the changed body; else a child imports all anew.
 """
 
 import compileall
@@ -177,7 +178,7 @@ class Copy:
             paths = dict.fromkeys(path for _, _, own in changes for path in own)
             self._run(list(paths), scratch, scratch / "tests", plugin)
         os.close(writing)
-        with open(reading) as answers:  # noqa: PTH123
+        with os.fdopen(reading) as answers:
             for line in answers:
                 number, outcome = json.loads(line)
                 yield number, Outcome(**outcome)
@@ -307,7 +308,7 @@ def import_libraries(root: Path) -> None:
 def _outcome(child: int, reading: int, start: float, limit: int) -> Outcome:
     """Wait for the tests of a child, and for the first failure in its pipe."""
     code, cpu_seconds = _end_of(child, start + WAITS * limit)
-    with open(reading) as answers:  # noqa: PTH123
+    with os.fdopen(reading) as answers:
         failure = answers.read() if code is not None else ""
     hangs = code is None or code == -signal.SIGXCPU or code == -signal.SIGKILL
     result = "timeout" if hangs else "survived" if code == 0 else "killed"
@@ -343,4 +344,3 @@ def _state(folder: Path) -> dict[str, tuple[int, int]]:
         str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in folder.rglob("*") if path.is_file() and not path.is_symlink()
     }  # fmt: skip
-

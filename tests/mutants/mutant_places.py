@@ -1,7 +1,7 @@
 """Where a module can be changed by one token, and how.
 
-The changes are those of Cosmic Ray's operators that make sense in a program whose types are checked,
-and a few that it lacks: a call or a `raise` that is left out, `min` for `max`, another string.
+The changes are those of Cosmic Ray's operators that make sense where types are checked, and a few
+that it lacks: a call or a `raise` that is left out, `min` for `max`, another string.
 """
 
 import ast
@@ -202,9 +202,7 @@ def _may_change(node: Any) -> bool:
     return node.type in CHANGED
 
 
-def _of_cosmic_ray(
-    source: str, first: int, last: int
-) -> Iterator[tuple[tuple[int, int], Change]]:
+def _of_cosmic_ray(source: str, first: int, last: int) -> Iterator[tuple[tuple[int, int], Change]]:
     """Yield what Cosmic Ray's operators change in some lines."""
     nodes: dict[str, list[Any]] = defaultdict(list)
     for node in _nodes_of("".join(source.splitlines(keepends=True)[first - 1 : last])):
@@ -230,7 +228,7 @@ def _operators() -> dict[str, Any]:
 
 
 def _is_in_one_family(name: str) -> bool:
-    """Whether an operator puts an operator in the place of one of its kind: `+` and `<<` are not."""
+    """Whether an operator puts another of the same kind: `+` and `<<` are of two kinds."""
     kind, _, pair = name.partition("_")
     if kind not in ("ReplaceBinaryOperator", "ReplaceComparisonOperator"):
         return True
