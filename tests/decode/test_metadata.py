@@ -268,4 +268,6 @@ def test_only_a_png_that_is_mostly_metadata_is_read_without_them(monkeypatch):
     whole = encoded(PIXELS)
     monkeypatch.setattr(png, "BULK_BYTES", len(whole))
     assert png.without_bulk(whole) is whole
-    assert png.without_bulk(whole[:33] + chunk(b"tEXt", bytes(2 * len(whole))) + whole[33:]) == whole
+    assert (
+        png.without_bulk(whole[:33] + chunk(b"tEXt", bytes(2 * len(whole))) + whole[33:]) == whole
+    )

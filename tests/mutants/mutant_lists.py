@@ -29,9 +29,13 @@ class Equivalent:
 
 def guards() -> dict[str, list[str]]:
     """Return the paths of the tests that guard each module, the cheapest first."""
+    rooms = _read("modules.toml")
+    lists = rooms.pop("lists")
     return {
-        f"tfcnn/{room}/{name}.py": [f"tests/{path}" for path in paths]
-        for room, modules in _read("modules.toml").items()
+        f"tfcnn/{room}/{name}.py": [
+            f"tests/{path}" for words in paths for path in lists.get(words, [words])
+        ]
+        for room, modules in rooms.items()
         for name, paths in modules.items()
     }
 
