@@ -9,7 +9,7 @@ from PIL import Image
 
 from tfcnn import manifest
 from tfcnn.datasets.folder import open_folder
-from tfcnn.decode import open_image, samples
+from tfcnn.decode import open_image
 from tfcnn.manifest.rows import DIM_NOTE, hash_pixels
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (10, 14, 3), dtype=np.uint8)
@@ -120,7 +120,7 @@ def test_a_dark_set_is_one_whatever_its_channels(tmp_path, channels, most, is_di
 
 
 def test_one_row_of_16_bits_is_enough(monkeypatch):
-    monkeypatch.setattr(samples, "BLOCK_VALUES", PIXELS[0].size)  # a row at a time
+    monkeypatch.setattr("tfcnn.decode.samples.BLOCK_VALUES", PIXELS[0].size)  # a row at a time
     deep = PIXELS.astype(np.uint16) * 257
     before = of(deep_png(deep))
     deep[0] ^= 1
