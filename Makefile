@@ -9,7 +9,7 @@ RECIPE ?= malaria
 FOLDS ?= 5
 REPEATS ?= 3
 INPUTS ?= 100000
-COUNT ?= 315
+COUNT ?= 300
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
