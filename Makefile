@@ -9,10 +9,11 @@ RECIPE ?= malaria
 FOLDS ?= 5
 REPEATS ?= 3
 INPUTS ?= 100000
+COUNT ?= 300
 DATA ?= malaria mnist fashion-mnist cifar10
 READY := .venv/.ready
 
-.PHONY: help install demo download crossval evaluate predict report serve lab bench test test-slow test-faults test-install fuzz check lint types clean
+.PHONY: help install demo download crossval evaluate predict report serve lab bench test test-slow test-faults test-install fuzz mutants check lint types clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^## / {printf "\n%s\n", substr($$0, 4)} \
@@ -27,6 +28,7 @@ help: ## list the targets
 	  FROM   'where to take them from: a folder, a zip or an address' \
 	  REPEATS 'how often a benchmark runs; default $(REPEATS)' \
 	  INPUTS 'how many files are made up; default $(INPUTS)' \
+	  COUNT  'how many places of the code are changed; default $(COUNT)' \
 	  ARGS   'more options of tfcnn, such as ARGS="--set train.epochs=5"'
 
 ## Begin
@@ -94,6 +96,10 @@ test-install: ## try the plain install, the lowest versions and Python 3.13; 15 
 
 fuzz: $(READY) ## read a hundred thousand damaged and hostile files (INPUTS); ten minutes
 	PYTHONPATH=tests .venv/bin/python -m faults.fuzz --inputs "$(INPUTS)" $(ARGS)
+
+mutants: $(READY) ## change one token of the code at a time and see that a test fails (COUNT, ARGS); an hour
+	@.venv/bin/python -c 'import cosmic_ray' 2>/dev/null || .venv/bin/python -m pip install -c constraints.txt -e '.[mutants]'
+	PYTHONPATH=tests .venv/bin/python -m mutants.try_mutants --count "$(COUNT)" $(ARGS)
 
 lint: $(READY) ## look for style and likely bugs (ruff)
 	.venv/bin/ruff check

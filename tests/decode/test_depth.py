@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from picture_files import SIGNATURE, chunk, deep_png, encoded, tiff
 from PIL import Image
 
-from tfcnn.decode import Decoder, UnreadableImageError, histogram_of_16_bits, open_image, read_size
+from tfcnn.decode import (
+    Decoder,
+    UnreadableImageError,
+    histogram_of_16_bits,
+    open_image,
+    png,
+    read_size,
+)
 
 SHAPE = 21, 37
 
@@ -391,3 +398,8 @@ def test_the_size_is_read_of_every_layout(tmp_path, kind, order, orientation):
     path.write_bytes(tiff(drawn(1, 255, kind), 1, order=order, orientation=orientation))
     assert read_size(path) == (SHAPE if orientation == 1 else SHAPE[::-1])
     assert read_size(path) == open_image(path.read_bytes()).image.size[::-1]
+
+
+def test_only_the_header_of_a_png_says_its_depth():
+    content = deep_png(drawn(1))
+    assert png.is_deep(content) and not png.is_deep(content.replace(b"IHDR", b"JHDR"))

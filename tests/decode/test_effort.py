@@ -131,3 +131,12 @@ def test_the_time_is_of_this_thread_alone(monkeypatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 1e9)
     monkeypatch.setattr(time, "process_time", lambda: 1e9)
     assert open_image(PNG)
+
+
+def test_as_many_parts_as_are_allowed_are_counted(monkeypatch):
+    monkeypatch.setattr(effort, "MOST_PARTS", 3)
+    parts = effort.Parts()
+    for _ in range(3):
+        parts.count()
+    with pytest.raises(ValueError, match="over 3 parts"):
+        parts.count()

@@ -115,3 +115,14 @@ def test_foreign_pictures_are_named_and_are_pictures(part):
 def test_a_short_mark_alone_makes_no_picture(text):
     kind = kind_of(text)
     assert not (kind and kind.is_picture)
+
+
+@pytest.mark.parametrize("length", [12, 16, 40, 52, 56, 64, 108, 124])
+def test_a_bitmap_is_known_by_each_length_that_its_header_may_have(length):
+    kind = kind_of(b"BM" + bytes(12) + length.to_bytes(4, "little"))
+    assert kind is kind_of(encoded("BMP"))
+
+
+@pytest.mark.parametrize("begins", [b"<!-- a page --><html>", b"<!-- a part --><body>"])
+def test_a_page_is_known_where_it_begins_with_something_else(begins):
+    assert kind_of(begins) is kind_of(OTHERS["HTML"])

@@ -115,6 +115,8 @@ def test_a_large_file_is_not_read_at_all(tmp_path, make_tree):
         (encoded(np.zeros((1200, 1200, 4), np.uint8)), False),
         (encoded(np.zeros((1200, 1200, 3), np.uint8), "JPEG2000"), False),
         (encoded(np.zeros((2100, 800), np.uint8)), False),
+        (encoded(np.zeros((1150, 1150, 3), np.uint8), "JPEG"), True),
+        (encoded(np.zeros((1150, 1150, 3), np.uint8), "JPEG", progressive=True), False),
     ],
 )
 def test_memory_counts_and_not_pixels_alone(monkeypatch, image, is_read):
@@ -124,6 +126,13 @@ def test_memory_counts_and_not_pixels_alone(monkeypatch, image, is_read):
     else:
         with pytest.raises(TooLargeError, match=f"{VARIABLE}=2.*try .*{VARIABLE}="):
             open_image(image)
+
+
+def test_what_is_just_within_the_bound_is_read(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "1")
+    decode.limits.refuse((1000, 1000), 9, 0)
+    with pytest.raises(decode.limits.TooLargeError, match="over 1,000 px a side"):
+        decode.limits.refuse((1001, 10), 1, 0)
 
 
 def test_a_refusal_names_a_bound_that_is_enough(monkeypatch):
@@ -283,6 +292,12 @@ def test_a_few_rows_at_a_time_give_the_same(monkeypatch, content):
         assert (parts.samples == whole.samples).all()
         colours = whole.samples[..., :3]
         assert (histogram == np.bincount(colours.ravel(), minlength=65536)).all()
+
+
+def test_rows_are_cut_by_how_many_values_they_hold(monkeypatch):
+    monkeypatch.setattr(samples, "BLOCK_VALUES", 10)
+    assert list(samples.blocks(5, 4)) == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    assert list(samples.blocks(2, 40)) == [slice(0, 1), slice(1, 2)]
 
 
 def test_a_wrong_bound_is_said_before_anything_is_written(trained, monkeypatch):

@@ -12,7 +12,7 @@ from picture_files import chunk, deep_png, encoded, tiff
 from PIL import Image, features
 
 from tfcnn import decode
-from tfcnn.decode import Decoder, UnreadableImageError, open_image, read_size
+from tfcnn.decode import Decoder, UnreadableImageError, open_image, png, read_size
 
 # Pillow warns of what is passed over here
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
@@ -262,3 +262,12 @@ def test_avif_is_read_by_content_whatever_brand_comes_first():
     assert content[8:12] == b"avif"
     content[8:12] = b"mif1"
     assert decode.kind_of(bytes(content)).name == "an AVIF image"
+
+
+def test_only_a_png_that_is_mostly_metadata_is_read_without_them(monkeypatch):
+    whole = encoded(PIXELS)
+    monkeypatch.setattr(png, "BULK_BYTES", len(whole))
+    assert png.without_bulk(whole) is whole
+    assert (
+        png.without_bulk(whole[:33] + chunk(b"tEXt", bytes(2 * len(whole))) + whole[33:]) == whole
+    )

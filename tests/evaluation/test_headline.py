@@ -156,6 +156,14 @@ def test_a_wish_that_24_images_cannot_promise_and_test_does_not_keep(tmp_path):
     assert point["splits"]["test"] == found.splits["test"]["sensitivity"]
 
 
+def test_what_falls_short_by_just_what_is_borne_is_no_warning(tmp_path):
+    val = scored_positives(0.97, 2000, "val", 0.3)
+    for found, is_said in ((9, False), (8, True)):  # of 20: five points less than asked, or ten
+        test = scored_positives(found / 20, 20, "test", 0.3)
+        report = with_wish(tmp_path, val, test, asked=0.5, threshold=0.3)
+        assert any("was asked" in text for text in report.warnings) == is_said
+
+
 def test_a_wish_that_many_images_keep_is_no_warning(tmp_path):
     parts = [scored_positives(0.97, 2000, name, 0.3) for name in ("val", "test")]
     found = with_wish(tmp_path, *parts, threshold=0.3)

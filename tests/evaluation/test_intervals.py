@@ -125,6 +125,19 @@ def test_without_groups_accuracy_has_the_textbook_logit_interval():
     assert [found["accuracy"].low, found["accuracy"].high] == pytest.approx(ends, abs=2e-3)
 
 
+def test_without_groups_log_loss_has_the_textbook_interval_on_the_log_scale():
+    """Of ten images, where n - 1 is not n."""
+    rng = np.random.default_rng(0)
+    labels, own = np.arange(10) % 2, rng.uniform(0.5, 1, 10)
+    probs = np.where(np.eye(2)[labels] > 0, own[:, np.newaxis], 1 - own[:, np.newaxis])
+    found = bootstrap(labels, probs, None, positive=None, num_resamples=4000, names=["log_loss"])
+    losses = -np.log(own)
+    margin = stats.t.ppf(0.975, 9) * losses.std(ddof=1) / np.sqrt(10)
+    ends = np.log([found["log_loss"].low, found["log_loss"].high])
+    expected = np.log(losses.mean()) + np.array([-margin, margin]) / losses.mean()
+    assert ends == pytest.approx(expected, abs=0.03 * margin / losses.mean())
+
+
 def test_groups_of_one_image_are_images():
     labels, probs, _ = patients()
     names = np.arange(len(labels)).astype(str)

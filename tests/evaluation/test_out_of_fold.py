@@ -68,3 +68,11 @@ def test_a_rare_class_that_is_missed_is_said(tmp_path, positive):
     assert "always saying healthy: 88.9 %" in shown
     never = json.loads((tmp_path / "summary.json").read_text())
     assert never["baseline"]["class"] == "healthy"
+
+
+def test_a_fold_without_a_metric_is_said(tmp_path):
+    run, rows = make_run(tmp_path), [{"group": ""}]
+    metrics = {"ppv": {"folds": [0.5, None, 0.7]}, "accuracy": {"folds": [0.5, 0.5, 0.7]}}
+    said = out_of_fold._warnings(run, rows, metrics, np.eye(2, dtype=np.int64))
+    assert "ppv: mean and sd leave out fold 1, which has none" in said
+    assert not any(text.startswith("accuracy") for text in said)

@@ -189,6 +189,8 @@ def left_unanswered(labels, probs, positive, threshold, choice):
 )
 def test_a_fraction_of_val_is_left_unanswered(classes, positive, threshold):
     labels, probs = several(classes)
+    off = choose_band(labels, probs, positive, threshold)
+    assert off.band is None and off.is_reached  # nothing was wished
     choice = choose_band(labels, probs, positive, threshold, fraction=0.1)
     share, accuracy = left_unanswered(labels, probs, positive, threshold, choice)
     assert 0.095 <= share <= 0.1

@@ -59,6 +59,15 @@ def test_a_whole_run_has_every_part(tmp_path, num_classes):
         assert report.patients["rule"]["reason"] == "no rule: there is no positive class"
 
 
+def test_a_metric_is_a_line_with_its_interval_or_why_it_has_none(tmp_path):
+    report = scored(make_run(tmp_path), random_table())
+    row = report.splits["test"]["accuracy"]
+    interval = f"({row['low']:.4f} to {row['high']:.4f})"
+    assert f"accuracy             {row['value']:.4f}  {interval}" in report.lines("test")
+    report.splits["test"]["accuracy"] = {"value": None, "low": None, "reason": "no image"}
+    assert "accuracy                  –  (no image)" in report.lines("test")
+
+
 def test_what_was_before_the_temperature_is_found_back():
     rng = np.random.default_rng(0)
     raw = rng.dirichlet([1, 1, 1], 500)

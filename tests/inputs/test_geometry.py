@@ -78,3 +78,11 @@ def test_a_flat_area_stays_flat():
     for mode in ("nearest", "reflect", "wrap"):
         result = geometry.resample(images.astype(np.float32), turned.astype(np.float32), mode, 0.0)
         np.testing.assert_allclose(result, 201, rtol=0, atol=3e-5)
+
+
+def test_every_turn_and_flip_of_a_batch_is_that_of_its_image():
+    images = np.random.default_rng(0).integers(0, 256, (16, 6, 6, 3), dtype=np.uint8)
+    turns, flips = np.repeat(np.arange(4), 4), np.array([(0, 0), (0, 1), (1, 0), (1, 1)] * 4, bool)
+    changed = geometry.dihedral_batch(images, np.arange(16), turns, flips)
+    for image, one, turn, flip in zip(images, changed, turns, flips, strict=True):
+        np.testing.assert_array_equal(one, geometry.dihedral(image, turn, *flip))

@@ -7,6 +7,7 @@ from dataset_fakes import write_files
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.manifest.audit import Audit, audit
+from tfcnn.manifest.findings import named
 
 
 def audited(root: object, **data: object) -> Audit:
@@ -25,6 +26,27 @@ def test_files_too_many_of_which_are_unreadable_are_listed(make_tree):
     ]
     assert "0 bytes" in report.lines()[2] and "and 2 more (--json lists all)" in report.lines()[7]
     assert report.counts == {"round": 24, "square": 24}, "the others are looked at"
+    for i in range(2):
+        (root / "round" / f"bad{i}.png").unlink()
+    lines = audited(root).lines()
+    assert "    round/bad6.png" in " ".join(lines) and not any(" 0 more" in line for line in lines)
+
+
+def test_files_that_are_no_images_are_named_by_class(make_tree):
+    root = make_tree()
+    for name in ("square/notes.txt", "round/table.csv"):
+        (root / name).write_text("a,b\n")
+    report = audited(root)
+    left_out = [one for one in report.findings if one.kind == "left-out"]
+    begins = [line.split(":")[0] for one in left_out for line in one.examples]
+    assert begins == ["round/table.csv", "square/notes.txt"]
+    grid = report.panel().grids[-1]
+    assert {len(row) for row in grid.rows} == {3}, "a column for the examples"
+
+
+def test_of_a_large_set_of_copies_six_are_named():
+    assert named("abcdefgh", ", ") == "a, b, c, d, e, f and 2 more"
+    assert named("abcdef", ", ") == "a, b, c, d, e, f"
 
 
 def test_a_split_that_training_would_refuse_is_a_finding(make_tree):

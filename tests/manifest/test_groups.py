@@ -177,3 +177,15 @@ def test_an_empty_setting_is_as_if_it_were_not_given(make_tree, empty):
     recipe, data = surveyed(root, empty)
     assert recipe == surveyed(root)[0]
     assert not [note for note in data.notes if "matches no file" in note]
+
+
+def test_the_first_image_without_a_group_is_named():
+    known = groups.Groups({"a": "A"}, "a table", refusal=("a group for each", "another table"))
+    known.require(["a"])
+    with pytest.raises(InputError, match=r"^c: expected a group.* 2 images, first c"):
+        known.require(["a", "c", "d"])
+
+
+def test_long_names_are_not_searched_for_numbers():
+    assert groups._alike(["7", "007"])
+    assert groups._alike(["7", "0" * groups.MAX_LENGTH + "7"]) == []

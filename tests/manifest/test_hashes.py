@@ -117,3 +117,16 @@ def test_a_dark_set_is_one_whatever_its_channels(tmp_path, channels, most, is_di
             (tmp_path / label / f"{i}{suffix}").write_bytes(content or deep_png(samples))
     notes = manifest.build(open_folder(tmp_path)).notes
     assert notes == ((DIM_NOTE,) if is_dim else ())
+
+
+def test_one_row_of_16_bits_is_enough(monkeypatch):
+    monkeypatch.setattr("tfcnn.decode.samples.BLOCK_VALUES", PIXELS[0].size)  # a row at a time
+    deep = PIXELS.astype(np.uint16) * 257
+    before = of(deep_png(deep))
+    deep[0] ^= 1
+    assert of(deep_png(deep)) != before
+
+
+def test_grey_with_opacity_saved_as_rgba_is_the_same_picture():
+    two = DARK[..., :2]
+    assert of(deep_png(two)) == of(deep_png(two[..., [0, 0, 0, 1]]))

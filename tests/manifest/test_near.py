@@ -155,3 +155,11 @@ def test_sharpness_is_the_spread_of_the_laplacian():
     # the Laplacian of the inner 3 x 3: -36 in the middle, 9 on each of four sides, 0 in corners
     assert sharpness(grey) == pytest.approx(np.std([-36, 9, 9, 9, 9, 0, 0, 0, 0]))
     assert sharpness(np.zeros((2, 9), np.float32)) == 0
+
+
+def test_what_no_turn_changes_has_the_length_of_the_frequencies():
+    spectra = np.random.default_rng(0).normal(size=(3, 20, 20)).astype(np.float32)
+    spectra /= np.linalg.norm(spectra, axis=(1, 2), keepdims=True)
+    values = near._unturned(spectra)
+    np.testing.assert_allclose(np.linalg.norm(values, axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(near._unturned(-spectra.transpose(0, 2, 1)), values)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfcnn.datasets import Item, Source
+from tfcnn.decode import remarks
 from tfcnn.manifest import odd_files
 from tfcnn.manifest.findings import Finding
 from tfcnn.manifest.looks import Look
@@ -14,9 +15,12 @@ from tfcnn.manifest.rows import Manifest, Row
 THUMB = np.zeros((32, 32), np.uint8)
 
 
-def find(looks: dict[str, Look], kind: str) -> list[Finding]:
+def find(looks: dict[str, Look], kind: str, **remarked: str) -> list[Finding]:
     """Return the findings of a kind on images whose class is the first letter of their path."""
-    rows = tuple(Row(path, path[0], "", "", "x", path, 1, 1) for path in looks)
+    rows = tuple(
+        Row(path, path[0], "", "", "x", path, 1, 1, remarks=remarked.get(path, ""))
+        for path in looks
+    )
     source = Source("set", Path(), tuple(Item(path, path[0]) for path in looks))
     found = odd_files.find(Manifest(source, rows, (), ()), looks, "black")
     return [finding for finding in found if finding.kind == kind]
@@ -93,3 +97,19 @@ def test_a_name_of_another_type_is_told(name, format_name, is_wrong):
 @pytest.mark.parametrize(("size", "is_huge"), [((4000, 5000), False), ((4001, 5000), True)])
 def test_an_image_over_20_megapixels_is_huge(size, is_huge):
     assert bool(find({"a": of(size=size), "b": of()}, "huge")) == is_huge
+
+
+def test_what_is_not_read_is_told_with_how_much_and_what_helps():
+    remarked = {"a": f"{remarks.PAGES}: 3", "b": remarks.HIDDEN["black"]}
+    pages, hidden = find({"a": of(), "b": of()}, "partly-read", **remarked)
+    assert pages.what == f"1 image with {remarks.PAGES}, such as a (3)"
+    assert pages.advice == odd_files.PARTS_ADVICE
+    assert hidden.what.endswith(", such as b") and hidden.advice == ""
+
+
+def test_of_an_unusual_way_to_hold_pixels_it_is_said_whether_all_have_it():
+    turned, usual = of(traits=(remarks.TURNED,)), of()
+    (found,) = find({"a": turned, "b": usual}, "unusual-file")
+    assert found.what.startswith("1 image with")
+    (found,) = find({"a": turned, "b": turned}, "unusual-file")
+    assert found.what.startswith("all 2 images with")

@@ -200,3 +200,5 @@ def test_a_complete_official_split_needs_no_third_group():
     data = on_paper(["A", "B", "C", "D"] * 2, ["a"] * 4 + ["b"] * 4)
     official = _official(data, ["train", "train", "val", "test"] * 2)
     assert splits.assign(official, SplitSettings()) == ["train", "train", "val", "test"] * 2
+    without = splits.assign(official, SplitSettings(test="none"))
+    assert without == ["train", "train", "val", "train"] * 2

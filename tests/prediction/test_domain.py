@@ -124,8 +124,21 @@ def test_the_threshold_flags_at_most_what_is_aimed_for_on_val(fitted, cells):
     share = flagged(fitted, val).mean()
     assert share <= domain.AIMED_FRACTION
     assert fitted.settings["val_flagged_fraction"] == pytest.approx(share)
+    scaled = fitted.domain.distances(val, features(val))
+    np.testing.assert_allclose(np.median(scaled, axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(np.quantile(scaled, 0.95, axis=0), 1, atol=1e-4)
     assert fitted.settings["val_groups"] == len(set(groups))
     assert f"{len(set(groups))} groups" in fitted.reason
+
+
+def test_the_statistics_of_training_images_are_whitened_down_to_a_floor(fitted, cells):
+    arrays, values = fitted.domain.arrays, domain.statistics(cells["train"][0])
+    scaled = (values - values.mean(axis=0)) / (values.std(axis=0) + 0.01)
+    variances = np.linalg.eigvalsh(np.cov(scaled.T))
+    whitened = (values - arrays["pixel_mean"]) / arrays["pixel_scale"] @ arrays["pixel_whiten"]
+    assert variances.min() < 0.03 / 2  # the floor, of an axis that a small set finds too flat
+    expected = np.minimum(variances / 0.03, 1)
+    np.testing.assert_allclose(whitened.var(axis=0, ddof=1), expected, rtol=0.02, atol=1e-3)
 
 
 def test_it_is_stored_whole_and_small(fitted, cells, tmp_path):
@@ -281,3 +294,8 @@ def test_calibrate_uses_it():
     found = domain.calibrate(usual, logs, None)
     assert found.domain.threshold < 1.5 * before
     assert found.settings["val_flagged_fraction"] >= 1 / 300
+
+
+@pytest.mark.parametrize(("count", "upper"), [(1000, 0.95), (40, 0.925), (20, 0.9)])
+def test_the_tail_is_predicted_from_what_at_least_three_scores_are_beyond(count, upper):
+    assert domain._tail(count) == (0.8, pytest.approx(upper))

@@ -47,9 +47,13 @@ def test_filters_turn_and_keep_their_norm_and_the_rest_is_adamw():
         np.testing.assert_allclose(mine[name].numpy(), theirs[name].numpy(), rtol=1e-5)
 
 
-def test_the_first_step_is_against_the_gradient():
-    one = variables()["filters"]
-    start = one.numpy() * np.sqrt(8) / np.linalg.norm(one.numpy())
-    gradient = np.random.default_rng(2).normal(size=one.shape).astype(np.float32)
-    FilterMuon(0.1).apply([tf.constant(gradient)], [one])
-    assert np.sum((one.numpy() - start) * gradient) < 0
+def test_a_step_is_against_the_gradient_and_what_is_kept_of_earlier_ones():
+    one, rng = variables()["filters"], np.random.default_rng(2)
+    muon, kept = FilterMuon(0.1, momentum=0.6), np.zeros(one.shape, np.float32)
+    for _ in range(3):
+        kernel = one.numpy() * np.sqrt(8) / np.linalg.norm(one.numpy())
+        gradient = rng.normal(size=one.shape).astype(np.float32)
+        muon.apply([tf.constant(gradient)], [one])
+        kept = 0.6 * kept + gradient
+        step = orthogonal(tf.constant((gradient + 0.6 * kept).reshape(-1, 8))).numpy()
+        np.testing.assert_allclose(one.numpy(), kernel - 0.1 * step.reshape(one.shape), atol=2e-3)

@@ -341,8 +341,7 @@ def _quantiles(scores: Floats, groups: npt.NDArray[np.str_] | None) -> tuple[Flo
     for _ in range(RESAMPLES):
         weights = np.bincount(rng.integers(0, count, count), minlength=count)[units]
         up_to = np.cumsum(weights)
-        places = np.searchsorted(up_to, shares * up_to[-1])
-        quantiles.append(ordered[np.minimum(places, len(ordered) - 1)])
+        quantiles.append(ordered[np.searchsorted(up_to, shares * up_to[-1])])
     return ordered, np.array(quantiles)
 
 
