@@ -100,6 +100,7 @@ def test_predictions_are_a_list_that_shows_itself(trained, folder):
 def test_a_decision_has_a_column_where_it_is_not_the_predicted_class():
     one = Prediction("a.png", "x", {"x": 0.6, "y": 0.4}, "y")
     assert "decision" in repr(Predictions([one]))
+    assert repr(Predictions([one])).splitlines()[0] == "1 prediction"
     assert "decision" not in repr(Predictions([Prediction("a.png", "x", {"x": 1.0}, "x")]))
 
 

@@ -13,9 +13,12 @@ from picture_files import SIGNATURE, chunk, deep_png, encoded, tiff
 from PIL import Image
 
 from tfcnn.decode import (
+    HEAD_BYTES,
     Decoder,
     UnreadableImageError,
+    formats,
     histogram_of_16_bits,
+    kind_of,
     open_image,
     png,
     read_size,
@@ -398,6 +401,18 @@ def test_the_size_is_read_of_every_layout(tmp_path, kind, order, orientation):
     path.write_bytes(tiff(drawn(1, 255, kind), 1, order=order, orientation=orientation))
     assert read_size(path) == (SHAPE if orientation == 1 else SHAPE[::-1])
     assert read_size(path) == open_image(path.read_bytes()).image.size[::-1]
+
+
+def test_the_size_of_a_long_file_is_read_from_its_beginning(tmp_path):
+    path = tmp_path / "x.png"
+    for format_name in ("PNG", "JPEG"):
+        path.write_bytes(encoded(drawn(3, 255, np.uint8), format_name) + bytes(HEAD_BYTES))
+        assert read_size(path) == SHAPE
+
+
+def test_a_jpeg_holds_8_bits():
+    content = encoded(drawn(3, 255, np.uint8), "JPEG")
+    assert formats.is_deep(content, kind_of(content)) is False
 
 
 def test_only_the_header_of_a_png_says_its_depth():

@@ -5,9 +5,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from tfcnn.decode import kind_of
+from tfcnn.decode import kind_of, pillow
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 
@@ -126,3 +126,11 @@ def test_a_bitmap_is_known_by_each_length_that_its_header_may_have(length):
 @pytest.mark.parametrize("begins", [b"<!-- a page --><html>", b"<!-- a part --><body>"])
 def test_a_page_is_known_where_it_begins_with_something_else(begins):
     assert kind_of(begins) is kind_of(OTHERS["HTML"])
+
+
+def test_a_format_that_this_pillow_cannot_read_is_not_tried(monkeypatch):
+    for accept in (lambda _: "its library is not there", lambda _: False):
+        opens = (lambda *_: pytest.fail("tried"), accept)
+        monkeypatch.setitem(Image.OPEN, "PNG", opens)
+        with pytest.raises(UnidentifiedImageError):
+            pillow.header(io.BytesIO(bytes(16)), ("PNG",))

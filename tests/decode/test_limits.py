@@ -95,6 +95,15 @@ def test_a_small_image_under_a_heap_of_other_things_is_read(peaks, name):
     assert peak_mb < (250 if name == "plain_text.png" else 50)  # the first is a file of 100 MB
 
 
+def test_a_part_that_is_too_large_for_pillow_is_named(monkeypatch):
+    def fail(*_):
+        raise Image.DecompressionBombError("200 megapixels")
+
+    monkeypatch.setattr(decode.decoder.apart, "from_file", fail)
+    with pytest.raises(TooLargeError, match=f"x: .*200 megapixels; try .*{VARIABLE}"):
+        open_image(encoded(np.zeros((8, 8), np.uint8)), "x")
+
+
 def test_a_large_file_is_not_read_at_all(tmp_path, make_tree):
     root = make_tree()
     path = root / "round" / "stack.tif"

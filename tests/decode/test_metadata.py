@@ -12,7 +12,7 @@ from picture_files import chunk, deep_png, encoded, tiff
 from PIL import Image, features
 
 from tfcnn import decode
-from tfcnn.decode import Decoder, UnreadableImageError, open_image, png, read_size
+from tfcnn.decode import Decoder, UnreadableImageError, formats, open_image, png, read_size
 
 # Pillow warns of what is passed over here
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
@@ -133,6 +133,14 @@ def test_jpegs_are_read_whatever_programs_added(code, start):
             continue  # a sound one, which says of what kind the colours are
         found = open_image(whole[:2] + segment + whole[2:]).image
         np.testing.assert_array_equal(np.asarray(found), expected)
+
+
+@pytest.mark.parametrize("code", [0xE2, 0xEF, 0xFE])
+def test_what_programs_added_to_a_jpeg_is_left_out(code):
+    whole = encoded(PIXELS, "JPEG")
+    segment = struct.pack(">BBH", 0xFF, code, 6) + b"more"
+    bare = formats.without_metadata(whole[:2] + segment + whole[2:], decode.kind_of(whole))
+    assert bare == whole
 
 
 def test_webps_are_read_whatever_follows_the_pixels():

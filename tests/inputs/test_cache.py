@@ -203,6 +203,16 @@ def test_the_array_of_other_images_is_not_taken_for_these(make_tree):
     assert result.notes and (result.images == expected(root, rows)).all()
 
 
+def test_arrays_are_listed_by_their_last_use(home):
+    for name, at in (("a.npy", 30), ("b.npy", 10), ("c.npy", 20), (".d.npy", 5), ("e.txt", 5)):
+        path = home / "cache" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(at))
+        os.utime(path, (at, at))
+    found = [(one.path.name, one.size_bytes, one.last_use) for one in arrays.array_files()]
+    assert found == [("b.npy", 10, 10), ("c.npy", 20, 20), ("a.npy", 30, 30)]
+
+
 def test_a_training_says_so_and_goes_on(make_tree):
     root = make_tree()
     chosen = recipes.override(recipes.for_folder(root), ["data.image_size=16"])

@@ -246,6 +246,8 @@ def test_a_translation_depends_on_seed_epoch_and_index():
     np.testing.assert_array_equal(result, again[::-1])
     for other in ({"seed": 2, "epoch": 2}, {"seed": 1, "epoch": 3}):
         assert not np.array_equal(result, translation(images, indices=[5, 9, 2, 0], **other))
+    first = translation(images, seed=0, epoch=0, indices=[0, 1, 2, 3])
+    np.testing.assert_array_equal(translation(images), first, err_msg="the defaults")
     with pytest.raises(InputError, match=r"^images: expected .*height, width, 1 or 3"):
         translation(images[0])
     with pytest.raises(InputError, match=r"^indices: expected 4 numbers"):
@@ -407,6 +409,7 @@ def test_a_range_that_destroys_images_is_translated_with_a_warning(arguments, me
         ({"height_shift_range": 20}, "an integer, picks 0 to 19 px"),
         ({"width_shift_range": 1}, "shifts nothing"),
         ({"width_shift_range": [-3, -2]}, "it is width_shift_range=[3, 2]"),
+        ({"width_shift_range": [-2, -3]}, "width_shift_range=[-2, -3] moves by whole sides"),
         ({"rotation_range": np.pi / 9}, "rotation_range=20"),
         ({"shear_range": 0.2}, "in degrees"),
         ({"channel_shift_range": 0.1}, "channel_shift_range=25.5"),
@@ -417,6 +420,12 @@ def test_another_unit_than_a_reader_may_think_is_said_in_the_code(arguments, wor
     code = translation.code
     assert [words in line for line in code.splitlines() if line.startswith("# ")].count(True) == 1
     assert translation.warnings == ()
+
+
+@pytest.mark.parametrize(("most", "is_warned"), [(0.59, 1), (0.6, 0), (3, 0), (3.1, 1)])
+def test_light_may_be_three_times_as_strong(most, is_warned):
+    translation = generator.translate(brightness_range=[0.5, most])
+    assert len(translation.warnings) == is_warned
 
 
 def test_usual_ranges_are_translated_without_a_word():

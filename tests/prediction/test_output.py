@@ -17,7 +17,7 @@ from tfcnn.base.errors import InputError
 from tfcnn.explain.study import Explanation, write_table
 from tfcnn.prediction import Prediction, Stream
 from tfcnn.prediction import output as output_module
-from tfcnn.prediction.output import format_of, in_digits, write
+from tfcnn.prediction.output import GroupTable, format_of, in_digits, write
 from tfcnn.runs import Run
 
 
@@ -198,6 +198,15 @@ def test_a_table_of_the_groups_lies_beside_the_predictions(tmp_path, suffix):
     assert "of 1 images the group is not known" in said
     assert "called =a from 50.0%" in said and RULE["reason"] in said and "no diagnosis" in said
     assert done.unreadable == 1
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_what_the_run_measured_of_its_rule_is_said(split):
+    run, sentence = a_run(group_rule=RULE), "At 200 parasites per microlitre it cannot."
+    vars(run)["report"] = {"patients": {"splits": {split: {"caveat": {"sentence": sentence}}}}}
+    assert GroupTable(run).lines(Path("out-groups.csv"))[2:] == [sentence]
+    vars(run)["report"] = {"patients": {"splits": {split: {}}}}
+    assert GroupTable(run).lines(Path("out-groups.csv"))[2:] == []
 
 
 def test_a_run_without_a_rule_calls_no_group(tmp_path):

@@ -20,7 +20,7 @@ import tfcnn
 from tfcnn.base import quiet
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.decode import Decoder
-from tfcnn.prediction import Predictor, decide, engines, two_columns
+from tfcnn.prediction import Predictor, abstains, decide, engines, two_columns
 from tfcnn.runs import open_run
 
 
@@ -446,3 +446,12 @@ def test_arrays_of_another_shape_are_refused(trained, images):
 def test_arrays_are_no_paths(trained):
     with pytest.raises(InputError, match=r"paths: expected a text .* received a ndarray"):
         tfcnn.predict(trained, np.zeros((1, 32, 32, 3), np.uint8))
+
+
+def test_the_band_is_of_the_positive_class_or_of_the_largest():
+    two = np.array([[0.3, 0.7], [0.2, 0.8], [0.4, 0.6], [0.9, 0.1]])
+    assert abstains(two, (0.2, 0.4), 0).tolist() == [True, True, False, False], "from, to below"
+    assert abstains(two, (0.1, 0.7), 1).tolist() == [False, False, True, True]
+    assert not abstains(two, None, 0).any()
+    three = np.array([[0.5, 0.3, 0.2], [0.2, 0.6, 0.2], [0.1, 0.35, 0.55], [0.4, 0.3, 0.3]])
+    assert abstains(three, (0.5, 0.6), None).tolist() == [True, False, True, False]

@@ -9,6 +9,7 @@ from conftest import write_card
 
 from tfcnn import runs
 from tfcnn.base.errors import InputError
+from tfcnn.evaluation import scoring
 
 
 def changed(tree: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -72,3 +73,15 @@ def test_a_report_is_refused(key: str, value: Any, said: str, run_copy: Path) ->
     with pytest.raises(InputError, match=f"the report of a run; received {said}"):
         _ = other.report
     assert said.split(" ")[0] in other.panel().notes[0], "a notebook says so"
+
+
+@pytest.mark.parametrize("value", ["high", None, ...])
+def test_a_report_whose_groups_have_no_accuracy_is_refused(value: Any, run_copy: Path) -> None:
+    run = runs.read(run_copy)
+    row = {"group": "P1", "images": 2, "per_class": {}, "errors": 0, "accuracy": 1.0}
+    groups = {split: [changed(row, "accuracy", value)] for split in run.report["splits"]}
+    path = run_copy / runs.REPORT
+    path.write_text(json.dumps({**run.report, "groups": groups}), encoding="utf-8")
+    other = runs.Run(run_copy, run.unrecorded(runs.REPORT).card)
+    with pytest.raises(InputError, match=rf"{path.name}: expected the report of a run; received"):
+        scoring.load(other)

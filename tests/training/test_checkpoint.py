@@ -114,6 +114,14 @@ def test_a_damaged_checkpoint_costs_one_epoch(cut, resumed, damage):
     assert predictions == (cut[0].parent / "whole" / "predictions.csv").read_bytes()
 
 
+def test_the_checkpoint_of_the_epoch_before_takes_the_place_of_a_damaged_one(cut):
+    path, before = cut[0] / checkpoint.FILE, cut[0] / checkpoint.BEFORE
+    content = before.read_bytes()
+    DAMAGES["truncated"](path)
+    assert checkpoint.read(cut[0], Heard()).state.epoch == 1
+    assert path.read_bytes() == content and not before.exists()
+
+
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped in the weights"])
 def test_where_both_checkpoints_are_damaged_the_file_is_named(cut, resumed, damage):
     for name in (checkpoint.FILE, checkpoint.BEFORE):
@@ -221,3 +229,17 @@ def test_the_scale_of_a_loss_in_float16_is_restored():
     checkpoint.restore(start, model, checkpoint.Stopping(0, 1, best_weights=True))
     assert float(model.optimizer.dynamic_scale.numpy()) == 8
     np.testing.assert_array_equal(model.get_weights()[0], saved.get_weights()[0])
+
+
+def test_dropout_draws_by_seed_epoch_and_layer():
+    layers = [keras.layers.Dropout(0.5), keras.layers.Dropout(0.5)]
+    model = keras.Sequential([keras.Input((2,)), *layers])
+
+    def states(seed, epoch):
+        callback = checkpoint.SeedEpochs(seed)
+        callback.set_model(model)
+        callback.on_epoch_begin(epoch)
+        return [tuple(layer.seed_generator.state.numpy().tolist()) for layer in layers]
+
+    drawn = [state for seed in (0, 1) for epoch in (0, 1) for state in states(seed, epoch)]
+    assert len(set(drawn)) == 8 and states(0, 0) == drawn[:2]

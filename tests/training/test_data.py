@@ -200,7 +200,10 @@ def test_a_flow_gives_the_generators_own_images(tree):
     np.testing.assert_array_equal(val.classes, own_labels)
     found = np.concatenate([val[i][0] for i in range(len(val))])
     np.testing.assert_allclose(found, own / np.float32(255), atol=1e-6, err_msg="not augmented")
-    plain = {bytes(image) for image in (data.arrays("train")[0] / np.float32(255))}
+    whole, batches = data.arrays("train")[0], data.flow(make())
+    seen = [bytes(image) for i in range(len(batches)) for image in np.uint8(batches[i][0])]
+    assert len(batches) > 2 and sorted(seen) == sorted(map(bytes, np.uint8(whole))), "once each"
+    plain = {bytes(image) for image in (whole / np.float32(255))}
     assert sum(bytes(image) in plain for image in images) < len(images) / 2, "augmented"
     np.testing.assert_array_equal(data.flow(generator)[0][0], images, err_msg="by seed and epoch")
     state = np.random.get_state()[1].copy()  # noqa: NPY002
