@@ -91,7 +91,7 @@ def test_padding_has_the_background():
 def test_runs_from_before_there_was_a_choice_stay_valid():
     settings = {"image_size": [30, 40], "channels": 1, "fit": "pad"}
     assert Decoder.from_dict(settings) == Decoder((30, 40), 1, "pad", "black", version=1)
-    assert Decoder((30, 40), 1, "pad").to_dict() == settings
+    assert Decoder((30, 40), 1, "pad", version=1).to_dict() == settings
     white = Decoder((30, 40), background="white")
     assert Decoder.from_dict(white.to_dict()) == white != Decoder((30, 40))
 

@@ -48,6 +48,14 @@ def what(path: Path) -> str:
     return _special(mode)
 
 
+def own_path(text: str) -> Path:
+    """Return a path that a user wrote; "~" begins the home folder, where there is such a one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # of no user of this machine: a name like any other
+        return Path(text)
+
+
 def require(path: Path, expected: str, hint: str = "another path") -> None:
     """Raise InputError if there is no regular file at a path.
 

@@ -22,7 +22,7 @@ def place(source: Source, ignore_csv: str | None) -> Path:
         ignore_csv: as `data.ignore_csv`.
     """
     if ignore_csv:
-        return Path(ignore_csv).expanduser()
+        return files.own_path(ignore_csv)
     # a data set in one file has no folder of images
     return (source.root if source.root.is_dir() else source.store) / FILE
 

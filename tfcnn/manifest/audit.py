@@ -133,7 +133,7 @@ def audit(data: DataSettings, reporter: Reporter) -> Audit:
         InputError: if there is nothing to audit, or a setting does not fit the data.
     """
     listed = data.ignore_csv
-    is_new_list = bool(listed) and files.what(Path(str(listed)).expanduser()) == files.NOTHING
+    is_new_list = bool(listed) and files.what(files.own_path(str(listed))) == files.NOTHING
     opened = data.model_copy(update={"ignore_csv": ""}) if is_new_list else data
     try:
         source = open_any(opened, reporter)

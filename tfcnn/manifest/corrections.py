@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tfcnn.base import records, tables
+from tfcnn.base import files, records, tables
 from tfcnn.base.errors import CheckError, InputError
 from tfcnn.manifest.rows import Manifest, Row, contradiction_notes
 from tfcnn.recipes import DataSettings
@@ -108,7 +108,7 @@ def find(data: DataSettings, manifest: Manifest) -> Corrections | None:
     """
     if not data.corrections_csv:
         return None
-    file = Path(data.corrections_csv).expanduser()
+    file = files.own_path(data.corrections_csv)
     rows = {row.path: row for row in manifest.rows}
     by_path: dict[str, Judgement] = {}
     for one in read(file):  # by whole paths: a part of one may be that of another image

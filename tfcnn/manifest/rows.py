@@ -147,7 +147,7 @@ class Manifest:
                 {"path": row.path, "reason": row.unreadable} for row in self.quarantined
             ],
             "ignored_files": self.source.ignored,
-            "left_out": self.left_out_lines(),
+            "left_out": self.source.left_out_lines(),
             **({"corrections": self.corrections} if self.corrections else {}),
         }
 

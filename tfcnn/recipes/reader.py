@@ -75,7 +75,7 @@ def _resolved(part: tuple[str, str], value: Any, folder: Path) -> Any:
     if part != CORRECTIONS:
         return own_files.resolved(value, folder)
     is_path = isinstance(value, str) and value != ""
-    return str((folder / Path(value).expanduser()).resolve()) if is_path else value
+    return str((folder / files.own_path(value)).resolve()) if is_path else value
 
 
 def for_folder(folder: Path) -> Recipe:

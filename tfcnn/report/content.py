@@ -282,7 +282,7 @@ def beginning(content: Content) -> dict[str, Any]:
         "further": facts.get("epochs", 0) - continues.get("epochs", 0),
         "tries": [{**one, "is_kept": one["start"] == start} for one in tries],
         "not_tried": facts.get("not_tried", []),
-        "unit": "groups" if content.report.counts["val"]["groups"] else "images",
+        "unit": "groups" if audit(content)["groups"] else "images",
     }
 
 

@@ -168,7 +168,7 @@ def _named(recipe: Recipe) -> Iterator[tuple[str, Path]]:
         if own_files.is_own(value):
             yield kind, Path(value).resolve()
     if recipe.data.corrections_csv:
-        yield runs.CORRECTIONS, Path(recipe.data.corrections_csv).expanduser().resolve()
+        yield runs.CORRECTIONS, files.own_path(recipe.data.corrections_csv).resolve()
 
 
 def _copy(folder: Path, kind: str, path: Path) -> Path:
