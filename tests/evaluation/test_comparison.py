@@ -4,13 +4,14 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import reseal, run_tfcnn, write_card
 
 import tfcnn
 from tfcnn.base.errors import InputError
-from tfcnn.evaluation import intervals
+from tfcnn.evaluation import comparison, intervals
 
 
 @pytest.fixture
@@ -135,3 +136,16 @@ def test_only_the_difference_is_resampled(trained, other, monkeypatch):
     found = tfcnn.compare(trained, other)
     for name, row in found.metrics.items():
         assert row["first"] == expected[name]["value"]
+
+
+def test_a_difference_is_told_with_its_ends_and_none_with_its_reason():
+    run = SimpleNamespace(card={"data": {"nouns": ["cells", "patients"]}}, doubt="")
+
+    def told(**difference):
+        counts = {"images": 1000, "groups": 20}
+        return comparison._sentence((run, run), ("a", "b"), counts, {"reason": "", **difference})
+
+    assert told(value=0.02, low=0.01, high=0.03).endswith("(1.0 to 3.0).")
+    for value in (0.02, None):
+        sentence = told(value=value, low=None, high=None, reason="one group only")
+        assert sentence.endswith("cannot be compared: one group only.")
