@@ -13,6 +13,7 @@ all pixels of a JPEG.
 import argparse
 import contextlib
 import io
+import os
 import tempfile
 import time
 from collections import defaultdict
@@ -90,6 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     new, old = Decoder((SIDE, SIDE)), Decoder((SIDE, SIDE), version=1)
     with tempfile.TemporaryDirectory() as scratch:
+        os.environ["TFCNN_HOME"] = scratch  # the manifest goes there
         folder = Path(scratch) / "photographs"
         make(folder, options.images)
         whole = rows.HASHED_PX

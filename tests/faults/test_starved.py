@@ -114,6 +114,15 @@ READERS = {
 }
 
 
+def spoil(victim, other, change):
+    """Remove a file, cut it, or put another image in its place."""
+    if change == "gone":
+        victim.unlink()
+    else:
+        content = other.read_bytes()
+        victim.write_bytes(content if change == "another" else content[: len(content) // 2])
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("change", ["gone", "cut", "another"])
@@ -129,11 +138,7 @@ def test_a_file_changes_while_it_is_read(name, change, forks, used_home, tmp_pat
     fault = Fault(str(cells), HOLD, 5, str(log), reads=True)
     forks.start(*words, home=walker.home, fault=fault)
     process = held(log)
-    if change == "gone":
-        victim.unlink()
-    else:
-        content = other.read_bytes()
-        victim.write_bytes(content if change == "another" else content[: len(content) // 2])
+    spoil(victim, other, change)
     os.kill(process, signal.SIGCONT)
     ended = forks.wait()
     assert "Traceback" not in ended.err, str(ended)
@@ -177,11 +182,7 @@ def test_a_file_changes_while_a_training_reads_it(when, change, keras_forks, tmp
     fault = Fault(str(cells), HOLD, reads, str(log), reads=True)
     keras_forks.start(*words, home=walker.home, fault=fault)
     process = held(log)
-    if change == "gone":
-        victim.unlink()
-    else:
-        content = other.read_bytes()
-        victim.write_bytes(content if change == "another" else content[: len(content) // 2])
+    spoil(victim, other, change)
     os.kill(process, signal.SIGCONT)
     ended = keras_forks.wait()
     assert "Traceback" not in ended.err and ended.err.count("error:") <= 1, str(ended)

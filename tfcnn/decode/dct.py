@@ -62,10 +62,9 @@ def reduce(image: JpegImageFile, turn: Image.Transpose | None, least: Size) -> R
     swaps, mirrors, flips = TURNS[turn]
     width, height = image.size
     size = (width, height) if swaps else (height, width)
+    wanted = least if swaps else least[::-1]  # Pillow counts (width, height)
     by = scale(size, least)
-    if (
-        by == 1 or image.draft(None, least if swaps else least[::-1]) is None
-    ):  # Pillow counts (width, height)
+    if by == 1 or image.draft(None, wanted) is None:
         return None
     held, part = image.size, (width / by, height / by)
     if swaps:

@@ -1,12 +1,11 @@
 """How many images were flagged, and how right a run is on the others."""
 
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcnn.evaluation import intervals
+from tfcnn.evaluation import intervals, metrics
 from tfcnn.evaluation.intervals import undefined
 from tfcnn.evaluation.metrics import percent
 from tfcnn.evaluation.sample import Sample
@@ -44,15 +43,8 @@ def measure(run: Run, part: Table) -> dict[str, Any]:
 
 
 def _share(hits: NDArray[np.bool_], groups: NDArray[np.str_] | None) -> dict[str, Any]:
-    """Return a share of images with its interval from resampled groups, and the count.
-
-    Args:
-        hits: bool `(images,)`.
-        groups: str `(images,)`, or None where none are known.
-    """
-    certain = np.tile([0.0, 1.0], (len(hits), 1))
-    rows = _metrics(Sample(hits.astype(np.int64), certain, groups), ["accuracy"])
-    return {"count": int(hits.sum()), **rows["accuracy"]}
+    """Return the count of some images beside their share."""
+    return {"count": int(hits.sum()), **intervals.of_share(hits, groups)}
 
 
 def sentences(content: dict[str, Any]) -> list[str]:
@@ -74,7 +66,7 @@ def sentences(content: dict[str, Any]) -> list[str]:
 def _answered(
     run: Run, part: Table, groups: NDArray[np.str_] | None, answered: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    names = ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
+    names = metrics.of_parts(run.positive)
     if not answered.any():
         return {name: undefined("no image is answered") for name in names}
     sample = sample_of(run, part.take(np.flatnonzero(answered)))
@@ -83,9 +75,4 @@ def _answered(
     certain = Sample(
         sample.labels, decided, own, positive=run.positive, class_names=run.class_names
     )
-    return _metrics(certain, names)
-
-
-def _metrics(sample: Sample, names: Collection[str]) -> dict[str, dict[str, Any]]:
-    results = intervals.bootstrap(sample, names=names)
-    return {name: interval.to_dict() for name, interval in results.items()}
+    return intervals.rows(certain, names)

@@ -185,6 +185,22 @@ def bootstrap(
     return of_measured(sample, distributions, confidence)
 
 
+def rows(sample: Sample, names: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Return what `report.json` holds of every metric that is named, all if None."""
+    return {name: interval.to_dict() for name, interval in bootstrap(sample, names=names).items()}
+
+
+def of_share(hits: NDArray[np.bool_], groups: NDArray[np.str_] | None) -> dict[str, Any]:
+    """Return a share of images with its interval from resampled groups, as `report.json` holds it.
+
+    Args:
+        hits: bool `(images,)`, of at least one.
+        groups: str `(images,)`, or None where none are known.
+    """
+    certain = np.tile([0.0, 1.0], (len(hits), 1))
+    return rows(Sample(hits.astype(np.int64), certain, groups), ["accuracy"])["accuracy"]
+
+
 def of_measured(
     sample: Sample, distributions: dict[str, Distribution], confidence: float = 0.95
 ) -> dict[str, Interval]:

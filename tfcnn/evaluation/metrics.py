@@ -75,6 +75,11 @@ def metric_names(sample: Sample) -> tuple[str, ...]:
     return WITHOUT_POSITIVE if sample.positive is None else WITH_POSITIVE
 
 
+def of_parts(positive: int | None) -> tuple[str, ...]:
+    """Return the metrics that stand for some of the images, such as a subgroup."""
+    return ("accuracy", *(("sensitivity", "specificity") if positive is not None else ()))
+
+
 def class_metric_names(sample: Sample) -> tuple[str, ...]:
     """Return the metrics of each class against the rest: `precision.0`, `recall.0`, `f1.0`, ..."""
     return tuple(f"{name}.{k}" for k in range(sample.num_classes) for name in _OF_EACH_CLASS)

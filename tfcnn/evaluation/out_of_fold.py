@@ -210,7 +210,7 @@ def _pooled(run: Run, rows: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     sample = Sample(
         labels, probs, groups, positive=run.positive, decisions=decisions, class_names=names
     )
-    return {name: interval.to_dict() for name, interval in intervals.bootstrap(sample).items()}
+    return intervals.rows(sample)
 
 
 def _arrays(

@@ -172,7 +172,7 @@ def score(
     warnings = [*(run.card["data"]["notes"] if notes is None else notes), *_of_run(run)]
     parts = {split: table.part(split) for split in dict.fromkeys(table.splits.tolist())}
     samples = {split: sample_of(run, part) for split, part in parts.items()}
-    splits = {split: _metrics(sample) for split, sample in samples.items()}
+    splits = {split: intervals.rows(sample) for split, sample in samples.items()}
     confusion = {split: _confusion(sample) for split, sample in samples.items()}
     warnings += [text for split in parts for text in _warnings(split, parts[split], run, confusion)]
     warnings += _of_groups(parts, run)
@@ -264,11 +264,6 @@ def _look_through(report: Report) -> None:
         for row in report.groups[split]:
             _ = row["group"], row["images"], row["per_class"].items(), row["errors"]
             _ = float(row["accuracy"])
-
-
-def _metrics(sample: Sample) -> dict[str, dict[str, Any]]:
-    results = intervals.bootstrap(sample)
-    return {name: interval.to_dict() for name, interval in results.items()}
 
 
 def _patients(

@@ -23,7 +23,7 @@ from tfcnn.decode import Pixels
 from tfcnn.display import figures
 from tfcnn.display.panel import Grid
 from tfcnn.display.thumbnail import data_uri
-from tfcnn.evaluation import by_group, intervals
+from tfcnn.evaluation import by_group, intervals, metrics
 from tfcnn.evaluation.disturbances import KINDS, SEVERITIES, Kind, disturb, kinds_for
 from tfcnn.evaluation.intervals import Distribution, undefined
 from tfcnn.evaluation.sample import Sample
@@ -168,7 +168,7 @@ def _disturbed(kind: Kind, severity: int, image: Pixels, name: str) -> Pixels:
 def _resampled(run: Run, table: Table) -> Resampled:
     """Return a sample, and its metrics on resampled groups: the same groups for every table."""
     sample = sample_of(run, table)
-    names = ("accuracy", *(("sensitivity", "specificity") if run.positive is not None else ()))
+    names = metrics.of_parts(run.positive)
     return sample, intervals.measure(sample, num_resamples=RESAMPLES, seed=SEED, names=names)
 
 
@@ -198,10 +198,7 @@ def _flagged(errors: Table) -> dict[str, Any]:
     """Return the share of some errors that carry a flag, with its interval."""
     if not len(errors.labels):
         return undefined("no new error")
-    certain = np.tile([0.0, 1.0], (len(errors.labels), 1))
-    hits = np.asarray(errors.flags != "").astype(np.int64)
-    sample = Sample(hits, certain, errors.known_groups)
-    return intervals.bootstrap(sample, names=["accuracy"])["accuracy"].to_dict()
+    return intervals.of_share(np.asarray(errors.flags != ""), errors.known_groups)
 
 
 def _pictures(run: Run, table: Table, images: Any) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tfcnn.display import figures
 from tfcnn.display.panel import Grid
-from tfcnn.evaluation import intervals, permutation
+from tfcnn.evaluation import intervals, metrics, permutation
 from tfcnn.evaluation.attributes import Attribute, Attributes
 from tfcnn.evaluation.attributes import read as read_attributes
 from tfcnn.evaluation.metrics import percent
@@ -119,19 +119,13 @@ def _column(run: Run, part: Table, attribute: Attribute) -> Content:
             "value": value,
             "images": len(own.labels),
             "groups": 0 if groups is None else count,
-            **_figures(run, own),
+            **intervals.rows(sample_of(run, own), metrics.of_parts(run.positive)),
             "difference": float(right[inside].mean() - right[~inside].mean()),
             "p": test.p_values[place],
             "is_few": count < FEW_GROUPS,
         })  # fmt: skip
     note = "; ".join(filter(None, [attribute.note, test.note]))
     return {**content, "note": note, "rows": rows}
-
-
-def _figures(run: Run, part: Table) -> Content:
-    names = ["accuracy", *(["sensitivity", "specificity"] if run.positive is not None else [])]
-    found = intervals.bootstrap(sample_of(run, part), names=names)
-    return {name: interval.to_dict() for name, interval in found.items()}
 
 
 def _test(

@@ -10,7 +10,7 @@ from tfcnn.base.errors import TfcnnError
 from tfcnn.evaluation import stress
 from tfcnn.evaluation.metrics import is_imbalanced
 from tfcnn.report.checklist_reader import Fact, Filler, Reader, registering
-from tfcnn.report.content import METRIC_LABELS
+from tfcnn.report.content import metric_label
 
 MOST_NAMED = 5
 METRICS_RELOADED = "Maier-Hein et al., Metrics reloaded, Nature Methods 21 (2024) 195-212"
@@ -20,7 +20,7 @@ fills = registering(FILLERS)
 
 @fills
 def _metrics(r: Reader) -> Iterator[Fact]:
-    names = [METRIC_LABELS.get(name, name.replace("_", " ")) for name in _names_of_metrics(r)]
+    names = map(metric_label, _names_of_metrics(r))
     yield r.fact(f"{', '.join(names)}; each is defined where it stands.", "metrics")
     if (usual := r.peek("baseline", r.split)) and is_imbalanced(usual):
         r.report("baseline", r.split)
@@ -89,7 +89,7 @@ def _internal(r: Reader) -> Iterator[Fact]:
 @fills
 def _performance(r: Reader) -> Iterator[Fact]:
     for name in _names_of_metrics(r):
-        label = METRIC_LABELS.get(name, name.replace("_", " "))
+        label = metric_label(name)
         label = f"{label[0].upper()}{label[1:]}"
         yield r.fact(f"{label} {r.metric('splits', r.split, name)}.", "metrics")
 
@@ -98,7 +98,7 @@ def _performance(r: Reader) -> Iterator[Fact]:
 def _diagnosis(r: Reader) -> Iterator[Fact]:
     if r.content.run.positive is not None:
         names = ("sensitivity", "specificity", "ppv", "npv")
-        own = [f"{METRIC_LABELS.get(name, name)} {r.metric('splits', r.split, name)}"
+        own = [f"{metric_label(name)} {r.metric('splits', r.split, name)}"
                for name in names]  # fmt: skip
         yield r.fact(f"At the threshold, {', '.join(own)}.", "metrics")
     else:

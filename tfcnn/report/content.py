@@ -136,6 +136,11 @@ def audit(content: Content) -> dict[str, int]:
     }
 
 
+def metric_label(name: str) -> str:
+    """Return a metric's name for a reader: "ROC AUC"."""
+    return METRIC_LABELS.get(name, name.replace("_", " "))
+
+
 def metric_rows(content: Content) -> list[dict[str, Any]]:
     """Return a row per metric: its label, its meaning, and its figures, test before val."""
     splits = content.report.splits
@@ -143,7 +148,7 @@ def metric_rows(content: Content) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "label": METRIC_LABELS.get(name, name.replace("_", " ")),
+            "label": metric_label(name),
             "meaning": DESCRIPTIONS[name],
             "is_share": name in SHARES,
             # the Brier score of all classes ends at 2

@@ -4,7 +4,7 @@ from typing import Any
 
 from tfcnn import runs
 from tfcnn.display import figures
-from tfcnn.report.content import METRIC_LABELS, Content
+from tfcnn.report.content import Content, metric_label
 
 SHOWN = ("accuracy", "sensitivity", "specificity", "roc_auc", "macro_f1", "macro_roc_auc")
 
@@ -31,7 +31,7 @@ def gather(content: Content) -> dict[str, Any]:
         return [figures.metric(name)(values[name]).replace(" ", "\u00a0") for name in names]
 
     return {
-        "titles": [METRIC_LABELS.get(name, name.replace("_", " ")) for name in names],
+        "titles": [metric_label(name) for name in names],
         "rows": [{**row, "cells": cells(row["metrics"])} for row in rows],
         "mean": cells({name: metrics[name]["mean"] for name in names}),
         "sd": cells({name: metrics[name]["sd"] for name in names}),
