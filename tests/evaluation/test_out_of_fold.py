@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,8 +72,8 @@ def test_a_rare_class_that_is_missed_is_said(tmp_path, positive):
 
 
 def test_a_fold_without_a_metric_is_said(tmp_path):
-    run, rows = make_run(tmp_path), [{"group": ""}]
+    run, rows, tested = make_run(tmp_path), [{"group": ""}], SimpleNamespace(notes=())
     metrics = {"ppv": {"folds": [0.5, None, 0.7]}, "accuracy": {"folds": [0.5, 0.5, 0.7]}}
-    said = out_of_fold._warnings(run, rows, metrics, np.eye(2, dtype=np.int64))
+    said = out_of_fold._warnings(run, tested, rows, metrics, np.eye(2, dtype=np.int64))
     assert "ppv: mean and sd leave out fold 1, which has none" in said
     assert not any(text.startswith("accuracy") for text in said)
