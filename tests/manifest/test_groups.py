@@ -182,8 +182,11 @@ def test_an_empty_setting_is_as_if_it_were_not_given(make_tree, empty):
 def test_the_first_image_without_a_group_is_named():
     known = groups.Groups({"a": "A"}, "a table", refusal=("a group for each", "another table"))
     known.require(["a"])
-    with pytest.raises(InputError, match=r"^c: expected a group.* 2 images, first c"):
+    with pytest.raises(InputError, match=r"^c: expected a group.* 2 images, this one first"):
         known.require(["a", "c", "d"])
+    of_table = replace(known, subject="groups.csv")
+    with pytest.raises(InputError, match=r"^groups\.csv: expected a group.* 2 images, first c"):
+        of_table.require(["a", "c", "d"])
 
 
 def test_long_names_are_not_searched_for_numbers():
