@@ -82,7 +82,7 @@ bench: $(READY) ## train tfcnn and its rivals on the malaria cells (REPEATS); ov
 	.venv/bin/python benchmarks/training.py --repeats "$(REPEATS)" $(ARGS)
 
 ## Change tfcnn
-test: $(READY) ## run the tests: a quarter of an hour on 2 cores
+test: $(READY) ## run the tests: 25 minutes on 2 cores
 	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY) ## run the tests that reach a stated accuracy or build full-size networks
