@@ -123,7 +123,8 @@ def over(colour: tuple[float, ...], behind: tuple[float, ...]) -> tuple[float, .
 def opening(browser: Any) -> Iterator[Callable[..., Any]]:
     """Give a function that opens a page of one file; at the end nothing may have gone wrong in it.
 
-    It asks for nothing but itself, writes nothing to the console, and has no error.
+    It asks for nothing but itself, writes nothing to the console, and has no error. Tests wait
+    by `expect`: a second look of `wait_for_function` needs `eval`, which our pages forbid.
     """
     troubles: list[str] = []
     contexts = []

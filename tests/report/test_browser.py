@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from conftest import run_tfcnn
 from PIL import Image
+from playwright.sync_api import expect
 from report_html import OUTSIDE, SMALL, TEXTS, contrast, opening, over, rgba
 from report_runs import write_run
 
@@ -89,7 +90,7 @@ def test_cells_work_by_keyboard(open_page: Open) -> None:
     summary = opened.locator("details.cell[open] summary")
     summary.focus()
     opened.keyboard.press("Enter")
-    opened.wait_for_function("!document.querySelector('details.cell[open]')")
+    expect(opened.locator("details.cell[open]")).to_have_count(0)
     assert link.evaluate("e => e === document.activeElement"), "the focus is not lost"
 
 
@@ -160,7 +161,7 @@ def test_slider_counts_the_stored_predictions(open_page: Open, reports: dict[str
         assert f"{at:.3f}: sensitivity" in str(slider.get_attribute("aria-valuetext"))
     assert "translateX" in str(opened.locator("#threshold-moved").get_attribute("style"))
     opened.get_by_role("button", name="Back to the stored threshold").click()
-    opened.wait_for_function(f"document.querySelector('#threshold-slider').value === '{stored}'")
+    expect(opened.locator("#threshold-slider")).to_have_value(stored)
     report = json.loads((folder / "report.json").read_text())
     sensitivity = report["splits"]["test"]["sensitivity"]["value"]
     assert _moved(opened, "sensitivity") == f"{100 * sensitivity:.1f}\u00a0%"

@@ -11,6 +11,7 @@ from conftest import write_tree
 from nasty_names import NASTY
 from paper_crossval import write_crossval
 from PIL import Image
+from playwright.sync_api import expect
 from report_html import OUTSIDE, SMALL, TEXTS, Page, contrast, opening, over, rgba
 
 from tfcnn.base import naming
@@ -161,7 +162,7 @@ def test_a_table_is_loaded_again_and_what_is_not_here_is_saved_along(
     table.write_text("\ufeff" + "\r\n".join(lines))
     opened.locator("#load").set_input_files(str(table))
     told = opened.locator("#told")
-    opened.wait_for_function("document.getElementById('told').textContent !== ''")
+    expect(told).not_to_be_empty()
     assert "2 judgements loaded; 1 on other images are kept" in told.inner_text()
     assert f"2 do not fit and are left out, such as {shown[2]['path']}" in told.inner_text()
     assert "image 3 of 7, 2 judged" in opened.locator("#count").inner_text()
@@ -171,7 +172,7 @@ def test_a_table_is_loaded_again_and_what_is_not_here_is_saved_along(
     assert saved[1].saw_opinion
     table.write_text("name,what\nx,y\n")
     opened.locator("#load").set_input_files(str(table))
-    opened.wait_for_function("document.getElementById('told').textContent.includes('no table')")
+    expect(told).to_contain_text("no table")
 
 
 def test_hostile_names_are_shown_as_text_and_saved_so_that_they_are_read_back(
@@ -199,8 +200,7 @@ def test_hostile_names_are_shown_as_text_and_saved_so_that_they_are_read_back(
     assert opened.evaluate("(all) => all.map(cell)", every) == [*map(naming.cell, every)]
     assert opened.evaluate("(all) => all.map((name) => fromCell(cell(name)))", every) == every
     opened.locator("#load").set_input_files(str(tmp_path / "c.csv"))
-    opened.wait_for_function("document.getElementById('told').textContent.includes('loaded')")
-    assert f"{len(shown)} judgements loaded." == opened.locator("#told").inner_text()
+    expect(opened.locator("#told")).to_have_text(f"{len(shown)} judgements loaded.")
 
 
 def test_a_class_of_many_is_chosen_from_a_list(open_page: Open, tmp_path: Path) -> None:
