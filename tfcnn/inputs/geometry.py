@@ -43,6 +43,28 @@ def dihedral_batch(images: Pixels, indices: Indices, turns: Indices, flipped: Bo
     return batch[..., np.newaxis].view(images.dtype)
 
 
+def dihedral_tensor(images: Any, turns: Any, flipped: Any) -> Any:
+    """Turn and mirror images as `dihedral_batch` does, as a tensor.
+
+    Args:
+        images: tensor `(batch, height, width, channels)`, square where any is turned.
+        turns: int32 tensor `(batch,)`, quarter turns to the left.
+        flipped: bool tensor `(batch, 2)`, along the height, along the width.
+    """
+    import tensorflow as tf
+
+    def where(chosen: Any, changed: Any, images: Any) -> Any:
+        return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], changed, images)
+
+    if images.shape[1] == images.shape[2]:  # others are not turned, see `augment.check`
+        images = where(turns % 2 == 1, tf.transpose(images, (0, 2, 1, 3)), images)
+    # a quarter turn to the left: rows become columns, and the last of them the first
+    along_height = flipped[:, 0] ^ ((turns == 1) | (turns == 2))
+    along_width = flipped[:, 1] ^ ((turns == 2) | (turns == 3))
+    images = where(along_height, tf.reverse(images, [1]), images)
+    return where(along_width, tf.reverse(images, [2]), images)
+
+
 def affine_matrices(
     centre: tuple[float, float],
     *,

@@ -40,22 +40,30 @@ def draw(
     return betaincinv(alpha, alpha, weight).astype(np.float32), np.argsort(place).astype(np.int32)
 
 
-def mix(images: Any, labels: Any, weights: Any, partners: Any, num_classes: int) -> tuple[Any, Any]:
-    """Mix the images of a batch, and their labels.
+def mix_images(images: Any, weights: Any, partners: Any) -> Any:
+    """Mix the images of a batch.
 
     Args:
         images: float32 tensor `(batch, height, width, channels)`.
-        labels: int32 tensor `(batch,)`.
         weights: float32 tensor `(batch,)`, see `draw`.
         partners: int32 tensor `(batch,)`.
-        num_classes: how many there are.
-
-    Returns:
-        The images, and the share of each class, float32 `(batch, classes)`.
     """
     import tensorflow as tf
 
     own = tf.reshape(weights, [-1, 1, 1, 1])
-    mixed = own * images + (1 - own) * tf.gather(images, partners)
+    return own * images + (1 - own) * tf.gather(images, partners)
+
+
+def mix_labels(labels: Any, weights: Any, partners: Any, num_classes: int) -> Any:
+    """Mix the labels of a batch: the share of each class, float32 `(batch, classes)`.
+
+    Args:
+        labels: int32 tensor `(batch,)`.
+        weights: float32 tensor `(batch,)`, see `draw`.
+        partners: int32 tensor `(batch,)`.
+        num_classes: how many there are.
+    """
+    import tensorflow as tf
+
     shares, own = tf.one_hot(labels, num_classes), tf.reshape(weights, [-1, 1])
-    return mixed, own * shares + (1 - own) * tf.gather(shares, partners)
+    return own * shares + (1 - own) * tf.gather(shares, partners)

@@ -109,15 +109,15 @@ def training(
     Raises:
         InputError: if the images have another shape, or one that the settings do not fit.
     """
-    order = _Order(rows, min(batch_size, len(rows)), seed, share)
+    order = Order(rows, min(batch_size, len(rows)), seed, share)
     load = _loader(images, labels, settings, order, transform)
     numbers = tf.data.Dataset.range(first_epoch * order.steps, epochs * order.steps)
-    batches = _loaded(numbers, load)
+    batches = loaded(numbers, load)
     if alpha:
         batches = _mixed(batches, numbers, order, alpha, num_classes)
     if share.count > 1:
         batches = batches.rebatch(order.size // share.count)
-    return _prefetched(batches)
+    return prefetched(batches)
 
 
 class Epochs:
@@ -169,7 +169,7 @@ def epoch_by_epoch(
     Returns:
         A dataset as of `training`, which knows its number of batches.
     """
-    order = _Order(rows, min(batch_size, len(rows)), seed)
+    order = Order(rows, min(batch_size, len(rows)), seed)
     load = _loader(images, labels, settings, order, transform)
     steps = order.steps
 
@@ -197,11 +197,12 @@ def epoch_by_epoch(
         return batch, tf.ensure_shape(delivered, batch_labels.shape)
 
     epoch = tf.data.Dataset.range(1).flat_map(as_written(numbers))
-    read = _prefetched(_loaded(epoch, numbered)).map(as_written(counting))
+    read = prefetched(loaded(epoch, numbered)).map(as_written(counting))
     return read.apply(tf.data.experimental.assert_cardinality(steps))
 
 
-def _loaded(numbers: Any, load: Callable[..., Any]) -> Any:
+def loaded(numbers: Any, load: Callable[..., Any]) -> Any:
+    """Return what `load` makes of each number, in order, two at a time."""
     return numbers.map(as_written(load), num_parallel_calls=2, deterministic=True)
 
 
@@ -209,7 +210,7 @@ def _loader(
     images: Pixels,
     labels: npt.NDArray[np.int32],
     settings: Augment,
-    order: "_Order",
+    order: "Order",
     transform: Transform | None,
 ) -> Callable[[Any], tuple[Any, Any]]:
     """Return what makes the batch of a number; see `training`."""
@@ -238,7 +239,7 @@ def _loader(
     return load
 
 
-class _Order:
+class Order:
     """Which images a step holds: another order in each epoch, a function of (seed, epoch).
 
     Attributes:
@@ -264,7 +265,7 @@ class _Order:
         return epoch, self._rows(epoch)[start : start + self.size]
 
 
-def _mixed(batches: Any, numbers: Any, order: _Order, alpha: float, num_classes: int) -> Any:
+def _mixed(batches: Any, numbers: Any, order: Order, alpha: float, num_classes: int) -> Any:
     """Return the batches of these steps with their images mixed in pairs; see `mixup`."""
 
     def draw(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
@@ -272,8 +273,8 @@ def _mixed(batches: Any, numbers: Any, order: _Order, alpha: float, num_classes:
 
     def mix(step: Any, batch: tuple[Any, Any]) -> tuple[Any, Any]:
         drawn = call(draw, [step], (tf.float32, tf.int32))
-        weights, partners = (tf.ensure_shape(one, (order.size,)) for one in drawn)
-        return mixup.mix(*batch, weights, partners, num_classes)
+        pairs = tuple(tf.ensure_shape(one, (order.size,)) for one in drawn)
+        return mixup.mix_images(batch[0], *pairs), mixup.mix_labels(batch[1], *pairs, num_classes)
 
     return tf.data.Dataset.zip(numbers, batches).map(as_written(mix))
 
@@ -304,7 +305,7 @@ def in_order(
 
     numbers = tf.data.Dataset.range(len(parts))
     batches = (numbers if share.of == 1 else numbers.repeat()).map(as_written(load))
-    return _prefetched(batches)
+    return prefetched(batches)
 
 
 def in_order_steps(count: int, batch_size: int) -> int:
@@ -327,7 +328,8 @@ def _parts(
     ]
 
 
-def _prefetched(dataset: Any) -> Any:
+def prefetched(dataset: Any) -> Any:
+    """Return a dataset that is read in order, some batches ahead."""
     options = tf.data.Options()
     options.autotune.enabled = False  # with it, a loop may wait for seconds at its end
     options.deterministic = True

@@ -1,0 +1,129 @@
+"""Images that stay on the device that trains: a batch is made of them inside the training step.
+
+The images lie there as uint8. The processor sends what is drawn for a batch (which images, turned
+and changed how), some kilobytes of it; gathering, turns, flips, affine maps, colours and mixing run
+on the device. What is drawn comes from the functions that the other pipeline uses, so that both are
+one function of (seed, epoch, image index) and differ by rounding alone.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcnn.decode import Pixels
+from tfcnn.inputs import augment, geometry, mixup, tfdata
+from tfcnn.recipes import Augment
+
+MOST_BYTES = 4 * 2**30  # of images; the rest of the memory is the network's
+
+
+def device_for(images: Any, num_images: int) -> str:
+    """Return the one GPU that some of the images fit on; "" where there is none.
+
+    Args:
+        images: uint8 `(images, height, width, channels)`; what is decoded when it is asked for
+            does not stay anywhere.
+        num_images: how many of them are to stay.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    size = num_images * int(np.prod(images.shape[1:]))
+    is_kept = isinstance(images, np.ndarray)
+    return gpus[0].name if len(gpus) == 1 and is_kept and size <= MOST_BYTES else ""
+
+
+class Resident:
+    """Some images of a data set, on a device.
+
+    Args:
+        images: uint8 `(images, height, width, channels)`.
+        rows: int64 `(count,)`, which of them are wanted.
+        settings: how training images are changed.
+        device: its name in TensorFlow.
+    """
+
+    def __init__(
+        self, images: Pixels, rows: npt.NDArray[np.int64], settings: Augment, device: str
+    ) -> None:
+        self.settings = settings
+        self._places = np.full(len(images), -1, np.int32)
+        self._places[rows] = np.arange(len(rows), dtype=np.int32)
+        self._shape = images.shape[1:]
+        with tf.device(device):  # of a variable a GPU gathers uint8; of a tensor it does not
+            self._images = tf.Variable(images[rows], trainable=False, name="images")
+
+    def training(
+        self,
+        labels: npt.NDArray[np.int32],
+        rows: npt.NDArray[np.int64],
+        *,
+        batch_size: int,
+        seed: int,
+        first_epoch: int,
+        epochs: int,
+        alpha: float = 0.0,
+        num_classes: int = 0,
+    ) -> Any:
+        """Return what is drawn for all training batches; see `tfdata.training`.
+
+        Returns:
+            A dataset of what `load` takes, and the labels that `tfdata.training` gives.
+        """
+        order = tfdata.Order(rows, min(batch_size, len(rows)), seed)
+        size, shape = order.size, self._shape
+        augment.check(self.settings, shape[:2])
+
+        def gather(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
+            epoch, indices = order.of(step)
+            parameters = augment.draw(self.settings, shape, seed, epoch, indices)
+            changes = augment.compose(self.settings, shape, parameters)
+            turned = changes.turns.astype(np.int32), changes.flipped
+            drawn = mixup.draw(alpha, seed, epoch, indices) if alpha else ()
+            places = self._places[indices]
+            return places, *turned, changes.matrices, changes.colours, labels[indices], *drawn
+
+        def load(step: Any) -> tuple[dict[str, Any], Any]:
+            types = [tf.int32, tf.int32, tf.bool, tf.float32, tf.float32, tf.int32]
+            shapes = [(), (), (2,), (3, 3), (3 + shape[2],), ()]
+            if alpha:
+                types, shapes = [*types, tf.float32, tf.int32], [*shapes, (), ()]
+            values = tfdata.call(gather, [step], types)
+            values = [
+                tf.ensure_shape(value, (size, *one))
+                for value, one in zip(values, shapes, strict=True)
+            ]
+            names = ("places", "turns", "flipped", "matrices", "colours")
+            drawn = dict(zip(names, values, strict=False))
+            if not alpha:
+                return drawn, values[5]
+            drawn |= {"weights": values[6], "partners": values[7]}
+            return drawn, mixup.mix_labels(*values[5:], num_classes)
+
+        numbers = tf.data.Dataset.range(first_epoch * order.steps, epochs * order.steps)
+        return tfdata.prefetched(tfdata.loaded(numbers, load))
+
+    def in_order(
+        self, labels: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], batch_size: int
+    ) -> Any:
+        """Return the batches of `rows` in order, none dropped, as `tfdata.in_order` does."""
+        places = {"places": self._places[rows]}
+        return tfdata.prefetched(
+            tf.data.Dataset.from_tensor_slices((places, labels[rows])).batch(batch_size)
+        )
+
+    def load(self, drawn: dict[str, Any]) -> Any:
+        """Return the images of a batch, float32 `(batch, height, width, channels)` in [0, 255].
+
+        Args:
+            drawn: `places` `(batch,)`; in training also what `tfdata.training` draws: `turns`,
+                `flipped`, `matrices` and `colours`, and of mixed images `weights` and `partners`.
+        """
+        images = tf.cast(tf.gather(self._images, drawn["places"]), tf.float32)
+        if "turns" not in drawn:
+            return images
+        images = geometry.dihedral_tensor(images, drawn["turns"], drawn["flipped"])
+        images = augment.change(images, drawn["matrices"], drawn["colours"], self.settings)
+        if "weights" not in drawn:
+            return images
+        return mixup.mix_images(images, drawn["weights"], drawn["partners"])
