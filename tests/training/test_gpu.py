@@ -13,7 +13,10 @@ import pytest
 import tensorflow as tf
 
 import tfcnn
+from tfcnn.inputs import tfdata
+from tfcnn.inputs.resident import Resident, device_for
 from tfcnn.prediction import Predictor
+from tfcnn.recipes import Augment
 from tfcnn.training import strategy
 
 pytestmark = pytest.mark.gpu
@@ -49,6 +52,21 @@ def test_the_saved_model_answers_alike_on_gpu_and_processor():
         on_gpu = model(tf.cast(images, tf.float32)).numpy()
     on_processor, _ = Predictor(run).probs_and_features(images)
     np.testing.assert_allclose(on_gpu, on_processor, atol=0.01)  # a GPU multiplies in TF32
+
+
+def test_images_on_the_card_make_the_batches_of_the_processor():
+    settings = Augment(rotate90=True, flip_horizontal=True, shear_degrees=9, channel_gain=0.2)
+    rng, rows = np.random.default_rng(0), np.arange(40)
+    images, labels = rng.integers(0, 256, (40, 24, 24, 3), np.uint8), (rows % 2).astype(np.int32)
+    numbers = {"batch_size": 8, "seed": 1, "first_epoch": 0, "epochs": 2}
+    there = Resident(images, rows, settings, device_for(images, 40))
+    load = tf.function(there.load, autograph=False)
+    batches = there.training(labels, rows, **numbers)
+    expected = tfdata.training(images, labels, rows, settings, **numbers)
+    for (drawn, _), (theirs, _) in zip(batches, expected, strict=True):
+        mine = load(drawn)
+        assert "GPU" in mine.device
+        np.testing.assert_allclose(mine, theirs, atol=0.05)
 
 
 def test_a_deterministic_training_gives_the_same_weights_twice():

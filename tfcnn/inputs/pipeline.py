@@ -11,6 +11,7 @@ from tfcnn.inputs import augment, generator
 from tfcnn.recipes import Augment, InputSettings
 
 if TYPE_CHECKING:
+    from tfcnn.inputs.resident import Resident
     from tfcnn.inputs.tfdata import Epochs, Share, Transform
 
 
@@ -76,6 +77,22 @@ def training(
         images, labels, rows, changes,
         seed=seed, transform=transform, alpha=alpha, share=share or tfdata.WHOLE, **numbers,
     )  # fmt: skip
+
+
+def resident(
+    settings: InputSettings, images: Pixels, rows: npt.NDArray[np.int64], device: str
+) -> "Resident":
+    """Return images on a device, which is told how to change them; not for ImageDataGenerator.
+
+    Args:
+        settings: the recipe's `[inputs]`.
+        images: as all that follows, see `resident.Resident`.
+        rows: int64 `(count,)`.
+        device: its name in TensorFlow.
+    """
+    from tfcnn.inputs.resident import Resident
+
+    return Resident(images, rows, _augment(settings), device)
 
 
 def epoch_by_epoch(

@@ -16,7 +16,7 @@ from tfcnn.decode import Pixels
 from tfcnn.inputs import augment, geometry, mixup, tfdata
 from tfcnn.recipes import Augment
 
-MOST_BYTES = 4 * 2**30  # of images; the rest of the memory is the network's
+MOST_BYTES = 2 * 2**30  # of images; the rest of the memory is the network's
 
 
 def device_for(images: Any, num_images: int) -> str:
@@ -28,9 +28,10 @@ def device_for(images: Any, num_images: int) -> str:
         num_images: how many of them are to stay.
     """
     gpus = tf.config.list_logical_devices("GPU")
-    size = num_images * int(np.prod(images.shape[1:]))
-    is_kept = isinstance(images, np.ndarray)
-    return gpus[0].name if len(gpus) == 1 and is_kept and size <= MOST_BYTES else ""
+    if len(gpus) != 1 or not isinstance(images, np.ndarray):
+        return ""
+    num_bytes = num_images * int(np.prod(images.shape[1:]))
+    return gpus[0].name if num_bytes <= MOST_BYTES else ""
 
 
 class Resident:
@@ -71,37 +72,48 @@ class Resident:
             A dataset of what `load` takes, and the labels that `tfdata.training` gives.
         """
         order = tfdata.Order(rows, min(batch_size, len(rows)), seed)
-        size, shape = order.size, self._shape
-        augment.check(self.settings, shape[:2])
+        augment.check(self.settings, self._shape[:2])
+        what: list[tuple[str, Any, tuple[int, ...]]] = [
+            ("places", tf.int32, ()), ("turns", tf.int32, ()), ("flipped", tf.bool, (2,)),
+            ("matrices", tf.float32, (3, 3)), ("colours", tf.float32, (3 + self._shape[2],)),
+            ("labels", tf.int32, ()),
+        ]  # fmt: skip
+        if alpha:
+            what += [("weights", tf.float32, ()), ("partners", tf.int32, ())]
 
-        def gather(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
-            epoch, indices = order.of(step)
-            parameters = augment.draw(self.settings, shape, seed, epoch, indices)
-            changes = augment.compose(self.settings, shape, parameters)
-            turned = changes.turns.astype(np.int32), changes.flipped
-            drawn = mixup.draw(alpha, seed, epoch, indices) if alpha else ()
-            places = self._places[indices]
-            return places, *turned, changes.matrices, changes.colours, labels[indices], *drawn
+        def draw(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
+            return self._drawn(labels, alpha, seed, *order.of(step))
 
         def load(step: Any) -> tuple[dict[str, Any], Any]:
-            types = [tf.int32, tf.int32, tf.bool, tf.float32, tf.float32, tf.int32]
-            shapes = [(), (), (2,), (3, 3), (3 + shape[2],), ()]
-            if alpha:
-                types, shapes = [*types, tf.float32, tf.int32], [*shapes, (), ()]
-            values = tfdata.call(gather, [step], types)
-            values = [
-                tf.ensure_shape(value, (size, *one))
-                for value, one in zip(values, shapes, strict=True)
-            ]
-            names = ("places", "turns", "flipped", "matrices", "colours")
-            drawn = dict(zip(names, values, strict=False))
+            values = tfdata.call(draw, [step], [one for _, one, _ in what])
+            drawn = {
+                name: tf.ensure_shape(value, (order.size, *own))
+                for (name, _, own), value in zip(what, values, strict=True)
+            }
+            own_labels = drawn.pop("labels")
             if not alpha:
-                return drawn, values[5]
-            drawn |= {"weights": values[6], "partners": values[7]}
-            return drawn, mixup.mix_labels(*values[5:], num_classes)
+                return drawn, own_labels
+            pairs = drawn["weights"], drawn["partners"]
+            return drawn, mixup.mix_labels(own_labels, *pairs, num_classes=num_classes)
 
         numbers = tf.data.Dataset.range(first_epoch * order.steps, epochs * order.steps)
         return tfdata.prefetched(tfdata.loaded(numbers, load))
+
+    def _drawn(
+        self,
+        labels: npt.NDArray[np.int32],
+        alpha: float,
+        seed: int,
+        epoch: int,
+        indices: npt.NDArray[np.int64],
+    ) -> tuple[Any, ...]:
+        """Return what is drawn for a batch: the processor's part of it."""
+        parameters = augment.draw(self.settings, self._shape, seed, epoch, indices)
+        changes = augment.compose(self.settings, self._shape, parameters)
+        turned = changes.turns.astype(np.int32), changes.flipped
+        mixed = mixup.draw(alpha, seed, epoch, indices) if alpha else ()
+        places = self._places[indices]
+        return places, *turned, changes.matrices, changes.colours, labels[indices], *mixed
 
     def in_order(
         self, labels: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], batch_size: int

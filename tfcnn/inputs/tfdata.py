@@ -273,8 +273,9 @@ def _mixed(batches: Any, numbers: Any, order: Order, alpha: float, num_classes: 
 
     def mix(step: Any, batch: tuple[Any, Any]) -> tuple[Any, Any]:
         drawn = call(draw, [step], (tf.float32, tf.int32))
-        pairs = tuple(tf.ensure_shape(one, (order.size,)) for one in drawn)
-        return mixup.mix_images(batch[0], *pairs), mixup.mix_labels(batch[1], *pairs, num_classes)
+        weights, partners = (tf.ensure_shape(one, (order.size,)) for one in drawn)
+        shares = mixup.mix_labels(batch[1], weights, partners, num_classes)
+        return mixup.mix_images(batch[0], weights, partners), shares
 
     return tf.data.Dataset.zip(numbers, batches).map(as_written(mix))
 

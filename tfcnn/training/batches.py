@@ -8,6 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcnn.inputs import pipeline, tfdata
+from tfcnn.inputs.resident import Resident
 from tfcnn.recipes import Recipe
 from tfcnn.training import keras_mend, losses
 from tfcnn.training.prepare import Prepared
@@ -60,7 +61,12 @@ class Waiting:
 
 
 def train_and_val(
-    model: Any, recipe: Recipe, prepared: Prepared, first_epoch: int, waiting: Waiting
+    model: Any,
+    recipe: Recipe,
+    prepared: Prepared,
+    first_epoch: int,
+    waiting: Waiting,
+    resident: Resident | None = None,
 ) -> tuple[Any, Any, int | None]:
     """Return train and val for Keras' `fit`: all, or the share of this process among several.
 
@@ -72,6 +78,7 @@ def train_and_val(
         prepared: the images.
         first_epoch: counted from 0.
         waiting: measures how long train is waited for.
+        resident: the images of both where they stay on the device; a batch is then what it loads.
 
     Returns:
         Train, val, and the steps of val where it has no end.
@@ -80,8 +87,11 @@ def train_and_val(
     spread, rows = model.distribute_strategy, prepared.rows["val"]
     replicas = spread.num_replicas_in_sync
     if replicas == 1:
-        train = train_batches(prepared, recipe, first_epoch, classes)
-        val = tfdata.in_order(prepared.images, prepared.labels, rows, size)
+        train = train_batches(prepared, recipe, first_epoch, classes, resident=resident)
+        if resident:
+            val = resident.in_order(prepared.labels, rows, size)
+        else:
+            val = tfdata.in_order(prepared.images, prepared.labels, rows, size)
         return waiting.measured(train), val, None
 
     def share(context: Any) -> tfdata.Share:
@@ -110,6 +120,7 @@ def train_batches(
     first_epoch: int,
     num_classes: int,
     share: tfdata.Share = tfdata.WHOLE,
+    resident: Resident | None = None,
 ) -> Any:
     """Return the batches of all epochs from the first on, with weights where classes have any.
 
@@ -119,13 +130,20 @@ def train_batches(
         first_epoch: counted from 0.
         num_classes: how many there are.
         share: of every batch that this process takes.
+        resident: the images where they stay on the device.
     """
     rows, train = prepared.rows["train"], recipe.train
-    batches = pipeline.training(
-        recipe.inputs, prepared.images, prepared.labels, rows,
-        batch_size=min(train.batch_size, len(rows)), seed=train.seed, first_epoch=first_epoch,
-        epochs=train.epochs, alpha=train.mixup, num_classes=num_classes, share=share,
-    )  # fmt: skip
+    chosen = prepared.labels, rows
+    settings: dict[str, Any] = {
+        "batch_size": min(train.batch_size, len(rows)), "seed": train.seed, "alpha": train.mixup,
+        "first_epoch": first_epoch, "epochs": train.epochs, "num_classes": num_classes,
+    }  # fmt: skip
+    if resident:
+        batches = resident.training(*chosen, **settings)
+    else:
+        batches = pipeline.training(
+            recipe.inputs, prepared.images, *chosen, share=share, **settings
+        )
     if train.class_weights == "none":
         return batches
     names = prepared.manifest.class_names

@@ -20,7 +20,7 @@ from tfcnn.base.progress import Reporter
 from tfcnn.inputs import tfdata
 from tfcnn.recipes import Recipe, TrainSettings
 from tfcnn.runs import HISTORY, LOGS
-from tfcnn.training import form, losses, strategy, unfreeze
+from tfcnn.training import form, losses, on_device, strategy, unfreeze
 from tfcnn.training.batches import Waiting, train_and_val, train_batches, val_batches
 from tfcnn.training.budget import Budget
 from tfcnn.training.callbacks import Averages, Plateau, UsualNames
@@ -306,30 +306,42 @@ def fit_epochs(
     waiting = Waiting()
     checkpoint = Checkpoint(folder, prepared.place, state, stopping, plateau)
     if not state.is_done:
-        batches, val, val_steps = train_and_val(model, recipe, prepared, state.epoch, waiting)
         # each sees what those before it have done at the end of an epoch
-        model.fit(
-            batches,
-            validation_data=val,
-            validation_steps=val_steps,
-            initial_epoch=state.epoch,
-            epochs=train.epochs,
-            steps_per_epoch=steps,
-            shuffle=False,  # the batches are shuffled already
-            callbacks=[
-                SeedEpochs(train.seed),
-                *([Averages(is_resumed=bool(start.optimizer))] if train.ema else []),
-                _Live(state, reporter, waiting, (size, steps), folder / HISTORY),
-                *tensorboard_callbacks(folder / LOGS / prepared.place, reporter),
-                *([UsualNames(), *callbacks] if callbacks else []),
-                stopping,
-                *([plateau] if plateau else []),
-                checkpoint,
-            ],
-            verbose=0,
-        )  # fmt: skip
+        seen = [
+            SeedEpochs(train.seed),
+            *([Averages(is_resumed=bool(start.optimizer))] if train.ema else []),
+            _Live(state, reporter, waiting, (size, steps), folder / HISTORY),
+            *tensorboard_callbacks(folder / LOGS / prepared.place, reporter),
+            *([UsualNames(), *callbacks] if callbacks else []),
+            stopping,
+            *([plateau] if plateau else []),
+            checkpoint,
+        ]
+        resident = on_device.images_of(recipe, prepared, model, reporter)
+        source = train_and_val(model, recipe, prepared, state.epoch, waiting, resident)
+        together = on_device.steps_together(train, steps, is_watched=bool(callbacks))
+        with on_device.loading(model, resident, together):
+            _read(model, source, state.epoch, train.epochs, steps, seen)
     best = stopping.best_weights or stopping.kept_weights  # of what was cut after its last epoch
     return [np.array(weight) for weight in best or checkpoint.weights or start.weights]
+
+
+def _read(
+    model: Any, source: tuple[Any, Any, int | None], first: int, epochs: int, steps: int, seen: Any
+) -> None:
+    """Fit a model to train and val, from the first epoch up to as many."""
+    batches, val, val_steps = source
+    model.fit(
+        batches,
+        validation_data=val,
+        validation_steps=val_steps,
+        initial_epoch=first,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        shuffle=False,  # the batches are shuffled already
+        callbacks=seen,
+        verbose=0,
+    )
 
 
 def tensorboard_callbacks(logs: Path, reporter: Reporter) -> list[Any]:
