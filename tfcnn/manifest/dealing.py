@@ -26,13 +26,12 @@ def folds(classes: Numbers, groups: Numbers, num_folds: int, seed: int) -> Numbe
     Reference:
         `StratifiedGroupKFold._iter_test_indices` in sklearn/model_selection/_split.py, 1.9.
     """
-    from sklearn.utils import check_random_state
-
     num_groups, num_classes = int(groups.max()) + 1, int(classes.max()) + 1
     cells = np.bincount(groups * num_classes + classes, minlength=num_groups * num_classes)
     counts = cells.reshape(num_groups, num_classes).astype(np.float64)
     order = np.arange(num_groups)
-    check_random_state(seed).shuffle(order)
+    # what scikit-learn makes of a seed; to import it would take a second
+    np.random.RandomState(seed).shuffle(order)
     # groups of uneven classes first, for they are hardest to place
     order = order[np.argsort(-np.std(counts[order], axis=1), kind="stable")]
     in_fold, totals = np.zeros((num_folds, num_classes)), counts.sum(axis=0)
