@@ -2,6 +2,7 @@
 
     python benchmarks/photographs.py --images 300
 
+Ultralytics reads them too where its environment is installed (`sh benchmarks/rivals/install.sh`).
 Makes JPEGs of 4000 x 3000 px from scikit-learn's two sample photographs, parts of them enlarged,
 mirrored and made noisy. Each contestant reads all of them at 160 px, one after the other, in this
 process: the preparation of a training (hashes, duplicates and pixels), what `predict` reads, and
@@ -14,6 +15,7 @@ import argparse
 import contextlib
 import io
 import os
+import subprocess
 import tempfile
 import time
 from collections import defaultdict
@@ -33,6 +35,8 @@ from tfcnn.manifest import rows
 
 HEIGHT, WIDTH, SIDE = 3000, 4000, 160
 CLASSES = ("china", "flower")
+RIVALS = Path(__file__).parent / "rivals"
+ULTRALYTICS = RIVALS / "environments" / "classify" / "bin" / "python"
 
 
 def make(folder: Path, count: int) -> None:
@@ -81,6 +85,22 @@ def keras(folder: Path) -> None:
         pass
 
 
+def ultralytics(folder: Path) -> tuple[float, float]:
+    """Return the wall and processor seconds in which Ultralytics reads every image."""
+    script = RIVALS / "ultralytics_read.py"
+    command = [str(ULTRALYTICS), str(script), str(SIDE), str(folder)]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    wall, cpu = map(float, result.stdout.split()[-2:])
+    return wall, cpu
+
+
+def timed(run: Callable[[], None]) -> tuple[float, float]:
+    """Return the wall and processor seconds of a run in this process."""
+    start, cpu = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - start, time.process_time() - cpu
+
+
 def main() -> None:
     """Print the milliseconds of each contestant, and how many times as long it takes."""
     parser = argparse.ArgumentParser(
@@ -107,11 +127,14 @@ def main() -> None:
         for _ in range(options.repeats):
             for name, (run, _) in contestants.items():
                 rows.HASHED_PX = (HEIGHT, WIDTH) if name == "prepare, before" else whole
-                start, cpu = time.perf_counter(), time.process_time()
-                run()
-                found[name].append((time.perf_counter() - start, time.process_time() - cpu))
+                found[name].append(timed(run))
+            if ULTRALYTICS.exists():
+                found["Ultralytics"].append(ultralytics(folder))
         lines = []
-        for name, (_, ours) in contestants.items():
+        against = {name: ours for name, (_, ours) in contestants.items()}
+        for name, ours in (against | {"Ultralytics": "predict's reading"}).items():
+            if not found[name]:
+                continue
             wall, cpu = (np.array(column) for column in zip(*found[name], strict=True))
             ratio = cpu / np.array([seconds for _, seconds in found[ours]])
             each = (1000 * column / options.images for column in (wall, cpu))
