@@ -11,6 +11,7 @@ import pytest
 from conftest import run_tfcnn, start_tfcnn
 
 from tfcnn import datasets
+from tfcnn.base import processor
 from tfcnn.cli import diagnosis, examine_folders, examine_libraries, examine_machine
 from tfcnn.cli.diagnosis import Diagnosis, Finding
 
@@ -18,7 +19,7 @@ WORKING = {
     "images": {"formats": dict.fromkeys(("PNG", "JPEG", "WEBP"), "")},
     "litert": {"versions": {"ai-edge-litert": "2.1.0"}, "works": True, "seconds": 0.5},
     "tensorflow": {"versions": {"tensorflow": "2.21.0", "keras": "3.15.1"}, "works": True,
-                   "seconds": 3.0, "gpus": [], "precision": "float32"},
+                   "seconds": 3.0, "gpus": [], "precisions": ["float32"]},
 }  # fmt: skip
 
 
@@ -111,10 +112,14 @@ def test_gpus_and_precision(probed, monkeypatch) -> None:
     unseen = findings(examine_libraries.look)["GPU"]
     assert unseen.state == "note" and "TensorFlow sees none" in unseen.found
     assert "tfcnn[gpu]" in unseen.fix
-    probed["tensorflow"] |= {"gpus": ["A100"], "precision": "mixed_bfloat16"}
+    probed["tensorflow"] |= {"gpus": ["A100"], "precisions": ["mixed_bfloat16"]}
     found = findings(examine_libraries.look)
     assert found["GPU"].found == "A100, a card, driver 550" and found["GPU"].state == "ok"
     assert "trains in bfloat16 mixed" in found["precision"].found
+    probed["tensorflow"] |= {"gpus": [], "precisions": ["float32", "mixed_bfloat16"]}
+    assert "a step of a network's first training is measured" in (
+        findings(examine_libraries.look)["precision"].found
+    )
 
 
 def test_the_driver_is_asked(tmp_path: Path, monkeypatch) -> None:
@@ -201,14 +206,15 @@ CPU = "model name\t: Fast 9\nflags\t\t: fpu {}\n"
 
 def test_processor_and_memory(tmp_path: Path, monkeypatch) -> None:
     cpu, memory, cgroup = (tmp_path / name for name in ("cpu", "memory", "cgroup"))
-    for name, path in (("CPUINFO", cpu), ("MEMINFO", memory), ("CGROUP", cgroup)):
+    monkeypatch.setattr(processor, "CPUINFO", cpu)
+    for name, path in (("MEMINFO", memory), ("CGROUP", cgroup)):
         monkeypatch.setattr(examine_machine, name, path)
     monkeypatch.setattr(examine_machine.platform, "machine", lambda: "x86_64")
-    cpu.write_text(CPU.format("sse2 avx avx2 avx512f amx_bf16"))
+    cpu.write_text(CPU.format("sse2 avx avx2 avx512f avx512_bf16 amx_bf16"))
     memory.write_text("MemTotal: 16000000 kB\nMemAvailable: 8000000 kB\n")
     found = findings(examine_machine.look)
     assert "Fast 9" in found["processor"].found
-    assert found["processor"].found.endswith(": AVX, AVX2, AVX-512, AMX for bfloat16")
+    assert found["processor"].found.endswith("AVX2, AVX-512, AVX-512 for bfloat16, AMX for bfloat16")
     assert found["memory"].found == "8.2 GB free of 16.4 GB" and found["memory"].state == "ok"
     cgroup.write_text("3000000000\n")
     cpu.write_text(CPU.format("sse2"))

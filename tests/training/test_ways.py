@@ -142,6 +142,7 @@ def test_a_checkpoint_of_an_earlier_way_to_fine_tune_is_refused(monkeypatch, tmp
     start = Start(State(epoch=1), weights=(np.zeros(3),))
     monkeypatch.setattr(checkpoint, "read", lambda *_: start)
     monkeypatch.setattr(learn, "build", lambda *_: "a model")
+    monkeypatch.setattr(learn.precision, "settle", lambda *_: None)
     asked = recipe("model.start=finetune", "model.network=efficientnet_lite")
     prepared = SimpleNamespace(recipe=asked, place="")
     with pytest.raises(InputError, match="one of an earlier tfcnn, which fine-tuned otherwise"):

@@ -223,6 +223,7 @@ def reproduce(
             resume=resume,
             fresh=fresh,
             repeated=first,
+            precisions=again.precisions_of(first),
             reporter=hears,
         )
         second = _finish(folder)

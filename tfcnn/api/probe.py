@@ -20,7 +20,7 @@ def tensorflow() -> dict[str, Any]:
     import numpy as np
     import tensorflow as tf
 
-    from tfcnn.training import strategy
+    from tfcnn.training import precision
 
     layers = [keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()]
     answers = keras.Sequential(layers)(np.zeros((1, 8, 8, 3), np.float32))
@@ -32,7 +32,7 @@ def tensorflow() -> dict[str, Any]:
         "works": bool((np.asarray(answers) == 0).all()),
         "gpus": [str(detail.get("device_name", "GPU")) for detail in details],
         "is_built_for_gpus": bool(tf.test.is_built_with_cuda()),
-        "precision": strategy.precision("auto"),
+        "precisions": precision.choices(),
     }
 
 

@@ -167,10 +167,12 @@ def _devices(probed: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(DEVICES, "GPU", f"{driver}, but TensorFlow sees none", "note", fix)
     elif not gpus:
         yield Finding(DEVICES, "GPU", "none: the processor computes")
-    if "precision" in probed:
+    if precisions := probed.get("precisions"):
         why = {"float32": "float32, as nothing here computes faster in fewer bits",
                "mixed_bfloat16": "bfloat16 mixed with float32",
-               "mixed_float16": "float16 mixed with float32"}[probed["precision"]]  # fmt: skip
+               "mixed_float16": "float16 mixed with float32"}[precisions[0]]  # fmt: skip
+        if len(precisions) > 1:
+            why = "bfloat16 or float32, as a step of a network's first training is measured"
         yield Finding(DEVICES, "precision", f"train.precision=auto trains in {why}")
 
 

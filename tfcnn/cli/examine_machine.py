@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfcnn.base import threads
+from tfcnn.base import processor, threads
 from tfcnn.base.errors import InputError
 from tfcnn.cli.diagnosis import Finding, State
 from tfcnn.decode import limits
@@ -16,10 +16,11 @@ TOPIC = "Machine"
 PYTHONS = ((3, 11), (3, 13))  # the first and the last that are tested
 LEAST_MEMORY_GB = 4.0  # a training of the recipes takes 2 to 3
 # sets of instructions that make networks faster, the best last
-FLAGS = {"avx": "AVX", "avx2": "AVX2", "avx512f": "AVX-512", "amx_bf16": "AMX for bfloat16"}
+FLAGS = {"avx": "AVX", "avx2": "AVX2", "avx512f": "AVX-512",
+         "avx512_bf16": "AVX-512 for bfloat16", "amx_bf16": "AMX for bfloat16"}  # fmt: skip
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
            "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # fmt: skip
-CPUINFO, MEMINFO = Path("/proc/cpuinfo"), Path("/proc/meminfo")
+MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup/memory.max")  # what a container may take
 
 
@@ -45,17 +46,13 @@ def _python() -> Finding:
 
 
 def _processor() -> Finding:
-    text = _read(CPUINFO)
-    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    name = model[1] if model else platform.processor() or platform.machine()
-    listed = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
-    flags = set(listed[1].split()) if listed else set()
+    flags = processor.flags()
     known = [title for flag, title in FLAGS.items() if flag in flags]
     cores = threads.cores()
     all_cores = os.cpu_count() or cores
     count = f"{cores} cores" if cores == all_cores else f"{cores} of {all_cores} cores"
-    found = f"{name}, {count}{': ' + ', '.join(known) if known else ''}"
-    if listed and platform.machine() == "x86_64" and "avx" not in flags:
+    found = f"{processor.name()}, {count}{': ' + ', '.join(known) if known else ''}"
+    if flags and platform.machine() == "x86_64" and "avx" not in flags:
         found += "; no AVX, without which TensorFlow stops with an illegal instruction"
         return Finding(TOPIC, "processor", found, "fails", "another machine")
     return Finding(TOPIC, "processor", found)

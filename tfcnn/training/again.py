@@ -11,6 +11,14 @@ EXPECTED = "a run that tfcnn can train again"
 NEEDED = (runs.RECIPE, runs.SPLIT, runs.HISTORY, runs.PREDICTIONS, runs.REPORT)
 
 
+def precisions_of(run: Run) -> dict[str, str]:
+    """Return the precision that a run was trained in, by the way it began; empty if unknown."""
+    start, precision = (
+        run.card.get(part, {}).get(key) for part, key in (("network", "start"), ("record", "precision"))
+    )
+    return {str(start): str(precision)} if start and precision else {}
+
+
 def recipe_of(run: Run) -> Recipe:
     """Return the recipe that a run was begun with.
 

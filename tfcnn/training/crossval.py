@@ -18,7 +18,7 @@ from tfcnn.manifest import Manifest, corrections, folds, splits
 from tfcnn.manifest.corrections import Corrections
 from tfcnn.recipes import Recipe
 from tfcnn.runs import Run
-from tfcnn.training import cluster, own_parts, strategy
+from tfcnn.training import again, cluster, own_parts, strategy
 from tfcnn.training.own_parts import OwnParts
 from tfcnn.training.prepare import decoder_of, survey
 from tfcnn.training.resume import (
@@ -234,6 +234,16 @@ def _train(
     return summary
 
 
+def _precisions(folder: Path, num_folds: int) -> dict[str, str]:
+    """Return the precisions of the folds that are done, by way to begin: the first one decides."""
+    found: dict[str, str] = {}
+    for number in range(num_folds):
+        run = folder / runs.fold_name(number)
+        if runs.state(run) == "finished":
+            found = again.precisions_of(runs.open_run(run)) | found
+    return found
+
+
 def _train_fold(
     plan: _Plan,
     folder: Path,
@@ -262,6 +272,7 @@ def _train_fold(
         split_csv=None if is_cut else runs.fold_split(folder, number),
         resume=is_cut,
         fresh=not is_cut,
+        precisions=_precisions(folder, len(plan.folds)),
         callbacks=callbacks(run.name),
         reporter=reporter,
     )

@@ -69,13 +69,7 @@ def build(prepared: Prepared, state: State) -> Any:
     """
     recipe, classes = prepared.recipe, len(prepared.manifest.class_names)
     is_finetuned = recipe.model.start == "finetune"
-    precision = recipe.train.precision
-    if is_finetuned and precision == "auto" and not tf.config.list_physical_devices("GPU"):
-        precision = "float32"  # bfloat16 would round what was learnt before
-    state.precision = state.precision or strategy.precision(precision)
     together = prepared.team.cluster if prepared.team else None
-    if prepared.team:  # one precision for all: that of the chief's devices
-        state.precision = str(prepared.team.of_chief(lambda: [state.precision])[0])
     with strategy.choose(recipe.train.strategy, together).scope():
         model = form.training_form(recipe.model, prepared.decoder.shape, classes, state.precision)
         initialize = architectures.part(recipe.model.network, "initialize")

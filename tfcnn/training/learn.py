@@ -13,7 +13,7 @@ import numpy as np
 
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
-from tfcnn.training import checkpoint, form, frozen, ways
+from tfcnn.training import checkpoint, form, frozen, precision, ways
 from tfcnn.training.budget import Budget
 from tfcnn.training.checkpoint import Start, State
 from tfcnn.training.fit import Trained, build, fit
@@ -55,7 +55,7 @@ def begin(
         prepared: the images, and the way to begin.
         folder: of the run.
         resuming: go on from the checkpoint there, if there is one.
-        reporter: hears if a checkpoint was damaged.
+        reporter: hears if a checkpoint was damaged, and which precision `auto` comes to.
         callbacks: of the user, Keras' own.
 
     Raises:
@@ -68,10 +68,14 @@ def begin(
     if is_finetuned and start.weights and not start.state.head:  # its layers learnt in other steps
         received = "one of an earlier tfcnn, which fine-tuned otherwise"
         raise InputError(folder, "a checkpoint of this tfcnn", received, "--fresh")
-    # whatever was tried before: a way to begin gives the same as where it is the only one
-    keras.utils.set_random_seed(prepared.recipe.train.seed)
-    if prepared.recipe.model.start == "frozen":
+    is_frozen = prepared.recipe.model.start == "frozen"
+    if is_frozen:
         start.state.precision = "float32"
+    else:
+        precision.settle(prepared, start.state, reporter)
+    # whatever was tried or measured before: a way to begin gives the same as where it is the only one
+    keras.utils.set_random_seed(prepared.recipe.train.seed)
+    if is_frozen:
         return Begun(prepared, start, _plain(prepared), callbacks)
     return Begun(prepared, start, build(prepared, start.state), callbacks)
 

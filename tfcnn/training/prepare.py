@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +44,7 @@ class Prepared:
         early: what was decoded, for other ways to begin, while the images were hashed.
         left_out: why other ways to begin are not tried.
         team: the processes that train together; None where this one is alone.
+        precisions: that `auto` comes to, by way to begin, as another training has recorded them.
     """
 
     asked: Recipe
@@ -58,6 +59,7 @@ class Prepared:
     early: tuple[cache.Early, ...]
     left_out: tuple[str, ...]
     team: Team | None = None
+    precisions: dict[str, str] = field(default_factory=dict)
 
     @property
     def decoder(self) -> Decoder:

@@ -1,11 +1,10 @@
-"""How a training computes: on which devices, in which precision, from which seed."""
+"""How a training computes: on which devices, from which seed."""
 
 import contextlib
 import functools
 import math
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tfcnn.base.errors import InputError
@@ -109,33 +108,6 @@ def spread(train: TrainSettings, num_images: int, replicas: int) -> TrainSetting
         hint = f"train.batch_size={replicas} or more, or train.strategy=single"
         raise InputError("train.batch_size", expected, f"{min(train.batch_size, num_images)}", hint)
     return train.model_copy(update={"batch_size": size, "learning_rate": rate})
-
-
-def precision(setting: str) -> str:
-    """Return the Keras dtype policy for `train.precision`.
-
-    `auto` is bfloat16 where the processor or the GPU computes in it: on a CPU with AMX it trains
-    several times as fast as float32, on one without it many times slower (tensorflow#45441).
-    """
-    if setting != "auto":
-        return setting
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-        capability = min(detail.get("compute_capability", (0, 0)) for detail in details)
-        if capability >= (8, 0):
-            return "mixed_bfloat16"
-        return "mixed_float16" if capability >= (7, 0) else "float32"
-    return "mixed_bfloat16" if "amx_bf16" in _processor_flags() else "float32"
-
-
-def _processor_flags() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:  # not Linux: no AMX to be found
-        return ""
 
 
 @contextlib.contextmanager

@@ -49,6 +49,7 @@ def train(
     fresh: bool = False,
     continued: Run | None = None,
     repeated: Run | None = None,
+    precisions: dict[str, str] | None = None,
     callbacks: Sequence[Any] = (),
     team: Team | None = None,
     reporter: Reporter | None = None,
@@ -69,6 +70,7 @@ def train(
         fresh: move an unfinished run aside and start again.
         continued: a finished run to begin from, with a recipe of `more.recipe_of`.
         repeated: a finished run to train again, with a recipe of `again.recipe_of`.
+        precisions: for `auto` to come to, as other trainings have recorded them, by way to begin.
         callbacks: of the user, Keras' own; they hear of every epoch.
         team: the processes that train together. A process that is not the chief only learns.
         reporter: hears of the progress.
@@ -96,7 +98,7 @@ def train(
         reporter.note(more.describe(continued, recipe))
     elif resume and not resuming:
         reporter.note("nothing had been learnt yet: it starts anew")
-    prepared = _start_tensorflow(prepared, team, reporter)
+    prepared = _start_tensorflow(replace(prepared, precisions=precisions or {}), team, reporter)
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
     with strategy.seeded(seed, deterministic=deterministic):
         begun = _begin(prepared, folder, resuming, continued, callbacks, reporter)
