@@ -214,7 +214,9 @@ def test_processor_and_memory(tmp_path: Path, monkeypatch) -> None:
     memory.write_text("MemTotal: 16000000 kB\nMemAvailable: 8000000 kB\n")
     found = findings(examine_machine.look)
     assert "Fast 9" in found["processor"].found
-    assert found["processor"].found.endswith("AVX2, AVX-512, AVX-512 for bfloat16, AMX for bfloat16")
+    assert found["processor"].found.endswith(
+        ": AVX, AVX2, AVX-512, AVX-512 for bfloat16, AMX for bfloat16"
+    )
     assert found["memory"].found == "8.2 GB free of 16.4 GB" and found["memory"].state == "ok"
     cgroup.write_text("3000000000\n")
     cpu.write_text(CPU.format("sse2"))

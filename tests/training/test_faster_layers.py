@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfcnn.training import strategy
 from tfcnn.training.layers import FasterConv2D, convolve, gelu
+from tfcnn.training.precision import choices
 
 
 @pytest.mark.parametrize(

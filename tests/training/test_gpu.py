@@ -17,7 +17,7 @@ from tfcnn.inputs import tfdata
 from tfcnn.inputs.resident import Resident, device_for
 from tfcnn.prediction import Predictor
 from tfcnn.recipes import Augment
-from tfcnn.training import strategy
+from tfcnn.training.precision import choices
 
 pytestmark = pytest.mark.gpu
 SETTINGS = ("train.epochs=8",)

@@ -13,9 +13,8 @@ NEEDED = (runs.RECIPE, runs.SPLIT, runs.HISTORY, runs.PREDICTIONS, runs.REPORT)
 
 def precisions_of(run: Run) -> dict[str, str]:
     """Return the precision that a run was trained in, by the way it began; empty if unknown."""
-    start, precision = (
-        run.card.get(part, {}).get(key) for part, key in (("network", "start"), ("record", "precision"))
-    )
+    start = run.card.get("network", {}).get("start")
+    precision = run.card.get("record", {}).get("precision")
     return {str(start): str(precision)} if start and precision else {}
 
 

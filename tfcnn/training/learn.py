@@ -73,7 +73,7 @@ def begin(
         start.state.precision = "float32"
     else:
         precision.settle(prepared, start.state, reporter)
-    # whatever was tried or measured before: a way to begin gives the same as where it is the only one
+    # whatever was tried or measured before: a way gives the same as where it is the only one
     keras.utils.set_random_seed(prepared.recipe.train.seed)
     if is_frozen:
         return Begun(prepared, start, _plain(prepared), callbacks)
