@@ -112,24 +112,29 @@ def test_bfloat16_that_is_emulated_is_measured_to_be_slower(make_tree):
     assert heard.notes[1] == note.partition(" (measured in")[0] + " (measured before)"
 
 
-def test_the_least_of_steps_that_take_turns_counts(make_tree, monkeypatch):
-    order, seconds = [], iter([5.0, 6.0, 3.0, 2.0, 4.0, 9.0, 9.0, 9.0, 9.0, 9.0])
+@pytest.mark.parametrize(
+    ("times", "counted", "most_seconds"),
+    [
+        ([5, 6, 3, 2, 4, 3.6, 9, 9, 8, 7.9], (8, 7.9), math.inf),
+        ([5, 6, 3, 2, 4, 3.6], (4, 3.6), -1),  # fewer where steps are long
+        ([1, 2], (1, 2), math.inf),  # once where it is clear
+    ],
+)
+def test_steps_take_turns_and_the_round_in_the_middle_counts(
+    times, counted, most_seconds, monkeypatch
+):
+    order, seconds = [], iter(times)
 
     def timed(step):
-        order.append(step)
+        order.append(step())
         return next(seconds)
 
     monkeypatch.setattr(step_seconds, "timed", timed)
     monkeypatch.setattr(step_seconds, "_step", lambda *of: lambda: of[-1])
-    monkeypatch.setattr(step_seconds, "MOST_SECONDS", math.inf)
-    assert step_seconds.measure(None, (8, 8, 8, 3), 2) == {FLOAT32: 3.0, BFLOAT16: 2.0}
-    policies = [step() for step in order]
-    assert policies == [FLOAT32, BFLOAT16] * step_seconds.ROUNDS
-    order.clear()
-    seconds = iter([5.0, 6.0])
-    monkeypatch.setattr(step_seconds, "MOST_SECONDS", -1.0)
-    step_seconds.measure(None, (8, 8, 8, 3), 2)
-    assert len(order) == 2, "no more where steps are long"
+    monkeypatch.setattr(step_seconds, "MOST_SECONDS", most_seconds)
+    found = step_seconds.measure(None, (8, 8, 8, 3), 2)
+    assert found == dict(zip((FLOAT32, BFLOAT16), counted, strict=True))
+    assert order == [FLOAT32, BFLOAT16] * (len(times) // 2)
 
 
 @pytest.mark.parametrize(

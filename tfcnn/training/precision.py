@@ -88,7 +88,7 @@ def _faster(prepared: Prepared, reporter: Reporter) -> str:
     size = min(prepared.recipe.train.batch_size, len(prepared.rows["train"]))
     images, classes = (size, *prepared.decoder.shape), len(prepared.manifest.class_names)
     seconds, when = step_seconds.known_or_measured(prepared.recipe, images, classes, reporter)
-    ratio = seconds[BFLOAT16] / seconds[FLOAT32]
+    ratio = step_seconds.ratio(seconds)
     chosen = BFLOAT16 if ratio < FASTER else FLOAT32
     why = f"a step takes {ratio:.2f} times as long in bfloat16 as in float32"
     if math.isinf(ratio):

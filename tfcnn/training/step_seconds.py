@@ -29,7 +29,8 @@ Shape = tuple[int, int, int, int]
 FLOAT32, BFLOAT16 = "float32", "mixed_bfloat16"
 # of the images of a step: a training may have several times as many
 MOST_PIXELS, LEAST_IMAGES = 64 * 32 * 32, 8
-ROUNDS, MOST_SECONDS = 5, 1.0  # steps in each precision, and after how long none is begun
+# steps in each precision; fewer once they have taken so long, one where it is this much slower
+ROUNDS, LEAST_ROUNDS, MOST_SECONDS, CLEARLY = 5, 3, 1.0, 1.5
 
 
 def known_or_measured(
@@ -63,7 +64,8 @@ def known_or_measured(
 def measure(recipe: Recipe, images: Shape, classes: int) -> dict[str, float]:
     """Return the processor seconds of a step, forward and back, in each precision.
 
-    Of each the least counts. They take turns, so that other work disturbs both alike.
+    They take turns, so that other work disturbs both alike, and the round in the middle by their
+    ratio counts. Of two equal networks that ratio spreads a third as much as that of least times.
 
     Args:
         recipe: whose network and loss are taken.
@@ -82,15 +84,20 @@ def measure(recipe: Recipe, images: Shape, classes: int) -> dict[str, float]:
             if policy == FLOAT32:
                 raise
             return {FLOAT32: 1.0, BFLOAT16: math.inf}
-    seconds, start = dict.fromkeys(steps, math.inf), perf_counter()
-    for _ in range(ROUNDS):
-        for policy, step in steps.items():
-            seconds[policy] = min(seconds[policy], timed(step))
-        if perf_counter() - start > MOST_SECONDS:
+    rounds, start = [], perf_counter()
+    while len(rounds) < ROUNDS:
+        rounds.append({policy: timed(step) for policy, step in steps.items()})
+        is_long = perf_counter() - start > MOST_SECONDS and len(rounds) >= LEAST_ROUNDS
+        if is_long or ratio(rounds[0]) > CLEARLY:
             break
     steps.clear()
     gc.collect()  # graphs refer to themselves, and hold the weights
-    return seconds
+    return sorted(rounds, key=ratio)[len(rounds) // 2]
+
+
+def ratio(seconds: dict[str, float]) -> float:
+    """Return the time of a step in bfloat16 as a multiple of that in float32."""
+    return seconds[BFLOAT16] / seconds[FLOAT32]
 
 
 def timed(step: Callable[[], Any]) -> float:
