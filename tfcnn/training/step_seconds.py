@@ -84,7 +84,8 @@ def measure(recipe: Recipe, images: Shape, classes: int) -> dict[str, float]:
             if policy == FLOAT32:
                 raise
             return {FLOAT32: 1.0, BFLOAT16: math.inf}
-    rounds, start = [], perf_counter()
+    rounds: list[dict[str, float]] = []
+    start = perf_counter()
     while len(rounds) < ROUNDS:
         rounds.append({policy: timed(step) for policy, step in steps.items()})
         is_long = perf_counter() - start > MOST_SECONDS and len(rounds) >= LEAST_ROUNDS
