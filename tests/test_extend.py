@@ -53,6 +53,40 @@ def checkout(workplace: Path) -> Path:
     return folder
 
 
+# what runs the lines of a block, one after another, of which each may be a call in one process
+TOGETHER = """
+import shlex, sys
+import pytest
+from conftest import run_tfcnn
+for line in sys.argv[1:]:
+    name, *words = shlex.split(line)
+    if name == "python":
+        code = pytest.main(words[2:])
+    else:
+        told = run_tfcnn(*words)
+        code = told.returncode
+        print(told.stdout, told.stderr)
+    if code:
+        sys.exit(f"{line}: {int(code)}")
+"""
+
+
+def run_all(folder: Path, commands: list[str]) -> str:
+    """Run the lines of a block; return what they print.
+
+    Where tfcnn is changed, calls of it and of its tests share a process: a start takes seconds.
+    """
+    together = [one for one in commands if one.startswith(("tfcnn ", "python -m pytest "))]
+    first = commands.index(together[0]) if together else len(commands)
+    if not (folder / "tfcnn").is_dir() or commands[first:] != together:
+        return "".join(run(folder, command) for command in commands)
+    printed = "".join(run(folder, command) for command in commands[:first])
+    if not together:
+        return printed
+    paths = f"PYTHONPATH={folder}:{folder / 'tests'}"
+    return printed + run(folder, f"{paths} python -c {shlex.join([TOGETHER, *together])}")
+
+
 def run(folder: Path, command: str) -> str:
     """Run one command line in a folder; return what it prints.
 
@@ -103,7 +137,7 @@ def follow(folder: Path, title: str, *, files_only: bool = False) -> str:
         if kind in ("sh", "diff") and files_only:
             continue
         if kind == "sh":
-            printed += "".join(run(folder, command) for command in content.splitlines())
+            printed += run_all(folder, content.splitlines())
         elif kind == "diff":
             change(folder / name, content)
         else:

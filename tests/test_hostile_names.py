@@ -31,7 +31,7 @@ FILES = [name for name in NASTY if "/" not in name and "\udcff" not in name]
 ENDS = ("=", "+", "-", "@", "＝", "\t", "\r", "\n")
 
 SETTINGS = (
-    "train.epochs=1", "train.batch_size=8", "model.options.widths=[4, 8]", "data.image_size=16",
+    "train.epochs=1", "train.batch_size=8", "model.options.widths=[4]", "data.image_size=16",
     "train.precision=float32",
     "data.group_regex=~((?s:.*))~", recipes.assignment("data.positive", CLASSES[0]),
 )  # fmt: skip

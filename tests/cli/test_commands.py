@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import NARROW, run_tfcnn, start_tfcnn
 from PIL import Image
+from small_backbone import shrink
 from typer.testing import CliRunner
 
 import tfcnn
@@ -257,8 +258,9 @@ def test_an_interrupted_training_prints_the_line_that_continues_it(make_tree, ho
     assert "--resume" in line
 
 
-def test_any_mixture_of_formats_trains_without_a_recipe(tmp_path, home):
+def test_any_mixture_of_formats_trains_without_a_recipe(tmp_path, home, monkeypatch):
     """Three classes; PNG, JPEG, WebP; grey, palette, RGBA and 16 bits among them."""
+    shrink(monkeypatch)
     rng = np.random.default_rng(0)
     for label, name in enumerate(("disc", "ring", "star")):
         (tmp_path / "mixed" / name).mkdir(parents=True)

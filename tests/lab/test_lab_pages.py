@@ -22,8 +22,8 @@ FIRST_PAINT = """() => new Promise((resolve) => new PerformanceObserver((list) =
 
 def numbers(opened, selector):
     """Return the rows of numbers of a table."""
-    rows = opened.locator(f"{selector} tr").all()
-    texts = [[cell.inner_text() for cell in row.locator("td").all()] for row in rows]
+    cells = 'rows => rows.map(row => [...row.querySelectorAll("td")].map(one => one.innerText))'
+    texts = opened.locator(f"{selector} tr").evaluate_all(cells)
     return [[float(text.replace("\u2212", "-")) for text in row] for row in texts]
 
 
@@ -171,6 +171,7 @@ def test_another_picture_stops_the_camera(open_page):
     assert not opened.locator("#video").is_visible()
     opened.wait_for_timeout(300)  # two frames
     assert opened.locator("#input-size").inner_text() == "28 x 28"
+    opened.close()  # else it draws its frames until the session ends
 
 
 def test_words_of_what_is_chosen_can_be_read_under_the_mouse(open_page):

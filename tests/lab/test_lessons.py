@@ -12,7 +12,7 @@ from conftest import run_tfcnn
 
 from tfcnn import lab
 from tfcnn.base.errors import InputError
-from tfcnn.datasets import smears
+from tfcnn.datasets import digits, smears
 from tfcnn.lab import lesson_cells, lesson_files, lesson_opening
 
 # ImageDataGenerator says it of SciPy
@@ -24,9 +24,13 @@ every_lesson = pytest.mark.parametrize("name", NAMES)
 
 @pytest.fixture(scope="module")
 def shared_home(tmp_path_factory):
-    """One home for all lessons, with few drawn cells, so that they are made and learnt quickly."""
+    """One home for all lessons, with few cells and digits, so that they are learnt quickly."""
     folder = tmp_path_factory.mktemp("lessons")
-    (folder / "data").mkdir()
+    digits.download(folder / "data" / "digits")
+    path = folder / "data" / "digits" / digits.FILE
+    with np.load(path) as arrays:
+        few = {name: values[:600] for name, values in arrays.items()}
+    np.savez(path, **few)
     smears.generate(folder / "data" / "smears", num_patients=16, cells_per_patient=12)
     return folder
 

@@ -234,34 +234,62 @@ def test_more_bytes_than_may_be_held_are_refused_with_503(service):
     assert service.predict(*(("a.png", bytes(2 * MB)) for _ in range(2))).status_code == 415
 
 
-@pytest.mark.parametrize("drips", [False, True])
-def test_a_slow_body_is_refused_with_408(service, drips):
+def slow_body(service: Service, drips: bool) -> tuple[int, dict]:
     with service.connect() as connection:
         connection.sendall(head(10_000) + part(b"")[:20])
         for _ in range(30 if drips else 0):
             connection.sendall(b"a")
             time.sleep(0.1)
-        status, answer = received(connection)
-    assert status == 408 and "within 4 s" in answer["error"]
+        return received(connection)
 
 
-@pytest.mark.parametrize("drips", [False, True])
-def test_a_slow_head_is_refused_with_408(service, drips):
+def slow_head(service: Service, drips: bool) -> tuple[int, float]:
     start = time.monotonic()
     with service.connect() as connection:
         for _ in range(30 if drips else 0):
             connection.sendall(b"P")
             time.sleep(0.1)
         status, _ = received(connection)
-    assert status == 408 and time.monotonic() - start < 15
+    return status, time.monotonic() - start
 
 
-def test_a_slow_second_head_is_refused_too(service):
+def slow_second_head(service: Service) -> tuple[tuple[int, dict], int]:
     with service.connect() as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        assert received(connection) == (200, {"status": "ok"})
+        first = received(connection)
         connection.sendall(b"GET /hea")
-        assert received(connection)[0] == 408
+        return first, received(connection)[0]
+
+
+@pytest.fixture(scope="module")
+def slow(service):
+    """Return what each slow client is answered. They come at once, for each waits for 4 s."""
+    clients = {
+        ("body", False): (slow_body, False),
+        ("body", True): (slow_body, True),
+        ("head", False): (slow_head, False),
+        ("head", True): (slow_head, True),
+        "second head": (slow_second_head,),
+    }
+    with ThreadPoolExecutor(len(clients)) as pool:
+        asked = {name: pool.submit(how, service, *rest) for name, (how, *rest) in clients.items()}
+        return {name: answer.result() for name, answer in asked.items()}
+
+
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_slow_body_is_refused_with_408(slow, drips):
+    status, answer = slow["body", drips]
+    assert status == 408 and "within 4 s" in answer["error"]
+
+
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_slow_head_is_refused_with_408(slow, drips):
+    status, seconds = slow["head", drips]
+    assert status == 408 and seconds < 15
+
+
+def test_a_slow_second_head_is_refused_too(slow):
+    assert slow["second head"] == ((200, {"status": "ok"}), 408)
 
 
 def test_a_client_that_leaves_is_forgotten(service, cell):

@@ -221,11 +221,11 @@ def test_the_saved_form_answers_as_the_model_does(name):
     build, pixels, has_features = MODELS[name]
     model = build()
     images = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
-    outputs = np.asarray(model.predict(foreign.scaled(images, pixels), verbose=0))
+    outputs = np.asarray(model(foreign.scaled(images, pixels)))
     names = [layer.name for layer in model._flatten_layers()]
     foreign.check(model, SHAPE, 2, pixels)
     found = foreign.saved_form(model, images, pixels)
-    got = found.model.predict(images.astype(np.float32), verbose=0)
+    got = np.asarray(found.model(images.astype(np.float32)))
     if name == "logit":
         expected = 1 / (1 + np.exp(-outputs))
     elif name in LOGITS:

@@ -58,6 +58,19 @@ def resumed(cut):
     return go_on
 
 
+@pytest.fixture
+def goes_on(cut):
+    """Return what resumes the run, lets it learn an epoch, and cuts it again: its notes."""
+
+    def go_on():
+        reporter = Cut()
+        with pytest.raises(KeyboardInterrupt):
+            tfcnn.train(cut[1], run="cut", resume=True, reporter=reporter)
+        return reporter.notes
+
+    return go_on
+
+
 def flipped(path: Path, place: float) -> None:
     content = bytearray(path.read_bytes())
     content[int(place * (len(content) - 1))] ^= 0x10
@@ -104,13 +117,28 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
+def test_of_a_damaged_checkpoint_that_of_the_epoch_before_is_read(cut, tmp_path, damage):
+    path, sound = cut[0] / checkpoint.FILE, shutil.copytree(cut[0], tmp_path / "sound")
+    shutil.copy(sound / checkpoint.BEFORE, sound / checkpoint.FILE)
+    expected = checkpoint.read(sound, Heard())
+    DAMAGES[damage](path)
+    heard = Heard()
+    found = checkpoint.read(cut[0], heard)
+    (said,) = [note for note in heard.notes if str(path) in note]
+    assert "after epoch 1" in said and "before.npz" in said
+    assert ("missing" if damage == "gone" else "damaged") in said
+    assert found.state == expected.state and found.state.epoch == 1
+    for name in ("weights", "optimizer", "best"):
+        pairs = zip(getattr(found, name), getattr(expected, name), strict=True)
+        assert all((one == other).all() for one, other in pairs), name
+
+
+@pytest.mark.parametrize("damage", ["truncated", "gone"])
 def test_a_damaged_checkpoint_costs_one_epoch(cut, resumed, damage):
     path = cut[0] / checkpoint.FILE
     DAMAGES[damage](path)
     notes, predictions = resumed()
-    (said,) = [note for note in notes if str(path) in note]
-    assert "after epoch 1" in said and "before.npz" in said
-    assert ("missing" if damage == "gone" else "damaged") in said
+    assert [note for note in notes if str(path) in note]
     assert predictions == (cut[0].parent / "whole" / "predictions.csv").read_bytes()
 
 
@@ -135,7 +163,7 @@ def test_where_both_checkpoints_are_damaged_the_file_is_named(cut, resumed, dama
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_run_goes_on_only_with_what_it_was_begun_with(cut, resumed, change):
+def test_a_run_goes_on_only_with_what_it_was_begun_with(cut, resumed, goes_on, change):
     """A patient that was trained on would be tested on, as one that nobody has seen."""
     path = cut[0] / change.partition(" ")[0]
     kept = path.read_bytes()
@@ -143,7 +171,7 @@ def test_a_run_goes_on_only_with_what_it_was_begun_with(cut, resumed, change):
     with pytest.raises(CheckError, match=f"{path.name}: expected the file that this run was begun"):
         resumed()
     path.write_bytes(kept)
-    assert resumed()[1]
+    goes_on()
 
 
 def test_a_split_that_is_gone_is_named(cut, resumed):
@@ -153,14 +181,14 @@ def test_a_split_that_is_gone_is_named(cut, resumed):
     assert (cut[0] / checkpoint.FILE).exists()
 
 
-def test_a_checkpoint_of_an_earlier_tfcnn_is_gone_on_with_and_that_is_said(cut, resumed):
+def test_a_checkpoint_of_an_earlier_tfcnn_is_gone_on_with_and_that_is_said(cut, goes_on):
     path = cut[0] / checkpoint.FILE
     with np.load(path) as arrays:
         held = dict(arrays)
     state = json.loads(str(held["state"]))
     del state["sha256"]
     np.savez(path, **held | {"state": np.array(json.dumps(state))})
-    notes, _ = resumed()
+    notes = goes_on()
     assert any("cannot vouch for the split" in note for note in notes)
 
 
@@ -210,7 +238,8 @@ def test_an_image_of_another_class_now_is_refused_by_name(make_tree, home):
     with pytest.raises(CheckError, match=r"P0_0\.png: expected its class and group as they were"):
         tfcnn.train(root, run="cut", resume=True)
     moved.rename(root / "round" / "P0_0.png")
-    assert tfcnn.train(root, run="cut", resume=True)
+    with pytest.raises(KeyboardInterrupt):  # it goes on
+        tfcnn.train(root, run="cut", resume=True, reporter=Cut())
 
 
 def test_the_scale_of_a_loss_in_float16_is_restored():
