@@ -1,6 +1,8 @@
 """A training whose steps make their batches: the figures of one that is given them."""
 
 import csv
+import gc
+import weakref
 
 import keras
 import numpy as np
@@ -70,12 +72,53 @@ def test_a_cut_training_goes_on_to_the_same_figures(make_tree, on_processor):
     np.testing.assert_allclose(history(resumed), history(whole), rtol=1e-5, atol=1e-6)
 
 
-def test_the_generator_gives_its_batches(make_tree, on_processor):
+@pytest.mark.parametrize("setting", ["inputs.pipeline=generator", "train.strategy=mirrored"])
+def test_batches_are_given_where_the_model_cannot_make_them(make_tree, on_processor, setting):
     heard = Heard()
     on_processor()
-    settings = (*GROUPED, "inputs.pipeline=generator", "train.epochs=1")
+    settings = (*GROUPED, setting, "train.epochs=1")
     tfcnn.train(make_tree(groups=6), settings=settings, reporter=heard)
     assert not any("stay on" in note for note in heard.notes)
+
+
+def test_a_full_card_is_said_and_trains_as_before(make_tree, on_processor, monkeypatch):
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+
+    heard = Heard()
+    on_processor()
+    monkeypatch.setattr(on_device.pipeline, "resident", full)
+    run = tfcnn.train(make_tree(groups=6), settings=(*GROUPED, "train.epochs=1"), reporter=heard)
+    assert "images do not fit on CPU:0: they come in batches" in heard.notes
+    assert len(history(run)) == 1
+
+
+class Looks(keras.callbacks.Callback):
+    """Hands images to the model that trains."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        images, labels = np.zeros((4, 32, 32, 3), np.float32), np.zeros(4, np.int32)
+        self.loss = self.model.evaluate(images, labels, verbose=0)
+        self.model.test_on_batch(images, labels)
+
+
+def test_a_callback_may_hand_images_to_the_model_and_nothing_holds_them_afterwards(
+    make_tree, on_processor, monkeypatch
+):
+    kept, made = [], on_device.pipeline.resident
+
+    def noted(*arguments):
+        there = made(*arguments)
+        kept.append(weakref.ref(there._images))
+        return there
+
+    on_processor()
+    monkeypatch.setattr(on_device.pipeline, "resident", noted)
+    looks = Looks()
+    tfcnn.train(make_tree(groups=6), settings=(*GROUPED, "train.epochs=1"), callbacks=[looks])
+    assert np.isfinite(looks.loss).all()
+    gc.collect()
+    assert [image() for image in kept] == [None], "a card would fill, training after training"
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(1, 1), (7, 7), (64, 32), (66, 22), (37, 1)])

@@ -16,7 +16,7 @@ from tfcnn.decode import Pixels
 from tfcnn.inputs import augment, geometry, mixup, tfdata
 from tfcnn.recipes import Augment
 
-MOST_BYTES = 2 * 2**30  # of images; the rest of the memory is the network's
+MOST_BYTES = 2**30  # of images; the rest of the memory is the network's
 
 
 def device_for(images: Any, num_images: int) -> str:
@@ -73,16 +73,15 @@ class Resident:
         """
         order = tfdata.Order(rows, min(batch_size, len(rows)), seed)
         augment.check(self.settings, self._shape[:2])
-        what: list[tuple[str, Any, tuple[int, ...]]] = [
-            ("places", tf.int32, ()), ("turns", tf.int32, ()), ("flipped", tf.bool, (2,)),
-            ("matrices", tf.float32, (3, 3)), ("colours", tf.float32, (3 + self._shape[2],)),
-            ("labels", tf.int32, ()),
-        ]  # fmt: skip
-        if alpha:
-            what += [("weights", tf.float32, ()), ("partners", tf.int32, ())]
+        what = _kinds(self._shape[2], is_mixed=bool(alpha))
+        # TensorFlow keeps this function while the process lives: it must not hold the images
+        settings, shape, own_places = self.settings, self._shape, self._places
 
         def draw(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
-            return self._drawn(labels, alpha, seed, *order.of(step))
+            epoch, indices = order.of(step)
+            changed = _changed(settings, shape, seed, epoch, indices)
+            mixed = mixup.draw(alpha, seed, epoch, indices) if alpha else ()
+            return own_places[indices], *changed, labels[indices], *mixed
 
         def load(step: Any) -> tuple[dict[str, Any], Any]:
             values = tfdata.call(draw, [step], [one for _, one, _ in what])
@@ -98,22 +97,6 @@ class Resident:
 
         numbers = tf.data.Dataset.range(first_epoch * order.steps, epochs * order.steps)
         return tfdata.prefetched(tfdata.loaded(numbers, load))
-
-    def _drawn(
-        self,
-        labels: npt.NDArray[np.int32],
-        alpha: float,
-        seed: int,
-        epoch: int,
-        indices: npt.NDArray[np.int64],
-    ) -> tuple[Any, ...]:
-        """Return what is drawn for a batch: the processor's part of it."""
-        parameters = augment.draw(self.settings, self._shape, seed, epoch, indices)
-        changes = augment.compose(self.settings, self._shape, parameters)
-        turned = changes.turns.astype(np.int32), changes.flipped
-        mixed = mixup.draw(alpha, seed, epoch, indices) if alpha else ()
-        places = self._places[indices]
-        return places, *turned, changes.matrices, changes.colours, labels[indices], *mixed
 
     def in_order(
         self, labels: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], batch_size: int
@@ -139,3 +122,27 @@ class Resident:
         if "weights" not in drawn:
             return images
         return mixup.mix_images(images, drawn["weights"], drawn["partners"])
+
+
+def _changed(
+    settings: Augment,
+    shape: tuple[int, int, int],
+    seed: int,
+    epoch: int,
+    indices: npt.NDArray[np.int64],
+) -> tuple[Any, ...]:
+    """Return turns, flips, matrices and colours of a batch: the processor's part of it."""
+    parameters = augment.draw(settings, shape, seed, epoch, indices)
+    changes = augment.compose(settings, shape, parameters)
+    turns = changes.turns.astype(np.int32)
+    return turns, changes.flipped, changes.matrices, changes.colours
+
+
+def _kinds(channels: int, *, is_mixed: bool) -> list[tuple[str, Any, tuple[int, ...]]]:
+    """Return what is drawn for a batch, in order: name, type, and shape of an image's part."""
+    always = [
+        ("places", tf.int32, ()), ("turns", tf.int32, ()), ("flipped", tf.bool, (2,)),
+        ("matrices", tf.float32, (3, 3)), ("colours", tf.float32, (3 + channels,)),
+        ("labels", tf.int32, ()),
+    ]  # fmt: skip
+    return always + ([("weights", tf.float32, ()), ("partners", tf.int32, ())] if is_mixed else [])

@@ -26,8 +26,8 @@ def images_of(
 ) -> Resident | None:
     """Return the images of train and val on the GPU that trains; None where they come in batches.
 
-    They come in batches to a processor, to several devices, from ImageDataGenerator, and where they
-    are too large for the device.
+    They come in batches to a processor, under a strategy, from ImageDataGenerator, from files that
+    are decoded anew in each epoch, and where they are too large for the device.
 
     Args:
         recipe: what to do, as in `fit.fit_epochs`.
@@ -37,11 +37,18 @@ def images_of(
     """
     rows = np.union1d(prepared.rows["train"], prepared.rows["val"])
     device = device_for(prepared.images, len(rows))
-    is_spread = model.distribute_strategy.num_replicas_in_sync > 1
+    # also over one device: a strategy lets Keras build the model from a batch
+    is_spread = model.distribute_strategy is not tf.distribute.get_strategy()
     if not device or is_spread or recipe.inputs.pipeline == "generator":
         return None
-    reporter.note(f"{len(rows):,} images stay on {device.rpartition('device:')[2]}")
-    return pipeline.resident(recipe.inputs, prepared.images, rows, device)
+    name = device.rpartition("device:")[2]
+    try:
+        images = pipeline.resident(recipe.inputs, prepared.images, rows, device)
+    except tf.errors.ResourceExhaustedError:  # another program computes there
+        reporter.note(f"images do not fit on {name}: they come in batches")
+        return None
+    reporter.note(f"images stay on {name}")  # no number: folds differ, and say it once
+    return images
 
 
 def steps_together(train: TrainSettings, steps: int, *, is_watched: bool) -> int:
@@ -87,6 +94,8 @@ def loading(model: Any, images: Resident | None, steps: int) -> Iterator[None]:
 def _loading(step: Callable[[Any], Any], images: Resident) -> Callable[[Any], Any]:
     def load(batch: tuple[Any, ...]) -> Any:
         drawn, *rest = batch
+        if not isinstance(drawn, dict):  # images, of a user's callback
+            return step(batch)
         return step((images.load(drawn), *rest))
 
     return as_written(load)  # type: ignore[no-any-return]
