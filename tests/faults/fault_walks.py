@@ -57,7 +57,7 @@ def said(path: Path, home: Path) -> object:
     if path.name == rows.FILE:
         lines = path.read_text().splitlines()
         return [re.sub(r",\d{15,}", "", line) for line in lines if rows.CHECKSUM not in line]
-    if path.suffix in (".keras", ".npz", ".zip"):
+    if path.suffix in (".keras", ".npz", ".zip") and zipfile.is_zipfile(path):
         return _members(path)
     if path.name == runs.HISTORY:
         lines = [line.split(",") for line in path.read_text().splitlines()]

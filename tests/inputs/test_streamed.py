@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import Heard, recipe_of, run_tfcnn
+import tensorflow as tf
+from conftest import NARROW, Heard, recipe_of, run_tfcnn
 from PIL import Image
 
+import tfcnn
 from tfcnn import recipes
 from tfcnn.base.errors import InputError
 from tfcnn.datasets import data_home
@@ -79,6 +81,35 @@ def test_an_image_that_changed_after_it_was_hashed_is_refused(make_tree):
     Image.new("RGB", (9, 9)).save(root / "round" / "P0_0.png")
     with pytest.raises(InputError, match=r"round/P0_0.png: expected the image whose hash"):
         images[:4]
+
+
+class Loses(Heard):
+    """Loses an image at the end of the first epoch."""
+
+    def __init__(self, image):
+        super().__init__()
+        self.image = image
+
+    def epoch(self, epoch, epochs, logs):
+        self.image.unlink(missing_ok=True)
+
+
+def test_an_image_that_is_lost_while_it_is_learnt_is_named(make_tree):
+    root = make_tree()
+    lost = Loses(root / "round" / "P0_0.png")
+    settings = (*NARROW, "inputs.cache=none")
+    with pytest.raises(InputError, match=r"^round/P0_0.png: expected .*No such file"):
+        tfcnn.train(root, settings=settings, reporter=lost)
+
+
+def test_other_errors_of_tensorflow_stay_what_they_are():
+    def fails(_):
+        raise ValueError("no error of tfcnn")
+
+    numbers = tf.data.Dataset.range(1)
+    failing = numbers.map(tfdata.as_written(lambda one: tfdata.call(fails, [one], tf.int64)))
+    with pytest.raises(tf.errors.InvalidArgumentError), tfdata.plain_errors():
+        next(iter(failing))
 
 
 def test_a_training_without_a_cache_gives_the_same_run(trained, tmp_path):

@@ -1,10 +1,11 @@
 """`tf.data` batches from the decoded array: training (shuffled, augmented) and in order."""
 
+import contextlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,55 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from tfcnn.base.errors import InputError
+from tfcnn.base.errors import InputError, TfcnnError
 from tfcnn.decode import Pixels
 from tfcnn.inputs import augment, geometry, mixup
 from tfcnn.recipes import Augment
 
 PREFETCH_BATCHES = 4
-# in a deterministic run TensorFlow does not prefetch from a pipeline with stateful calls
-call = partial(tf.numpy_function, stateful=False)
 # no function here branches on a tensor, and TensorFlow's search for that takes most of a second
 as_written = tf.autograph.experimental.do_not_convert
 Transform = Callable[[Pixels, int, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
+
+
+_raised: list[TfcnnError] = []  # the last one of a function that a pipeline called
+
+
+def call(function: Callable[..., Any], values: list[Any], types: Any) -> Any:
+    """Return what a function of arrays gives, inside a pipeline; see `tf.numpy_function`.
+
+    Args:
+        function: of NumPy arrays. Its errors of tfcnn come out of a block of `plain_errors`.
+        values: tensors that it takes.
+        types: of what it returns.
+    """
+
+    def noting(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except TfcnnError as error:
+            _raised[:] = [error]
+            raise
+
+    # in a deterministic run TensorFlow does not prefetch from a pipeline with stateful calls
+    return tf.numpy_function(noting, values, types, stateful=False)
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise an error of tfcnn as it is: TensorFlow makes one of its own, with a page of text.
+
+    An image that changes while a training decodes it is one.
+    """
+    _raised.clear()
+    try:
+        yield
+    except tf.errors.OpError:
+        if not _raised:
+            raise
+        raise _raised.pop() from None
+    finally:
+        _raised.clear()
 
 
 @dataclass(frozen=True)

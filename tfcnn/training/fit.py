@@ -80,6 +80,7 @@ def build(prepared: Prepared, state: State) -> Any:
     return model
 
 
+@tfdata.plain_errors()
 def fit(
     prepared: Prepared,
     model: Any,
@@ -99,6 +100,9 @@ def fit(
         budget: the time there is.
         reporter: hears of every epoch.
         callbacks: of the user, Keras' own.
+
+    Raises:
+        InputError: if a loss is not finite, or an image that is decoded meanwhile has changed.
     """
     recipe, state = prepared.recipe, start.state
     loss_weights = architectures.part(recipe.model.network, "LOSS_WEIGHTS") or (1.0,)
