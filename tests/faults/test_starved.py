@@ -159,7 +159,8 @@ def test_a_file_changes_while_it_is_read(name, change, forks, used_home, tmp_pat
 WHILE_IT_TRAINS = {
     "it is hashed": ((), 5),
     "it is decoded": ((), 5),  # after `check`, which hashed it
-    "it is learnt": (("--set", "inputs.cache=none"), 24 + 10),
+    # each is hashed, and looked at for its light; of train also, whether its sides tell classes
+    "it is learnt": (("--set", "inputs.cache=none"), 24 + 24 + 12 + 10),
 }
 
 
