@@ -17,6 +17,7 @@ from tfcnn.base import files, naming
 from tfcnn.base.errors import InputError
 from tfcnn.base.progress import Reporter
 from tfcnn.evaluation import calibration
+from tfcnn.inputs import tfdata
 from tfcnn.recipes import ModelSettings, Recipe
 from tfcnn.training import foreign, learnt, mismatch, own_parts
 from tfcnn.training.data import Data
@@ -52,6 +53,7 @@ def load(path: Path) -> Any:
         raise InputError(path, "a .keras file of Keras' own layers", received, hint) from error
 
 
+@tfdata.plain_errors()
 def adopt(
     model: Any,
     data: Data,

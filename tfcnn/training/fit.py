@@ -80,7 +80,6 @@ def build(prepared: Prepared, state: State) -> Any:
     return model
 
 
-@tfdata.plain_errors()
 def fit(
     prepared: Prepared,
     model: Any,

@@ -99,8 +99,10 @@ def train(
     elif resume and not resuming:
         reporter.note("nothing had been learnt yet: it starts anew")
     prepared = _start_tensorflow(replace(prepared, precisions=precisions or {}), team, reporter)
+    from tfcnn.inputs import tfdata
+
     seed, deterministic = prepared.recipe.train.seed, prepared.recipe.train.deterministic
-    with strategy.seeded(seed, deterministic=deterministic):
+    with strategy.seeded(seed, deterministic=deterministic), tfdata.plain_errors():
         begun = _begin(prepared, folder, resuming, continued, callbacks, reporter)
         _learn(begun, parts, folder, resuming, budget, reporter)
 
