@@ -171,7 +171,7 @@ def test_another_picture_stops_the_camera(open_page):
     assert not opened.locator("#video").is_visible()
     opened.wait_for_timeout(300)  # two frames
     assert opened.locator("#input-size").inner_text() == "28 x 28"
-    opened.close()  # else it draws its frames until the session ends
+    opened.close()  # else it draws its frames until all tests have run
 
 
 def test_words_of_what_is_chosen_can_be_read_under_the_mouse(open_page):
