@@ -306,6 +306,13 @@ def compose(settings: Augment, shape: tuple[int, int, int], parameters: Paramete
     )
 
 
+def drawn(
+    settings: Augment, shape: tuple[int, int, int], seed: int, epoch: int, indices: Indices
+) -> Changes:
+    """Return the changes of some images in an epoch; see `draw` and `compose`."""
+    return compose(settings, shape, draw(settings, shape, seed, epoch, indices))
+
+
 def change(images: Any, matrices: Any, colours: Any, settings: Augment) -> Any:
     """Apply affine maps and colours, where the settings have any.
 

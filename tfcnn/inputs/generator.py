@@ -92,8 +92,7 @@ class Translation:
             received = f"shape {numbers.shape}"
             raise InputError("indices", f"{batch} numbers, one per image", received, "range(...)")
         shape = (height, width, channels)
-        parameters = augment.draw(self.augment, shape, seed, epoch, numbers)
-        changes = augment.compose(self.augment, shape, parameters)
+        changes = augment.drawn(self.augment, shape, seed, epoch, numbers)
         turned = geometry.dihedral_batch(images, np.arange(batch), changes.turns, changes.flipped)
         return np.asarray(augment.change(turned, changes.matrices, changes.colours, self.augment))
 

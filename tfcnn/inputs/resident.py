@@ -71,7 +71,7 @@ class Resident:
         Returns:
             A dataset of what `load` takes, and the labels that `tfdata.training` gives.
         """
-        order = tfdata.Order(rows, min(batch_size, len(rows)), seed)
+        order = tfdata.Order(rows, batch_size, seed)
         augment.check(self.settings, self._shape[:2])
         what = _kinds(self._shape[2], is_mixed=bool(alpha))
         # TensorFlow keeps this function while the process lives: it must not hold the images
@@ -79,7 +79,9 @@ class Resident:
 
         def draw(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
             epoch, indices = order.of(step)
-            changed = _changed(settings, shape, seed, epoch, indices)
+            changes = augment.drawn(settings, shape, seed, epoch, indices)
+            turned = changes.turns.astype(np.int32), changes.flipped
+            changed = *turned, changes.matrices, changes.colours
             mixed = mixup.draw(alpha, seed, epoch, indices) if alpha else ()
             return own_places[indices], *changed, labels[indices], *mixed
 
@@ -95,8 +97,7 @@ class Resident:
             pairs = drawn["weights"], drawn["partners"]
             return drawn, mixup.mix_labels(own_labels, *pairs, num_classes=num_classes)
 
-        numbers = tf.data.Dataset.range(first_epoch * order.steps, epochs * order.steps)
-        return tfdata.prefetched(tfdata.loaded(numbers, load))
+        return tfdata.prefetched(tfdata.loaded(order.numbers(first_epoch, epochs), load))
 
     def in_order(
         self, labels: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], batch_size: int
@@ -122,20 +123,6 @@ class Resident:
         if "weights" not in drawn:
             return images
         return mixup.mix_images(images, drawn["weights"], drawn["partners"])
-
-
-def _changed(
-    settings: Augment,
-    shape: tuple[int, int, int],
-    seed: int,
-    epoch: int,
-    indices: npt.NDArray[np.int64],
-) -> tuple[Any, ...]:
-    """Return turns, flips, matrices and colours of a batch: the processor's part of it."""
-    parameters = augment.draw(settings, shape, seed, epoch, indices)
-    changes = augment.compose(settings, shape, parameters)
-    turns = changes.turns.astype(np.int32)
-    return turns, changes.flipped, changes.matrices, changes.colours
 
 
 def _kinds(channels: int, *, is_mixed: bool) -> list[tuple[str, Any, tuple[int, ...]]]:

@@ -148,9 +148,9 @@ def training(
     Raises:
         InputError: if the images have another shape, or one that the settings do not fit.
     """
-    order = Order(rows, min(batch_size, len(rows)), seed, share)
+    order = Order(rows, batch_size, seed, share)
     load = _loader(images, labels, settings, order, transform)
-    numbers = tf.data.Dataset.range(first_epoch * order.steps, epochs * order.steps)
+    numbers = order.numbers(first_epoch, epochs)
     batches = loaded(numbers, load)
     if alpha:
         batches = _mixed(batches, numbers, order, alpha, num_classes)
@@ -208,7 +208,7 @@ def epoch_by_epoch(
     Returns:
         A dataset as of `training`, which knows its number of batches.
     """
-    order = Order(rows, min(batch_size, len(rows)), seed)
+    order = Order(rows, batch_size, seed)
     load = _loader(images, labels, settings, order, transform)
     steps = order.steps
 
@@ -259,8 +259,7 @@ def _loader(
 
     def gather(step: npt.NDArray[np.int64]) -> tuple[Any, ...]:
         epoch, indices = order.of(step)
-        parameters = augment.draw(settings, shape, seed, epoch, indices)
-        changes = augment.compose(settings, shape, parameters)
+        changes = augment.drawn(settings, shape, seed, epoch, indices)
         turned = geometry.dihedral_batch(images, indices, changes.turns, changes.flipped)
         batch = transform(turned, epoch, indices) if transform else turned
         return batch, labels[indices], changes.matrices, changes.colours
@@ -290,12 +289,17 @@ class Order:
     def __init__(
         self, rows: npt.NDArray[np.int64], batch: int, seed: int, share: Share = WHOLE
     ) -> None:
+        batch = min(batch, len(rows))
         self.seed, self.steps = seed, steps_per_epoch(len(rows), batch)
         self.size = batch * share.count // share.of
         self._batch, self._first = batch, batch * share.first // share.of
         self._rows = lru_cache(maxsize=2)(
             lambda epoch: rows[augment.permutation(seed, epoch, len(rows))]
         )
+
+    def numbers(self, first_epoch: int, epochs: int) -> Any:
+        """Return a dataset of the numbers of all steps, from one epoch to before another."""
+        return tf.data.Dataset.range(first_epoch * self.steps, epochs * self.steps)
 
     def of(self, step: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int64]]:
         """Return the epoch of a step, and the row numbers of its images."""
